@@ -1,1 +1,1 @@
-"""The lasting store: workflow dicts go in and come out; nothing here reads run folders or counts costs."""
+"""History database: store and load workflow dicts. Reads no run directories and computes no costs."""

@@ -1,4 +1,4 @@
-"""Hold what is stored twice against what it was made of: a connection in, sentences on what differs out."""
+"""Compare derived data with the rows it was computed from; returns one message per difference."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from .writing.message_claims import wrong_units
 
 
 def verify_derived(connection: Connection) -> list[str]:
-    """Return what differs in packed figures, in what runs spent in all, and in lists of similar runs."""
-    packed = verify_cache(connection) or wrong_digests(connection)  # the latter are made of the former
+    """Return differences in packed columns, total costs of runs, lists of similar runs, and message units."""
+    packed = verify_cache(connection) or wrong_digests(connection)  # aggregates are computed from columns
     packed += verify_vectors(connection)
     return [
         *(
@@ -29,7 +29,7 @@ def verify_derived(connection: Connection) -> list[str]:
 
 
 def _wrong_spending(connection: Connection) -> Iterator[str]:
-    """Hold what a run spent in all against its cost on record and what goes beyond."""
+    """Compare the total cost of each run with its recorded cost plus lower bound."""
     own = workflows.c
     total, beyond = own.recorded_cost_nanodollars, own.lower_bound_cost_nanodollars
     expected = func.coalesce(total + beyond, total, beyond)
@@ -40,7 +40,7 @@ def _wrong_spending(connection: Connection) -> Iterator[str]:
 
 
 def _wrong_lists(connection: Connection) -> Iterator[str]:
-    """Find lists of similar runs with a gap, with the run itself, or with scores that rise or are none."""
+    """Find lists of similar runs with a gap, with the run itself, or with rising or invalid scores."""
     own, before = similar_pairs.alias(), similar_pairs.alias()
     odd = or_(
         own.c.similar_key == own.c.workflow_key,

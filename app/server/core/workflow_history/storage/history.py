@@ -1,4 +1,4 @@
-"""An open history: the one object that the rest of the program reads and writes the database through."""
+"""An open history: the only interface through which the program reads and writes the database."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ from .tables.views import VIEW_COLUMNS
 from .writing import message_claims, pruning, redact_stored, side_tables, upsert_runs
 from .writing.upsert_runs import Identity
 
-if TYPE_CHECKING:  # numpy and the detection come with it
+if TYPE_CHECKING:  # these import numpy and the pattern detection
     from ..analysis.patterns.records import PatternStatus, PatternTotals
     from ..analysis.statistics.aggregates import Aggregate
     from ..common.column_data import ColumnTable, Integers, TableName
@@ -64,41 +64,41 @@ __all__ = ["History", "RunRef", "SaveResult"]
 
 @dataclass(frozen=True, slots=True)
 class SaveResult:
-    """What became of a batch."""
+    """Result of saving a batch of workflows."""
 
-    inserted: int  # workflows that were not there before
-    updated: int  # workflows that were
-    failures: tuple[tuple[str, str], ...] = ()  # id and reason of what could not be stored
-    keys: Mapping[Identity, int] = field(default_factory=dict)  # of all that was stored
-    new: AbstractSet[int] = frozenset()  # keys of those that were not there before
+    inserted: int  # number of workflows that were not stored before
+    updated: int  # number of workflows that were stored before
+    failures: tuple[tuple[str, str], ...] = ()  # id and reason of each workflow that could not be stored
+    keys: Mapping[Identity, int] = field(default_factory=dict)  # keys of all workflows that were stored
+    new: AbstractSet[int] = frozenset()  # keys of the workflows that were not stored before
 
 
 class StoredPage(NamedTuple):
     """One page of workflows."""
 
     workflows: list[Workflow]
-    total: int  # on all pages
-    next_cursor: PageCursor | None  # to go on after; None: there are no more
+    total: int  # number of workflows on all pages
+    next_cursor: PageCursor | None  # cursor for the next page; None: there is none
 
 
 class History:
-    """One connection to one database, with its tables up to date; each method is one transaction."""
+    """One connection to a database with up-to-date tables; each method is one transaction."""
 
     def __init__(self, url: URL, connection: Connection, *, read_only: bool = False) -> None:
         self._url = url
         self._read_only = read_only
         self._connection = connection
-        self._inside = False  # a transaction of the caller's is open
+        self._inside = False  # whether a transaction of the caller is open
         self._patterns = side_tables.PatternKeyCache()
         self._version = self.data_version()
-        self._unsettled = False  # something was written
+        self._unsettled = False  # whether something was written since the last flush
 
     @classmethod
     @contextmanager
     def open(cls, location: Path | str | URL, *, make: bool = True) -> Iterator[Self]:
-        """Open the history at a path or database URL; where there is none it is made, if that is wanted.
+        """Open the history at a path or database URL; with `make`, a missing file is created.
 
-        Where it cannot be written it is opened to be read, and what writes raises WorkflowHistoryError.
+        A history that cannot be written is opened read-only; writes then raise WorkflowHistoryError.
         """
         url = database_url(location)
         if make:
@@ -115,20 +115,20 @@ class History:
             history.flush()
 
     def check_text_policy(self, *, no_text: bool = False) -> bool:
-        """Return whether what runs were asked, said and typed is stored; `no_text`: it must not be.
+        """Return whether the texts of runs (requests, responses, commands) are stored; `no_text` forbids it.
 
-        Raises WorkflowHistoryError where it must not, and the history holds such texts.
+        Raises WorkflowHistoryError if it is forbidden, but the history contains such texts.
         """
         with self._reading() as connection:
             return redact_stored.text_storage_enabled(connection, no_text=no_text)
 
     def stores_text(self) -> bool | None:
-        """Return whether the newest run was stored with its texts; None: there is no run."""
+        """Return whether the newest run was stored with its texts, or None if there is no run."""
         with self._reading() as connection:
             return redact_stored.stores_text(connection)
 
     def scrub(self, *, no_text: bool = False) -> redact_stored.RedactionResult:
-        """Take out of the whole history what would not be stored today, and out of its file, too."""
+        """Redact secrets, or all texts, in the whole history, and erase them from its files."""
         with self._writing() as connection:
             found = redact_stored.redact_all(connection, no_text=no_text)
         self._patterns.forget(-1)
@@ -136,9 +136,9 @@ class History:
         return found
 
     def finish_erasing(self) -> None:
-        """Erase from the database's files what `scrub` took out, unless that is done.
+        """Erase the text that `scrub` redacted from the database's files, if that is still pending.
 
-        Raises WorkflowHistoryError if another program keeps the files from being written anew.
+        Raises WorkflowHistoryError if another program prevents the files from being rewritten.
         """
         with self._reading() as connection:
             if not redact_stored.is_to_be_erased(connection):
@@ -149,12 +149,12 @@ class History:
             redact_stored.note_erased(connection)
 
     def data_version(self) -> int:
-        """Return a number that changes when another connection has stored something."""
+        """Return a number that changes when another connection commits changes."""
         with translate_errors(self._url):
             return get_backend(self._url).version(self._connection)
 
     def refresh_schema(self) -> None:
-        """Have the tables up to date once more, where another program may have changed them."""
+        """Check or upgrade the tables again if another program has changed the database."""
         version = self.data_version()
         if version != self._version:
             with translate_errors(self._url):
@@ -162,7 +162,7 @@ class History:
             self._version = version
 
     def flush(self) -> None:
-        """Tell the database that the last write was the last for now."""
+        """Run the database's maintenance after the last write, if something was written."""
         if self._unsettled:
             get_backend(self._url).after_last_write(self._connection)
             self._unsettled = False
@@ -171,9 +171,9 @@ class History:
     def lock(
         self, name: str, what: str, wait: float | None = None, told: OnWait | None = None
     ) -> Iterator[None]:
-        """Keep others from what this name stands for while the block runs; see `holding.held`.
+        """Lock a name against other processes while the block runs; see `advisory_lock.acquire_lock`.
 
-        A history that can only be read keeps nobody out: nothing will come of it.
+        A read-only history takes no lock, since it cannot be changed.
         """
         if self._read_only:
             yield
@@ -184,7 +184,7 @@ class History:
     # --- workflows, one at a time
 
     def insert(self, workflow: Mapping[str, Any]) -> bool:
-        """Store a new workflow; False, and nothing is written, where it is stored already."""
+        """Store a new workflow; return False, and write nothing, if it is stored already."""
         parts = _storable(workflow, keeps_text=self.check_text_policy())
         with self._writing() as connection:
             name = (parts.project, parts.id)
@@ -194,9 +194,9 @@ class History:
             return True
 
     def update(self, reference: str, workflow: Mapping[str, Any]) -> bool:
-        """Merge `workflow` into the stored one that `reference` names; False where there is none.
+        """Merge `workflow` into the stored one with this reference; return False if there is none.
 
-        The dict's own project, where it has one, chooses among several; None never overwrites.
+        The dict's own project, if any, selects one of several; None never overwrites a value.
         """
         keeps_text = self.check_text_policy()
         with self._writing() as connection:
@@ -209,16 +209,16 @@ class History:
             return True
 
     def get(self, reference: str) -> Workflow | None:
-        """Return the workflow with this id, or "project/id"; None where there is none.
+        """Return the workflow with this id or "project/id", or None if there is none.
 
-        Raises AmbiguousWorkflowError where several projects have it.
+        Raises AmbiguousWorkflowError if several projects have it.
         """
         with self._reading() as connection:
             found = names.find_by_reference(connection, reference)
             return None if found is None else reads.read_runs(connection, [found.key])[found.key]
 
     def find(self, reference: str) -> RunRef:
-        """Return the one workflow that an id, "project/id" or the beginning of one of its parts means.
+        """Return the only workflow with this id, "project/id" or beginning of one of its parts.
 
         Raises WorkflowNotFoundError or AmbiguousWorkflowError.
         """
@@ -229,21 +229,21 @@ class History:
             return names.find_by_prefix(connection, reference)
 
     def newest(self, prefix: str, most: int) -> list[RunRef]:
-        """Return the newest workflows whose id, or "project/id", begins so."""
+        """Return the newest workflows whose id, or "project/id", begins with `prefix`."""
         with self._reading() as connection:
             return names.newest_by_prefix(connection, prefix, most)
 
     def distinct_values(self, column: str, prefix: str, most: int) -> list[str]:
-        """Return the words of a column of runs or agent runs that begin so."""
+        """Return the distinct values of a column of runs or agent runs that begin with `prefix`."""
         with self._reading() as connection:
             return names.distinct_values(connection, column, prefix, most)
 
     # --- workflows, many at a time
 
     def save(self, batch: Sequence[Mapping[str, Any]], *, replace: Sequence[str] = ()) -> SaveResult:
-        """Insert or merge workflows in one transaction; one that cannot be stored stops no other.
+        """Insert or merge workflows in one transaction; one that cannot be stored doesn't stop the others.
 
-        None never overwrites a value, but for the keys in `replace`: those are taken as they come.
+        None overwrites a stored value only for the keys in `replace`.
         """
         parts: list[RunRows] = []
         failures: list[tuple[str, str]] = []
@@ -256,21 +256,21 @@ class History:
         return dataclasses.replace(self.save_rows(parts, replace=replace), failures=tuple(failures))
 
     def save_rows(self, parts: Sequence[RunRows], *, replace: Sequence[str] = ()) -> SaveResult:
-        """Do the same for workflows that are taken apart already, maybe in another process."""
+        """Insert or merge workflows, as `save` does, from rows that may come from another process."""
         with self._writing() as connection:
             saved = upsert_runs.upsert_runs(connection, upsert_runs.merge_duplicates(parts), _now(), replace)
         new = frozenset(key for name, key in saved.keys.items() if name not in saved.before)
         return SaveResult(len(new), len(parts) - len(new), keys=saved.keys, new=new)
 
     def page(self, query: page_query.PageQuery) -> StoredPage:
-        """Return one page of workflows, and how many there are on all pages."""
+        """Return one page of workflows, and the number of workflows on all pages."""
         with self._reading() as connection:
             found = page_keys(connection, query)
             runs = list(reads.read_runs(connection, found.keys).values())
             return StoredPage(runs, found.total, found.last)
 
     def summary_page(self, query: page_query.PageQuery) -> StoredPage:
-        """Return one page of the little that a list shows of runs."""
+        """Return one page of runs with only the fields that lists show."""
         with self._reading() as connection:
             found = page_keys(connection, query)
             return StoredPage(read_summaries(connection, found.keys), found.total, found.last)
@@ -284,7 +284,7 @@ class History:
         after_key: int = 0,
         limit: int | None = None,
     ) -> list[RunRef]:
-        """Return where workflows are found, by key: go on after the last key, whatever changes meanwhile."""
+        """Return references by key; a caller can continue after the last key while rows change."""
         start = None if created_from is None else to_timestamp(created_from)
         end = None if created_before is None else to_timestamp(created_before)
         with self._reading() as connection:
@@ -298,7 +298,7 @@ class History:
             return reads.read_runs(connection, keys)
 
     def read_fields(self, keys: Sequence[str] | None = None) -> list[Workflow]:
-        """Return some keys of every workflow, or all: enough for sums, and much faster than whole dicts."""
+        """Return some or all keys of every workflow, without agent runs; much faster than whole dicts."""
         keys = [key for key in WORKFLOW.fields if key not in WORKFLOW.hidden] if keys is None else keys
         unknown = [key for key in keys if key not in WORKFLOW.fields]
         if unknown:
@@ -309,18 +309,18 @@ class History:
             return reads.read_fields(connection, keys)
 
     def matching_keys(self, wanted: RunFilter) -> Integers:
-        """Return the keys of the runs that a filter means, rising."""
+        """Return the keys of the runs that match a filter, ascending."""
         import numpy as np  # noqa: PLC0415 - it takes longer to import than most commands take
 
         with self._reading() as connection:
             found = build_where(wanted, get_backend(connection))
-            # As one text: a hundred thousand rows would take four times as long.
+            # As one text, since 100,000 rows would take four times as long.
             keys = func.aggregate_strings(cast(workflows.c.key, Text), ",")
             text = connection.scalar(select(keys).where(*found.clauses()))
         return np.sort(np.fromstring(text or "", np.int64, sep=","))
 
     def names(self, name: str) -> list[str]:
-        """Return the names that a filter of `filters.NAMED` finds something by, in their order."""
+        """Return the values for which the filter `name`, a key of NAME_COLUMNS, finds runs, sorted."""
         found = distinct_names(NAME_COLUMNS[name])
         query = select(found.c.name).where(found.c.name != "").order_by(found.c.name)
         with self._reading() as connection:
@@ -329,9 +329,9 @@ class History:
     # --- many runs as columns
 
     def columns(self, family: TableName, names: Sequence[str], keys: range | None = None) -> ColumnTable:
-        """Return some columns of every run, agent run or model's share; see `columns.COLUMNS`.
+        """Return some columns of every run, agent run or share of a model; see `column_data.COLUMNS`.
 
-        `keys`: only of the runs in one of `block_ranges`.
+        `keys` limits them to the runs in one of `key_ranges`.
         """
         from .column_cache.columns import read_columns  # noqa: PLC0415 - numpy takes longer to import than most commands take
 
@@ -339,19 +339,19 @@ class History:
             return read_columns(connection, family, names, keys=keys)
 
     def key_ranges(self) -> list[range]:
-        """Return the keys of all runs, some thousand at a time: few enough to be added up fast."""
+        """Return ranges with the keys of all runs, a few thousand each, which is fast to aggregate."""
         with self._reading() as connection:
             return list(block_ranges(all_blocks(connection)))
 
     def digests(self, name: str) -> list[Aggregate]:
-        """Return what all runs add up to, in parts to be merged; see `analysis.statistics.aggregates`."""
+        """Return aggregates over all runs, in parts to be merged; see `analysis.statistics.aggregates`."""
         from .column_cache.aggregates import read_digests  # noqa: PLC0415 - see above
 
         with self._reading() as connection:
             return read_digests(connection, name)
 
     def build_column_cache(self) -> None:
-        """Pack figures, sums and vectors of runs that were written since: reading them is far faster then."""
+        """Pack columns, aggregates and vectors of runs written since the last call, for faster reads."""
         from .column_cache.aggregates import pack_digests  # noqa: PLC0415 - see above
         from .column_cache.columns import build_cache  # noqa: PLC0415 - see above
         from .column_cache.vectors import pack_vectors  # noqa: PLC0415 - see above
@@ -371,7 +371,7 @@ class History:
     def batches(
         self, source: export_source.ExportSource, names: Sequence[str], wanted: RunFilter
     ) -> Iterator[ColumnBatch]:
-        """Yield some columns of a table batch by batch; all of them are of one moment."""
+        """Yield some columns of a table in batches, all from one snapshot."""
         columns = [source.columns[name] for name in names]
         with self._reading() as connection:
             clauses = build_where(wanted, get_backend(connection)).clauses()
@@ -387,33 +387,33 @@ class History:
         statuses: Sequence[str] | None = None,
         least_runs: int = 2,
     ) -> list[PatternTotals]:
-        """Return the patterns that at least so many of these runs show, the most widespread first."""
+        """Return the patterns in at least `least_runs` of these runs, the most widespread first."""
         with self._reading() as connection:
             return recurrence.pattern_totals(
                 connection, wanted, kinds=kinds, statuses=statuses, least_runs=least_runs
             )
 
     def find_pattern(self, text: str) -> list[PatternTotals]:
-        """Return the patterns of this signature, else those whose ids are or begin so (4 digits and more)."""
+        """Return the patterns with this signature, otherwise with this id or id prefix (4 digits or more)."""
         with self._reading() as connection:
             return recurrence.find_pattern(connection, text)
 
     def pattern_examples(
         self, pattern_id: str, limit: int = 3, wanted: RunFilter | None = None
     ) -> list[PatternExample]:
-        """Return the newest runs that show a pattern; none where no pattern has this id."""
+        """Return the newest runs with a pattern; an empty list if no pattern has this id."""
         with self._reading() as connection:
             return recurrence.examples(connection, pattern_id, limit, wanted)
 
     def decide_pattern(self, pattern_id: str, status: PatternStatus, note: str | None = None) -> None:
-        """Note that a pattern is accepted or dismissed, and why; `detected` takes that back.
+        """Store the decision that a pattern is accepted or dismissed, with a reason; `detected` removes it.
 
-        Raises InvalidQueryError for another status, PatternNotFoundError where no pattern has this id.
+        Raises InvalidQueryError for another status, PatternNotFoundError if no pattern has this id.
         """
         with self._writing() as connection:
             recurrence.set_status(connection, pattern_id, status, note, _now())
 
-    # --- what a sync needs
+    # --- operations of a sync
 
     def stored_runs(self, project: str) -> dict[str, StoredRunState]:
         """Return the stored runs of a project, by id."""
@@ -423,115 +423,115 @@ class History:
     def cost_totals(
         self, project: str, agents_dir: str, keys: Sequence[int] | None = None
     ) -> FolderCostTotals:
-        """Return what a project's runs in an agents folder cost that are there now; `keys`: only these."""
+        """Add up the costs of a project's present runs in an agents directory; `keys` limits the runs."""
         with self._reading() as connection:
             return reads.cost_totals(connection, project, agents_dir, keys)
 
     def runs_found(
         self, project: str, agents_dir: str, now: datetime, keys: Sequence[int] | None = None
     ) -> list[RunsFound]:
-        """Count a project's runs in an agents folder that are there now, by status; `keys`: only these."""
+        """Count a project's present runs in an agents directory by status; `keys` limits the runs."""
         with self._reading() as connection:
             return reads.runs_found(connection, project, agents_dir, to_timestamp(now + MAX_CLOCK_SKEW), keys)
 
     def costs_of(self, wanted: RunFilter) -> FolderCostTotals:
-        """Return what all runs cost that a filter means."""
+        """Add up the costs of the runs that match a filter."""
         with self._reading() as connection:
             return reads.costs_of(connection, build_where(wanted, get_backend(connection)).clauses())
 
     def homes(self) -> list[Home]:
-        """Return the agents folders in which runs were found."""
+        """Return the agents directories in which runs were found."""
         with self._reading() as connection:
             return reads.homes(connection)
 
     def ids_at(self, home: Home) -> list[str]:
-        """Return the ids of the runs that were found in an agents folder."""
+        """Return the ids of the runs that were found in an agents directory."""
         with self._reading() as connection:
             return reads.ids_at(connection, home)
 
     def stream_identities(self, home: Home, ids: Sequence[str]) -> dict[str, set[str]]:
-        """Return by run what tells its streams apart from all others."""
+        """Return the identities of streams (hashes of their first lines) by run id."""
         with self._reading() as connection:
             return reads.stream_identities(connection, home, ids)
 
     def move_home(self, home: Home, agents_dir: str) -> None:
-        """Note that an agents folder was moved: its runs are found at another place now."""
+        """Record that an agents directory was moved: update it in its runs and problems."""
         with self._writing() as connection:
             upsert_runs.move_home(connection, home, agents_dir)
 
     def move_run(self, key: int, project: str, run_id: str, agents_dir: str) -> None:
-        """Note that one run was moved or renamed; no other run may be called so."""
+        """Record that one run was moved or renamed; no other run may have the new name."""
         with self._writing() as connection:
             upsert_runs.move_run(connection, key, project, run_id, agents_dir)
 
     def where_stored(self, keys: Sequence[int]) -> list[WhereStored]:
-        """Return where runs were found, by key."""
+        """Return the locations in which runs were found, ordered by key."""
         with self._reading() as connection:
             return reads.where_stored(connection, keys)
 
     def runs_with(self, units: Iterable[int]) -> list[WhereStored]:
-        """Return the runs that have any of these messages and results."""
+        """Return the locations of the runs that have any of these messages or results."""
         with self._reading() as connection:
             return reads.where_stored(connection, sorted(message_claims.having(connection, units)))
 
     def agent_runs(self, keys: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
-        """Return the phase_costs entries of workflows that have some, former attempts too."""
+        """Return the `phase_costs` entries of workflows that have some, including superseded attempts."""
         with self._reading() as connection:
             return reads.agent_records(connection, keys)
 
     def stage_entries(self, keys: Sequence[int]) -> dict[int, list[Mapping[str, Any]]]:
-        """Return what workflows' agents spent and how long they took, amounts in nanodollars."""
+        """Return phase, cost (nanodollars), duration and outcome of the agent runs of workflows, by key."""
         with self._reading() as connection:
             return reads.phase_segments(connection, keys)
 
     def clear_fingerprints(self, keys: Sequence[int]) -> None:
-        """Have these runs read again by the next sync, wherever they lie."""
+        """Make the next sync read these runs again, in every agents directory."""
         with self._writing() as connection:
             upsert_runs.forget_fingerprints(connection, keys)
             side_tables.forget_other_places(connection, keys)
 
     def other_places(self, agents_dir: str) -> dict[int, str]:
-        """Return by run the fingerprint of its files in an agents folder beside the one it was found in."""
+        """Return the fingerprints, by run key, of the copies of runs in this agents directory."""
         with self._reading() as connection:
             return side_tables.other_places(connection, agents_dir)
 
     def lying_elsewhere(self, keys: Sequence[int]) -> set[int]:
-        """Return those of these runs that another agents folder holds, too."""
+        """Return those of these runs that are in another agents directory, too."""
         with self._reading() as connection:
             return side_tables.lying_elsewhere(connection, keys)
 
     def save_other_places(
         self, agents_dir: str, keys: Sequence[int], left: Mapping[int, tuple[str, str]]
     ) -> None:
-        """Note that runs were read in a folder; `left`: by run, the folder and fingerprint of before."""
+        """Record that runs were read in `agents_dir`; `left`: previous directory and fingerprint by run."""
         with self._writing() as connection:
             side_tables.save_other_places(connection, agents_dir, keys, left)
 
     def forget_other_places(self, keys: Sequence[int]) -> None:
-        """Have the copies of these runs read again by the next sync of their folders."""
+        """Make the next sync of the other directories of these runs read their copies again."""
         with self._writing() as connection:
             side_tables.forget_other_places(connection, keys)
 
     def pruned_ids(self, project: str) -> frozenset[str]:
-        """Return the ids of a project's runs that were taken out on purpose."""
+        """Return the ids of the pruned runs of a project."""
         with self._reading() as connection:
             return pruning.pruned_ids(connection, project)
 
     def prune(self, keys: Sequence[int], passed: Mapping[int, int] | None = None) -> int:
-        """Take runs out, and remember which; return how many there were.
+        """Delete runs, record them as pruned, and return their number.
 
-        `passed`: nanodollars by key that are not to be noted, since runs that stay come to count them.
+        `passed` is the cost by key, in nanodollars, that is not recorded since remaining runs count it.
         """
         with self._writing() as connection:
             return pruning.prune(connection, keys, _now(), passed or {})
 
     def mark_deleted(self, keys: Sequence[int], at: datetime) -> None:
-        """Note that the files of these runs are no longer there."""
+        """Record that the files of these runs are missing."""
         with self._writing() as connection:
             upsert_runs.mark_deleted(connection, keys, to_timestamp(at))
 
     def mark_restored(self, keys: Sequence[int]) -> None:
-        """Note that the files of these runs are there again."""
+        """Record that the files of these runs are present again."""
         with self._writing() as connection:
             upsert_runs.mark_restored(connection, keys)
 
@@ -541,83 +541,83 @@ class History:
             return upsert_runs.keys_of(connection, names)
 
     def problems(self, agents_dir: str, key: int | None = None) -> list[dict[str, Any]]:
-        """Return what could not be read at the last sync of an agents folder, or of one run."""
+        """Return the problems of the last sync of an agents directory, or of one of its runs."""
         with self._reading() as connection:
             return reads.problems_of(connection, agents_dir, key)
 
     def patterns(self, key: int) -> list[dict[str, Any]]:
-        """Return one run's recurring patterns, the most widespread first."""
+        """Return the recurring patterns of one run: sequences first, then by cost, highest first."""
         with self._reading() as connection:
             return reads.patterns_of(connection, key)
 
     def similarity(self) -> SimilarityStore:
-        """Return what lists of similar runs are made with; each of its calls is one transaction."""
+        """Return the store for computing lists of similar runs; each of its calls is one transaction."""
         return SimilarityStore(self._reading, self._writing)
 
     def merge_store(self) -> MergeStore:
-        """Return what other histories take runs from, and give them to; each call is one transaction."""
+        """Return the store for merging histories; each of its calls is one transaction."""
         return MergeStore(self._reading, self._writing, self._patterns)
 
     def save_patterns(
         self, found: Mapping[int, Sequence[Mapping[str, Any]]], *, detector: str = "builtin"
     ) -> None:
-        """Put a detector's findings, by run, in the place of its former ones for these runs."""
+        """Replace the stored findings of a detector in these runs; `found` is by run key."""
         rows = {key: to_pattern_rows(findings) for key, findings in found.items()}
         self.save_pattern_rows(rows, detector=detector)
 
     def save_pattern_rows(self, found: Mapping[int, Sequence[Row]], *, detector: str = "builtin") -> None:
-        """Do the same for findings that are rows already, maybe made in another process."""
+        """Replace findings, as `save_patterns` does, by rows that may come from another process."""
         with self._writing() as connection:
             side_tables.save_patterns(connection, found, detector, _now(), self._patterns)
 
     def save_run_problems(
         self, agents_dir: str, found: Mapping[int, Sequence[Problem]], *, new: AbstractSet[int] = frozenset()
     ) -> None:
-        """Put what is wrong with these runs in the place of what was; `new` runs had nothing before."""
+        """Replace the stored problems of these runs; runs in `new` have none stored."""
         with self._writing() as connection:
             side_tables.save_run_problems(connection, agents_dir, found, new=new)
 
     def replace_run_problems(
         self, agents_dir: str, key: int, gone: Sequence[Problem], come: Sequence[Problem]
     ) -> None:
-        """Take some of what is wrong with a run out, and add what is not there yet."""
+        """Delete the problems `gone` of a run, and add the problems `come` that are not stored yet."""
         with self._writing() as connection:
             side_tables.replace_run_problems(connection, agents_dir, key, gone, come)
 
     def save_folder_problems(self, agents_dir: str, found: Sequence[Problem]) -> None:
-        """Put what is wrong beside the stored runs in the place of what was."""
+        """Replace the stored problems of an agents directory outside stored runs."""
         with self._writing() as connection:
             side_tables.save_folder_problems(connection, agents_dir, found)
 
     def read_checkpoints(self, keys: Sequence[int]) -> dict[int, dict[str, bytes]]:
-        """Return by run and path how far streams were read."""
+        """Return the stream marks (read positions) by run key and path."""
         with self._reading() as connection:
             return reads.read_checkpoints(connection, keys)
 
     def save_checkpoints(self, marks: Mapping[int, Mapping[str, bytes]], written: Mapping[int, int]) -> None:
-        """Put marks in the place of these runs' former ones; `written`: when, in ns since 1970, by run."""
+        """Replace the stream marks of these runs; `written` is each run's last write, in ns since 1970."""
         with self._writing() as connection:
             side_tables.save_stream_marks(connection, marks, written)
 
     def delete_old_checkpoints(self, before_ns: int) -> None:
-        """Drop the marks of runs that were last written to before a time: they will not grow any more."""
+        """Delete the marks of runs last written before a time (ns since 1970): these no longer grow."""
         with self._writing() as connection:
             side_tables.forget_stream_marks(connection, before_ns)
 
     def save_claims(
         self, given: Mapping[int, Sequence[Claim]], *, new: AbstractSet[int] = frozenset()
     ) -> None:
-        """Store what the streams of these stored runs spent by themselves; `new` runs have no claims yet."""
+        """Store the claims of the streams of stored runs; runs in `new` have no claims yet."""
         with self._writing() as connection:
             message_claims.save_claims(connection, given, new=new)
 
     def replace_claims(self, wanted: Mapping[int, Sequence[Claim]]) -> None:
-        """Put claims in the place of all that these runs have."""
+        """Replace all stored claims of these runs."""
         with self._writing() as connection:
             message_claims.replace_claims(connection, wanted)
 
     def connected(self, keys: Iterable[int]) -> dict[int, list[Claim]]:
-        """Return the claims of these runs and of all that have messages in common with them, however far."""
+        """Return the claims of these runs and of all runs that share messages with them, also indirectly."""
         with self._reading() as connection:
             return message_claims.connected(connection, keys)
 
@@ -627,27 +627,27 @@ class History:
             return message_claims.claims_of(connection, keys)
 
     def sharing(self, units: Iterable[int]) -> set[int]:
-        """Return the keys of the runs that have one of these units in common with another run."""
+        """Return the keys of the runs that share any of these units with another run."""
         with self._reading() as connection:
             return message_claims.sharing(connection, units)
 
     def folder_problems_unchanged(self, agents_dir: str, found: Sequence[Problem]) -> bool:
-        """Return whether what is wrong beside the stored runs is as stored."""
+        """Return whether the problems of an agents directory outside stored runs are unchanged."""
         with self._reading() as connection:
             return side_tables.folder_problems_unchanged(connection, agents_dir, found)
 
     def record_sync(self, sync: Mapping[str, Any]) -> None:
-        """Note one sync. It changes the file: a sync that wrote nothing else should not be noted."""
+        """Store one sync. This changes the file, so a sync that wrote nothing else should not be recorded."""
         with self._writing() as connection:
             side_tables.record_sync(connection, sync)
 
     def syncs(self, limit: int, before: int) -> tuple[list[dict[str, Any]], int]:
-        """Return syncs on record below a number, the latest first, and how many there are in all."""
+        """Return recorded syncs with numbers below `before`, latest first, and the number of all syncs."""
         with self._reading() as connection:
             return reads.read_syncs(connection, limit, before)
 
     def view(self, name: str) -> list[dict[str, Any]]:
-        """Return the rows of one of the VIEWS."""
+        """Return the rows of one of the views in VIEW_COLUMNS."""
         if name not in VIEW_COLUMNS:
             raise InvalidQueryError(f"no view {name!r}; use one of: {', '.join(VIEW_COLUMNS)}")
         with self._reading() as connection:
@@ -660,12 +660,12 @@ class History:
             return stored_revision(connection)
 
     def check(self) -> list[str]:
-        """Return what is damaged, one sentence each; an empty list: all is well."""
+        """Return one message per problem; an empty list if there is none."""
         with self._reading() as connection:
             return integrity.check_integrity(connection)
 
     def copy_to(self, file: Path) -> bool:
-        """Copy all of it into an empty file, as it is now; False where this kind of database cannot."""
+        """Copy the current state into an empty file; return False if this kind of database cannot."""
         copy = get_backend(self._url).copy_to
         if copy is None:
             return False
@@ -674,28 +674,28 @@ class History:
         return True
 
     def leave(self) -> None:
-        """Get ready to be closed, where another database may have been put in the place of this one."""
+        """Prepare for closing, as the database file may have been replaced."""
         with translate_errors(self._url):
             get_backend(self._url).leave(self._connection)
 
     def vacuum(self) -> None:
-        """Give space back that nothing needs; it takes as long as copying everything."""
+        """Release unused space; takes as long as copying the whole history."""
         with translate_errors(self._url):
             get_backend(self._url).vacuum(self._connection)
 
     def size(self) -> int:
-        """Return how many bytes it takes."""
+        """Return the size of the history in bytes."""
         with translate_errors(self._url):
             return get_backend(self._url).size(self._connection)
 
     def checkpoint_wal(self) -> None:
-        """Have everything in the one file, no log beside it; nobody else may have it open."""
+        """Merge the log into the database file; no other connection may be open."""
         with translate_errors(self._url):
             get_backend(self._url).into_one_file(self._connection)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Make what is called inside one transaction: all of it is stored, or nothing."""
+        """Run all calls in the block in one transaction: all changes are stored, or none."""
         with self._writing():
             self._inside = True
             try:
@@ -721,7 +721,7 @@ class History:
             with translate_errors(self._url), write_transaction(self._connection) as connection:
                 yield connection
         except BaseException:
-            self._patterns.forget(0)  # what was rolled back has no key
+            self._patterns.forget(0)  # rolled-back patterns have no key
             raise
 
 

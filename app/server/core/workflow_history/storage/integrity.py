@@ -1,4 +1,4 @@
-"""Look for damage: the database's own checks and what must hold between rows; repairs nothing."""
+"""Verify a history: the database's own checks and the invariants between rows; repairs nothing."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from .writing.pattern_totals import verify_totals
 
 
 def check_integrity(connection: Connection) -> list[str]:
-    """Return what is wrong, one sentence each; an empty list: all is well."""
+    """Return one message per problem; an empty list if there is none."""
     from .derived_checks import verify_derived  # noqa: PLC0415 - numpy takes longer to import than most commands take
 
     if found := get_backend(connection).integrity_errors(connection):
-        return found  # what rests on what is broken tells nothing
+        return found  # further checks of damaged data are meaningless
     return [
         *_wrong_sums(connection),
         *_wrong_scores(connection),
@@ -26,9 +26,9 @@ def check_integrity(connection: Connection) -> list[str]:
 
 
 def _wrong_sums(connection: Connection) -> list[str]:
-    """Hold each run's cost against the sum over its agent runs; each may be rounded by a nanodollar.
+    """Compare each run's cost with the sum over its agent runs; each may be rounded by a nanodollar.
 
-    Lower bounds are no part of a cost on record; only where nothing is on record are they the total.
+    Lower bounds are not part of a recorded cost; they are the total only if no cost is recorded.
     """
     cost, basis = agent_runs.c.cost_nanodollars, func.coalesce(agent_runs.c.cost_basis, "reported")
     own, beyond = case((basis == "lower_bound", cost)), agent_runs.c.lower_bound_cost_nanodollars
@@ -59,7 +59,7 @@ def _wrong_sums(connection: Connection) -> list[str]:
 
 
 def _wrong_scores(connection: Connection) -> list[str]:
-    """Find scores that do not lie between 0 and 100."""
+    """Find scores outside the range 0 to 100."""
     columns = [column for column in workflows.columns if column.name.endswith("_score")]
     found = []
     for column in columns:
@@ -72,7 +72,7 @@ def _wrong_scores(connection: Connection) -> list[str]:
 
 
 def _pruned_and_there(connection: Connection) -> list[str]:
-    """Find runs that are stored, and noted as taken out."""
+    """Find runs that are stored, but recorded as pruned."""
     same = (workflows.c.project == pruned_runs.c.project) & (workflows.c.id == pruned_runs.c.id)
     query = select(workflows.c.project, workflows.c.id).join(pruned_runs, same).order_by(workflows.c.key)
     return [

@@ -1,6 +1,6 @@
-"""Runs with all that a history knows of them, and what it knows beside them: for another history to take.
+"""Read complete runs and the other rows of a history, and write those of another one, for a merge.
 
-What is read here is written there; each call is one transaction, or a part of the caller's.
+Each call is one transaction, or a part of the caller's transaction.
 """
 
 from __future__ import annotations
@@ -35,28 +35,26 @@ _DECISION: Final = ("status", "note", "decided_at")
 
 @dataclass(frozen=True, slots=True)
 class CompleteRun:
-    """One run, with what other tables know of it."""
+    """One run with its rows in other tables."""
 
-    workflow: Workflow  # with the fields that no caller is shown
-    patterns: Mapping[str, list[Row]] = field(
-        default_factory=dict
-    )  # by detector, as `to_pattern_rows` gives them
+    workflow: Workflow  # includes the hidden fields
+    patterns: Mapping[str, list[Row]] = field(default_factory=dict)  # by detector, as in `to_pattern_rows`
     problems: tuple[Problem, ...] = ()
-    marks: Mapping[str, bytes] = field(default_factory=dict)  # how far its streams were read, by path
-    claims: tuple[Claim, ...] = ()  # what each of its streams spent by itself
+    marks: Mapping[str, bytes] = field(default_factory=dict)  # stream marks (read positions) by path
+    claims: tuple[Claim, ...] = ()  # cost of each of its streams by itself
 
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """What one history decided on patterns later than another, row by row, and first saw earlier."""
+    """Later decisions on patterns, and earlier first sightings, of one history compared with another."""
 
-    new: Sequence[Mapping[str, Any]]  # patterns that the other has not
-    known: Sequence[Mapping[str, Any]]
-    first_seen: Sequence[tuple[str, str]]  # id of a pattern, and when that was
+    new: Sequence[Mapping[str, Any]]  # rows of patterns that the other history lacks
+    known: Sequence[Mapping[str, Any]]  # rows of patterns that the other history has
+    first_seen: Sequence[tuple[str, str]]  # id of a pattern, and its earlier time
 
     @property
     def count(self) -> int:
-        """How many decisions there are."""
+        """Number of decisions."""
         return len(self.new) + len(self.known)
 
     def __bool__(self) -> bool:
@@ -64,7 +62,7 @@ class Decisions:
 
 
 class MergeStore:
-    """The part of a history that merging reads and writes."""
+    """Part of a history that a merge reads and writes."""
 
     def __init__(self, reading: Access, writing: Access, known: side_tables.PatternKeyCache) -> None:
         self._reading = reading
@@ -72,13 +70,13 @@ class MergeStore:
         self._known = known
 
     def refs(self) -> list[RunRef]:
-        """Return where all runs are found."""
+        """Return references to all runs."""
         with self._reading() as connection:
             query = select(workflows.c.key, workflows.c.project, workflows.c.id)
             return [RunRef(*row) for row in connection.execute(query)]
 
     def read(self, keys: Sequence[int]) -> dict[int, CompleteRun]:
-        """Return some runs by key; those that are not there are left out."""
+        """Return complete runs by key; unknown keys are skipped."""
         with self._reading() as connection:
             found = reads.read_runs(connection, keys)
             hidden = _by_key(
@@ -100,29 +98,29 @@ class MergeStore:
         }
 
     def rename(self, names: Mapping[int, str]) -> None:
-        """Call runs otherwise; no other run of their projects may be called so."""
+        """Change the ids of runs; no other run of their projects may have the new ids."""
         with self._writing() as connection:
             invalidate_blocks(connection, names)
-            # By way of names that no run has, since two may swap theirs.
+            # Through temporary ids that no run has, since two runs may swap theirs.
             for new in ({key: f"~{key}~" for key in names}, names):
                 for key, name in new.items():
                     connection.execute(update(workflows).where(workflows.c.key == key).values(id=name))
             mark_stale(connection, list(names))
 
     def remove(self, keys: Sequence[int]) -> None:
-        """Take runs out that another holds now."""
+        """Delete runs that were merged into another run."""
         with self._writing() as connection:
             pruning.delete_runs(connection, keys)
 
     def first_seen(self, times: Mapping[int, str]) -> None:
-        """Note when some history first stored these runs, ISO 8601 UTC."""
+        """Set the times when a history first stored these runs, ISO 8601 UTC."""
         own = workflows.c
         with self._writing() as connection:
             change = update(workflows).where(own.key == bindparam("of")).values(first_seen_at=bindparam("at"))
             execute_many(connection, change, ["of", "at"], list(times.items()))
 
     def duplicate_streams(self, keys: Iterable[int]) -> list[tuple[RunRef, RunRef]]:
-        """Return pairs of these runs and others, of any name, that have a stream in common."""
+        """Return pairs of one of these runs and any other run that have a stream in common."""
         wanted = set(keys)
         own = agent_runs.c
         twice = select(own.identity).where(own.identity.is_not(None)).group_by(own.identity)
@@ -140,7 +138,7 @@ class MergeStore:
         return [(named[key], named[other]) for key, other in ordered if key < other or other not in wanted]
 
     def pruning_fields(self, keys: Sequence[int]) -> list[dict[str, Any]]:
-        """Return the little of some runs that tells whether they may go, and what they spent."""
+        """Return the columns of runs that decide whether they may be deleted, and their costs."""
         names = (
             "key", "project", "status", "created_at", "spent_nanodollars", "cost_basis",
             "lower_bound_cost_nanodollars", "copy_of",
@@ -153,10 +151,10 @@ class MergeStore:
                 for row in connection.execute(query.where(workflows.c.key.in_(some))).mappings()
             ]
 
-    # --- what stands beside the runs
+    # --- other tables
 
     def pattern_decisions(self) -> list[dict[str, Any]]:
-        """Return the patterns that runs show or somebody decided on: name, first seen, and the decision."""
+        """Return name, time first seen and decision of the patterns that have runs or a decision."""
         names = ("id", "kind", "signature", "first_seen_at", *_DECISION)
         query = select(*(patterns.c[name] for name in names))
         with self._reading() as connection:
@@ -165,9 +163,9 @@ class MergeStore:
             return [dict(row) for row in rows.mappings()]
 
     def later_decisions(self, theirs: Sequence[Mapping[str, Any]]) -> Decisions:
-        """Return what was decided later than here, and the patterns that were first seen earlier.
+        """Return the decisions in `theirs` that are later than here, and earlier times of first sightings.
 
-        Patterns that nobody decided on and no run here shows are left.
+        Patterns without a decision that are not stored here are skipped.
         """
         with self._reading() as connection:
             rows = connection.execute(select(patterns)).mappings()
@@ -186,7 +184,7 @@ class MergeStore:
         )
 
     def adopt_decisions(self, later: Decisions) -> None:
-        """Take over what `later_decisions` found in the same transaction."""
+        """Store the result of `later_decisions`, in the same transaction."""
         with self._writing() as connection:
             keys = row_keys.new_keys(connection, patterns, len(later.new))
             insert_rows(
@@ -201,17 +199,17 @@ class MergeStore:
             execute_many(connection, seen, ["of", "at"], later.first_seen)
 
     def syncs(self) -> list[dict[str, Any]]:
-        """Return the syncs on record, the first one first."""
+        """Return the recorded syncs, oldest first."""
         return self._rows(sync_runs, "key")
 
     def folder_problems(self) -> list[dict[str, Any]]:
-        """Return what could not be read beside the runs."""
+        """Return the problems that belong to no run."""
         with self._reading() as connection:
             query = select(problems).where(problems.c.workflow_key.is_(None)).order_by(problems.c.key)
             return [_without(dict(row), "key") for row in connection.execute(query).mappings()]
 
     def pruned(self) -> list[dict[str, Any]]:
-        """Return which runs were taken out on purpose."""
+        """Return the records of pruned runs."""
         return self._rows(pruned_runs, None)
 
     def add(
@@ -221,7 +219,7 @@ class MergeStore:
         wrong: Sequence[Mapping[str, Any]],
         pruned: Sequence[Mapping[str, Any]],
     ) -> None:
-        """Add rows that are not there yet."""
+        """Insert rows that are not stored yet."""
         with self._writing() as connection:
             for table, rows in ((sync_runs, syncs), (problems, wrong), (pruned_runs, pruned)):
                 if rows:
@@ -233,7 +231,7 @@ class MergeStore:
             return [_without(dict(row), without) for row in rows]
 
     def save_related(self, runs: Mapping[int, CompleteRun], now: str) -> None:
-        """Store what other tables know of runs that are stored, in the place of what they knew."""
+        """Replace the patterns, problems and stream marks of stored runs."""
         with self._writing() as connection:
             _save_patterns(connection, runs, self._known, now)
             for key, run in runs.items():

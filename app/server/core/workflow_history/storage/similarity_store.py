@@ -1,4 +1,4 @@
-"""An open history as similarity sees it: what runs are compared by, and their lists, in and out."""
+"""Interface of an open history for similarity: features of runs and their lists of similar runs."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .connection.engine import get_backend
 from .writing import similarity_rows
 from .writing.similarity_rows import FeatureRow, SimilarPairRow, StaleRun
 
-if TYPE_CHECKING:  # numpy comes with it
+if TYPE_CHECKING:  # it imports numpy
     from .column_cache.vectors import StoredVectors
 
 Access = Callable[[], AbstractContextManager[Connection]]
 
 
 class SimilarityStore:
-    """The part of a history that lists of similar runs are made with; each call is one transaction."""
+    """Part of a history for computing lists of similar runs; each call is one transaction."""
 
     def __init__(self, reading: Access, writing: Access) -> None:
         self._reading = reading
@@ -31,12 +31,12 @@ class SimilarityStore:
             return get_backend(connection).version(connection)
 
     def stale_runs(self, model: str) -> list[StaleRun]:
-        """Return the runs that were written since their lists were made, or by another model."""
+        """Return the runs whose lists were computed before their last change, or by another model."""
         with self._reading() as connection:
             return similarity_rows.stale_runs(connection, model)
 
     def count_without(self, model: str) -> int:
-        """Return how many runs `model` has not compared, or that were written since."""
+        """Count the runs that `model` has not compared, or that were written since."""
         with self._reading() as connection:
             return similarity_rows.count_unindexed(connection, model)
 
@@ -46,39 +46,39 @@ class SimilarityStore:
             return list(similarity_rows.feature_columns(connection, keys))
 
     def names(self) -> Iterator[list[tuple[int, str, str]]]:
-        """Yield key, project and id of every run in the order of project and id, many at a time."""
+        """Yield key, project and id of every run in batches, ordered by project and id."""
         with self._reading() as connection:
             yield from similarity_rows.run_names(connection)
 
     def names_of(self, keys: Sequence[int]) -> dict[int, tuple[str, str]]:
-        """Return project and id of some runs, by key."""
+        """Return the projects and ids of these runs, by key."""
         with self._reading() as connection:
             return similarity_rows.names_of(connection, keys)
 
     def rows(self, model: str) -> Iterator[list[FeatureRow]]:
-        """Yield what `model` made of each run whose list is up to date, many at a time."""
+        """Yield the features of every run with a current list by `model`, in batches."""
         with self._reading() as connection:
             yield from similarity_rows.likeness_rows(connection, model)
 
     def vectors(self, model: str) -> StoredVectors:
-        """Return what `model` made of the requests of all runs whose lists are up to date, as arrays."""
+        """Return the request vectors of all runs with a current list by `model`, as arrays."""
         from .column_cache.vectors import read_vectors  # noqa: PLC0415 - numpy takes longer to import than most commands
 
         with self._reading() as connection:
             return read_vectors(connection, model)
 
     def vectors_of(self, model: str, keys: Sequence[int]) -> tuple[list[int], list[bytes | None]]:
-        """Return keys and text vectors (None: no words) of those of some runs whose list is up to date."""
+        """Return keys and text vectors (None: no words) of those of these runs that have a current list."""
         with self._reading() as connection:
             return similarity_rows.text_vectors(connection, model, keys)
 
     def similar_lists(self, keys: Sequence[int]) -> Iterator[list[SimilarPairRow]]:
-        """Yield the stored lists of runs place by place, many at a time."""
+        """Yield the places of the lists of these runs, in batches."""
         with self._reading() as connection:
             yield from similarity_rows.similar_lists(connection, keys)
 
     def lists_with(self, keys: Sequence[int]) -> set[int]:
-        """Return the runs on whose lists some of these runs stand."""
+        """Return the keys of the runs whose lists contain any of these runs."""
         with self._reading() as connection:
             return similarity_rows.lists_containing(connection, keys)
 
@@ -90,7 +90,7 @@ class SimilarityStore:
         listed: Sequence[int],
         places: Iterable[SimilarPairRow],
     ) -> None:
-        """Store what `model` made of runs, the last scores of other lists, and the lists of `listed`."""
+        """Store features by `model`, the last scores of other lists, and the lists of runs in `listed`."""
         with self._writing() as connection:
             similarity_rows.save_likeness(connection, rows, model)
             similarity_rows.save_min_scores(connection, least)

@@ -1,1 +1,1 @@
-"""Columns of all runs, packed, for statistics."""
+"""Cache of packed columns, for statistics over all runs."""

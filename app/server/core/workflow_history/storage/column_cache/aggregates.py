@@ -1,7 +1,7 @@
-"""Read what runs add up to, packed or not, and pack it: a connection in, digests out.
+"""Read and pack aggregates over all runs.
 
-They lie beside the columns that they are made of, in the same blocks; whoever writes a run drops both.
-What is not packed is made of the columns; the answer is the same.
+They are stored in the same blocks as the columns they are computed from; writing a run drops both. An
+aggregate that is not packed is computed from the columns, with the same result.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from .blocks import BLOCK_SIZE, DIGESTS, all_blocks, block_ranges, missing_block
 from .columns import fell_silent, fetch_raw_rows, read_columns
 
 _SAMPLE: Final = CACHED[0]
-"""Where one is packed, all of them are."""
+"""One aggregate; if it is packed in a block, so are all others."""
 
 
 def read_digests(connection: Connection, name: str) -> list[Aggregate]:
-    """Return one of the digests KEPT, of runs after runs; merged they are that of all runs."""
+    """Return the aggregate `name`, one of CACHED, of consecutive ranges of runs; merge them for all runs."""
     columns = column_blocks.c
     query = select(columns.block, columns.data).where(columns.family == DIGESTS, columns.name == name)
     silent = {key // BLOCK_SIZE for key in fell_silent(connection)}
     found: dict[int, Aggregate] = {}
     for block, data in fetch_raw_rows(connection, query):
         if block in silent:
-            continue  # it was packed as the last sync saw these runs
-        with suppress(msgspec.MsgspecError, ValueError, TypeError):  # damaged: the columns still say it
+            continue  # it was packed with the statuses of the last sync
+        with suppress(msgspec.MsgspecError, ValueError, TypeError):  # damaged: compute it from the columns
             found[block * BLOCK_SIZE] = decode_aggregate(data)
     for keys in block_ranges(block for block in all_blocks(connection) if block * BLOCK_SIZE not in found):
         found[keys.start] = compute_aggregate(name, partial(read_columns, connection, keys=keys))
@@ -46,7 +46,7 @@ def read_digests(connection: Connection, name: str) -> list[Aggregate]:
 
 
 def wrong_digests(connection: Connection) -> list[tuple[str, int]]:
-    """Return the family and the first possible run of each block that is not as its columns are."""
+    """Return name and first possible run key of each packed aggregate that differs from its columns."""
     own, wrong = column_blocks.c, []
     query = select(own.name, own.block, own.data).where(own.family == DIGESTS).order_by(own.block)
     for name, block, data in fetch_raw_rows(connection, query):
@@ -58,7 +58,7 @@ def wrong_digests(connection: Connection) -> list[tuple[str, int]]:
 
 
 def pack_digests(connection: Connection) -> None:
-    """Pack what is not packed, in the caller's transaction."""
+    """Pack the missing aggregates, in the caller's transaction."""
     for block in missing_blocks(connection, DIGESTS, _SAMPLE):
         [keys] = block_ranges([block])
         read = cache(partial(read_columns, connection, keys=keys, as_stored=True))

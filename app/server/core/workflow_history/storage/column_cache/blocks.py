@@ -1,6 +1,6 @@
-"""Figures packed by column, in blocks of runs: keys that were written in, blocks dropped. See `columns`.
+"""Blocks of the packed columns: their names, their run keys, and how to drop them. See `columns`.
 
-Whoever writes a run drops its block in the same transaction, so that a block is never out of date.
+Code that writes a run drops its blocks in the same transaction, so that a block is never out of date.
 """
 
 from __future__ import annotations
@@ -14,30 +14,30 @@ from sqlalchemy import Connection, delete, func, select
 from ..tables.schema import column_blocks, workflows
 
 BLOCK_SIZE: Final = 512
-"""So few that one changed run costs little, so many that a hundred thousand are read in a moment."""
+"""Runs per block: few enough to repack cheaply after one change, enough to read 100,000 runs quickly."""
 
 _SPAN: Final = 16
-"""Blocks that are added up at a time: what is computed of them stays in the processor's cache."""
+"""Maximum number of blocks processed at a time, so that intermediate results stay in the CPU cache."""
 
 VECTORS: Final = "likeness"
-"""The family of the vectors of requests; its blocks are named by the model that made them."""
+"""Family of the request vectors; its blocks are named by the model that computed them."""
 
 DIGESTS: Final = "digests 5"
-"""The family of what the runs of a block add up to; another number where what is counted, or how, changed."""
+"""Family of the aggregates of a block; the number increases if the aggregates or their computation change."""
 
 STORED_AS: Final = {
     family: f"{family} 2" for family in ("runs", "models", "run_phases", "run_agents", "run_models")
 }
-"""Names in blocks of the families whose columns, or how they are made, changed since an earlier version."""
+"""Stored names of the families whose columns, or their computation, changed since an earlier version."""
 
 
 def stored_as(family: str) -> str:
-    """Return the name under which the blocks of a family lie."""
+    """Return the name under which the blocks of a family are stored."""
     return STORED_AS.get(family, family)
 
 
 def invalidate_blocks(connection: Connection, keys: Iterable[int], *, family: str | None = None) -> None:
-    """Drop the blocks in which these runs are, of one family or all; a sync packs them anew at its end."""
+    """Drop the blocks of these runs, of one family or of all; a sync packs them again at its end."""
     touched = sorted({key // BLOCK_SIZE for key in keys})
     if touched:
         of = [] if family is None else [column_blocks.c.family == stored_as(family)]
@@ -53,18 +53,18 @@ def missing_blocks(connection: Connection, family: str, name: str) -> list[int]:
 
 
 def all_blocks(connection: Connection) -> range:
-    """Return the blocks in which runs can be."""
+    """Return the numbers of the blocks that can contain runs."""
     last = connection.scalar(select(func.max(workflows.c.key)))
     return range(0) if last is None else range(last // BLOCK_SIZE + 1)
 
 
 def blocks_for(keys: range) -> range:
-    """Return the blocks that hold runs with these keys."""
+    """Return the numbers of the blocks that contain these run keys."""
     return range(keys[0] // BLOCK_SIZE, keys[-1] // BLOCK_SIZE + 1)
 
 
 def block_ranges(blocks: Iterable[int]) -> Iterator[range]:
-    """Yield the keys of blocks that follow each other, of a span at most.
+    """Yield the key ranges of consecutive blocks, each within one span of 16 blocks.
 
     >>> list(block_ranges([0, 1, 2, 5, 16]))
     [range(0, 1536), range(2560, 3072), range(8192, 8704)]

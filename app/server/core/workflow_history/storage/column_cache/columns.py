@@ -1,7 +1,7 @@
-"""Read a history by columns, packed or not, and pack it: a connection in, arrays out.
+"""Read and pack the columns of a history as arrays.
 
-Each column lies in blocks of runs, so that figures of a hundred thousand runs are read in milliseconds.
-What is not packed is read from the rows themselves; the answer is the same.
+Each column is stored in blocks of runs, so that values of 100,000 runs are read in milliseconds. A block that
+is not packed is read from the rows themselves, with the same result.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ from .blocks import BLOCK_SIZE, all_blocks, block_ranges, blocks_for, missing_bl
 
 _EPOCH = np.datetime64(0, "us")
 _SAMPLE: dict[TableName, str] = {family: next(iter(names)) for family, names in COLUMNS.items()}
-"""One column of each family: where it is packed, all of the family is."""
+"""One column of each family; if it is packed in a block, so is the whole family."""
 
 _NO_WORDS = CategoricalColumn.from_values(())
 
 _SIZES = (np.uint8, np.uint16, np.uint32)
-"""What whole numbers are packed in where they fit; the largest value stands for unknown."""
+"""Types for packing integers that fit; the largest value of a type encodes unknown."""
 
 _MOST = {np.dtype(size).itemsize: np.iinfo(size).max for size in _SIZES}
 
@@ -64,7 +64,7 @@ _MOST = {np.dtype(size).itemsize: np.iinfo(size).max for size in _SIZES}
 class _Packed(msgspec.Struct, array_like=True):
     """One column of one block."""
 
-    dtype: str  # of `data`
+    dtype: str  # NumPy type of `data`
     data: bytes
     words: list[str] = []
 
@@ -77,10 +77,11 @@ def read_columns(
     keys: range | None = None,
     as_stored: bool = False,
 ) -> ColumnTable:
-    """Return some columns of every run, agent run or model's share, in the order of the runs' keys.
+    """Return some columns of every run, agent run or share of a model, in the order of the run keys.
 
-    `keys`: only of runs with these; from a block's first to a block's last. `as_stored`: statuses are those
-    of the last sync; else the clock has a say in them.
+    `keys` limits them to a range of run keys from the first of a block to the last of a block. With
+    `as_stored`, statuses are those of the last sync; otherwise running runs that fell silent since are
+    incomplete. Raises InvalidQueryError for an unknown column.
     """
     unknown = [name for name in names if name not in COLUMNS[family]]
     if unknown:
@@ -97,7 +98,7 @@ def read_columns(
 
 
 def fell_silent(connection: Connection) -> list[int]:
-    """Return the runs that are stored as running and are shown as incomplete, by key."""
+    """Return the keys of the runs that are stored as running but shown as incomplete."""
     query = select(workflows.c.key).where(FELL_SILENT).order_by(workflows.c.key)
     return list(connection.scalars(query))
 
@@ -115,7 +116,7 @@ def _as_they_stand(connection: Connection, columns: ColumnTable) -> ColumnTable:
 
 
 def build_cache(connection: Connection) -> None:
-    """Pack what is not packed, in the caller's transaction."""
+    """Pack the missing blocks, in the caller's transaction."""
     for family, columns in COLUMNS.items():
         for block in missing_blocks(connection, family, _SAMPLE[family]):
             [keys] = block_ranges([block])
@@ -124,7 +125,7 @@ def build_cache(connection: Connection) -> None:
                 not isinstance(value, CategoricalColumn) and value.dtype.kind == "O"
                 for value in values.values()
             ):
-                continue  # sums beyond 64 bits are made anew each time
+                continue  # sums beyond 64 bits are computed at each use
             rows = [
                 (stored_as(family), name, block, msgspec.msgpack.encode(_pack(columns[name], value)))
                 for name, value in values.items()
@@ -133,11 +134,11 @@ def build_cache(connection: Connection) -> None:
 
 
 def verify_cache(connection: Connection) -> list[tuple[str, int]]:
-    """Return the family and the first possible run of each block that is not as its rows are."""
+    """Return the family and the first possible run key of each block that differs from its rows."""
     wrong: list[tuple[str, int]] = []
     for family, columns in sorted(COLUMNS.items(), key=lambda item: item[0] in PART_TABLES):
         if wrong and family in PART_TABLES:
-            break  # these are made of the others
+            break  # these are computed from the others
         missing = set(missing_blocks(connection, family, _SAMPLE[family]))
         for keys in (
             keys for block in all_blocks(connection) if block not in missing for keys in block_ranges([block])
@@ -178,7 +179,7 @@ def _packed(
     for block, name, data in fetch_raw_rows(connection, query):
         try:
             found.setdefault(block, {})[name] = _unpack(kinds[name], decoder.decode(data))
-        except (msgspec.MsgspecError, ValueError, TypeError):  # the rows still say it
+        except (msgspec.MsgspecError, ValueError, TypeError):  # damaged: read the rows instead
             damaged.add(block)
     return {block: columns for block, columns in found.items() if block not in damaged}
 
@@ -219,13 +220,13 @@ def _pack(kind: Kind, values: Values) -> _Packed:
 
 
 def _unpack(kind: Kind, packed: _Packed) -> Values:
-    """Return the values as they are packed: whole numbers as small as they were made."""
+    """Return the values as packed: integers in their small types."""
     values: npt.NDArray[Any] = np.frombuffer(packed.data, np.dtype(packed.dtype))
     return CategoricalColumn(values, tuple(packed.words)) if kind == "words" else values
 
 
 def _whole(parts: Sequence[npt.NDArray[Any]]) -> Integers:
-    """Return whole numbers one after the other, in full size."""
+    """Concatenate integers as int64, with unknown as MISSING_INT; larger ones stay objects."""
     found = [np.empty(0, np.int64)]
     for dtype, some in groupby(parts, key=lambda part: part.dtype):
         small = np.concatenate(list(some))
@@ -236,14 +237,14 @@ def _whole(parts: Sequence[npt.NDArray[Any]]) -> Integers:
     return np.concatenate(found)
 
 
-# --- what is not packed
+# --- reading rows
 
 
 class _Source(NamedTuple):
-    """Where a family's rows come from."""
+    """Query for the rows of one family."""
 
-    query: Any  # a SELECT of just the columns asked for
-    key: Any  # column with the run's key
+    query: Any  # a SELECT of exactly the requested columns
+    key: Any  # column with the run key
     order: Sequence[Any]
 
 
@@ -262,7 +263,7 @@ def _read(connection: Connection, family: TableName, names: Sequence[str], keys:
 
 
 def _shared_out(connection: Connection, family: TableName, keys: range) -> Block:
-    """Return what the runs with these keys spent in each phase, agent or model."""
+    """Return the costs and tokens of the runs with these keys by phase, agent or model."""
     parts_family, by = PART_TABLES[family]
     parts = read_columns(connection, parts_family, (*PART_COLUMNS[parts_family], by), keys=keys)
     silent = read_columns(connection, "silent_agents", tuple(COLUMNS["silent_agents"]), keys=keys)
@@ -353,7 +354,7 @@ def _chosen(family: TableName, own: Any, names: Sequence[str], special: Mapping[
 
 
 def fetch_raw_rows(connection: Connection, query: Select[Any]) -> list[Any]:
-    """Return the driver's own tuples: a row object for each would double the time."""
+    """Return the driver's own tuples, as a row object for each would double the time."""
     cursor: Any = connection.execute(query).cursor
     rows: list[Any] = cursor.fetchall()
     return rows

@@ -1,6 +1,6 @@
-"""The vectors of all requests, read from packed blocks or from the rows: a connection in, arrays out.
+"""Read and pack the request vectors of all runs as arrays, from packed blocks or from the rows.
 
-Whoever stores a vector drops its block, so that a block is never out of date; see `blocks`.
+Code that stores a vector drops its block, so that a block is never out of date; see `blocks`.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from .blocks import BLOCK_SIZE, VECTORS, missing_blocks
 
 
 class StoredVectors(NamedTuple):
-    """What a model made of the requests of the runs whose lists are up to date."""
+    """Request vectors by one model, of the runs with an up-to-date list of similar runs."""
 
-    keys: Integers  # of the runs, rising
-    vectors: npt.NDArray[np.int8]  # one row each; all zero: no text
+    keys: Integers  # run keys, ascending
+    vectors: npt.NDArray[np.int8]  # one row per run; all zero: no text
     norms: Integers  # squared lengths; 0: no text
 
 
 class _Packed(msgspec.Struct, array_like=True):
     keys: bytes  # int64
-    vectors: bytes  # int8, equally many for each run
+    vectors: bytes  # int8, the same number for each run
     norms: bytes  # int64
 
 
 def read_vectors(connection: Connection, model: str) -> StoredVectors:
-    """Return the vectors that `model` made."""
+    """Return the vectors computed by `model`."""
     columns, decoder = column_blocks.c, msgspec.msgpack.Decoder(_Packed)
     query = select(columns.block, columns.data).where(columns.family == VECTORS, columns.name == model)
     cursor: Any = connection.execute(query).cursor
@@ -43,7 +43,7 @@ def read_vectors(connection: Connection, model: str) -> StoredVectors:
     for block, data in cursor.fetchall():
         try:
             blocks[block] = _unpacked(decoder.decode(data))
-        except (msgspec.MsgspecError, ValueError):  # the rows still say it
+        except (msgspec.MsgspecError, ValueError):  # damaged: read the rows instead
             damaged.append(block)
     for block in (*missing_blocks(connection, VECTORS, model), *damaged):
         blocks[block] = _read(connection, model, block)
@@ -58,7 +58,7 @@ def read_vectors(connection: Connection, model: str) -> StoredVectors:
 
 
 def pack_vectors(connection: Connection, model: str) -> None:
-    """Pack what is not packed, in the caller's transaction."""
+    """Pack the missing blocks, in the caller's transaction."""
     rows = [
         (VECTORS, model, block, _made(connection, model, block))
         for block in missing_blocks(connection, VECTORS, model)
@@ -67,7 +67,7 @@ def pack_vectors(connection: Connection, model: str) -> None:
 
 
 def verify_vectors(connection: Connection) -> list[tuple[str, int]]:
-    """Return the family and the first possible run of each block that is not as its rows are."""
+    """Return the family and the first possible run key of each block that differs from its rows."""
     own = column_blocks.c
     query = select(own.name, own.block, own.data).where(own.family == VECTORS).order_by(own.block)
     cursor: Any = connection.execute(query).cursor

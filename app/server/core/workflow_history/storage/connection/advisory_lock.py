@@ -1,4 +1,4 @@
-"""One at a time: a name goes in, and is held while the caller works; who holds it is told to who waits."""
+"""Named database locks. The owner is stored with the lock, so that waiting processes can report it."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from .engine import get_backend
 
 HOST_VARIABLE: Final = "WORKFLOW_HISTORY_HOST"
 
-_PAUSES: Final = (0.02, 0.5)  # seconds between two looks: at first, and at most
+_PAUSES: Final = (0.02, 0.5)  # seconds between two attempts: first and longest pause
 
 
 class LockOwner(NamedTuple):
-    """Who works on what another wants."""
+    """Process that owns a lock; all fields are None if it is unknown."""
 
-    pid: int | None = None  # of its process
+    pid: int | None = None  # process id
     host: str | None = None
-    since: datetime | None = None  # aware UTC
+    since: datetime | None = None  # when the lock was taken, aware UTC
 
     def __str__(self) -> str:
         if self.pid is None or self.since is None:
@@ -34,11 +34,11 @@ class LockOwner(NamedTuple):
 
 
 OnWait = Callable[[LockOwner], None]
-"""Called once, when the wait begins, with whom it is for."""
+"""Callback for the start of a wait; called once, with the current lock owner."""
 
 
 def host_name() -> str:
-    """Return what this machine is called: WORKFLOW_HISTORY_HOST, else the system's own name for it."""
+    """Return the host name: WORKFLOW_HISTORY_HOST if set, else the system's own host name."""
     return os.environ.get(HOST_VARIABLE) or platform.node() or "unnamed"
 
 
@@ -46,9 +46,10 @@ def host_name() -> str:
 def acquire_lock(
     connection: Connection, name: str, what: str, wait: float | None, told: OnWait | None = None
 ) -> Iterator[None]:
-    """Hold `name` in a database while the block runs; `what` it stands for is said in errors.
+    """Lock `name` in a database while the block runs; `what` describes the work in error messages.
 
-    `wait`: seconds at most, None: as long as it takes. Raises BusyError where another holds it still.
+    `wait` is the maximum wait in seconds, None for no limit. Raises BusyError if another process still owns
+    the lock after that. `told` is called once, when a wait begins.
     """
     dialect = get_backend(connection)
     until = None if wait is None else time.monotonic() + wait
@@ -70,7 +71,7 @@ def acquire_lock(
 
 
 def _myself() -> str:
-    """Return who this is, in few letters: a server keeps 63."""
+    """Return this process as an owner text; kept short because PostgreSQL stores only 63 bytes."""
     return f"{os.getpid()} {time.time():.0f} {host_name()}"
 
 
@@ -79,4 +80,4 @@ def _holder(told: str) -> LockOwner:
         pid, since, host = told.split(" ", 2)
         return LockOwner(int(pid), host, datetime.fromtimestamp(int(since), UTC))
     except (ValueError, OverflowError, OSError):
-        return LockOwner()  # it has the lock, and not said yet who it is
+        return LockOwner()  # the owner has the lock, but has not stored its name yet

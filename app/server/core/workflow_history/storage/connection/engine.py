@@ -1,4 +1,4 @@
-"""Engines and connections: a URL goes in, a connection comes out; the one place where driver errors end."""
+"""SQLAlchemy engines, connections and transactions; the only module that translates driver errors."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ...common.errors import ConnectionLostError, WorkflowHistoryError
 from .dialects import DIALECTS, Backend
 
 VERSION_TABLE: Final = "workflow_history_version"
-"""The table that every history has; its own name: a server's database may be shared."""
+"""Schema revision table of every history; not Alembic's default name, as a server database may be shared."""
 
 
 def get_backend(source: URL | Connection) -> Backend:
-    """Return what the database behind a URL or connection does in its own way."""
+    """Return the `Backend` of the database behind a URL or connection."""
     name = source.get_backend_name() if isinstance(source, URL) else source.dialect.name
     return DIALECTS[name]
 
@@ -35,21 +35,21 @@ def _engine(url: URL, read_only: bool, _process: int) -> Engine:
 
 
 def is_read_only(url: URL) -> bool:
-    """Return whether the database can be read and not written."""
+    """Return whether the database can be read but not written."""
     return get_backend(url).is_read_only(url)
 
 
 def exists(url: URL) -> bool:
-    """Return whether there may be something to read: a file that is there, a server that has a history.
+    """Return whether the database file exists, or the server has a history.
 
-    Raises WorkflowHistoryError where a server cannot be asked.
+    Raises WorkflowHistoryError if the server cannot be reached.
     """
     file = get_backend(url).file(url)
     return _is_served(url) if file is None else file.exists()
 
 
 _SERVED: set[URL] = set()
-"""Servers that have a history, as far as was seen: nobody takes one away but by hand."""
+"""Cache of server URLs that have a history; no command of the program removes one."""
 
 
 def _is_served(url: URL) -> bool:
@@ -61,7 +61,7 @@ def _is_served(url: URL) -> bool:
 
 
 def make_file(url: URL) -> None:
-    """Make the database's file, if it is one and missing, with its folders; only its owner may read it."""
+    """Create a missing database file, readable by its owner only, and its directories; skips servers."""
     file = get_backend(url).file(url)
     if file is None or file.exists():
         return
@@ -74,21 +74,21 @@ def make_file(url: URL) -> None:
 
 @contextmanager
 def connect(url: URL, *, read_only: bool = False) -> Iterator[Connection]:
-    """Give one connection; what the database refuses becomes a WorkflowHistoryError that names it."""
+    """Yield one connection; database errors become a WorkflowHistoryError that names the database."""
     with translate_errors(url), engine_for(url, read_only=read_only).connect() as connection:
         yield connection
 
 
 @contextmanager
 def translate_errors(url: URL) -> Iterator[None]:
-    """Turn a driver's error into one that says which database it was."""
+    """Convert driver errors to a WorkflowHistoryError that names the database."""
     try:
         yield
     except (SQLAlchemyError, _driver_error(url)) as error:
         file = get_backend(url).file(url)
         is_there = file is None or file.exists()
         why = _reason(url, error) if is_there else "there is no such file; a sync makes one"
-        # Without a statement it is connecting that failed.
+        # An error without a statement comes from a failed attempt to connect.
         unreachable = file is None and isinstance(error, OperationalError) and error.statement is None
         is_lost = unreachable or (isinstance(error, DBAPIError) and error.connection_invalidated)
         raise (ConnectionLostError if is_lost else WorkflowHistoryError)(
@@ -98,7 +98,7 @@ def translate_errors(url: URL) -> Iterator[None]:
 
 @contextmanager
 def read_transaction(connection: Connection) -> Iterator[Connection]:
-    """One transaction that only reads: all its queries see the same rows."""
+    """Run the block in a read-only transaction: all its queries see the same rows."""
     connection.execution_options(writes=False)
     with _undone_if_stopped(connection), connection.begin():
         yield connection
@@ -106,7 +106,7 @@ def read_transaction(connection: Connection) -> Iterator[Connection]:
 
 @contextmanager
 def write_transaction(connection: Connection) -> Iterator[Connection]:
-    """One transaction that writes: all of it is stored, or nothing."""
+    """Run the block in a write transaction: all of its changes are stored, or none."""
     connection.execution_options(writes=True)
     with _undone_if_stopped(connection), connection.begin():
         yield connection
@@ -114,7 +114,7 @@ def write_transaction(connection: Connection) -> Iterator[Connection]:
 
 @contextmanager
 def _undone_if_stopped(connection: Connection) -> Iterator[None]:
-    """Roll back a transaction that was stopped at its commit, which SQLAlchemy takes for ended."""
+    """Roll back a transaction that was interrupted at its commit, which SQLAlchemy considers ended."""
     try:
         yield
     except BaseException:
@@ -126,7 +126,7 @@ def _undone_if_stopped(connection: Connection) -> Iterator[None]:
 
 
 def display_name(url: URL) -> str:
-    """Return how people call a database: a file's path, or a URL without what is secret in it."""
+    """Return the name of a database for messages: the path of a file, or a URL without secrets."""
     file = get_backend(url).file(url)
     if file is not None:
         return str(file)
@@ -136,7 +136,7 @@ def display_name(url: URL) -> str:
 
 
 def _driver_error(url: URL) -> type[Exception]:
-    """Return what a driver raises by itself, where its own rows are read past SQLAlchemy."""
+    """Return the driver's error class, which is raised directly if code bypasses SQLAlchemy."""
     found: type[Exception] = engine_for(url).dialect.loaded_dbapi.Error
     return found
 

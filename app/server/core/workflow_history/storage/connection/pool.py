@@ -1,7 +1,7 @@
-"""Histories that stay open between questions: a URL in, an open history lent out; for a process that serves.
+"""Pool of open histories for a server process; opening a history takes longer than most queries.
 
-Opening one takes longer than most questions. A file that was deleted or replaced is opened anew, and tables
-that another program may have changed are looked at again.
+A file that was deleted or replaced is opened again. The schema is checked again before each use, since
+another program may have changed it.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_read_only(location: Path | str | URL) -> Iterator[History]:
-    """Open a history that must be there, and must stay as it is.
+    """Open an existing history without changing it; an old SQLite file is upgraded in a temporary copy.
 
-    Raises DatabaseTooNewError where a newer program made it.
+    Raises DatabaseTooNewError if a newer version of the program made it.
     """
     url = database_url(location)
     if not exists(url):
@@ -65,37 +65,37 @@ def _upgraded(url: URL, connection: Connection) -> Iterator[History]:
             yield history
 
 
-POOL_SIZE: Final = 8  # open histories that nobody asks at the moment
+POOL_SIZE: Final = 8  # maximum number of idle open histories
 
 _NUMBERS = count()
 
 
 class _Kept(NamedTuple):
-    """An open history that can be asked again."""
+    """An open history that can be reused."""
 
-    number: int  # no two have the same
-    place: Hashable  # which file of which process it has open
+    number: int  # unique in this process
+    place: Hashable  # identity of the open database and of the process
     history: History
     closing: ExitStack
 
 
 class HistoryPool:
-    """The open histories of one process; none is kept while nobody wants that."""
+    """Pool of the open histories of one process; keeps none open outside of `enabled` blocks."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._wanted = 0  # how many ask to keep them
+        self._wanted = 0  # number of active `enabled` blocks
         self._idle: list[_Kept] = []
-        self._watching: _Kept | None = None  # reads nothing but whether others have written
+        self._watching: _Kept | None = None  # used only to detect writes by others
 
     @property
     def is_keeping(self) -> bool:
-        """Whether histories are kept open: a process serves them."""
+        """Whether histories are kept open, as in a server process."""
         return self._wanted > 0
 
     @contextmanager
     def enabled(self) -> Iterator[None]:
-        """Keep what is opened meanwhile."""
+        """Keep histories open between uses while the block runs."""
         with self._lock:
             self._wanted += 1
         try:
@@ -108,7 +108,7 @@ class HistoryPool:
 
     @contextmanager
     def acquire(self, url: URL) -> Iterator[History]:
-        """Give an open history to one caller; after an error it is closed."""
+        """Yield an open history to one caller at a time; after an error it is closed."""
         kept = self._pop_live(url) or _opened(url)
         try:
             yield kept.history
@@ -124,7 +124,7 @@ class HistoryPool:
             _close([kept])
 
     def data_version(self, url: URL) -> Hashable:
-        """Return what is equal as long as nothing was stored in between; of use in this process alone."""
+        """Return a token that changes whenever the history changes; only comparable within this process."""
         with self._lock:
             place = _identity(url)
             if self._watching is not None and self._watching.place == place:
@@ -137,7 +137,7 @@ class HistoryPool:
             return (self._watching.number, self._watching.history.data_version())
 
     def _pop_live(self, url: URL) -> _Kept | None:
-        """Take one that is up to date; those whose server has let go of them are closed."""
+        """Remove and return an idle history with a current schema; closes those with a lost connection."""
         while kept := self._pop_idle(url):
             try:
                 kept.history.refresh_schema()
@@ -151,7 +151,7 @@ class HistoryPool:
         return None
 
     def _pop_idle(self, url: URL) -> _Kept | None:
-        """Take the one that was asked last: its pages are the warmest."""
+        """Remove and return the most recently used history, whose page cache is warmest."""
         place = _identity(url)
         with self._lock:
             old = self._elsewhere(place)
@@ -160,7 +160,7 @@ class HistoryPool:
         return found
 
     def _elsewhere(self, place: Hashable) -> list[_Kept]:
-        """Take those that are to another file than lies there: all go before it is opened."""
+        """Remove and return the histories of a replaced file; close them before the new file is opened."""
         every = [*self._idle, *([] if self._watching is None else [self._watching])]
         old = [kept for kept in every if kept.place != place]
         self._idle = [kept for kept in self._idle if kept.place == place]
@@ -175,10 +175,10 @@ class HistoryPool:
 
 
 def _opened(url: URL) -> _Kept:
-    place = _identity(url)  # before it is opened: another file in its place since is noticed the next time
+    place = _identity(url)  # before opening, so that a replacement since then is detected at the next use
     with ExitStack() as stack:
         history = stack.enter_context(History.open(url, make=False))
-        after = _identity(url)  # that it was opened may show in the file
+        after = _identity(url)  # opening may switch the file to WAL, which changes the last element
         found = after if after[:-1] == place[:-1] else place
         return _Kept(next(_NUMBERS), found, history, stack.pop_all())
 
@@ -191,7 +191,7 @@ def _close(some: list[_Kept]) -> None:
 
 
 def _identity(url: URL) -> tuple[Hashable, ...]:
-    """Return what a connection is to: another file of the same name is another place."""
+    """Return the identity of the current database; another file of the same name has another identity."""
     file = get_backend(url).file(url)
     if file is not None and not file.exists():
         raise WorkflowHistoryError(f"cannot read the database {file}: there is no such file")

@@ -1,4 +1,4 @@
-"""Where the history lies: a setting, a path or a URL goes in, a database URL comes out; opens nothing."""
+"""Resolve a setting, a path or a URL of the history to a database URL; opens nothing."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .dialects import DIALECTS
 
 
 def default_location(setting: str | None) -> Path | str:
-    """Return `setting` (a path or a database URL) or, without one, a file in the user's data folder."""
+    """Return `setting` (a path or a database URL) or, if empty, a file in the user's data directory."""
     if not setting:
         return user_data_path("workflow-history", appauthor=False) / "history.db"
     return setting if "://" in setting else Path(setting)
 
 
 def database_url(location: Path | str | URL) -> URL:
-    """Return the URL of `location`; a SQLite file's path comes out absolute.
+    """Return the URL of `location`; the path of a SQLite file becomes absolute.
 
     >>> database_url("sqlite:////data/history.db").database
     '/data/history.db'
@@ -53,7 +53,7 @@ _SERVERS: Final = ("postgresql", "postgres")
 
 
 def _with_driver(url: URL) -> URL:
-    """Return a server's URL with the driver that is used, its password where no message shows it."""
+    """Return a server URL with the driver psycopg, and its password in the field that messages mask."""
     password = url.query.get("password")
     found = url.set(drivername="postgresql+psycopg")
     if isinstance(password, str):
@@ -62,10 +62,10 @@ def _with_driver(url: URL) -> URL:
 
 
 _MEANT_AS_URL: Final = re.compile(r"postgres(ql)?(\+\w+)?:|(host|user|dbname|password)\s*=")
-"""A server's URL with a slash too few, or libpq's own form: no path, and it may hold a password."""
+"""A server URL that lacks a slash, or libpq's own format: not a path, and it may contain a password."""
 
 _PLACE: Final = re.compile(r"[^/:@]*(:\d+)?(/[^?@]*)?")
-"""Host, port and database, all of which may be left out."""
+"""Host, port and database, each optional."""
 
 
 def _parsed(text: str) -> URL:
@@ -75,14 +75,14 @@ def _parsed(text: str) -> URL:
         raise _no_url(scheme)
     try:
         return make_url(f"{scheme}://{account.replace('@', '%40')}{'@' if account else ''}{place}")
-    except (ArgumentError, ValueError):  # a port that is no number is a ValueError
+    except (ArgumentError, ValueError):  # a non-numeric port raises ValueError
         raise _no_url(scheme) from None
 
 
 def _parted(rest: str) -> tuple[str, str | None]:
-    """Return the account and the place that the part after `://` names; no place: it cannot be told.
+    """Split the part after `://` into account and location; the location is None if ambiguous.
 
-    The last `@` ends the account: a password may have others, and no part of it may count as the host's name.
+    The last `@` ends the account: a password may contain others, and no part of it may become the host name.
     """
     before, mark, query = rest.partition("?")
     if "@" not in query:
@@ -97,7 +97,7 @@ def _parted(rest: str) -> tuple[str, str | None]:
 
 
 def _no_url(scheme: str) -> WorkflowHistoryError:
-    """Return the error; a password may stand anywhere in what was given, so that none of it is shown."""
+    """Return the error for an invalid URL, without the URL: any part of it may be a password."""
     return WorkflowHistoryError(
         f"not a database URL: {scheme}://…; write e.g. sqlite:////path/to/file.db or "
         "postgresql://user@host:5432/database, and %40, %3A, %2F and %3F for @, :, / and ? in a password"

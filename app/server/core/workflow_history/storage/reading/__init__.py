@@ -1,1 +1,1 @@
-"""Queries of the history's tables."""
+"""Queries of the tables of a history."""

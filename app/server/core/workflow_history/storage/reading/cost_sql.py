@@ -1,6 +1,6 @@
-"""SQL for costs on record, lower bounds and copies of runs.
+"""SQL for recorded costs, lower bounds and copies of runs.
 
-An agent run's cost is a lower bound where its basis says so: what is added up must not mix the two.
+An agent run's cost is a lower bound if its basis is; sums must not mix lower bounds and recorded costs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _RECORDED: Final = ("reported", "computed")
 
 
 def total_cost() -> ColumnElement[Any]:
-    """Return a run's total cost as its dict has it: the lower bound where nothing is on record."""
+    """Return a run's total cost as in its dict: the lower bound if no cost is recorded."""
     own = workflows.c
     only_bound = own.cost_basis == literal_column("'lower_bound'")
     bound = case((only_bound, own.lower_bound_cost_nanodollars))
@@ -25,21 +25,21 @@ def total_cost() -> ColumnElement[Any]:
 
 
 def whole_duration() -> ColumnElement[Any]:
-    """Return how long a run took; null where its length leaves out the work of some agent."""
+    """Return the duration of a run in seconds; null if it excludes the work of some agent."""
     own = workflows.c
     is_bound = func.coalesce(own.duration_basis, literal_column("''")) == literal_column("'lower_bound'")
     return case((~is_bound, own.duration_seconds))
 
 
 def repeats_another() -> ColumnElement[bool]:
-    """Return whether another run counts some of a run's messages."""
+    """Return the condition that another run counts some of a run's messages."""
     agents = agent_runs.alias().c
     other = or_(agents.duplicate_of.contains(ANOTHER_RUN), agents.extra["inherited"].as_string().is_not(None))
     return exists(literal_column("1")).where(agents.workflow_key == workflows.c.key, other)
 
 
 def agent_cost_columns() -> Mapping[str, ColumnElement[Any]]:
-    """Return what agent runs spent on record, and at least beyond, by the keys of their dicts."""
+    """Return recorded cost and additional lower bound of agent runs, by their dict keys."""
     own = agent_runs.c
     return costs_apart(own.cost_nanodollars, own.lower_bound_cost_nanodollars, own.cost_basis)
 
@@ -47,7 +47,7 @@ def agent_cost_columns() -> Mapping[str, ColumnElement[Any]]:
 def costs_apart(
     cost: ColumnElement[Any], beyond: ColumnElement[Any], basis: ColumnElement[Any]
 ) -> Mapping[str, ColumnElement[Any]]:
-    """Return the costs of a row that has a basis of its own, on record and at least beyond."""
+    """Return recorded cost and additional lower bound of a row with its own cost basis."""
     recorded = basis.in_(_RECORDED)
     return {
         "cost": case((recorded, cost)),

@@ -1,6 +1,6 @@
-"""Whole tables on their way out, batch by batch in a fixed order: conditions in, columns out.
+"""Queries for the export of whole tables, in batches of columns and a fixed order.
 
-Values are as the tables hold them: money in nanodollars, times as text, objects as JSON.
+Values are as stored in the tables: money in nanodollars, times as text, objects as JSON.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ from ..writing.pattern_totals import AGGREGATES
 from .cost_sql import agent_cost_columns, costs_apart
 from .standing import shown
 
-BATCH_SIZE: Final = 100  # with all that their agents did: more takes memory, and is no faster
+BATCH_SIZE: Final = 100  # runs, with their agent runs; more takes memory, and is no faster
 
 _FILLING = (", nanodollars (1e-9 USD); null: unknown", ", ISO 8601 UTC with microseconds")
-"""Ends of comments that say what a kind says already."""
+"""Ends of column comments that repeat the kind of the field."""
 
 WhereClauses = Sequence[ColumnElement[bool]]
 
@@ -45,16 +45,16 @@ Batches = Callable[[Connection, WhereClauses, Sequence[ColumnElement[Any]]], Ite
 
 
 class ExportSource(NamedTuple):
-    """One table that can be taken out."""
+    """One table that can be exported."""
 
     fields: tuple[Field, ...]
-    default_columns: tuple[str, ...]  # names of the fields that are taken where nobody names some
-    columns: Mapping[str, ColumnElement[Any]]  # by the names of the fields
+    default_columns: tuple[str, ...]  # names of the fields that are exported by default
+    columns: Mapping[str, ColumnElement[Any]]  # by field name
     batches: Batches
 
 
 def describe_fields(codec: Codec, table: Table) -> tuple[Field, ...]:
-    """Return what a table's dicts show, each key with its kind and meaning."""
+    """Return the visible keys of a table's dicts, each with its kind and meaning."""
     shown = {key: field for key, field in codec.fields.items() if key not in codec.hidden}
     return tuple(_field(key, field.kind, table.c[field.column]) for key, field in shown.items())
 
@@ -69,7 +69,7 @@ def _field(name: str, kind: Any, column: ColumnElement[Any]) -> Field:
 def run_batches(
     connection: Connection, wanted: WhereClauses, columns: Sequence[ColumnElement[Any]]
 ) -> Iterator[ColumnBatch]:
-    """Yield runs, the oldest first."""
+    """Yield batches of runs, oldest first."""
     for keys in _keys(connection, wanted):
         query = select(workflows.c.key, *columns).where(workflows.c.key.in_(keys))
         rows = {key: row for key, *row in _rows(connection, query)}
@@ -82,7 +82,7 @@ def _batches_below(
     *order: ColumnElement[Any],
     only: ColumnElement[bool] | None = None,
 ) -> Batches:
-    """Return what yields the rows that runs have in another table: of the oldest run first, in an order."""
+    """Return a function that yields batches of the rows of runs in another table, oldest run first."""
 
     def batches(
         connection: Connection, wanted: WhereClauses, columns: Sequence[ColumnElement[Any]]
@@ -101,7 +101,7 @@ def _batches_below(
 def batches_of_problems(
     connection: Connection, wanted: WhereClauses, columns: Sequence[ColumnElement[Any]]
 ) -> Iterator[ColumnBatch]:
-    """Yield what could not be read, errors first; of some runs only what is theirs."""
+    """Yield batches of problems, errors first; with conditions, only those of matching runs."""
     own = problems.c
     query = select(*columns).select_from(problems.outerjoin(workflows, workflows.c.key == own.workflow_key))
     query = query.where(*wanted).order_by(own.severity, own.agents_dir, own.path, own.line, own.key)
@@ -113,7 +113,7 @@ def batches_of_problems(
 def pattern_batches(
     connection: Connection, wanted: WhereClauses, columns: Sequence[ColumnElement[Any]]
 ) -> Iterator[ColumnBatch]:
-    """Yield what recurs in two runs or more of those that are meant, in the order of its name."""
+    """Yield batches of patterns in two or more of the selected runs, ordered by kind and signature."""
     if wanted:
         keys = select(workflows.c.key).where(*wanted)
         anew = [_ANEW_FOR.get(column, column) for column in columns]
@@ -121,28 +121,30 @@ def pattern_batches(
         query = query.where(occurrences.c.workflow_key.in_(keys))
         query = query.group_by(patterns.c.key).having(AGGREGATES["runs"] > 1)
     else:
-        query = select(*columns).where(patterns.c.runs > literal_column("1"))  # as the partial index has it
+        query = select(*columns).where(
+            patterns.c.runs > literal_column("1")
+        )  # a literal, as in the partial index
     cursor: Any = connection.execute(query.order_by(patterns.c.kind, patterns.c.signature)).cursor
     while rows := cursor.fetchmany(BATCH_SIZE):
         yield list(zip(*rows, strict=True))
 
 
 def _keys(connection: Connection, wanted: WhereClauses) -> Iterator[Sequence[int]]:
-    """Yield the runs that are meant by creation, id and project, as many as are read at a time."""
+    """Yield the keys of the selected runs in batches, ordered by creation, id and project."""
     own = workflows.c
     query = select(own.key).where(*wanted).order_by(own.created_at.asc().nulls_last(), own.id, own.project)
     return batched([key for (key,) in _rows(connection, query)], BATCH_SIZE)
 
 
 def _rows(connection: Connection, query: Select[Any]) -> list[Any]:
-    """Return the driver's own tuples: what is written out needs no row objects, nor JSON taken apart."""
+    """Return the driver's own tuples, as an export needs neither row objects nor parsed JSON."""
     cursor: Any = connection.execute(query).cursor
     rows: list[Any] = cursor.fetchall()
     return rows
 
 
 def _as_text(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Return a column that holds JSON as the text of it: a driver may take it apart."""
+    """Return a JSON column as text, since a driver may parse it otherwise."""
     return cast(column, Text) if isinstance(column.type, JSON) else column
 
 
@@ -153,7 +155,7 @@ _OF_ITS_RUN = {
     "workflow_template": "workflow_template",
     "run_status": "status",
 }
-"""What an agent run says of its run, and the run's key for it."""
+"""Fields of an agent run about its run, with the run's keys for them."""
 
 _ZONE: Final = Field(
     "time_zone_known", "flag", "whether the run's times are UTC; false: they were written without a zone"
@@ -162,7 +164,7 @@ _RUN_ZONE: Final = _ZONE._replace(name="run_time_zone_known")
 
 
 def _shown(key: str) -> ColumnElement[Any]:
-    """Return what is shown of a run under a key."""
+    """Return the column of a run that is shown under a key."""
     column = shown(WORKFLOW.fields[key].column)
     return as_told(column) if key in TIMES_OF_A_RUN else column
 
@@ -205,7 +207,7 @@ _USUAL_OF_AGENT_RUNS = (
 
 
 def _its_run(*names: str) -> tuple[Field, ...]:
-    """Return what a row says of its run; without names: all of it."""
+    """Return the fields of a row about its run: those in `names`, or all without names."""
     return tuple(
         _RUN_FIELDS[key]._replace(name=name)
         for name, key in _OF_ITS_RUN.items()
@@ -233,7 +235,7 @@ def _of_agent_runs() -> ExportSource:
 
 
 def _of_model_usage() -> ExportSource:
-    """Return what each agent run used of each model; where that is unknown, all of it is of its own model."""
+    """Return the usage of each agent run by model; if the split is unknown, all of it is of its own model."""
     own, agent = model_usage.c, agent_runs.c
     used = describe_fields(MODEL_USAGE, model_usage)
     fields = (
@@ -268,11 +270,11 @@ def _of_model_usage() -> ExportSource:
 
 
 _OF_ITS_AGENT: Final = ("phase", "agent", "superseded", "duplicate_of")
-"""What is said of the agent run that used a model."""
+"""Fields about the agent run that used a model."""
 
 
 def _of_occurrences(*, calls_alone: bool = False) -> ExportSource:
-    """Return the patterns of each run; `calls_alone`: each kind of tool call with its counts."""
+    """Return the patterns of each run; with `calls_alone`, only operations, each with its counts."""
     own, pattern = occurrences.c, patterns.c
     found: dict[Field, ColumnElement[Any]] = {
         Field("pattern_id", "text", "the pattern's id, the same in every history"): pattern.id,
@@ -330,7 +332,7 @@ def _of_patterns() -> ExportSource:
 
 
 def _shown_sums(sums: Mapping[str, ColumnElement[Any]]) -> dict[str, ColumnElement[Any]]:
-    """Return what is shown of the sums of a pattern: where nothing is known of any run, null."""
+    """Return the exported totals of a pattern; cost and duration are null if unknown for all runs."""
     priced, timed = (sums["runs"] > sums[name] for name in ("unpriced_runs", "untimed_runs"))
     return {
         **{name: sums[name] for name in ("runs", "count", "successes", "failures")},
@@ -341,7 +343,7 @@ def _shown_sums(sums: Mapping[str, ColumnElement[Any]]) -> dict[str, ColumnEleme
 
 _STORED: Final = _shown_sums(dict(patterns.c))
 _ANEW_FOR: Final = dict(zip(_STORED.values(), _shown_sums(AGGREGATES).values(), strict=True))
-"""The sums over all runs, and for each the same over the runs that are meant."""
+"""Map from each stored total over all runs to the same total over the selected runs."""
 
 
 EXPORT_SOURCES: Final[Mapping[str, ExportSource]] = {
@@ -353,4 +355,4 @@ EXPORT_SOURCES: Final[Mapping[str, ExportSource]] = {
     "occurrences": _of_occurrences(),
     "problems": _of_problems(),
 }
-"""The tables that can be taken out."""
+"""Exportable tables by name."""

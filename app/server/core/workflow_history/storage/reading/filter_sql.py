@@ -1,4 +1,4 @@
-"""Turn a checked filter into SQL conditions: each is answered by an index; runs none of them."""
+"""Convert a validated filter to SQL conditions, each supported by an index; executes no query."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from ..tables.schema import agent_runs, occurrences, patterns, silent_agents, wo
 from .search_query import parse_search
 from .standing import stands_so
 
-_NANODOLLARS = 1_000_000_000  # in one US dollar
-_LARGEST = 2**63 - 1  # that a whole number of a column can be
+_NANODOLLARS = 1_000_000_000  # per US dollar
+_LARGEST = 2**63 - 1  # maximum of an integer column
 
 
 NAME_COLUMNS: Final = {
@@ -45,23 +45,23 @@ NAME_COLUMNS: Final = {
     "phase": agent_runs.c.phase,
     "agent": agent_runs.c.agent,
 }
-"""The columns of the filters that are names."""
+"""Columns of the filters by name."""
 
 
 class WhereClauses(NamedTuple):
-    """What a run must meet: all of it."""
+    """Conditions that a run must meet, all of them."""
 
-    own: list[ColumnElement[bool]]  # of its own columns
-    within: list[Select[Any]]  # runs by key: it must be in each
-    with_words: list[Select[Any]]  # likewise, out of the full-text index
-    outside: list[Select[Any]]  # runs by key: it must be in none
-    has_own_index: bool  # the conditions are those of an index of their own
+    own: list[ColumnElement[bool]]  # conditions on its own columns
+    within: list[Select[Any]]  # queries for run keys; the run must be in each
+    with_words: list[Select[Any]]  # full-text queries for run keys; the run must be in each
+    outside: list[Select[Any]]  # queries for run keys; the run must be in none
+    has_own_index: bool  # whether the conditions have an index of their own
 
     def clauses(self, *, one_by_one: bool = False) -> list[ColumnElement[bool]]:
         """Return the conditions as SQL.
 
-        `one_by_one` looks each run up in the sets instead of making them: better where a list soon
-        has as many runs as are wanted. Not so in the full-text index: each look would search anew.
+        `one_by_one` looks up each run in the sets instead of building them, which is faster if a page
+        fills soon. This excludes the full-text index, where each lookup would repeat the search.
         """
         sets = [_has(keys) if one_by_one else workflows.c.key.in_(keys) for keys in self.within]
         sets += [workflows.c.key.in_(keys) for keys in self.with_words]
@@ -74,7 +74,7 @@ def _has(keys: Select[Any]) -> ColumnElement[bool]:
 
 
 def build_where(wanted: RunFilter, dialect: Backend) -> WhereClauses:
-    """Return what a run must meet."""
+    """Return the conditions of a filter."""
     own, wanted = workflows.c, wanted.at()
     found = [
         *([stands_so(wanted.status)] if wanted.status else []),
@@ -97,12 +97,12 @@ def build_where(wanted: RunFilter, dialect: Backend) -> WhereClauses:
     if wanted.gone is not None:
         is_gone = func.coalesce(own.source_state, "") == "gone"
         found.append(is_gone if wanted.gone else ~is_gone)
-    by_status = wanted == RunFilter(status=wanted.status)  # or all runs
+    by_status = wanted == RunFilter(status=wanted.status)  # or without any filter
     return _with_sets(wanted, WhereClauses(found, [], [], [], by_status), dialect)
 
 
 def _with_sets(wanted: RunFilter, found: WhereClauses, dialect: Backend) -> WhereClauses:
-    """Add what other tables and indexes say of a run."""
+    """Add the conditions on other tables and indexes."""
     if wanted.phase:
         found.within.append(_with_agents("phase", wanted.phase))
     if wanted.agent:
@@ -113,7 +113,7 @@ def _with_sets(wanted: RunFilter, found: WhereClauses, dialect: Backend) -> Wher
         found.within.append(_with_pattern(wanted.pattern))
     if wanted.has_error is not None:
         others = workflows.alias()
-        # Literally as the partial index has it: a bound value would keep the database from it.
+        # A literal, as in the partial index, which the database does not use for a bound value.
         with_error = select(others.c.key).where(others.c.error_message != literal_column("''"))
         (found.within if wanted.has_error else found.outside).append(with_error)
     if wanted.search is not None and wanted.search.strip():
@@ -122,7 +122,7 @@ def _with_sets(wanted: RunFilter, found: WhereClauses, dialect: Backend) -> Wher
 
 
 def _add_search(search: str, found: WhereClauses, dialect: Backend) -> None:
-    """Add what runs meet that hold all words of a search; one without any word is held by none."""
+    """Add the condition that a run contains all words of a search; a search without words matches no run."""
     pieces = parse_search(sanitize_text(search))
     asked, left_out = ([piece for piece in pieces if piece.left_out is out] for out in (False, True))
     if asked:
@@ -140,9 +140,9 @@ def _or_of_session(with_words: Select[Any], search: str) -> Select[Any]:
 
 
 def of_session(beginning: str) -> Select[Any]:
-    """Select the keys of the runs one of whose streams names a session that begins so."""
+    """Return a query for the keys of runs with a stream whose session id begins with `beginning`."""
     begin, session = sanitize_text(beginning), agent_runs.c.session_id
-    # A range, not LIKE: SQLite would read all agent runs for it.
+    # A range instead of LIKE, for which SQLite would read all agent runs.
     return _of_agents(and_(session >= begin, session < f"{begin}{chr(sys.maxunicode)}"))
 
 
@@ -155,7 +155,7 @@ def _any_of(column: ColumnElement[Any], words: Sequence[str]) -> list[ColumnElem
 
 
 def _with_and_without(prefix: str, words: Sequence[str]) -> list[str]:
-    """Return each word in both forms: tables show the short one, files have the long one."""
+    """Return each word with and without `prefix`: tables show the short form, files have the long one."""
     return [
         form for word in words for form in (word.removeprefix(prefix), prefix + word.removeprefix(prefix))
     ]
@@ -164,7 +164,7 @@ def _with_and_without(prefix: str, words: Sequence[str]) -> list[str]:
 def _within(column: ColumnElement[Any], bounds: Range | None, unit: int = 1) -> list[ColumnElement[bool]]:
     if bounds is None:
         return []
-    is_whole = isinstance(column.type, Integer)  # a database may round what it is compared with
+    is_whole = isinstance(column.type, Integer)  # a database may round the compared value
     found: list[ColumnElement[bool]] = [column.is_not(None)]
     if bounds.minimum is not None:
         least = _in_units(bounds.minimum, unit)
@@ -176,13 +176,13 @@ def _within(column: ColumnElement[Any], bounds: Range | None, unit: int = 1) -> 
 
 
 def _in_units(amount: float, unit: int) -> float:
-    """Return an amount in the unit of its column, held where a column can hold it."""
+    """Return an amount in the unit of its column, clamped to the range of the column."""
     held = min(max(amount, -_LARGEST / unit), _LARGEST / unit)
     return max(-_LARGEST, min(round(held * unit) if unit > 1 else held, _LARGEST))
 
 
 def _with_agents(column: str, names: Sequence[str]) -> Select[Any]:
-    """Select the runs in which an agent of these names or phases worked, with or without a stream."""
+    """Return a query for the runs with an agent of these names or phases, with or without a stream."""
     words = _storable(names)
     tables = (agent_runs, silent_agents)
     runs = union_all(*(select(t.c.workflow_key).where(t.c[column].in_(words)) for t in tables))
@@ -195,17 +195,17 @@ def _of_agents(clause: ColumnElement[bool]) -> Select[Any]:
 
 
 def _model_names(words: Sequence[str]) -> Select[Any]:
-    """Select the models whose names hold one of the words."""
+    """Return a query for the model names that contain one of the words."""
     names = distinct_names(agent_runs.c.model)
     holds = (names.c.name.icontains(sanitize_text(word), autoescape=True) for word in words)
     return select(names.c.name).where(or_(*holds))
 
 
 def distinct_names(column: Column[Any]) -> CTE:
-    """Return the different words of a column, called `name`; NULL may be among them.
+    """Return a query for the distinct values of a column, labelled `name`; NULL may be among them.
 
-    With an index each is found from the one before it, so that a handful of names does not cost a look at
-    every run.
+    With an index, each value is searched from the previous one, so that a few names don't require a scan
+    of all runs.
     """
     if not any(index.columns[0] is column for index in column.table.indexes):
         return select(column.label("name")).distinct().cte("names")
@@ -219,7 +219,7 @@ def _with_pattern(name: str) -> Select[Any]:
 
 
 def patterns_by_name(name: str) -> Select[Any] | CompoundSelect[Any]:
-    """Select the keys of the patterns of this signature; else of those whose ids are or begin so."""
+    """Return a query for the keys of patterns with this signature, otherwise with this id or id prefix."""
     own, others, text = patterns.c, patterns.alias(), sanitize_text(name)
     exact = select(own.key).where(own.signature == text)
     digits = text.lower()
@@ -230,7 +230,7 @@ def patterns_by_name(name: str) -> Select[Any] | CompoundSelect[Any]:
 
 
 _SESSION: Final = re.compile(r"(?=.*\d)[\w-]{8,200}", re.ASCII)
-"""A search that may be for a session: its id, or so much of its beginning that it is hardly a word."""
+"""A search that may be a session id or its beginning, long enough that it is hardly a word."""
 
 _ID: Final = re.compile("[0-9a-f]{4,16}")
-"""The id of a pattern, or so much of its beginning that it is no word's."""
+"""The id of a pattern or its beginning, long enough that it is hardly a word."""

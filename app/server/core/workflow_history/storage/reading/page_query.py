@@ -1,4 +1,4 @@
-"""What a caller may ask of the history: checked words go in, SELECTs come out; runs none of them."""
+"""Validated queries for lists and references of runs, as SELECT statements; executes none of them."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from ..tables.schema import workflows
 from .filter_sql import of_session
 from .standing import stands_so
 
-_LARGEST = 2**63 - 1  # that a whole number of a column can be
+_LARGEST = 2**63 - 1  # maximum of an integer column
 _FAULTY = "the cursor is not one of this list, or the list was asked for differently; start without it"
 
 
 class PageCursor(NamedTuple):
-    """The last row of a page; it stays good whatever is stored meanwhile."""
+    """The last row of a page; it stays valid when runs are stored meanwhile."""
 
-    value: Any  # of the column that decides the order, as it is stored
+    value: Any  # value of the sort column, as stored
     id: str
     project: str
 
     def encode(self, list_name: str) -> str:
-        """Return it as one word, for lists of this name alone."""
+        """Return the cursor as one word, valid only for lists with this name."""
         packed = msgspec.msgpack.encode([list_name, *self])
         return base64.urlsafe_b64encode(packed).decode().rstrip("=")
 
     @classmethod
     def decode(cls, text: str, list_name: str) -> Self:
-        """Read what `text` gave; raises InvalidQueryError where it is another list's, or nothing at all."""
+        """Parse an encoded cursor; raises InvalidQueryError if it is malformed or of another list."""
         try:
             packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
             name, value, run_id, project = msgspec.msgpack.decode(packed, type=list)
@@ -49,7 +49,7 @@ class PageCursor(NamedTuple):
         return cls(value, run_id, project)
 
     def validate(self, kind: type) -> None:
-        """Raise InvalidQueryError where no row of a column of this kind can be meant."""
+        """Raise InvalidQueryError if the cursor cannot belong to a sort column of this type."""
         texts = [self.id, self.project, *([self.value] if isinstance(self.value, str) else ())]
         fits = self.value is None or isinstance(self.value, (int, float) if kind is float else kind)
         small = not isinstance(self.value, int) or abs(self.value) < 2**63
@@ -58,14 +58,14 @@ class PageCursor(NamedTuple):
 
 
 def _is_stored(value: Any) -> bool:
-    """Return whether a column may hold a value."""
+    """Return whether a column can store a value."""
     if isinstance(value, int | float):
         return -_LARGEST <= value <= _LARGEST
     return value is None or isinstance(value, str)
 
 
 def query_fingerprint(wanted: RunFilter, sort_by: str, sort_order: str) -> str:
-    """Return a short name for a list: other filters or another order, another name."""
+    """Return a short name for a list, which differs for other filters or another order."""
     said = repr((wanted, sort_by, sort_order.upper()))
     return blake2b(said.encode(errors="surrogatepass"), digest_size=6).hexdigest()
 
@@ -77,24 +77,24 @@ SORT_KEYS = (
         for key, known in WORKFLOW.fields.items()
         if known.kind in {"text", "whole", "real", "money", "time"} and key not in WORKFLOW.hidden
     ),
-    _SPENT,  # on record and beyond it: what lists show
+    _SPENT,  # recorded cost plus lower bound, as in lists
 )
 SORT_ORDERS = ("ASC", "DESC")
-_LONGEST = 10_000  # characters of a project and an id
-_MOST_CUTS = 50  # slashes at which a reference may part into both: no path is deeper
-MAX_ROWS = 2**63 - 1  # as many as a database can count
+_LONGEST = 10_000  # maximum length of a project and an id, characters
+_MOST_CUTS = 50  # maximum number of slashes tried as their separator: no path is deeper
+MAX_ROWS = 2**63 - 1  # largest number of rows that a database can count
 
 
 @dataclass(frozen=True, slots=True)
 class PageQuery:
-    """One page of the history, checked: raises InvalidQueryError, which names what is allowed."""
+    """Validated query for one page of runs; raises InvalidQueryError with the allowed values."""
 
     wanted: RunFilter = field(default_factory=RunFilter)
     sort_by: str = "created_at"
     sort_order: str = "DESC"
     limit: int = 50
     offset: int = 0
-    after: PageCursor | None = None  # the last row of the page before; instead of an offset
+    after: PageCursor | None = None  # last row of the previous page; instead of an offset
 
     def __post_init__(self) -> None:
         check_limit("limit", self.limit)
@@ -112,19 +112,19 @@ class PageQuery:
 
     @property
     def descending(self) -> bool:
-        """Whether the largest come first."""
+        """Whether the largest values come first."""
         return self.sort_order.upper() == "DESC"
 
     @property
     def column(self) -> Column[Any]:
-        """The column that decides the order."""
+        """The sort column."""
         if self.sort_by in (_SPENT, "total_cost"):
             return workflows.c.spent_nanodollars
         return workflows.c[WORKFLOW.fields[self.sort_by].column]
 
     @property
     def order(self) -> list[Column[Any]]:
-        """All columns that decide: id and project among equals. One named twice would cost the index."""
+        """All sort columns: id and project break ties. A repeated column would prevent use of the index."""
         return [
             self.column,
             *(tie for tie in (workflows.c.id, workflows.c.project) if tie is not self.column),
@@ -132,7 +132,7 @@ class PageQuery:
 
 
 def check_limit(name: str, value: Any) -> None:
-    """Raise InvalidQueryError where `value` is no number of rows."""
+    """Raise InvalidQueryError if `value` is not a valid number of rows."""
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_ROWS:
         raise InvalidQueryError(
             f"{name}={value!r} is not allowed; use a whole number of 0 or more, at most {MAX_ROWS}"
@@ -140,7 +140,7 @@ def check_limit(name: str, value: Any) -> None:
 
 
 def by_reference(reference: str, project: str | None = None) -> Select[Any]:
-    """Select the workflows that `reference` names: an id, or "project/id" ("/id" where none was named)."""
+    """Return a query for the workflows with this id or "project/id" ("/id" for a run without a project)."""
     text = sanitize_text(reference)
     cuts = [place for place, char in enumerate(text[:_LONGEST]) if char == "/"][:_MOST_CUTS]
     wholes = [and_(workflows.c.project == text[:cut], workflows.c.id == text[cut + 1 :]) for cut in cuts]
@@ -149,7 +149,10 @@ def by_reference(reference: str, project: str | None = None) -> Select[Any]:
 
 
 def by_prefix(prefix: str, limit: int, *, whole_projects: bool = False) -> Select[Any]:
-    """Select the workflows whose id, or "project/id", begins so; "project/" may mean all of its."""
+    """Return a query for the workflows whose id or "project/id" begins with `prefix`.
+
+    With `whole_projects`, "project/" matches all workflows of a project.
+    """
     text = sanitize_text(prefix)
     project, slash, rest = text.partition("/")
     named = and_(workflows.c.project == project, workflows.c.id.startswith(rest, autoescape=True))
@@ -159,7 +162,10 @@ def by_prefix(prefix: str, limit: int, *, whole_projects: bool = False) -> Selec
 
 
 def with_part_starting(text: str, limit: int) -> Select[Any]:
-    """Select the workflows of whose id a part after a slash begins so; "project/" before it may stand."""
+    """Return a query for the workflows with a part of the id, after a slash, that begins with `text`.
+
+    "project/" may precede this part in `text`.
+    """
     project, slash, rest = sanitize_text(text).partition("/")
     part = workflows.c.id.contains(f"/{sanitize_text(text)}", autoescape=True)
     named = and_(workflows.c.project == project, workflows.c.id.contains(f"/{rest}", autoescape=True))
@@ -167,12 +173,12 @@ def with_part_starting(text: str, limit: int) -> Select[Any]:
 
 
 def with_session(text: str, limit: int) -> Select[Any]:
-    """Select the workflows one of whose streams names a session that begins so."""
+    """Return a query for the workflows with a stream whose session id begins with `text`."""
     return _first(workflows.c.key.in_(of_session(text)), limit)
 
 
 def containing(text: str, limit: int) -> Select[Any]:
-    """Select the workflows whose id has a text somewhere in it."""
+    """Return a query for the workflows whose id contains `text`."""
     return _first(workflows.c.id.contains(sanitize_text(text), autoescape=True), limit)
 
 
@@ -187,7 +193,7 @@ def by_status_and_date(
     after_key: int = 0,
     limit: int | None = None,
 ) -> Select[Any]:
-    """Select workflows in the order of their keys: safe to go on after a key while rows change."""
+    """Return a query for workflows by key, which can continue after `after_key` while rows change."""
     query = _identities().where(workflows.c.key > after_key).order_by(workflows.c.key).limit(limit)
     if status is not None:
         query = query.where(stands_so([status]))

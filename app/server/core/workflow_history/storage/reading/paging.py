@@ -1,7 +1,7 @@
-"""Read one page of a list: a checked query and a connection in, keys and the way on out.
+"""Read the keys of one page of a list, and the cursor for the next page.
 
-Rows whose value is unknown come last, whatever the order. They are asked for apart, so that both parts
-come straight out of an index.
+Rows with an unknown value come last in both orders. They are queried separately, so that both parts are
+read directly from an index.
 """
 
 from __future__ import annotations
@@ -19,33 +19,35 @@ from .page_query import MAX_ROWS, PageCursor, PageQuery
 
 
 class PageKeys(NamedTuple):
-    """The rows of one page."""
+    """Keys of the runs on one page."""
 
     keys: list[int]
-    total: int  # rows on all pages
-    last: PageCursor | None  # to go on after; None: there are no more
+    total: int  # number of rows on all pages
+    last: PageCursor | None  # cursor for the next page; None: there is none
 
 
 class PageSection(NamedTuple):
-    """The rows of a list with a known value, or the others."""
+    """Part of a list: the rows with a known value in the sort column, or the others."""
 
     known: bool
     order: Sequence[Column[Any]]
 
 
 _LOOK_UPS = 2_000
-"""So many runs may be looked up in sets of runs; beyond it, making the sets takes less."""
+"""Maximum number of runs to look up in sets of runs; for more, building the sets takes less time."""
 
 
 def page_keys(connection: Connection, query: PageQuery, *, within: Sequence[Select[Any]] = ()) -> PageKeys:
-    """Return the rows of a page, and where it ends; all must be `within` these sets of runs, too."""
+    """Return the keys of a page and its end; its runs must be in all sets of `within`, too."""
     met = build_where(query.wanted, get_backend(connection))
     met.within.extend(within)
     total = connection.scalar(count_query(met)) or 0
     if not query.limit or not total:
         return PageKeys([], total, None)
     one_by_one = bool(met.within) and _meets_soon(connection, query, total)
-    asked = replace(query, limit=min(query.limit + 1, MAX_ROWS))  # one more tells of a next page
+    asked = replace(
+        query, limit=min(query.limit + 1, MAX_ROWS)
+    )  # one more row shows whether there is a next page
     rows = _rows(connection, asked, met, met.clauses(one_by_one=one_by_one))
     page = rows[: query.limit]
     last = PageCursor(*page[-1][1:]) if len(rows) > query.limit else None
@@ -53,7 +55,7 @@ def page_keys(connection: Connection, query: PageQuery, *, within: Sequence[Sele
 
 
 def count_query(met: WhereClauses) -> Select[int]:
-    """Count the rows of all pages; a set of runs alone is counted where it lies."""
+    """Return a query that counts the rows of all pages; a single set of runs is counted in its own table."""
     sets = [*met.within, *met.with_words]
     if len(sets) == 1 and not met.own and not met.outside:
         (column,) = sets[0].selected_columns
@@ -70,24 +72,24 @@ def section_query(
     offset: int = 0,
     after: Sequence[Any] = (),
 ) -> Select[Any]:
-    """Select key, value, id and project of some rows of one half."""
+    """Return a query for key, sort value, id and project of rows in one section."""
     is_known = query.column.is_not(None) if half.known else query.column.is_(None)
     columns = (workflows.c.key, query.column, workflows.c.id, workflows.c.project)
     found = _hinted(select(*columns), met).where(*clauses, is_known)
     if after:
         place = tuple_(*half.order)
         found = found.where(place < tuple_(*after) if query.descending else place > tuple_(*after))
-    # Where it is unknown the first column is the same in all rows, which PostgreSQL has to be told: only so
-    # does it take them in the order of the index.
+    # In the section with unknown values, the first column is null in all rows. It is in ORDER BY all the
+    # same: PostgreSQL reads the rows in index order only if ORDER BY has all columns of the index.
     whole = [query.column, *(column for column in half.order if column is not query.column)]
     order = (column.desc() if query.descending else column.asc() for column in whole)
     return found.order_by(*order).limit(query.limit).offset(offset or None)
 
 
 def _hinted(query: Select[Any], met: WhereClauses) -> Select[Any]:
-    """Have filtered rows looked through in the index that holds all they are filtered by.
+    """Make SQLite filter rows in the index that covers all filter columns.
 
-    SQLite would take a narrower index, and then open each wide row.
+    By itself it would use a narrower index, and then read each wide row.
     """
     if met.has_own_index:
         return query
@@ -95,7 +97,7 @@ def _hinted(query: Select[Any], met: WhereClauses) -> Select[Any]:
 
 
 def _meets_soon(connection: Connection, query: PageQuery, total: int) -> bool:
-    """Return whether so many of the runs are wanted that a walk through all of them soon fills the page."""
+    """Return whether enough runs match that a scan of all runs soon fills the page."""
     runs = connection.scalar(select(func.max(workflows.c.key))) or 0
     return (query.offset + query.limit) * runs < total * _LOOK_UPS
 
@@ -103,7 +105,7 @@ def _meets_soon(connection: Connection, query: PageQuery, total: int) -> bool:
 def _rows(
     connection: Connection, query: PageQuery, met: WhereClauses, clauses: Sequence[ColumnElement[bool]]
 ) -> list[Any]:
-    """Return the rows of a page, from one half of the list or from both."""
+    """Return the rows of a page, from one section of the list or from both."""
     known, unknown = PageSection(True, query.order), PageSection(False, query.order[1:])
     after = query.after
     if after is not None and after.value is None:
@@ -126,6 +128,6 @@ def _known(connection: Connection, query: PageQuery, met: WhereClauses) -> int:
 
 
 def _place(query: PageQuery, after: PageCursor) -> tuple[Any, ...]:
-    """Return the values of the order's columns in the row after which to go on."""
+    """Return the values of the sort columns in the row of the cursor."""
     ties = {"id": after.id, "project": after.project}
     return (after.value, *(ties[column.name] for column in query.order[1:]))

@@ -1,6 +1,6 @@
-"""What agents do again and again: kinds, states and runs asked for go in, summed patterns come out.
+"""Query recurring patterns with their totals, by kind, status and runs, and store decisions on them.
 
-Also the one thing that people say of a pattern: whether it is worth anything. No sync takes it back.
+A decision is the user's verdict on a pattern (accepted or dismissed). A sync never changes it.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from .filter_sql import build_where, patterns_by_name
 from .page_query import PageQuery
 from .paging import page_keys
 
-if TYPE_CHECKING:  # the detection comes with it
+if TYPE_CHECKING:  # it imports the pattern detection
     from ...analysis.patterns.records import PatternStatus, PatternTotals
 
 _ABOUT: Final = ("id", "kind", "signature", "status", "note", "decided_at", "first_seen_at")
 
 
 class PatternExample(NamedTuple):
-    """One run that shows a pattern."""
+    """One run with a pattern."""
 
     project: str
-    id: str  # of the run
-    created_at: str | None  # ISO 8601 UTC
-    times: int | None  # in this run
-    nanodollars: int | None  # an estimate
-    example_path: str | None  # the first place: a stream, relative to the run's folder
-    example_line: int | None  # 1-based
-    agents_dir: str | None  # agents folder where the run was found
-    files_folder: str | None  # in it, the folder in which paths start; None: the one of the run's name
+    id: str  # id of the run
+    created_at: str | None  # ISO 8601 UTC; without a zone if unknown
+    times: int | None  # occurrences in this run, count
+    nanodollars: int | None  # estimated cost of the pattern in this run; None: unknown
+    example_path: str | None  # stream with the first occurrence, relative to the run's directory
+    example_line: int | None  # line of the first occurrence, from 1
+    agents_dir: str | None  # agents directory in which the run was found
+    files_folder: str | None  # start of paths in agents_dir; None: the run's own directory
 
 
 def pattern_totals(
@@ -48,11 +48,11 @@ def pattern_totals(
     statuses: Sequence[str] | None = None,
     least_runs: int = 2,
 ) -> list[PatternTotals]:
-    """Return the patterns that at least so many of these runs show, the most widespread first."""
+    """Return the patterns in at least `least_runs` of these runs, the most widespread first."""
     own = patterns.c
     if wanted is None or wanted.is_empty:
         query = _stored().where(own.runs >= least_runs)
-        if least_runs > 1:  # literally as the partial index has it: most patterns are seen in one run
+        if least_runs > 1:  # a literal, as in the partial index: most patterns occur in one run
             query = query.where(own.runs > literal_column("1"))
             query = query.with_hint(patterns, "INDEXED BY ix_patterns_recurring", "sqlite")
     else:
@@ -66,14 +66,14 @@ def pattern_totals(
 
 
 def find_pattern(connection: Connection, text: str) -> list[PatternTotals]:
-    """Return the patterns of this signature; else the one with this id, or all whose ids begin so."""
+    """Return the patterns with this signature, otherwise those whose id is or begins with `text`."""
     return _records(connection, _stored().where(patterns.c.key.in_(patterns_by_name(text))))
 
 
 def examples(
     connection: Connection, pattern_id: str, limit: int = 3, wanted: RunFilter | None = None
 ) -> list[PatternExample]:
-    """Return the newest runs that show a pattern."""
+    """Return the newest runs with a pattern."""
     key = select(patterns.c.key).where(patterns.c.id == sanitize_text(pattern_id)).scalar_subquery()
     seen, run = occurrences.c, workflows.c
     with_it = select(seen.workflow_key).where(seen.pattern_key == key)
@@ -95,9 +95,9 @@ def examples(
 def set_status(
     connection: Connection, pattern_id: str, status: PatternStatus, note: str | None, now: str
 ) -> None:
-    """Note that a pattern is accepted or dismissed, and why; `detected` takes that back.
+    """Store the decision that a pattern is accepted or dismissed, with a reason; `detected` removes it.
 
-    Raises InvalidQueryError for another status, PatternNotFoundError where no pattern has this id.
+    Raises InvalidQueryError for another status, PatternNotFoundError if no pattern has this id.
     """
     from ...analysis.patterns.records import PatternStatus  # noqa: PLC0415 - the detection comes with it
 
@@ -116,7 +116,7 @@ def set_status(
 
 
 def _columns(sums: Mapping[str, ColumnElement[Any]]) -> list[ColumnElement[Any]]:
-    """Return what a Recurring is made of, in the order of its fields."""
+    """Return the columns for a PatternTotals, in the order of its fields."""
     about = [patterns.c[name] for name in _ABOUT]
     whole = {**sums, "milliseconds": sums["milliseconds"] / 1000.0}
     return [*about, *(whole[name] for name in TOTAL_COLUMNS)]
@@ -127,7 +127,7 @@ def _stored() -> Select[Any]:
 
 
 def _summed_anew(runs: Select[Any], least_runs: int) -> Select[Any]:
-    """Select the patterns that at least so many of these runs show, with the sums over these alone."""
+    """Return a query for the patterns in at least `least_runs` of these runs, with totals over these only."""
     pattern, run = occurrences.c.pattern_key, occurrences.c.workflow_key
     summed = select(pattern, *(column.label(name) for name, column in AGGREGATES.items())).where(
         run.in_(runs)
@@ -139,14 +139,14 @@ def _summed_anew(runs: Select[Any], least_runs: int) -> Select[Any]:
 def _records(connection: Connection, query: Select[Any]) -> list[PatternTotals]:
     from ...analysis.patterns.records import PatternTotals  # noqa: PLC0415 - the detection comes with it
 
-    cursor: Any = connection.execute(query).cursor  # the driver's rows: there may be many thousands
+    cursor: Any = connection.execute(query).cursor  # the driver's own rows, as there may be thousands
     rows = [(*row[:5], _time(row[5]), _time(row[6]), *row[7:]) for row in cursor.fetchall()]
     found = [PatternTotals(*row) for row in rows]
     return sorted(found, key=lambda some: (-some.runs, -some.count, some.kind, some.signature))
 
 
 def _time(stored: str | None, zone_known: str | None = None) -> str | None:
-    """Return a stored time; without a zone if the run's is unknown."""
+    """Return a stored time, without a zone if the run's zone is unknown."""
     if stored is None:
         return None
     known = zone_known not in ("0", "false")

@@ -1,4 +1,4 @@
-"""Which stored workflow a caller means: an id, "project/id" or an id's beginning goes in, a key comes out."""
+"""Find stored runs by id, "project/id" or the beginning of an id."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from ..rows.column_types import sanitize_text
 from ..tables.schema import agent_runs, workflows
 from . import page_query
 
-_MOST_CANDIDATES = 10  # as many as a message can name
-_MOST_GUESSES, _LEAST_GUESSED = 3, 4  # runs that are named, characters that they are guessed from
-_LEAST_OF_A_SESSION = 8  # characters that a session is known by
-_ALIKE = 0.75  # of two ids, at least
-_COMPARED = 500  # runs whose ids are held against one that nobody has
-_LONGEST = 10_000  # characters of a beginning; a database compares no much longer ones
+_MOST_CANDIDATES = 10  # maximum number of runs in an error message
+_MOST_GUESSES, _LEAST_GUESSED = 3, 4  # maximum number of suggestions, minimum characters for them
+_LEAST_OF_A_SESSION = 8  # minimum characters of a session id
+_ALIKE = 0.75  # minimum similarity of two ids, 0 to 1
+_COMPARED = 500  # maximum number of runs whose ids are compared with an unknown one
+_LONGEST = 10_000  # maximum length of a prefix, characters; databases don't match much longer ones
 
 
 @dataclass(frozen=True, slots=True)
 class RunRef:
-    """Where a stored workflow is found."""
+    """Reference to a stored workflow."""
 
     key: int
     project: str
@@ -32,26 +32,26 @@ class RunRef:
 
 
 def query_refs(connection: Connection, query: Select[Any]) -> list[RunRef]:
-    """Return where the workflows of a query are found."""
+    """Return references to the workflows of a query."""
     return [RunRef(*row) for row in connection.execute(query)]
 
 
 def find_by_reference(connection: Connection, reference: str, project: str | None = None) -> RunRef | None:
-    """Return the workflow with this id or "project/id", None where there is none.
+    """Return the workflow with this id or "project/id", or None if there is none.
 
-    Raises AmbiguousWorkflowError where several projects have the id.
+    Raises AmbiguousWorkflowError if several projects have the id.
     """
     found = query_refs(connection, page_query.by_reference(reference, project))
     exact = [ref for ref in found if f"{ref.project}/{ref.id}" == reference]
-    # "omni/a1" is the run a1 of omni, even where another project has a run that is called "omni/a1".
+    # "omni/a1" is the run a1 of omni, even if another project has a run with the id "omni/a1".
     return _only(reference, min([exact, found], key=len) if exact else found)
 
 
 def find_by_prefix(connection: Connection, prefix: str) -> RunRef:
-    """Return the one workflow whose id, "project/id" or part of its id after a slash begins with `prefix`.
+    """Return the only workflow whose id, "project/id" or part of its id after a slash begins with `prefix`.
 
-    Else the one that has a stream of a session whose id is or begins so, from 8 characters on. A trailing …
-    may stand. Raises AmbiguousWorkflowError, or WorkflowNotFoundError, which names what is near.
+    Otherwise return the only one with a session id that begins with `prefix`, of at least 8 characters. A
+    trailing … is ignored. Raises AmbiguousWorkflowError, or WorkflowNotFoundError with similar ids.
     """
     text = prefix.rstrip("…")
     if len(text) > _LONGEST:
@@ -65,7 +65,7 @@ def find_by_prefix(connection: Connection, prefix: str) -> RunRef:
 
 
 def not_found(reference: str, near: Sequence[str] = ()) -> WorkflowNotFoundError:
-    """Return the error that no run is called so, which names those that may be meant."""
+    """Return the error for an unknown run, with the runs in `near` as suggestions."""
     guess = f". Did you mean {' or '.join(near)}?" if near else ""
     return WorkflowNotFoundError(
         f"no run {reference!r} in this history; workflow-history list shows them{guess}"
@@ -73,7 +73,7 @@ def not_found(reference: str, near: Sequence[str] = ()) -> WorkflowNotFoundError
 
 
 def _near(connection: Connection, text: str) -> list[str]:
-    """Return a few runs whose id has the text somewhere in it, or is spelt much like it."""
+    """Return a few runs whose id contains the text, or is spelled similarly."""
     if len(text) < _LEAST_GUESSED:
         return []
     found = query_refs(connection, page_query.containing(text, _MOST_GUESSES))
@@ -92,7 +92,7 @@ def newest_by_prefix(connection: Connection, prefix: str, most: int) -> list[Run
 
 
 def distinct_values(connection: Connection, name: str, prefix: str, most: int) -> list[str]:
-    """Return the words that runs or their agents have in a column and that begin with `prefix`."""
+    """Return the distinct values of a column of runs or agent runs that begin with `prefix`."""
     column = (workflows if name in workflows.c else agent_runs).c[name]
     query = select(column).distinct().where(column.startswith(sanitize_text(prefix), autoescape=True))
     return list(connection.scalars(query.order_by(column).limit(most)))

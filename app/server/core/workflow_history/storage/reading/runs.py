@@ -1,4 +1,4 @@
-"""Read workflows back: keys go in, dicts come out, in a handful of queries; writes nothing."""
+"""Load workflows by key as dicts, in a few queries, and other stored data of runs; writes nothing."""
 
 from __future__ import annotations
 
@@ -49,16 +49,16 @@ SUMMARY_FIELDS: Final = (
     "lower_bound_cost", "retry_count", "total_tokens", "nl_clarity_score", "cost_efficiency_score",
     "performance_score", "quality_score", "source_state", "agents_dir", "copy_of",
 )  # fmt: skip
-"""What of a run is in a list, by its own name."""
+"""Keys of a run that are in a list."""
 
 TRUNCATED_FIELDS: Final = {"nl_input": 400, "error_message": 400}
-"""Of these only the beginning, so many characters: a request may be a book."""
+"""Keys that a list shortens to this many characters, since a request can be very long."""
 
 _FIELDS: Final = WORKFLOW.subset(SUMMARY_FIELDS).fields
 
 
 def _query() -> Select[Any]:
-    """Select a list's rows, made once: SQLAlchemy takes as long to put it together as SQLite to answer it."""
+    """Return the query for a list; built once, as building it takes SQLAlchemy as long as SQLite's answer."""
     own = workflows.c
     columns = [shown(field.column) for field in _FIELDS.values()]
     texts = [func.substr(own[name], 1, most).label(name) for name, most in TRUNCATED_FIELDS.items()]
@@ -73,15 +73,15 @@ _DECODED: Final = (
     *((place, field.decode) for place, field in enumerate(_FIELDS.values()) if field.decode is not None),
     (len(_FIELDS), bool),
 )
-"""Places of the values that are not shown as they are stored."""
+"""Indexes and decoders of the values that are not shown as stored."""
 
 
 def read_summaries(connection: Connection, keys: Sequence[int]) -> list[dict[str, Any]]:
-    """Return these runs in the order of `keys`; unknown ones are left out."""
+    """Return list entries of these runs in the order of `keys`; unknown keys are skipped."""
     found: dict[int, dict[str, Any]] = {}
     for some in batched(keys):
         cursor: Any = connection.execute(_QUERY, {"wanted": list(some)}).cursor
-        for key, *values in cursor.fetchall():  # the driver's rows: a list has many
+        for key, *values in cursor.fetchall():  # the driver's own rows, as a list has many
             for place, decode in _DECODED:
                 if values[place] is not None:
                     values[place] = decode(values[place])
@@ -96,7 +96,7 @@ _SHOWN = [workflows.c.key, workflows.c.extra] + [
 
 
 class StoredRunState(NamedTuple):
-    """The little of a stored run that tells whether its files need to be read again."""
+    """Columns of a stored run that decide whether its files must be read again."""
 
     key: int
     id: str
@@ -110,49 +110,49 @@ class StoredRunState(NamedTuple):
 
 
 class Home(NamedTuple):
-    """An agents folder in which runs were found."""
+    """Agents directory in which runs were found."""
 
     project: str
     agents_dir: str
-    found_on: str | None  # the machine; None: not known
+    found_on: str | None  # host; None: unknown
 
 
 class WhereStored(NamedTuple):
-    """Where a run was found."""
+    """Location in which a run was found."""
 
     key: int
     project: str
     id: str
     agents_dir: str | None
     found_on: str | None
-    files_folder: str | None  # in it, where the paths of its files start; None: the one of the run's name
+    files_folder: str | None  # start of its files' paths in agents_dir; None: the run's own directory
 
 
 class RunsFound(NamedTuple):
-    """The runs of one status in an agents folder."""
+    """Counts of the runs with one status in an agents directory."""
 
     status: str | None
     runs: int
-    copies: int  # of these: other runs count all that they spent
-    repeating: int  # of these: of whose messages another run counts some
-    requests: int  # runs whose request was found
-    dated: int  # runs whose date is known
-    first: str | None  # the earliest of these dates, as it is stored
-    last: str | None
+    copies: int  # number of runs whose whole cost is counted by other runs
+    repeating: int  # number of runs with messages that another run counts
+    requests: int  # number of runs with a known request
+    dated: int  # number of runs with a known date
+    first: str | None  # earliest known date of a run, as stored
+    last: str | None  # latest known date of a run, as stored
 
 
 class FolderCostTotals(NamedTuple):
-    """What some runs cost."""
+    """Total cost of some runs."""
 
-    enriched: int  # runs whose cost is known
-    total_cost: float | None  # USD on record
-    lower_bound_cost: float | None  # USD, spent at least beyond that
-    partial: int  # runs of which nothing shows all that they spent
-    unknown: int  # of them, runs of which nothing is known to have been spent
+    enriched: int  # number of runs with a known cost
+    total_cost: float | None  # recorded cost, USD
+    lower_bound_cost: float | None  # lower bound of the cost beyond the recorded cost, USD
+    partial: int  # number of runs whose full cost is unknown
+    unknown: int  # number of runs without any known cost
 
 
 def read_runs(connection: Connection, keys: Sequence[int]) -> dict[int, Workflow]:
-    """Return whole workflow dicts by key, in the order of `keys`; unknown keys are left out."""
+    """Return whole workflow dicts by key, in the order of `keys`; unknown keys are skipped."""
     found: dict[int, Workflow] = {}
     for some in batched(keys):
         agents = agent_rows_by_run(connection, some)
@@ -167,7 +167,7 @@ def read_runs(connection: Connection, keys: Sequence[int]) -> dict[int, Workflow
 def agent_rows_by_run(
     connection: Connection, keys: Sequence[int]
 ) -> dict[int, list[tuple[Mapping[str, Any], list[Mapping[str, Any]]]]]:
-    """Return the agent runs of each workflow, each with its models, as rows."""
+    """Return the rows of the agent runs of each workflow, each with the rows of its models."""
     models: dict[tuple[int, int], list[Mapping[str, Any]]] = defaultdict(list)
     usage = model_usage.c
     query = select(model_usage).where(usage.workflow_key.in_(keys))
@@ -189,7 +189,7 @@ def _dicts(connection: Connection, query: Select[Any]) -> Iterator[Mapping[str, 
 
 
 def agent_records(connection: Connection, keys: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
-    """Return the phase_costs entries of each workflow that has some."""
+    """Return the `phase_costs` entries of each workflow that has some."""
     return {
         key: [agent_run_from_row(agent, models) for agent, models in agents]
         for some in batched(keys)
@@ -198,7 +198,7 @@ def agent_records(connection: Connection, keys: Sequence[int]) -> dict[int, list
 
 
 def phase_segments(connection: Connection, keys: Sequence[int]) -> dict[int, list[Mapping[str, Any]]]:
-    """Return what workflows' agents spent, in the order of their work: some columns as they are stored."""
+    """Return phase, cost, duration and outcome of agent runs in their order, by workflow and as stored."""
     columns = agent_runs.c
     query = select(columns.workflow_key, *(columns[name] for name in _OF_A_STAGE))
     query = query.order_by(columns.workflow_key, columns.ordinal)
@@ -241,18 +241,18 @@ def _pattern_counts(connection: Connection, keys: Sequence[int]) -> dict[int, in
 
 
 def stored_runs(connection: Connection, project: str) -> dict[str, StoredRunState]:
-    """Return the stored runs of a project, by id; an index alone answers."""
+    """Return the stored runs of a project by id, read from an index alone."""
     query = select(*(workflows.c[name] for name in StoredRunState._fields)).where(
         workflows.c.project == sanitize_text(project)
     )
     cursor = connection.execute(query).cursor
-    # The driver's own rows: these columns are read as they are stored.
+    # The driver's own rows, as these columns need no decoding.
     rows = [] if cursor is None else cursor.fetchall()
     return {row[1]: StoredRunState._make(row) for row in rows}
 
 
 def read_checkpoints(connection: Connection, keys: Sequence[int]) -> dict[int, dict[str, bytes]]:
-    """Return by run and path how far streams were read."""
+    """Return the stream marks (read positions) by run key and path."""
     found: dict[int, dict[str, bytes]] = defaultdict(dict)
     for some in batched(keys):
         query = select(stream_marks.c.workflow_key, stream_marks.c.path, stream_marks.c.mark)
@@ -264,7 +264,7 @@ def read_checkpoints(connection: Connection, keys: Sequence[int]) -> dict[int, d
 def cost_totals(
     connection: Connection, project: str, agents_dir: str, keys: Sequence[int] | None = None
 ) -> FolderCostTotals:
-    """Add up what a project's runs in an agents folder cost that are there now; `keys`: only these runs."""
+    """Add up the costs of a project's present runs in an agents directory; `keys` limits the runs."""
     here = _present(project, agents_dir)
     if keys is None:
         return costs_of(connection, here)
@@ -290,9 +290,9 @@ def _present(project: str, agents_dir: str) -> list[ColumnElement[bool]]:
 def runs_found(
     connection: Connection, project: str, agents_dir: str, until: str, keys: Sequence[int] | None = None
 ) -> list[RunsFound]:
-    """Count a project's runs in an agents folder that are there now, by status; `keys`: only these runs.
+    """Count a project's present runs in an agents directory by status; `keys` limits the runs.
 
-    `until` is the last moment that a run can be dated at; those dated later or before 2000 have no date.
+    `until` is the latest valid date of a run. Runs dated later or before 2000 count as undated.
     """
     own = workflows.c
     here = _present(project, agents_dir)
@@ -327,12 +327,12 @@ def _found(connection: Connection, clauses: Sequence[ColumnElement[bool]], until
 
 
 def costs_of(connection: Connection, clauses: Sequence[ColumnElement[bool]]) -> FolderCostTotals:
-    """Add up what the runs cost that meet all of these conditions."""
+    """Add up the costs of the runs that meet all of these conditions."""
     own = workflows.c
     recorded, beyond = own.recorded_cost_nanodollars, own.lower_bound_cost_nanodollars
     copied = own.copy_of.is_not(None)
     whole = or_(own.cost_basis.in_(("reported", "computed")), copied)
-    # Not `spent_nanodollars`: an index with all these columns answers for a sync.
+    # Not `spent_nanodollars`: in a sync, an index covers all of these columns.
     known_cost = func.coalesce(recorded, beyond)
     query = select(
         func.count(known_cost),
@@ -347,19 +347,19 @@ def costs_of(connection: Connection, clauses: Sequence[ColumnElement[bool]]) -> 
 
 
 def homes(connection: Connection) -> list[Home]:
-    """Return the agents folders in which runs of the history were found."""
+    """Return the agents directories in which runs of the history were found."""
     names = [workflows.c[name] for name in Home._fields]
     query = select(*names).where(workflows.c.agents_dir.is_not(None)).distinct().order_by(*names)
     return [Home(*row) for row in connection.execute(query)]
 
 
 def ids_at(connection: Connection, home: Home) -> list[str]:
-    """Return the ids of the runs that were found in an agents folder."""
+    """Return the ids of the runs that were found in an agents directory."""
     return list(connection.scalars(select(workflows.c.id).where(*_at(home)).order_by(workflows.c.id)))
 
 
 def stream_identities(connection: Connection, home: Home, ids: Sequence[str]) -> dict[str, set[str]]:
-    """Return by run what tells its streams apart from all others."""
+    """Return the identities of streams (hashes of their first lines) by run id."""
     found: dict[str, set[str]] = defaultdict(set)
     query = select(workflows.c.id, agent_runs.c.identity).join(
         agent_runs, agent_runs.c.workflow_key == workflows.c.key
@@ -372,7 +372,7 @@ def stream_identities(connection: Connection, home: Home, ids: Sequence[str]) ->
 
 
 def where_stored(connection: Connection, keys: Sequence[int]) -> list[WhereStored]:
-    """Return where runs were found, by key."""
+    """Return the locations in which runs were found, ordered by key."""
     own = workflows.c
     folder = own.extra["files_folder"].as_string()
     query = select(own.key, own.project, own.id, own.agents_dir, own.found_on, folder).order_by(own.key)
@@ -392,7 +392,7 @@ def _at(home: Home) -> list[ColumnElement[bool]]:
 
 
 def problems_of(connection: Connection, agents_dir: str, key: int | None = None) -> list[dict[str, Any]]:
-    """Return what could not be read at the last sync of an agents folder, or of one of its runs."""
+    """Return the problems of the last sync of an agents directory, or of one of its runs."""
     names = ("path", "workflow_key", "line", "reason", "severity")
     query = select(*(problems.c[name] for name in names)).where(
         problems.c.agents_dir == sanitize_text(agents_dir)
@@ -403,7 +403,7 @@ def problems_of(connection: Connection, agents_dir: str, key: int | None = None)
 
 
 def patterns_of(connection: Connection, key: int) -> list[dict[str, Any]]:
-    """Return one run's patterns that recur, sequences first, each with how many workflows show it."""
+    """Return the recurring patterns of one run, sequences first, each with the number of its runs."""
     names, spread = occurrences.c, patterns.c.runs
     query = (
         select(
@@ -434,7 +434,7 @@ def patterns_of(connection: Connection, key: int) -> list[dict[str, Any]]:
 
 
 def read_syncs(connection: Connection, limit: int, before: int) -> tuple[list[dict[str, Any]], int]:
-    """Return recorded syncs with numbers below `before`, the latest first, and how many there are in all."""
+    """Return recorded syncs with numbers below `before`, the latest first, and the number of all syncs."""
     total = connection.scalar(select(func.count()).select_from(sync_runs)) or 0
     own = sync_runs.c
     query = select(sync_runs).where(own.key < before).order_by(own.key.desc()).limit(limit)
@@ -443,7 +443,7 @@ def read_syncs(connection: Connection, limit: int, before: int) -> tuple[list[di
 
 
 def read_fields(connection: Connection, keys: Sequence[str]) -> list[Workflow]:
-    """Return some keys of every stored workflow, without its agent runs and links."""
+    """Return some keys of every stored workflow, without its agent runs and similar runs."""
     costs = () if {"total_cost", "lower_bound_cost"}.isdisjoint(keys) else _COSTS
     codec = WORKFLOW.subset(list(dict.fromkeys((*keys, *costs))))
     columns = [shown(field.column) for field in codec.fields.values()]
@@ -453,4 +453,4 @@ def read_fields(connection: Connection, keys: Sequence[str]) -> list[Workflow]:
 
 
 _COSTS: Final = ("total_cost", "cost_basis", "lower_bound_cost")
-"""Keys of a run that are made of the same columns."""
+"""Keys of a run that are computed from the same columns."""

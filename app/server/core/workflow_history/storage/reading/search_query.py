@@ -1,7 +1,8 @@
-"""Read what was typed into a search: any text in, words and phrases out, or a full-text expression. Pure.
+"""Parse the text of a search into words and phrases, and build full-text expressions; pure.
 
-`csv export` finds runs with words that begin so, all of them; `"csv export"` these very words side by
-side; `exp*` is the same as `exp`; `-draft` leaves out. Nothing that is typed can be an error or a command.
+`csv export` finds runs that contain, for each of these words, a word that begins with it. `"csv export"`
+finds this exact phrase, `exp*` is the same as `exp`, and `-draft` excludes runs. No text is an error or an
+operator.
 """
 
 from __future__ import annotations
@@ -12,20 +13,20 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 _PIECE = re.compile(r'(?P<out>-?)(?:"(?P<phrase>[^"]*)(?:"(?P<begins>\*?)|$)|(?P<word>[^\s"]+))')
-_SHORTEST_BEGINNING = 3  # letters; a shorter word means itself
+_SHORTEST_BEGINNING = 3  # minimum characters of a prefix; a shorter word must match exactly
 _MOST_PIECES = 64
 
 
 class SearchTerm(NamedTuple):
-    """One word or phrase."""
+    """One word or phrase of a search."""
 
     text: str
-    begins: bool  # its last word may go on
-    left_out: bool  # runs with it are not wanted
+    begins: bool  # whether its last word is a prefix
+    left_out: bool  # whether runs with it are excluded
 
 
 def parse_search(search: str) -> list[SearchTerm]:
-    """Return the words and phrases of a search; what has neither letter nor digit says nothing.
+    """Return the words and phrases of a search; those without a letter or digit are ignored.
 
     >>> parse_search('csv "due date" -draft !')[1:]  # doctest: +NORMALIZE_WHITESPACE
     [SearchTerm(text='due date', begins=False, left_out=False),
@@ -47,7 +48,7 @@ def parse_search(search: str) -> list[SearchTerm]:
 
 
 def to_fts5(pieces: Sequence[SearchTerm]) -> str:
-    """Return the expression of SQLite's FTS5; each piece is quoted, so that none is an operator.
+    """Return the expression for SQLite's FTS5; each piece is quoted, so that none is an operator.
 
     >>> to_fts5(parse_search('csv "due date" or'))
     '"csv"* AND "due date" AND "or"'
@@ -56,11 +57,11 @@ def to_fts5(pieces: Sequence[SearchTerm]) -> str:
 
 
 def normalize(text: str) -> str:
-    """Return the text with what separates words as spaces, so that no sign of it means anything."""
+    """Return the text with spaces as the only separators, so that no character is an operator."""
     return " ".join("".join(char if _is_token(char) else " " for char in text).split())
 
 
 def _is_token(char: str) -> bool:
-    """Return whether a character is part of a word, as FTS5's unicode61 sees it; marks belong to letters."""
+    """Return whether a character is part of a word for FTS5's unicode61; marks belong to letters."""
     category = unicodedata.category(char)
     return category[0] in "LNM" or category == "Co"

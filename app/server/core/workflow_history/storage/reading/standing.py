@@ -1,7 +1,7 @@
-"""How stored runs stand now: a run that was running and fell silent since is shown as incomplete.
+"""Current status of stored runs: a running run that fell silent since the last sync is shown as incomplete.
 
-The database says what the last sync saw. Nobody may sync again, and a dead agent writes nothing more: so the
-clock has a say whenever a status is read, filtered by or counted, by this one rule.
+The database has the status at the last sync. There may be no further sync, and a dead agent writes nothing
+more. This rule therefore applies, with the current time, whenever a status is read, filtered by or counted.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..tables.schema import workflows
 
 RUNNING: Final = "running"
 SILENT: Final = "incomplete"
-"""What a running run is shown as that fell silent."""
+"""Status that is shown for a running run that fell silent."""
 
 _SILENT_NS: Final = int(SILENCE_TIMEOUT.total_seconds()) * 10**9
 
@@ -29,7 +29,7 @@ FELL_SILENT: Final[ColumnElement[bool]] = and_(
     _own.last_written_ns.is_not(None),
     _own.last_written_ns < bindparam("silent_before", callable_=lambda: time.time_ns() - _SILENT_NS),
 )
-"""Whether a run that is stored as running wrote nothing for long; one of unknown files goes on as it says."""
+"""Condition that a run stored as running wrote nothing for long; without known write times it is false."""
 
 SHOWN: Final[dict[str, ColumnElement[Any]]] = {
     "status": case((FELL_SILENT, SILENT), else_=_own.status).label("status"),
@@ -37,11 +37,11 @@ SHOWN: Final[dict[str, ColumnElement[Any]]] = {
         (FELL_SILENT, _own.status_reason + ", and nothing was written for long"), else_=_own.status_reason
     ).label("status_reason"),
 }
-"""Columns of runs that are not shown as they are stored."""
+"""Columns of runs that are not shown as stored."""
 
 
 def shown(column: str) -> ColumnElement[Any]:
-    """Return a column of runs as it is to be shown."""
+    """Return a column of runs as it is shown."""
     return SHOWN.get(column, _own[column])
 
 

@@ -1,1 +1,1 @@
-"""Rows of the tables from records, and back."""
+"""Conversion between records and table rows."""

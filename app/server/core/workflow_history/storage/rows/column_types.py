@@ -1,4 +1,4 @@
-"""Single values on their way into a column and out: pure; what a column cannot hold raises OddValueError."""
+"""Convert single values to and from column values; pure. Unstorable values raise UnstorableValueError."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ import msgspec
 from ...common.redaction import redact_json, redact_text
 
 _LARGEST_WHOLE = 2**63 - 1
-_NANODOLLARS = 1_000_000_000  # in one US dollar
-_LONGEST_WHOLE = 10_000  # bits; Python itself refuses to write longer numbers as text
-_DEEPEST = 100  # levels of nesting; beyond that the JSON writer itself would give up
+_NANODOLLARS = 1_000_000_000  # per US dollar
+_LONGEST_WHOLE = 10_000  # bits; Python itself refuses to format longer integers as text
+_DEEPEST = 100  # levels of nesting; the JSON encoder itself fails on values nested much deeper
 
 
-_PLAIN = frozenset({str, int, float, bool, NoneType, list, dict})  # types that JSON knows
+_PLAIN = frozenset({str, int, float, bool, NoneType, list, dict})  # types that JSON supports
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -32,24 +32,24 @@ _JSON = msgspec.json.Encoder(decimal_format="number")  # four times as fast as t
 
 
 class UnstorableValueError(ValueError):
-    """A value that its column cannot hold; its text says what was expected."""
+    """A value that its column cannot store; the message states the expected type."""
 
 
 def sanitize_text(value: str) -> str:
-    r"""Return `value` with NUL and lone surrogates replaced: no database holds them.
+    r"""Return `value` with NUL and lone surrogates replaced, which no database stores.
 
     >>> sanitize_text("a\x00b\ud800")
     'a\ufffdb\ufffd'
     """
     try:
-        value.encode()  # tells of surrogates in a fraction of the time that looking at each letter takes
+        value.encode()  # detects surrogates in a fraction of the time of a search by character
     except UnicodeEncodeError:
         value = _SURROGATE.sub("\ufffd", value)
     return value.replace("\x00", "\ufffd") if "\x00" in value else value
 
 
 def storable_json(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911 - one line for each sort
-    """Return `value` as plain JSON: dates and paths as text, numbers that are none as null.
+    """Return `value` as plain JSON data: dates and paths as text, NaN and infinity as null.
 
     >>> storable_json({1: (Decimal("0.5"), float("nan"))})
     {'1': [0.5, None]}
@@ -79,18 +79,18 @@ def storable_json(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911 - one lin
 
 
 def encode_json(value: Any) -> str:
-    """Return `value` as JSON text that any database holds."""
+    """Return `value` as JSON text that any database can store."""
     try:
         text = _JSON.encode(value).decode()
-    except (TypeError, ValueError, RecursionError):  # lone surrogates and objects that are no JSON, too
+    except (TypeError, ValueError, RecursionError):  # includes lone surrogates and non-JSON objects
         return json.dumps(storable_json(value))
-    # NUL is escaped, and a Decimal that is no number stands bare; only such text is worth a second look.
+    # NUL is escaped, and a non-finite Decimal is written unquoted; only such text is encoded again.
     odd = ("\\" in text and "\\u0000" in text) or ("N" in text and "NaN" in text) or "Infinity" in text
     return json.dumps(storable_json(value)) if odd else text
 
 
 def encode_extra(extra: Mapping[Any, Any]) -> str:
-    """Return what has no column as JSON text; raises OddValueError where it is nested too deep.
+    """Return the keys without a column as JSON text; raises UnstorableValueError if nested too deeply.
 
     >>> encode_extra({"port": 1, 2: Decimal("0.5")})
     '{"port":1,"2":0.5}'
@@ -103,8 +103,8 @@ def encode_extra(extra: Mapping[Any, Any]) -> str:
 
 
 def to_text(value: Any) -> str:
-    """Return text as it is; numbers, paths and members of an enumeration as their text."""
-    if type(value) is str:  # the common cases first: a first sync turns millions of values
+    """Return sanitized text; converts numbers, paths and enum members to text."""
+    if type(value) is str:  # the common case first: a first sync converts millions of values
         return value if value.isascii() and "\x00" not in value else sanitize_text(value)
     if isinstance(value, Enum):
         return to_text(value.value)
@@ -114,17 +114,17 @@ def to_text(value: Any) -> str:
 
 
 def redacted_text(value: Any) -> str:
-    """Return text that a file or a caller said, without secrets in it."""
+    """Return text from a file or a caller with its secrets redacted."""
     text = to_text(value)
     return redact_text(text) if len(text) > _RECURRING else _scrubbed(text)
 
 
-_RECURRING = 80  # characters: short texts are mostly names, which come again from run to run
+_RECURRING = 80  # characters; texts up to this length are cached: most are names that recur from run to run
 _scrubbed = lru_cache(maxsize=4_096)(redact_text)
 
 
 def to_integer(value: Any) -> int:
-    """Return a whole number of 64 bits, also where it is written as text or as a float.
+    """Return a 64-bit integer; also converts text and whole floats.
 
     >>> to_integer("12"), to_integer(3.0)
     (12, 3)
@@ -142,7 +142,7 @@ def _whole_of(number: Decimal) -> int:
 
 
 def to_float(value: Any) -> float:
-    """Return a finite number, also where it is written as text."""
+    """Return a finite float; also converts text."""
     number = value if type(value) is float else float(_number(value))
     if not math.isfinite(number):
         raise UnstorableValueError("expected a finite number")
@@ -150,12 +150,12 @@ def to_float(value: Any) -> float:
 
 
 def to_nanodollars(value: Any) -> int:
-    """Return US dollars as whole nanodollars, halves to even.
+    """Return US dollars as whole nanodollars, rounded half to even.
 
     >>> to_nanodollars(0.036000000000000004), to_nanodollars("1.50")
     (36000000, 1500000000)
     """
-    if type(value) is float and 0 <= value < 1e6:  # so small that a double still holds nanodollars
+    if type(value) is float and 0 <= value < 1e6:  # small enough that a double resolves nanodollars
         return round(value * _NANODOLLARS)
     number = _number(value)
     if not 0 <= number <= _LARGEST_WHOLE // _NANODOLLARS:
@@ -181,26 +181,26 @@ def _number(value: Any) -> Decimal:
 
 
 def to_bool(value: Any) -> bool:
-    """Return true or false, also where 1 or 0 stands for it."""
+    """Return a boolean; also converts 1 and 0."""
     if isinstance(value, int) and value in (0, 1):
         return bool(value)
     raise UnstorableValueError("expected true or false")
 
 
 def to_timestamp(value: Any) -> str:
-    """Return a moment as UTC text of one width: text order is time order. Without an offset it is UTC.
+    """Return a time as UTC text of fixed width, which sorts by time. A time without an offset counts as UTC.
 
     >>> to_timestamp("2025-01-01T02:00:00+02:00")
     '2025-01-01T00:00:00.000000Z'
     """
     if type(value) is str and value[26:] == "+00:00" and value[7] + value[10] + value[19] == "-T.":
-        datetime.fromisoformat(value)  # as this package writes times: only to be checked
+        datetime.fromisoformat(value)  # the format this package writes: only validate it
         return value[:26] + "Z"
     return _in_utc(value).isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def _in_utc(value: Any) -> datetime:
-    """Return the moment that ISO 8601 text or a datetime means, in UTC; naive or aware, as given."""
+    """Return ISO 8601 text or a datetime as a datetime in UTC; a naive time stays naive."""
     if isinstance(value, str):
         moment = datetime.fromisoformat(value.strip())
     elif isinstance(value, datetime):
@@ -214,7 +214,7 @@ def _in_utc(value: Any) -> datetime:
 
 
 def from_time(stored: str) -> str:
-    """Return stored time text without a fraction of zero.
+    """Return stored time text without a zero fraction.
 
     >>> from_time("2025-01-01T00:00:00.000000Z")
     '2025-01-01T00:00:00Z'
@@ -223,13 +223,13 @@ def from_time(stored: str) -> str:
 
 
 WIDTH_WITHOUT_ZONE = len("2025-01-01T00:00:00.000000")
-"""Characters of stored time text before its Z."""
+"""Length of stored time text before its Z, in characters."""
 
 TIMES_OF_A_RUN = ("created_at", "started_at", "completed_at")
 
 
 def without_unknown_zone(run: dict[str, Any]) -> dict[str, Any]:
-    """Return a run whose times name no zone if theirs is unknown: stored, they stand as if they were UTC.
+    """Remove the Z from the times of a run if its zone is unknown: they are stored as if they were UTC.
 
     >>> without_unknown_zone({"created_at": "2025-01-01T00:00:00Z", "time_zone_known": False})["created_at"]
     '2025-01-01T00:00:00'
@@ -242,7 +242,7 @@ def without_unknown_zone(run: dict[str, Any]) -> dict[str, Any]:
 
 
 def parse_utc_offset(value: Any) -> int | None:
-    """Return the offset that time text names; none and zero tell nothing of the local hour.
+    """Return the UTC offset of time text in minutes, or None if it has none or zero (local time unknown).
 
     >>> parse_utc_offset("2025-01-01T02:00:00+02:00")
     120
@@ -257,14 +257,14 @@ def parse_utc_offset(value: Any) -> int | None:
 
 
 def to_dict(value: Any) -> str:
-    """Return an object as JSON text."""
+    """Return a mapping as JSON text with its secrets redacted."""
     if not isinstance(value, Mapping):
         raise UnstorableValueError("expected an object")
     return encode_json(redact_json(value))
 
 
 def to_list(value: Any) -> str:
-    """Return an array as JSON text."""
+    """Return a list, tuple or set as JSON text with its secrets redacted."""
     if not isinstance(value, list | tuple | set | frozenset):
         raise UnstorableValueError("expected an array")
     return encode_json(redact_json(value))

@@ -1,6 +1,7 @@
-"""Turn dicts into rows and rows into dicts, by the schema's own marks: pure, and nothing given is dropped.
+"""Convert dicts to rows and back, by the `info` of the schema's columns; pure and without loss.
 
-A key without a column goes to `extra`; a value that its column cannot hold to `unreadable_values` in it.
+A key without a column is stored in `extra`. A value that its column cannot store goes into
+`unreadable_values` in `extra`.
 """
 
 from __future__ import annotations
@@ -18,30 +19,28 @@ from .column_types import DECODERS, ENCODERS, encode_extra, storable_json
 UNREADABLE_KEY = "unreadable_values"
 
 Row = tuple[Any, ...]
-"""The values of one table's columns in their order; None where nothing is known."""
+"""The values of one table's columns, in column order; None if unknown."""
 
 _ODD = (ValueError, TypeError, OverflowError)
 
 
 class Field(NamedTuple):
-    """One dict key's column."""
+    """Column and converters of one dict key."""
 
     column: str
     encode: Callable[[Any], Any]
     kind: str
-    decode: Callable[[Any], Any] | None  # None: the column's value is the dict's
+    decode: Callable[[Any], Any] | None  # None: the column value is used unchanged
 
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """How one table's rows look as dicts."""
+    """Converter between the rows of one table and dicts."""
 
-    fields: dict[str, Field]  # by dict key, in the order of the columns
-    extra_at: int | None = None  # place of the column `extra` among them; None: what has no column is lost
-    hidden: frozenset[str] = frozenset()  # keys that are stored and never shown
-    external_keys: frozenset[str] = (
-        frozenset()
-    )  # keys that other tables hold, or that are made anew at reading
+    fields: dict[str, Field]  # by dict key, in column order
+    extra_at: int | None = None  # index of the column `extra`; None: keys without a column are dropped
+    hidden: frozenset[str] = frozenset()  # keys that are stored but never returned
+    external_keys: frozenset[str] = frozenset()  # keys that are stored in other tables or computed on reading
     encoders: tuple[tuple[str, Callable[[Any], Any]], ...] = field(init=False)
     known: frozenset[str] = field(init=False)
 
@@ -51,10 +50,10 @@ class Codec:
         object.__setattr__(self, "known", self.external_keys.union(self.fields))
 
     def encode(self, record: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-        """Return the columns' values in their order, without `extra`, and what goes into that."""
+        """Return the column values in column order, without `extra`, and the content of `extra`."""
         get, known = record.get, self.known
         extra = {} if record.keys() <= known else {k: v for k, v in record.items() if k not in known}
-        try:  # all at once: a first sync turns millions of values, and hardly one is odd
+        try:  # all at once: a first sync converts millions of values, and hardly any is invalid
             return [
                 None if (value := get(key)) is None else encode(value) for key, encode in self.encoders
             ], extra
@@ -75,17 +74,17 @@ class Codec:
         return values, unreadable
 
     def to_row(self, values: list[Any], extra: Mapping[str, Any]) -> Row:
-        """Return the values of every column, ready for the driver."""
+        """Return the values of all columns, ready for the driver; adds `extra` to `values`."""
         if self.extra_at is not None:
             values.insert(self.extra_at, encode_extra(extra) if extra else None)
         return tuple(values)
 
     def index_of(self, key: str) -> int:
-        """Return where a key's value stands among what `encode` returns."""
+        """Return the index of a key's value in the list that `encode` returns."""
         return list(self.fields).index(key)
 
     def decode(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the dict of `row`: every shown key, and the keys of `extra` that hide none of them."""
+        """Return the dict of `row`: all keys that are not hidden, and keys of `extra` without a collision."""
         record: dict[str, Any] = {}
         for key, known in self.fields.items():
             if key not in self.hidden:
@@ -100,16 +99,16 @@ class Codec:
         return record
 
     def columns(self, keys: Sequence[str]) -> frozenset[str]:
-        """Return the columns of some keys; a key without one has none."""
+        """Return the columns of `keys`; keys without a column are ignored."""
         return frozenset(self.fields[key].column for key in keys if key in self.fields)
 
     def subset(self, keys: Sequence[str]) -> Codec:
-        """Return the codec of some keys alone."""
+        """Return a codec of only these keys."""
         return Codec({key: self.fields[key] for key in keys})
 
 
 def merge_extra(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Lay `new` extra keys over `old` ones; null never overwrites, unreadable values add up.
+    """Merge `new` extra keys into a copy of `old`; null never overwrites, unreadable values are merged.
 
     >>> merge_extra({"port": 1, "tree": "a"}, {"port": None, "tree": "b"})
     {'port': 1, 'tree': 'b'}
@@ -131,7 +130,7 @@ def _field(column: Column[Any]) -> Field:
 
 
 def _codec(table: Table, **keys: frozenset[str]) -> Codec:
-    """Return the codec of a table's marked columns; those before them number its rows, and have no key."""
+    """Build the codec of a table's columns with `info`; the key columns before them have no dict key."""
     names = [column.name for column in table.columns if column.info or column.name == "extra"]
     fields = {column.info["key"]: _field(column) for column in table.columns if column.info}
     return Codec(fields, names.index("extra") if "extra" in names else None, **keys)

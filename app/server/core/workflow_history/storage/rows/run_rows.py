@@ -1,6 +1,6 @@
-"""A whole workflow dict, or a run's findings, taken apart for the tables, and put together again: pure.
+"""Convert workflow dicts and a run's pattern findings to table rows, and rows to workflow dicts; pure.
 
-Taking apart raises ValueError where nothing could be stored; an odd value alone is kept, see `codec`.
+Raises ValueError if a workflow cannot be stored at all; a single invalid value is kept, see `row_codec`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .column_types import (
 from .row_codec import AGENT_RUN, MODEL_USAGE, OCCURRENCE, UNREADABLE_KEY, WORKFLOW, Row, merge_extra
 
 Fields = dict[str, Any]
-SimilarPair = tuple[str, str, float]  # project ("" where none was given), id, score
+SimilarPair = tuple[str, str, float]  # project ("" if none was given), id, score
 
 
 _SHORTEST_MARK: Final = len("[secret: key]")
@@ -39,18 +39,18 @@ _PROJECT, _ID, _OFFSET = (WORKFLOW.index_of(key) for key in ("project", "id", "u
 
 @dataclass(frozen=True, slots=True)
 class RunRows:
-    """One workflow, taken apart into rows as the driver takes them; can be sent between processes.
+    """Rows of one workflow, ready for the driver; can be pickled and sent between processes.
 
-    None stands for a list that the caller did not give. No row holds the run's key: it is not known yet.
+    A list that the caller did not give is None. The rows lack the run's key, which is not known yet.
     """
 
     project: str
     id: str
-    row: Row  # from `project` on
-    agents: list[Row] | None = None  # from `ordinal` on
-    models: list[Row] | None = None  # from `agent_ordinal` on
+    row: Row  # columns from `project` on
+    agents: list[Row] | None = None  # columns from `ordinal` on
+    models: list[Row] | None = None  # columns from `agent_ordinal` on
     similar: list[SimilarPair] | None = None
-    silent: list[Row] | None = None  # agents without a stream, from `agent` on
+    silent: list[Row] | None = None  # agents without a stream, columns from `agent` on
 
 
 def to_rows(
@@ -60,7 +60,7 @@ def to_rows(
     *,
     keeps_text: bool = True,
 ) -> RunRows:
-    """Return the rows of a workflow; `project` and `run_id`, where given, go before the dict's own."""
+    """Return the rows of a workflow; `project` and `run_id`, if given, override those of the dict."""
     workflow = workflow if keeps_text else strip_texts(workflow)
     name = run_id if run_id is not None else _identifier(workflow)
     owner = project if project is not None else to_text(workflow.get("project") or "")
@@ -80,7 +80,7 @@ def to_rows(
 
 
 def count_redacted(parts: RunRows) -> Counter[str]:
-    """Return how many secrets of which kind were taken out of a workflow's texts."""
+    """Count the redacted secrets in the texts of a workflow, by kind."""
     rows = chain([parts.row], parts.agents or (), parts.models or ())
     found: Counter[str] = Counter()
     for value in chain.from_iterable(rows):
@@ -97,7 +97,7 @@ def _identifier(workflow: Mapping[str, Any]) -> str:
 
 
 def _with_cost_data(workflow: Mapping[str, Any]) -> tuple[Fields, Fields]:
-    """Lay what only `cost_data` knows beside the dict's own keys; its unknown keys come second."""
+    """Return the workflow with gaps filled from `cost_data`, and the unknown keys of `cost_data`."""
     cost_data = workflow.get("cost_data")
     if cost_data is None:
         return dict(workflow), {}
@@ -120,7 +120,7 @@ def _names_models(phase_costs: Any) -> bool:
 
 
 def _agent_rows(value: Any, odd: Fields) -> tuple[list[Row] | None, list[Row] | None]:
-    """Return the rows of `phase_costs`; an empty list says nothing: a known cost is never taken back."""
+    """Return the rows of `phase_costs`; None for an empty list, which must not remove a stored cost."""
     if value is None or value in ([], ()):
         return None, None
     if not _is_list_of_dicts(value):
@@ -132,7 +132,7 @@ def _agent_rows(value: Any, odd: Fields) -> tuple[list[Row] | None, list[Row] | 
 
 
 def _silent_rows(workflow: Mapping[str, Any]) -> list[Row] | None:
-    """Return the rows of a run's agents without a stream; None: the dict does not list them."""
+    """Return the rows of a run's agents without a stream, or None if the dict does not list them."""
     if workflow.get("agents_without_stream") is None:
         return None
     agents = {to_text(agent["agent"]): agent for agent in silent_agents(workflow)}
@@ -148,7 +148,7 @@ def _moment(agent: Mapping[str, Any]) -> str | None:
 
 
 def costs_from_columns(run: Fields) -> Fields:
-    """Return a stored run as its dicts are: where nothing is on record, its total cost is the lower bound."""
+    """Restore the dict form of a stored run: without a recorded cost, `total_cost` is the lower bound."""
     only_bound = run.get("cost_basis") == "lower_bound" and run.get("total_cost") is None
     if only_bound and run.get("lower_bound_cost") is not None:
         run |= {"total_cost": run["lower_bound_cost"], "lower_bound_cost": None}
@@ -156,7 +156,7 @@ def costs_from_columns(run: Fields) -> Fields:
 
 
 def _agent_row(ordinal: int, entry: Mapping[str, Any], model_rows: list[Row]) -> Row:
-    """Return the row of one agent run; those of its models are added to `model_rows`."""
+    """Return the row of one agent run, and append the rows of its models to `model_rows`."""
     values, extra = AGENT_RUN.encode(entry)
     models = entry.get("models")
     if models and not _is_list_of_dicts(models):
@@ -194,12 +194,12 @@ def _keep_odd(odd: Fields, key: str, value: Any) -> None:
 
 
 def to_pattern_rows(findings: Iterable[Mapping[str, Any]]) -> list[Row]:
-    """Return what a detector found in one run as rows: kind, signature, and the columns from `count` on."""
+    """Return a detector's findings in one run as rows: kind, signature, and the columns from `count` on."""
     return [
         (
             redacted_text(str(finding["kind"])),
             redacted_text(str(finding["signature"])),
-            # all but `detector`, which names the rows' whole batch
+            # all but `detector`, which is the same for the whole batch
             *map(_believed, OCCURRENCE.encode(finding)[0][:-1]),
         )
         for finding in findings
@@ -207,12 +207,12 @@ def to_pattern_rows(findings: Iterable[Mapping[str, Any]]) -> list[Row]:
 
 
 def _believed(value: Any) -> Any:
-    """Return a value, None for an amount that no run can have: sums over all runs must fit 64 bits."""
+    """Return a value, or None if no run can have that amount: sums over all runs must fit into 64 bits."""
     most = {int: _MOST_WHOLE, float: _MOST_SECONDS}.get(type(value))
     return value if most is None or 0 <= value <= most else None
 
 
-_MOST_WHOLE: Final = 10**16  # of a count, or nanodollars: ten million USD
+_MOST_WHOLE: Final = 10**16  # maximum of a count, and of nanodollars (ten million USD)
 _MOST_SECONDS: Final = 1e9
 
 
@@ -222,7 +222,7 @@ def from_rows(
     similar: Sequence[SimilarPair],
     pattern_count: int,
 ) -> Workflow:
-    """Return the workflow dict of a row, its agent runs (each with its models) and its links."""
+    """Build the workflow dict from its row, its agent runs (each with its models) and its similar runs."""
     workflow = costs_from_columns(without_unknown_zone(WORKFLOW.decode(row)))
     workflow["phase_costs"] = [agent_run_from_row(agent, models) for agent, models in agents]
     workflow["cost_data"] = _cost_data(workflow)
@@ -234,14 +234,14 @@ def from_rows(
 
 
 def agent_run_from_row(agent: Mapping[str, Any], models: Iterable[Mapping[str, Any]]) -> Fields:
-    """Return one phase_costs entry."""
+    """Build one `phase_costs` entry."""
     record = AGENT_RUN.decode(agent)
     record["models"] = [MODEL_USAGE.decode(model) for model in models]
     return record
 
 
 def _cost_data(workflow: Workflow) -> Fields | None:
-    """Return all that is known of what the run spent, or None where nothing is."""
+    """Return all known costs and tokens of the run, or None if nothing is known."""
     kept = workflow.get("cost_data")
     known = {key: workflow[key] for key in RUN_TOTAL_FIELDS}
     if not kept and not workflow["phase_costs"] and all(value is None for value in known.values()):

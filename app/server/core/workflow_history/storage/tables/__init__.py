@@ -1,1 +1,1 @@
-"""The tables, their views and their migrations."""
+"""Database schema: tables, views, full-text index and migrations."""

@@ -1,4 +1,4 @@
-"""The full-text index over runs as it is now, by kind of database: its SQL. It keeps itself up to date."""
+"""SQL of the current full-text index over runs, for SQLite and PostgreSQL; triggers keep it up to date."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 INDEXED_COLUMNS: Final = (
     "nl_input", "error_message", "branch_name", "plan_file", "id", "adw_id", "issue_number",
 )  # fmt: skip
-"""The columns that a search looks through."""
+"""Columns of `workflows` that the full-text search covers."""
 
 SEARCH_TABLE: Final = "run_search"
 
@@ -30,20 +30,20 @@ def _sqlite() -> tuple[str, ...]:
     )
 
 
-_WORD: Final = 200  # letters of a word that the index holds
-_LETTERS: Final = 250_000  # of a run; the index of one cannot hold more
-_ICU: Final = 'COLLATE "und-x-icu"'  # whatever the database itself takes for letters
+_WORD: Final = 200  # maximum length of an indexed word, characters; the rest is cut
+_LETTERS: Final = 250_000  # maximum indexed text per run, characters; a tsvector cannot store more
+_ICU: Final = 'COLLATE "und-x-icu"'  # Unicode letters, independent of the database's own collation
 
 
 def _postgresql() -> tuple[str, ...]:
-    """Return functions that read words as SQLite does, the table of each run's words, and what keeps it.
+    """Return the DDL: functions that split text into words as SQLite does, the word table and its triggers.
 
-    PostgreSQL's own reader of text would keep paths, addresses and numbers with signs whole. A control
-    character stands between the texts of a run, so that no phrase reaches from one to the next.
+    PostgreSQL's own text parser would keep paths, addresses and signed numbers whole. A control character
+    separates the texts of a run, so that no phrase matches across two texts.
     """
     texts = ", ".join(rf"translate(run.{name}, E'\x01', ' ')" for name in INDEXED_COLUMNS)
     changed = " OR ".join(f"old.{name} IS DISTINCT FROM new.{name}" for name in INDEXED_COLUMNS)
-    pure = "LANGUAGE sql IMMUTABLE PARALLEL SAFE"  # and not STRICT: so the planner writes them out
+    pure = "LANGUAGE sql IMMUTABLE PARALLEL SAFE"  # not STRICT, so that the planner can inline them
     script = rf"""
         CREATE FUNCTION run_search_text(said text) RETURNS text {pure} COST 100 AS $$
             SELECT btrim(CASE WHEN octet_length(said) = length(said)
@@ -108,7 +108,7 @@ def _check() -> tuple[str, ...]:
 
 
 SEARCH_CHECK: Final = _check()
-"""For SQLite: what indexes all runs anew, beside the database, and shows the words of both indexes."""
+"""SQLite statements that build a second, temporary index of all runs and list the terms of both indexes."""
 
 _TERMS: Final = "SELECT term, col, doc, cnt FROM"
 STALE_ENTRIES_SQL: Final = (
@@ -118,4 +118,4 @@ STALE_ENTRIES_SQL: Final = (
 )
 
 SEARCH_INDEX: Final = {"sqlite": _sqlite(), "postgresql": _postgresql()}
-"""By dialect: what makes the index. Triggers keep it, so that whoever writes a run cannot forget it."""
+"""DDL of the index by dialect. Triggers update it, so code that writes runs cannot leave it stale."""

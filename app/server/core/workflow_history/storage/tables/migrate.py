@@ -1,6 +1,7 @@
-"""Bring a database to the tables of this program, all at once or not at all; touches no run.
+"""Create or upgrade the database schema, in one transaction; changes no stored run.
 
-A new database gets them straight from the schema, an old one by the migrations: a test holds both equal.
+A new database is created directly from the schema, an old one by the migrations. A test checks that both
+give the same tables.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ from .views import VIEW_SQL
 LATEST_REVISION = "initial"  # the newest revision under migrations/versions; a test compares them
 
 _BEFORE_RELEASE = re.compile(r"00\d\d")
-"""The revisions of unreleased versions, which no migration leads on from."""
+"""Pattern of the revisions of unreleased versions, from which no migration exists."""
 
-_version = Table(  # as Alembic makes it
+_version = Table(  # same definition as in Alembic
     VERSION_TABLE,
     MetaData(),
     Column("version_num", String(32), nullable=False),
@@ -40,16 +41,16 @@ _version = Table(  # as Alembic makes it
 
 
 def ensure_schema(connection: Connection) -> None:
-    """Make or upgrade the tables where that is needed.
+    """Create or upgrade the tables if needed.
 
-    Raises DatabaseTooNewError where a newer program has been here.
+    Raises DatabaseTooNewError if a newer version of the program has upgraded the database.
     """
     get_backend(connection).on_connect(connection)
     with read_transaction(connection):
         if stored_revision(connection) == LATEST_REVISION:
             return
     with write_transaction(connection):
-        # Asked again, now with the lock: another process may have done it in between.
+        # Check again with the write lock: another process may have upgraded the database in between.
         revision = stored_revision(connection)
         if revision is None:
             _refuse_foreign_tables(connection)
@@ -61,7 +62,7 @@ def ensure_schema(connection: Connection) -> None:
 
 
 def check_schema(connection: Connection) -> None:
-    """Raise WorkflowHistoryError where a database that cannot be written has other tables than today's."""
+    """Raise WorkflowHistoryError if a read-only database does not have the latest revision."""
     with read_transaction(connection):
         revision = stored_revision(connection)
     if revision != LATEST_REVISION:
@@ -75,7 +76,7 @@ def check_schema(connection: Connection) -> None:
 
 
 def stored_revision(connection: Connection) -> str | None:
-    """Return the revision that the database says it has; None: it has no tables of ours."""
+    """Return the schema revision stored in the database, or None if it has no tables of this program."""
     if not inspect(connection).has_table(VERSION_TABLE):
         return None
     return connection.scalar(select(_version.c.version_num))
@@ -91,8 +92,8 @@ def create_tables(connection: Connection) -> None:
 
 
 def _upgrade(connection: Connection, revision: str) -> None:
-    # Imported here: Alembic takes longer to import than most commands take to run, and is
-    # needed only when a database is old.
+    # Imported here: importing Alembic takes longer than most commands take to run, and only an
+    # old database needs it.
     from alembic import command  # noqa: PLC0415
 
     reject_newer(connection, revision)
@@ -100,7 +101,7 @@ def _upgrade(connection: Connection, revision: str) -> None:
 
 
 def reject_newer(connection: Connection, revision: str) -> None:
-    """Raise an error where no migration starts at a revision: DatabaseTooNewError if it is newer."""
+    """Raise DatabaseTooNewError for an unknown revision, and WorkflowHistoryError for an unreleased one."""
     from alembic.script import ScriptDirectory  # noqa: PLC0415 - see _upgrade
 
     scripts = ScriptDirectory.from_config(alembic_config(connection))
@@ -125,7 +126,7 @@ def _refuse_foreign_tables(connection: Connection) -> None:
 
 
 def alembic_config(connection: Connection) -> Any:
-    """Return Alembic's settings for an open connection; the scripts are those beside this file."""
+    """Return an Alembic config for an open connection and the scripts in `migrations/`."""
     from alembic.config import Config  # noqa: PLC0415 - see _upgrade
 
     scripts = Path(__file__).parent / "migrations"

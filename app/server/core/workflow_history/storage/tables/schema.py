@@ -1,6 +1,6 @@
-"""The tables as they are now: what is stored, in which unit; holds no SQL and no data.
+"""Current database schema: tables, columns and indexes, with a comment and unit for each column.
 
-Each column carries its comment and, in `info`, the dict key and the kind that `codec` turns it by.
+In `info`, a column has its dict key and the kind by which `row_codec` converts its values.
 """
 
 from __future__ import annotations
@@ -34,10 +34,8 @@ metadata = MetaData(
     }
 )
 
-_KEY_TYPE = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers only an INTEGER key by itself
-_TEXT = Text().with_variant(
-    Text(collation="C"), "postgresql"
-)  # sorted by its bytes everywhere, as SQLite does
+_KEY_TYPE = BigInteger().with_variant(Integer(), "sqlite")  # SQLite autonumbers only an INTEGER key
+_TEXT = Text().with_variant(Text(collation="C"), "postgresql")  # sorts by bytes everywhere, as in SQLite
 
 
 def _text(key: str, comment: str, column: str | None = None, **options: Any) -> Column[Any]:
@@ -45,7 +43,7 @@ def _text(key: str, comment: str, column: str | None = None, **options: Any) -> 
 
 
 def _name(key: str, comment: str, **options: Any) -> Column[Any]:
-    """Return a column of text by which something is found again: it is stored to the letter."""
+    """Return a column for text that is used in lookups, and therefore stored without redaction."""
     return Column(key, _TEXT, comment=comment, info={"key": key, "kind": "text", "named": True}, **options)
 
 
@@ -106,20 +104,20 @@ SYNC_INDEX = (
     "last_written_ns", "recorded_cost_nanodollars", "lower_bound_cost_nanodollars", "cost_basis", "found_on",
     "copy_of",
 )  # fmt: skip
-"""What a sync looks at in every stored run: an index holds it, so that the wide rows are not read."""
+"""Columns that a sync reads for every stored run. An index covers them, so the wide rows are not read."""
 
 FILTER_INDEX = (
     "created_at", "id", "project", "status", "workflow_template", "issue_class", "model_used",
     "total_tokens", "duration_seconds", "nl_clarity_score", "cost_efficiency_score", "performance_score",
     "quality_score", "source_state", "spent_nanodollars",
 )  # fmt: skip
-"""What runs are filtered by, in the usual order of a list: likewise."""
+"""Columns that runs are filtered by, after those of the default sort order; also covered by an index."""
 
 SORT_INDEXES = (
     "duration_seconds", "total_tokens", "model_used", "workflow_template", "nl_clarity_score",
     "cost_efficiency_score", "performance_score", "quality_score", "status", "spent_nanodollars",
 )  # fmt: skip
-"""What else lists are sorted by: an index each, so that any page of them is found at once."""
+"""Other columns that lists are sorted by; one index each, so that any page is found without a sort."""
 
 workflows = Table(
     "workflows",
@@ -179,7 +177,7 @@ workflows = Table(
     _time("first_seen_at", "when this history first stored the run"),
     _time("last_changed_at", "when this history last wrote the run"),
     _extra("state keys without a column; unreadable_values: what no column could hold"),
-    # No computed column: SQLite would open each wide row to filter by one, whatever an index holds.
+    # Not a generated column: to filter by one, SQLite reads each wide row even if an index covers it.
     Column(
         "spent_nanodollars",
         BigInteger,
@@ -326,7 +324,7 @@ patterns = Table(
     _counter("failures", "times it failed, count"),
     _counter("cost_nanodollars", "spent on it in the runs whose part is known, nanodollars (1e-9 USD)"),
     _counter("unpriced_runs", "runs whose cost of it is unknown, count; in all of them: the cost is unknown"),
-    # Whole, unlike the seconds of a run: sums of floats drift when parts are taken out and put in again.
+    # An integer, unlike the seconds of a run: float sums drift when parts are subtracted and re-added.
     _counter("milliseconds", "time spent on it where that is known, each run's part rounded, milliseconds"),
     _counter("untimed_runs", "runs whose time of it is unknown, count; in all of them: the time is unknown"),
     UniqueConstraint("kind", "signature"),
@@ -350,7 +348,7 @@ occurrences = Table(
     _integer("example_line", "line of the example, from 1"),
     _name("detector", "builtin, or host: the hook beside the package"),
     Index("ix_occurrences_pattern_key", "pattern_key"),
-    sqlite_with_rowid=False,  # a third of the writing, and a run's rows lie side by side
+    sqlite_with_rowid=False,  # a third of the writes, and a run's rows are adjacent
     comment="one row per pattern and run, however often the run is read",
 )
 

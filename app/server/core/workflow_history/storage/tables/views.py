@@ -1,7 +1,7 @@
-"""The views as they are now: what their rows say, and their SQL; the same holds on SQLite and PostgreSQL.
+"""Current database views: their descriptions and their SQL, the same on SQLite and PostgreSQL.
 
-Columns are called as in the tables that can be exported. Costs are US dollars on record; what was spent
-at least beyond it stands apart, as `lower_bound_cost`.
+Columns have the same names as in the exportable tables. Costs are recorded costs in US dollars; the lower
+bound of unrecorded costs has its own column, `lower_bound_cost`.
 """
 
 _AMOUNTS = (
@@ -17,7 +17,7 @@ _BEYOND = f"""SUM({_IS_RECORDED} lower_bound_cost_nanodollars
 
 
 def _spend_by(names: str) -> str:
-    """Return the SQL of what agents spent, those without a stream among them; copies of runs are left out."""
+    """Return the SQL of costs by agent or phase, with agents without a stream and without copies of runs."""
     bound = "cost_basis IN ('lower_bound', 'unpriced') OR lower_bound_cost_nanodollars IS NOT NULL"
     heard = ", ".join(_AMOUNTS)
     silent = ", ".join("duration_seconds" if name == _AMOUNTS[-1] else "NULL" for name in _AMOUNTS)
@@ -77,7 +77,7 @@ VIEW_SQL = {
     """,
     "spend_by_phase": _spend_by("phase"),
     "spend_by_agent": _spend_by("agent, phase"),
-    # An agent run whose share by model is unknown counts under its own, costliest model.
+    # An agent run without a split by model counts under its own model, the most expensive one.
     "spend_by_model": f"""
         SELECT model, COUNT(DISTINCT workflow_key) AS runs, COUNT(*) AS agent_runs,
                {_RECORDED} AS cost,

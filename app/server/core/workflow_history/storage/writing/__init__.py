@@ -1,1 +1,1 @@
-"""Changes of the history's tables."""
+"""Writes to the tables of a history."""

@@ -1,4 +1,4 @@
-"""Many rows with one statement: a statement and rows go in; knows no table, and opens no transaction."""
+"""Insert or update many rows with one statement, for any table and in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _MOST_PARAMETERS = 5_000  # values in one IN list; SQLite takes 32,766, PostgreS
 
 
 def batched(items: Sequence[T], size: int = _MOST_PARAMETERS) -> Iterator[Sequence[T]]:
-    """Cut `items` into pieces that fit one statement."""
+    """Yield slices of `items` that fit into one statement."""
     for start in range(0, len(items), size):
         yield items[start : start + size]
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert new rows; a column that a row does not fill is null."""
+    """Insert new rows; columns that a row lacks are null."""
     names = [column.name for column in table.columns if any(column.name in row for row in rows)]
     execute_many(connection, insert(table), names, [tuple([row.get(name) for name in names]) for row in rows])
 
@@ -41,12 +41,12 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
 def execute_many(
     connection: Connection, statement: Insert | Update, names: Sequence[str], rows: Sequence[tuple[Any, ...]]
 ) -> None:
-    """Run `statement` once for each row, whose values are those of `names`, in that order.
+    """Run `statement` once for each row; a row has the values of `names`, in that order.
 
-    These are the columns of an insert, or the bound parameters of an update.
+    `names` are the columns of an insert, or the bound parameters of an update.
 
-    SQLAlchemy writes the SQL, the driver gets the rows: through `execute` with a list, each row
-    would be copied three times, which takes longer than SQLite does to store it.
+    SQLAlchemy compiles the SQL, but the driver gets the rows directly: `execute` with a list would copy
+    each row three times, which takes longer than SQLite needs to store it.
     """
     if not rows:
         return
@@ -67,7 +67,7 @@ def execute_many(
 def _insert_columns(
     connection: Connection, statement: Insert, names: Sequence[str], rows: Sequence[tuple[Any, ...]]
 ) -> None:
-    """Insert rows by the column, an array each: a server would plan and answer a statement for each row."""
+    """Insert rows as one array per column; otherwise a server plans and answers a statement for each row."""
     columns = [statement.table.c[name] for name in names]
     kinds = [_kind_in_array(own.type) for own in columns]
     given = func.unnest(

@@ -1,6 +1,6 @@
-"""Store what each attempt spent by itself, and find the runs that have messages in common.
+"""Store the claims of runs (the cost of each attempt by itself), and find runs with common messages.
 
-Called in the caller's transaction. Rows of `claim_units` are made of the claims and follow them.
+Runs in the caller's transaction. Rows of `claim_units` are derived from the claims and change with them.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def claims_of(connection: Connection, keys: Sequence[int]) -> dict[int, list[Cla
 def save_claims(
     connection: Connection, given: Mapping[int, Sequence[Claim]], *, new: AbstractSet[int] = frozenset()
 ) -> None:
-    """Store claims of runs whose agent runs are stored; those of their former attempts stay.
+    """Store claims of runs whose agent runs are stored; claims of superseded attempts are kept.
 
-    Of two claims of one attempt the one that saw more of it stays. `new` runs have none yet.
+    Of two claims of one attempt, the one that read more of it is kept. Runs in `new` have no claims yet.
     """
     known = [key for key in given if key not in new]
     before = claims_of(connection, known)
@@ -60,7 +60,7 @@ def replace_claims(
     wanted: Mapping[int, Sequence[Claim]],
     before: Mapping[int, Sequence[Claim]] | None = None,
 ) -> None:
-    """Put claims in the place of these runs' former ones; `before`: those, if the caller has read them."""
+    """Replace the stored claims of these runs; `before` are the stored ones, if the caller has read them."""
     old = claims_of(connection, list(wanted)) if before is None else before
     for some in batched([key for key in wanted if old.get(key)]):
         connection.execute(delete(claims).where(claims.c.workflow_key.in_(some)))
@@ -76,12 +76,12 @@ def replace_claims(
 
 
 def forget_claims(connection: Connection, keys: Sequence[int]) -> None:
-    """Drop the claims of runs that are about to be deleted."""
+    """Delete the claims of runs that are about to be deleted."""
     replace_claims(connection, dict.fromkeys(keys, ()))
 
 
 def sharing(connection: Connection, units: Iterable[Unit]) -> set[int]:
-    """Return the keys of the runs that have one of these units in common with another run."""
+    """Return the keys of the runs that share any of these units with another run."""
     every = sorted(units)
     found: set[int] = set()
     for some in batched(every, _UNITS_AT_A_TIME):
@@ -112,7 +112,7 @@ def having(connection: Connection, units: Iterable[Unit]) -> set[int]:
 
 
 def connected(connection: Connection, keys: Iterable[int]) -> dict[int, list[Claim]]:
-    """Return the claims of these runs and of all that have messages in common with them, however far."""
+    """Return the claims of these runs and of all runs that share messages with them, also indirectly."""
     found: dict[int, list[Claim]] = {}
     ahead = set(keys)
     while ahead:
@@ -124,7 +124,7 @@ def connected(connection: Connection, keys: Iterable[int]) -> dict[int, list[Cla
 
 
 def wrong_units(connection: Connection) -> Iterator[str]:
-    """Yield a sentence for each run whose rows of `claim_units` are not those of its claims."""
+    """Yield a message for each run whose number of rows in `claim_units` differs from its claims."""
     stored = select(claim_units.c.workflow_key, func.count()).group_by(claim_units.c.workflow_key)
     counts = {key: count for key, count in connection.execute(stored)}  # noqa: C416 - rows, not pairs
     keys = sorted({*counts, *connection.scalars(select(claims.c.workflow_key).distinct())})
@@ -137,13 +137,13 @@ def wrong_units(connection: Connection) -> Iterator[str]:
 
 
 def _as_called_now(claim: Claim, attempts: AbstractSet[tuple[str, str]]) -> Claim:
-    """Return a stored claim under the name of its attempt, of which a later one may have taken the place."""
+    """Return a stored claim under the current name of its attempt, which changes if it is superseded."""
     earlier = as_earlier(claim)
     return earlier if _stored(earlier) in attempts else claim
 
 
 def _attempts(connection: Connection, keys: Sequence[int]) -> dict[int, set[tuple[str, str]]]:
-    """Return path and identity of each stored agent run, by run."""
+    """Return path and identity of each stored agent run, by run key."""
     found: dict[int, set[tuple[str, str]]] = defaultdict(set)
     own = agent_runs.c
     for some in batched(keys):

@@ -1,7 +1,7 @@
-"""Sums of patterns over all runs, kept beside each pattern: changes to occurrences in, moved sums out.
+"""Totals of each pattern over all runs, stored with the pattern.
 
-A question about all runs reads one row for each pattern, not one for each of its runs. Whoever changes
-occurrences moves the sums in the same transaction.
+A query over all runs reads one row per pattern instead of one for each of its runs. Code that changes
+occurrences updates the totals in the same transaction.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ TOTAL_COLUMNS: Final = (
     "runs", "count", "successes", "failures", "cost_nanodollars", "unpriced_runs", "milliseconds",
     "untimed_runs",
 )  # fmt: skip
-"""The columns of a pattern that are sums over its occurrences."""
+"""Columns of a pattern that are sums over its occurrences."""
 
 Sums = tuple[int, ...]
-"""As SUMS names them."""
+"""Totals in the order of TOTAL_COLUMNS."""
 
 Part = Sequence[Any]
-"""What an occurrence adds: count, successes, failures, cost in nanodollars, seconds; None: unknown."""
+"""Values of an occurrence: count, successes, failures, cost in nanodollars, seconds; None: unknown."""
 
 _PART: Final = ("count", "successes", "failures", "cost_nanodollars", "seconds")
 _NOTHING: Final[Sums] = (0,) * len(TOTAL_COLUMNS)
@@ -46,7 +46,7 @@ _NOTHING: Final[Sums] = (0,) * len(TOTAL_COLUMNS)
 
 def _anew() -> dict[str, ColumnElement[Any]]:
     own = occurrences.c
-    rounded = cast(trunc(own.seconds * 1000 + 0.5), BigInteger)  # as `sum_contributions` rounds
+    rounded = cast(trunc(own.seconds * 1000 + 0.5), BigInteger)  # rounds as `sum_contributions` does
     return {
         "runs": func.count(),
         **{name: func.coalesce(func.sum(own[name]), 0) for name in _PART[:4]},
@@ -69,13 +69,13 @@ _MOVING: Final = (
 )
 
 AGGREGATES: Final[Mapping[str, ColumnElement[Any]]] = _anew()
-"""The same sums out of the occurrences themselves, to be grouped by pattern."""
+"""SQL of the same totals over the occurrences themselves, to be grouped by pattern."""
 
 
 def _taken_back(whole: str, milliseconds: str) -> str:
-    """Return SQL that takes a deleted run's part out of the sums of its patterns.
+    """Return SQL that subtracts the occurrences of a deleted run from the totals of its patterns.
 
-    `whole` makes a number of a truth, at its `{}`; `milliseconds` are those of `o.seconds`.
+    `whole` converts a condition, inserted at its `{}`, to a number. `milliseconds` converts `o.seconds`.
     """
     less = {
         "runs": "1",
@@ -105,11 +105,11 @@ def _postgresql() -> tuple[str, ...]:
 
 
 TOTALS_TRIGGERS: Final = {"sqlite": _sqlite(), "postgresql": _postgresql()}
-"""By dialect: what moves the sums when a run is deleted, and its occurrences with it."""
+"""DDL by dialect: triggers that update the totals when a run is deleted with its occurrences."""
 
 
 def sum_contributions(parts: Iterable[Part]) -> Sums:
-    """Add up what some runs say of one pattern; the unknown is counted, and adds nothing.
+    """Add up the occurrences of one pattern; unknown values are counted, and add nothing.
 
     >>> sum_contributions([(2, 1, 1, 500, 0.25), (1, 0, None, None, None)])
     (2, 3, 1, 1, 500, 1, 250, 1)
@@ -128,16 +128,16 @@ def sum_contributions(parts: Iterable[Part]) -> Sums:
 def previous_contributions(
     connection: Connection, runs: Sequence[int], detector: str, found: Mapping[int, Mapping[int, Any]]
 ) -> dict[int, list[Part]]:
-    """Return by pattern what a detector's new findings, by run and pattern, are about to replace.
+    """Return by pattern the stored occurrences that a detector's findings (by run and pattern) will replace.
 
-    These are its own former ones of these runs, and those of other detectors that it takes over.
+    These are its own earlier ones in these runs, and those of other detectors that it takes over.
     """
     own = occurrences.c
     query = select(own.workflow_key, own.pattern_key, own.detector, *(own[name] for name in _PART))
     parts: dict[int, list[Part]] = defaultdict(list)
     for some in batched(runs):
         cursor: Any = connection.execute(query.where(own.workflow_key.in_(some))).cursor
-        for run, pattern, by, *part in cursor.fetchall():  # the driver's rows: there may be many
+        for run, pattern, by, *part in cursor.fetchall():  # the driver's own rows, as there may be many
             if by == detector or pattern in found[run]:
                 parts[pattern].append(part)
     return parts
@@ -146,7 +146,7 @@ def previous_contributions(
 def adjust_totals(
     connection: Connection, before: Mapping[int, list[Part]], after: Mapping[int, list[Part]]
 ) -> None:
-    """Take out of each pattern's sums what was `before`, and put in what is `after`, by pattern."""
+    """Subtract the occurrences `before` from the totals of their patterns, and add those `after`."""
     changes: list[tuple[int, ...]] = []
     for pattern in sorted(before.keys() | after.keys()):
         gone, come = (
@@ -158,8 +158,8 @@ def adjust_totals(
 
 
 def verify_totals(connection: Connection) -> list[str]:
-    """Hold each pattern's sums against its occurrences; return what differs, one sentence each."""
-    # Not the bare column: its index would have each row looked up, which takes thrice as long.
+    """Compare the totals of each pattern with its occurrences; return one message per difference."""
+    # Not the bare column: through its index, each row is looked up, which takes three times as long.
     key = occurrences.c.pattern_key + literal_column("0")
     summed = select(key.label("pattern"), *(column.label(name) for name, column in AGGREGATES.items()))
     held = summed.group_by(key).subquery()

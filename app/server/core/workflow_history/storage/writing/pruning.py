@@ -1,4 +1,4 @@
-"""Take runs out of a history on purpose, and remember which: in the caller's transaction."""
+"""Delete runs from a history and record them as pruned, in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _NOTED = ("project", "id", "created_at", "spent_nanodollars")
 
 
 def prune(connection: Connection, keys: Sequence[int], now: str, passed: Mapping[int, int]) -> int:
-    """Take runs out with all that belongs to them, and note that; return how many there were.
+    """Delete runs with all their rows, record them as pruned, and return their number.
 
-    `passed`: nanodollars by key that other runs come to count. Sums of patterns are moved by the database
-    itself.
+    `passed` is the cost by key, in nanodollars, that other runs count from now on. The totals of patterns
+    are updated by database triggers.
     """
     count = 0
     for some in batched(sorted(keys)):
@@ -46,9 +46,9 @@ def _noted(run: RowMapping, passed: Mapping[int, int]) -> dict[str, Any]:
 
 
 def delete_runs(connection: Connection, keys: Sequence[int]) -> None:
-    """Take runs out with all that belongs to them, and note nothing.
+    """Delete runs with all their rows, without recording them as pruned.
 
-    The lists that they stood on stay whole, without them, and are marked to be made anew.
+    The lists of similar runs that contained them are renumbered without them and marked as stale.
     """
     for some in batched(keys):
         similar = similar_pairs.c
@@ -62,7 +62,7 @@ def delete_runs(connection: Connection, keys: Sequence[int]) -> None:
 
 
 def unprune(connection: Connection, names: Iterable[Name]) -> None:
-    """Forget that these runs were pruned: they are wanted again."""
+    """Delete the records that these runs were pruned, so that they can be stored again."""
     if not connection.scalar(select(func.count()).select_from(pruned_runs)):
         return
     by_project: dict[str, list[str]] = defaultdict(list)
@@ -75,11 +75,11 @@ def unprune(connection: Connection, names: Iterable[Name]) -> None:
 
 
 def pruned_ids(connection: Connection, project: str) -> frozenset[str]:
-    """Return the ids of a project's runs that were pruned."""
+    """Return the ids of the pruned runs of a project."""
     return frozenset(connection.scalars(select(pruned_runs.c.id).where(pruned_runs.c.project == project)))
 
 
 def list_pruned(connection: Connection) -> dict[Name, dict[str, Any]]:
-    """Return all that is noted of pruned runs, by project and id."""
+    """Return the records of all pruned runs, by project and id."""
     rows = connection.execute(select(pruned_runs)).mappings()
     return {(row["project"], row["id"]): dict(row) for row in rows}

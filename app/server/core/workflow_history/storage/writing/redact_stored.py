@@ -1,7 +1,7 @@
-"""Take out of the tables what would not be stored today: secrets, or all texts; rows in and out, and counts.
+"""Redact secrets, or all texts, in the stored tables, and count the changes.
 
-Every row goes once more through the door by which it came in. What is made of the texts goes along: vectors,
-packed columns, how far streams were read.
+Every row is decoded and encoded again, with the redaction of a new row. Data derived from the texts is
+dropped as well: vectors, packed columns, and stream marks.
 """
 
 from __future__ import annotations
@@ -50,21 +50,21 @@ from .similarity_rows import mark_stale
 NO_TEXT_VARIABLE: Final = "WORKFLOW_HISTORY_NO_TEXT"
 
 _ERASE: Final = "erase"
-_MANY: Final = 1_000  # rows that are held at a time
+_MANY: Final = 1_000  # rows in memory at a time
 
 
 class RedactionResult(NamedTuple):
-    """What became of a history."""
+    """Result of redacting a history."""
 
-    rows: int  # that were changed, in all tables
-    secrets: dict[str, int]  # that were taken out, count by kind
-    keeps_text: bool
+    rows: int  # number of changed rows in all tables
+    secrets: dict[str, int]  # number of redacted secrets by kind
+    keeps_text: bool  # whether texts are still stored
 
 
 def text_storage_enabled(connection: Connection, *, no_text: bool) -> bool:
-    """Return whether texts are stored: a history goes on as its newest run was stored.
+    """Return whether to store texts: a history continues as its newest run was stored.
 
-    Raises WorkflowHistoryError where none must be and there are some.
+    Raises WorkflowHistoryError if texts are not allowed, but the history has some.
     """
     none_wanted = no_text or os.environ.get(NO_TEXT_VARIABLE, "") not in {"", "0"}
     holds = stores_text(connection)
@@ -77,7 +77,7 @@ def text_storage_enabled(connection: Connection, *, no_text: bool) -> bool:
 
 
 def stores_text(connection: Connection) -> bool | None:
-    """Return whether the newest run was stored with its texts; None: there is no run."""
+    """Return whether the newest run was stored with its texts, or None if there is no run."""
     newest = select(workflows.c.extra).where(
         workflows.c.key == select(func.max(workflows.c.key)).scalar_subquery()
     )
@@ -86,7 +86,7 @@ def stores_text(connection: Connection) -> bool | None:
 
 
 def redact_all(connection: Connection, *, no_text: bool) -> RedactionResult:
-    """Take out secrets, or all texts, in the caller's transaction; the files are then still to be erased."""
+    """Redact secrets, or all texts, in the caller's transaction; the files must be erased afterwards."""
     secrets: Counter[str] = Counter()
     rows = 0
     no_text = no_text or stores_text(connection) is False
@@ -105,12 +105,12 @@ def redact_all(connection: Connection, *, no_text: bool) -> RedactionResult:
 
 
 def is_to_be_erased(connection: Connection) -> bool:
-    """Return whether the database's files may still hold what was taken out of the tables."""
+    """Return whether the database files may still contain redacted text."""
     return connection.scalar(select(unfinished.c.step).where(unfinished.c.step == _ERASE)) is not None
 
 
 def note_erased(connection: Connection) -> None:
-    """Note that the files hold it no longer."""
+    """Record that the database files contain no redacted text any more."""
     connection.execute(delete(unfinished).where(unfinished.c.step == _ERASE))
 
 
@@ -125,7 +125,7 @@ _CODED: Final = (
 def _scrub_table(
     connection: Connection, table: Table, codec: Codec, secrets: Counter[str], *, no_text: bool
 ) -> list[tuple[Any, ...]]:
-    """Return the primary keys of the rows that were changed."""
+    """Redact the texts of a table and return the primary keys of the changed rows."""
     keys = list(table.primary_key.columns)
     names = [name for name in _texts(table) if table.c[name] not in keys]
     values = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in names}
@@ -148,7 +148,7 @@ def _scrub_table(
 
 
 def _texts(table: Table) -> list[str]:
-    """Return the columns that hold what somebody said."""
+    """Return the names of the columns with free text."""
     said = [
         c.name
         for c in table.columns
@@ -184,7 +184,7 @@ _DECODER: Final = msgspec.json.Decoder()
 
 
 def _news(row: Mapping[str, Any], new: Mapping[str, Any], names: list[str]) -> Counter[str]:
-    """Return the secrets that stand marked in a new row, and did not in the old one."""
+    """Count the secrets, by kind, that are redacted in a new row but not in the old one."""
     found: Counter[str] = Counter()
     for name in names:
         found += count_redactions(str(new[name])) - count_redactions(str(row[name]))
@@ -192,7 +192,7 @@ def _news(row: Mapping[str, Any], new: Mapping[str, Any], names: list[str]) -> C
 
 
 def _all_rows(connection: Connection, table: Table) -> Iterator[list[Mapping[str, Any]]]:
-    """Yield all rows, many at a time: the whole table is listed before the first of them changes."""
+    """Yield all rows in batches; all keys are listed first, as the caller changes rows meanwhile."""
     keys = list(table.primary_key.columns)
     first = keys[0]
     for some in batched(sorted(set(connection.scalars(select(first)))), _MANY):
@@ -201,7 +201,7 @@ def _all_rows(connection: Connection, table: Table) -> Iterator[list[Mapping[str
 
 
 def _make_anew(connection: Connection, keys: list[int]) -> None:
-    """Drop what was made of the texts of these runs: the next sync compares and packs them anew."""
+    """Drop the data derived from the texts of these runs; the next sync compares and packs them again."""
     invalidate_blocks(connection, keys)
     for some in batched(keys):
         vectors = update(likeness).where(likeness.c.workflow_key.in_(some))
@@ -228,7 +228,7 @@ def _scrub_patterns(connection: Connection, secrets: Counter[str], *, no_text: b
         select(own.key, own.kind, own.signature, own.note)
     ).all():
         if no_text and not has_no_text(kind, signature):
-            connection.execute(delete(patterns).where(own.key == key))  # its occurrences go along
+            connection.execute(delete(patterns).where(own.key == key))  # also deletes its occurrences
             number += 1
             continue
         new = redacted_text(signature), None if note is None or no_text else redacted_text(note)
@@ -240,7 +240,7 @@ def _scrub_patterns(connection: Connection, secrets: Counter[str], *, no_text: b
 
 
 def _scrub_claims(connection: Connection, *, no_text: bool) -> int:
-    """Clean what streams spent by themselves; a secret in it is counted where the agent run has it."""
+    """Redact the claims of streams; their secrets are counted in the agent runs, which contain them, too."""
     number = 0
     for some in batched(sorted(set(connection.scalars(select(claims.c.workflow_key)))), _MANY):
         before = claims_of(connection, some)
@@ -254,7 +254,7 @@ def _scrub_claims(connection: Connection, *, no_text: bool) -> int:
 
 
 def _rename_pattern(connection: Connection, key: int, kind: str, new: tuple[str, str | None]) -> None:
-    """Give a pattern another name; where another pattern has it, that one takes its occurrences."""
+    """Rename a pattern; if another pattern has the new name, move the occurrences to that one."""
     from ...analysis.patterns.detection import pattern_id  # noqa: PLC0415 - reading needs no detection
 
     own, seen = patterns.c, occurrences.c

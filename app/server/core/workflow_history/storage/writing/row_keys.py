@@ -1,8 +1,8 @@
-"""Number new rows: a table in, keys out that no row of it ever had.
+"""Allocate keys for new rows that no row of the table ever had.
 
-A key stands for one row as long as the history lasts: whoever listed some before another program stored and
-took out rows never means a row that came later. Called in a transaction that writes; its lock lasts to the
-end of it, so nobody else takes the same keys.
+A key identifies one row for the lifetime of the history: a key that was read before another program deleted
+and stored rows never refers to a newer row. Call it in a write transaction, whose lock lasts to its end, so
+that no other writer gets the same keys.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from ..tables.schema import last_keys
 
 
 def last_key(connection: Connection, table: Table) -> int:
-    """Return the highest key that a row of this table ever had; 0: it never had one."""
+    """Return the highest key that a row of this table ever had, or 0 if there was none."""
     noted = connection.scalar(select(last_keys.c.key).where(last_keys.c.name == table.name))
     stored = connection.scalar(select(func.max(table.c.key)))
     return max(noted or 0, stored or 0)
 
 
 def new_keys(connection: Connection, table: Table, count: int) -> range:
-    """Return so many new keys, and note that they are taken."""
+    """Return `count` new keys and record them as used."""
     first = last_key(connection, table) + 1
     keys = range(first, first + count)
     if keys:

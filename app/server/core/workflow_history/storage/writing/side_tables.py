@@ -1,4 +1,4 @@
-"""What stands beside the workflows: patterns, unreadable files and syncs; in the caller's transaction."""
+"""Store patterns, problems, stream marks, other places and syncs, in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from .row_keys import last_key, new_keys
 
 PatternName = tuple[str, str]  # kind, signature
 
-MOST_KNOWN_PATTERNS = 100_000  # names kept in memory, about 30 MB
+MOST_KNOWN_PATTERNS = 100_000  # maximum number of names kept in memory, about 30 MB
 
 
 @dataclass(slots=True)
 class PatternKeyCache:
-    """Keys of patterns that need no look into the table."""
+    """Cache of pattern keys by kind and signature."""
 
     keys: dict[PatternName, int] = field(default_factory=dict)
-    last: int = 0  # the last key that was given when all patterns were known; -1: they never were
+    last: int = 0  # highest pattern key at which the cache had all patterns; -1: never complete
 
     def forget(self, last: int) -> None:
-        """Forget all keys; `last` as above."""
+        """Remove all keys; `last` as in the field."""
         self.keys.clear()
         self.last = last
 
@@ -45,9 +45,9 @@ def save_patterns(
     now: str,
     known: PatternKeyCache,
 ) -> None:
-    """Put a detector's findings, as `to_pattern_rows` gives them, in the place of its former ones.
+    """Replace the stored findings of a detector in these runs by new ones, as `to_pattern_rows` returns them.
 
-    Keys of patterns that are looked up or made are added to `known`.
+    Adds the keys of patterns that are looked up or inserted to `known`.
     """
     names = {(row[0], row[1]) for rows in found.values() for row in rows}
     new = _learn_keys(connection, names, known)
@@ -59,7 +59,7 @@ def save_patterns(
         connection.execute(delete(occurrences).where(mine))
     rows: list[Row] = []
     after: dict[int, list[Part]] = defaultdict(list)
-    for run, of_run in by_run.items():  # in the order of the primary key: each row is appended to the table
+    for run, of_run in by_run.items():  # in primary key order, so that each row is appended to the table
         for key, row in sorted(of_run.items()):
             rows.append((run, key, *row[2:], detector))
             after[key].append(row[2:7])
@@ -75,11 +75,11 @@ def save_patterns(
 def _learn_keys(
     connection: Connection, names: Iterable[PatternName], known: PatternKeyCache
 ) -> dict[int, PatternName]:
-    """Add the keys of these patterns to what is known; return those that are yet to be stored."""
+    """Add the keys of these patterns to `known`; return the patterns that are not stored yet, by key."""
     asked = sorted(name for name in names if name not in known.keys)
     if not asked:
         return {}
-    if complete := known.last == last_key(connection, patterns):  # as in a first sync: none is stored
+    if complete := known.last == last_key(connection, patterns):  # as in a first sync: no other is stored
         new = asked
     else:
         known.keys.update(_stored_keys(connection, asked))
@@ -92,7 +92,7 @@ def _learn_keys(
 
 
 def _store_new(connection: Connection, found: Mapping[int, Row]) -> None:
-    """Store new patterns by key: kind, signature, when they were found, and their sums."""
+    """Store new patterns by key; a row has kind, signature, time of the first find, and totals."""
     from ...analysis.patterns.detection import pattern_id  # noqa: PLC0415 - reading needs no detection
 
     columns = ("key", "id", "kind", "signature", "first_seen_at", *TOTAL_COLUMNS)
@@ -101,7 +101,7 @@ def _store_new(connection: Connection, found: Mapping[int, Row]) -> None:
 
 
 def _stored_keys(connection: Connection, names: Iterable[PatternName]) -> dict[PatternName, int]:
-    """Return the keys of those of these patterns that are stored."""
+    """Return the keys of these patterns, as far as they are stored."""
     by_kind: dict[str, list[str]] = defaultdict(list)
     for kind, signature in names:
         by_kind[kind].append(signature)
@@ -115,7 +115,7 @@ def _stored_keys(connection: Connection, names: Iterable[PatternName]) -> dict[P
 
 
 def _upsert_occurrences(connection: Connection, rows: Sequence[Row]) -> None:
-    """Store occurrences; where another detector told of the same pattern and run, this one's word counts."""
+    """Store occurrences; replaces those of another detector for the same pattern and run."""
     columns = occurrences.columns.keys()
     statement = get_backend(connection).insert(occurrences)
     changes = {name: statement.excluded[name] for name in columns[2:]}
@@ -126,7 +126,7 @@ def _upsert_occurrences(connection: Connection, rows: Sequence[Row]) -> None:
 def save_run_problems(
     connection: Connection, agents_dir: str, found: Mapping[int, Sequence[Problem]], *, new: AbstractSet[int]
 ) -> None:
-    """Put what is wrong with these runs in the place of what was; `new` runs had nothing before."""
+    """Replace the stored problems of these runs; runs in `new` have none stored."""
     folder = sanitize_text(agents_dir)
     for some in batched([key for key in found if key not in new]):
         connection.execute(delete(problems).where(problems.c.workflow_key.in_(some)))
@@ -137,7 +137,7 @@ def save_run_problems(
 def replace_run_problems(
     connection: Connection, agents_dir: str, key: int, gone: Sequence[Problem], come: Sequence[Problem]
 ) -> None:
-    """Take some of what is wrong with a run out, and add what is not there yet."""
+    """Delete the problems `gone` of a run, and add the problems `come` that are not stored yet."""
     folder = sanitize_text(agents_dir)
     mine = problems.c.workflow_key == key
     for problem in (*gone, *come):
@@ -147,7 +147,7 @@ def replace_run_problems(
 
 
 def folder_problems_unchanged(connection: Connection, agents_dir: str, found: Sequence[Problem]) -> bool:
-    """Return whether what is wrong beside the stored runs is as stored."""
+    """Return whether the problems of an agents directory outside stored runs are unchanged."""
     folder = sanitize_text(agents_dir)
     columns = [problems.c[name] for name in _problem_row(folder, None, Problem("", ""))]
     query = select(*columns).where(_beside(folder)).order_by(problems.c.key)
@@ -155,7 +155,7 @@ def folder_problems_unchanged(connection: Connection, agents_dir: str, found: Se
 
 
 def save_folder_problems(connection: Connection, agents_dir: str, found: Sequence[Problem]) -> None:
-    """Put what is wrong beside the stored runs in the place of what was."""
+    """Replace the stored problems of an agents directory outside stored runs."""
     folder = sanitize_text(agents_dir)
     connection.execute(delete(problems).where(_beside(folder)))
     insert_rows(connection, problems, _folder_rows(folder, found))
@@ -183,7 +183,7 @@ def _problem_row(folder: str, key: int | None, problem: Problem) -> dict[str, An
 def save_stream_marks(
     connection: Connection, marks: Mapping[int, Mapping[str, bytes]], written: Mapping[int, int]
 ) -> None:
-    """Put the marks of these runs' streams in the place of their former ones; `written` in ns since 1970."""
+    """Replace the stream marks of these runs; `written` is each run's last write, in ns since 1970."""
     for some in batched(list(marks)):
         connection.execute(delete(stream_marks).where(stream_marks.c.workflow_key.in_(some)))
     rows = [
@@ -195,14 +195,14 @@ def save_stream_marks(
 
 
 def other_places(connection: Connection, agents_dir: str) -> dict[int, str]:
-    """Return by run the fingerprint of its files in an agents folder that is not the one it was found in."""
+    """Return the fingerprints, by run key, of the copies of runs in this agents directory."""
     own = other_places_table.c
     query = select(own.workflow_key, own.fingerprint).where(own.agents_dir == sanitize_text(agents_dir))
     return {key: fingerprint for key, fingerprint in connection.execute(query)}  # noqa: C416 - rows, not pairs
 
 
 def lying_elsewhere(connection: Connection, keys: Sequence[int]) -> set[int]:
-    """Return those of these runs that another agents folder holds, too."""
+    """Return those of these runs that are in another agents directory, too."""
     own = other_places_table.c
     return {
         key
@@ -214,7 +214,7 @@ def lying_elsewhere(connection: Connection, keys: Sequence[int]) -> set[int]:
 def save_other_places(
     connection: Connection, agents_dir: str, keys: Sequence[int], left: Mapping[int, tuple[str, str]]
 ) -> None:
-    """Note that runs were read in an agents folder; `left`: by run, the folder and fingerprint of before."""
+    """Record that runs were read in `agents_dir`; `left`: previous directory and fingerprint by run."""
     own = other_places_table.c
     for some in batched(keys):
         here = (own.agents_dir == sanitize_text(agents_dir)) & own.workflow_key.in_(some)
@@ -231,17 +231,17 @@ def save_other_places(
 
 
 def forget_other_places(connection: Connection, keys: Sequence[int]) -> None:
-    """Have the copies of these runs read again by the next sync of their folders."""
+    """Delete the other places of these runs; the next sync of such a directory reads its copies again."""
     for some in batched(keys):
         connection.execute(delete(other_places_table).where(other_places_table.c.workflow_key.in_(some)))
 
 
 def forget_stream_marks(connection: Connection, before_ns: int) -> None:
-    """Drop the marks of runs that were last written to before a time: they will not grow any more."""
+    """Delete the marks of runs last written before a time (ns since 1970): these no longer grow."""
     connection.execute(delete(stream_marks).where(stream_marks.c.written_ns < before_ns))
 
 
 def record_sync(connection: Connection, sync: Mapping[str, Any]) -> None:
-    """Note one sync: its start, length, folder, project, counts and errors; other keys are not kept."""
+    """Store one sync: its start, duration, directory, project, counts and errors; other keys are ignored."""
     values, _ = SYNC_RUN.encode({key: value for key, value in sync.items() if key in SYNC_RUN.fields})
     execute_many(connection, insert(sync_runs), sync_runs.columns.keys()[1:], [SYNC_RUN.to_row(values, {})])

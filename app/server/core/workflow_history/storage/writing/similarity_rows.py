@@ -1,6 +1,6 @@
-"""What runs are compared by, and their lists of similar runs: rows in and out, in the caller's transaction.
+"""Load and store the features of runs and their lists of similar runs, in the caller's transaction.
 
-A run that is written has its mark taken away: the next sync finds by the index which those are.
+Writing a run clears the `text_model` of its features; the next sync finds such stale runs by an index.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ from ..reading.cost_sql import whole_duration
 from ..tables.schema import likeness, similar_pairs, workflows
 from .bulk_insert import batched, execute_many
 
-_MANY = 10_000  # rows that are held as Python objects at a time
+_MANY = 10_000  # rows in memory as Python objects at a time
 
 
 class FeatureRow(NamedTuple):
-    """What one run was compared by when its list was made."""
+    """Features by which one run was compared when its list was computed."""
 
     key: int
-    vector: bytes | None  # the request; None: no text
+    vector: bytes | None  # vector of the request; None: no text
     status: str | None  # None: unknown
     cost: int | None  # nanodollars; None: unknown
     duration: float | None  # seconds; None: unknown
-    least: float | None  # score of the last place; None: the list has room
+    least: float | None  # score of the last place; None: the list is not full
 
 
 class SimilarPairRow(NamedTuple):
-    """One place of one list."""
+    """One place of one list of similar runs."""
 
     key: int
     rank: int  # from 1
-    similar_key: int | None  # None: the caller named a run that is not stored
+    similar_key: int | None  # None: the similar run is not stored
     score: float
 
 
 class StaleRun(NamedTuple):
-    """A run that was written since its list was made, or never had one."""
+    """A run that was written since its list was computed, or that never had one."""
 
     key: int
     project: str
@@ -51,7 +51,7 @@ class StaleRun(NamedTuple):
 
 
 def mark_stale(connection: Connection, keys: Sequence[int]) -> None:
-    """Note that these runs may no longer be what their lists were made with; their vectors are unpacked."""
+    """Mark the lists of these runs as stale, as the runs may have changed; drop their packed vectors."""
     statement = get_backend(connection).insert(likeness)
     mark = statement.on_conflict_do_update(index_elements=["workflow_key"], set_={"text_model": null()})
     execute_many(connection, mark, ["workflow_key"], [(key,) for key in keys])
@@ -59,7 +59,7 @@ def mark_stale(connection: Connection, keys: Sequence[int]) -> None:
 
 
 def stale_query(model: str) -> Select[Any]:
-    """Select the runs whose lists are not made by `model` of what the runs are now: two looks at an index."""
+    """Return a query for the runs without a current list by `model`; it takes two index searches."""
     made_by = likeness.c.text_model
     stale = or_(made_by.is_(None), made_by < model, made_by > model)
     marked = select(likeness.c.workflow_key).where(stale)
@@ -67,7 +67,7 @@ def stale_query(model: str) -> Select[Any]:
 
 
 def stale_runs(connection: Connection, model: str) -> list[StaleRun]:
-    """Return the runs whose lists are to be made anew."""
+    """Return the runs whose lists must be computed again."""
     query = stale_query(model).order_by(workflows.c.key)
     return [StaleRun._make(row) for row in _rows(connection, query)]
 
@@ -81,14 +81,14 @@ def feature_columns(connection: Connection, keys: Sequence[int]) -> Iterator[tup
 
 
 def run_names(connection: Connection) -> Iterator[list[tuple[int, str, str]]]:
-    """Yield key, project and id of every run, in the order of project and id, many at a time."""
+    """Yield key, project and id of every run in batches, ordered by project and id."""
     columns = workflows.c
     query = select(columns.key, columns.project, columns.id).order_by(columns.project, columns.id)
     return _many(connection, query)
 
 
 def names_of(connection: Connection, keys: Sequence[int]) -> dict[int, tuple[str, str]]:
-    """Return project and id of some runs, by key."""
+    """Return the projects and ids of these runs, by key."""
     columns = workflows.c
     found: dict[int, tuple[str, str]] = {}
     for some in batched(keys):
@@ -98,7 +98,7 @@ def names_of(connection: Connection, keys: Sequence[int]) -> dict[int, tuple[str
 
 
 def likeness_rows(connection: Connection, model: str) -> Iterator[list[FeatureRow]]:
-    """Yield what `model` made of every run whose list is up to date, by key, many at a time."""
+    """Yield the features of every run with a current list by `model` in batches, ordered by key."""
     query = select(*_COLUMNS).where(likeness.c.text_model == model).order_by(likeness.c.workflow_key)
     return _many(connection, query)
 
@@ -106,7 +106,7 @@ def likeness_rows(connection: Connection, model: str) -> Iterator[list[FeatureRo
 def text_vectors(
     connection: Connection, model: str, keys: Sequence[int]
 ) -> tuple[list[int], list[bytes | None]]:
-    """Return keys and text vectors of those of some runs that `model` compared and nobody wrote since."""
+    """Return keys and text vectors of those of these runs that have a current list by `model`."""
     columns = likeness.c
     query = select(columns.workflow_key, columns.text_vector).where(columns.text_model == model)
     rows = [
@@ -118,7 +118,7 @@ def text_vectors(
 
 
 def count_unindexed(connection: Connection, model: str) -> int:
-    """Return how many runs `model` has not compared, or that were written since."""
+    """Count the runs that `model` has not compared, or that were written since."""
     compared = select(func.count()).select_from(likeness).where(likeness.c.text_model == model)
     runs = connection.execute(select(func.count()).select_from(workflows)).scalar_one()
     return int(runs - connection.execute(compared).scalar_one())
@@ -128,7 +128,7 @@ _COLUMNS = [column for column in likeness.columns if column.name != "text_model"
 
 
 def similar_lists(connection: Connection, keys: Sequence[int]) -> Iterator[list[SimilarPairRow]]:
-    """Yield the lists of some runs, place by place."""
+    """Yield the places of the lists of these runs in batches, ordered by run and rank."""
     columns = similar_pairs.c
     for some in batched(keys):
         query = select(columns.workflow_key, columns.rank, columns.similar_key, columns.score)
@@ -137,7 +137,7 @@ def similar_lists(connection: Connection, keys: Sequence[int]) -> Iterator[list[
 
 
 def lists_containing(connection: Connection, keys: Sequence[int]) -> set[int]:
-    """Return the runs on whose lists some of these runs stand."""
+    """Return the keys of the runs whose lists contain any of these runs."""
     columns = similar_pairs.c
     found: set[int] = set()
     for some in batched(keys):
@@ -147,7 +147,7 @@ def lists_containing(connection: Connection, keys: Sequence[int]) -> set[int]:
 
 
 def save_likeness(connection: Connection, rows: Iterable[FeatureRow], model: str) -> None:
-    """Store what runs were compared by, their lists being up to date."""
+    """Store the features of runs whose lists are current."""
     names = [*(column.name for column in _COLUMNS), "text_model"]
     statement = get_backend(connection).insert(likeness)
     new = {name: statement.excluded[name] for name in names[1:]}
@@ -172,7 +172,7 @@ def save_min_scores(connection: Connection, least: Iterable[tuple[int, float | N
 
 
 def save_lists(connection: Connection, keys: Sequence[int], places: Iterable[SimilarPairRow]) -> None:
-    """Put the `places` in the place of these runs' lists; those without a place are emptied."""
+    """Replace the lists of these runs by `places`; a run without any gets an empty list."""
     for some in batched(keys):
         connection.execute(delete(similar_pairs).where(similar_pairs.c.workflow_key.in_(some)))
     names = ["workflow_key", "rank", "similar_key", "score"]
@@ -180,7 +180,7 @@ def save_lists(connection: Connection, keys: Sequence[int], places: Iterable[Sim
 
 
 def close_gaps(connection: Connection, keys: Sequence[int]) -> None:
-    """Renumber the places of these runs' lists from 1: runs that stood on them may be gone."""
+    """Renumber the lists of these runs from 1, as runs on them may have been deleted."""
     own = similar_pairs.c
     moved: list[tuple[int, int, int]] = []
     for some in batched(keys):
@@ -188,7 +188,7 @@ def close_gaps(connection: Connection, keys: Sequence[int]) -> None:
         places = _rows(connection, query.order_by(own.workflow_key, own.rank))
         for key, ranks in groupby(places, itemgetter(0)):
             moved += [(key, old, new) for new, (_, old) in enumerate(ranks, 1) if new != old]
-    # Upwards, a row at a time: the place that a row moves to is free by then.
+    # In ascending order, row by row: the new rank of a row is free by then.
     change = update(similar_pairs).where(own.workflow_key == bindparam("of"), own.rank == bindparam("old"))
     execute_many(connection, change.values(rank=bindparam("new")), ["of", "old", "new"], moved)
 
@@ -196,7 +196,7 @@ def close_gaps(connection: Connection, keys: Sequence[int]) -> None:
 def _run_many(
     connection: Connection, statement: Insert | Update, names: Sequence[str], rows: Iterable[tuple[Any, ...]]
 ) -> None:
-    """Run `statement` once for each row, many at a time."""
+    """Run `statement` once for each row, in batches."""
     rows = iter(rows)
     while some := list(islice(rows, _MANY)):
         execute_many(connection, statement, names, some)
@@ -207,7 +207,7 @@ def _rows(connection: Connection, query: Select[Any]) -> list[Any]:
 
 
 def _many(connection: Connection, query: Select[Any]) -> Iterator[list[Any]]:
-    """Yield a query's rows as the driver's own tuples: a row object for each would double the time."""
+    """Yield rows in batches of the driver's own tuples, as a row object for each would double the time."""
     result = connection.execute(query)
     cursor: Any = result.cursor
     while rows := cursor.fetchmany(_MANY):

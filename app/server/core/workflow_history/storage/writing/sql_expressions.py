@@ -1,4 +1,4 @@
-"""Expressions that each database writes differently: SQL expressions in, SQL expressions out."""
+"""SQL expressions that compile differently for each database."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy.types import Double
 
 
 class trunc(GenericFunction[float]):  # noqa: N801 - a function of SQL
-    """A number without its fraction, to be cast to a whole one: PostgreSQL would round it then."""
+    """A number without its fraction, for a cast to an integer, which rounds in PostgreSQL."""
 
     type = Double()
     inherit_cache = True
@@ -18,7 +18,7 @@ class trunc(GenericFunction[float]):  # noqa: N801 - a function of SQL
 
 @compiles(trunc, "sqlite")
 def _sqlite(element: Any, compiler: Any, **more: Any) -> str:
-    return str(compiler.process(element.clauses, **more))  # its cast cuts off the fraction
+    return str(compiler.process(element.clauses, **more))  # the cast in SQLite truncates
 
 
 @compiles(trunc, "postgresql")

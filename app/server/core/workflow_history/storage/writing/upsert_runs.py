@@ -1,4 +1,4 @@
-"""Store workflows by the batch, in the caller's transaction; null never overwrites a value."""
+"""Insert or merge workflows in batches, in the caller's transaction; null never overwrites a value."""
 
 from __future__ import annotations
 
@@ -44,31 +44,31 @@ _COLUMNS = tuple(column.name for column in workflows.columns)
 _COSTS = ("recorded_cost_nanodollars", "lower_bound_cost_nanodollars")
 _EXTRA, _FIRST_SEEN, _LAST_CHANGED, _TOTAL, _BEYOND = (
     _COLUMNS.index(name) - 1 for name in ("extra", "first_seen_at", "last_changed_at", *_COSTS)
-)  # places in a row, which begins after the key
+)  # indexes in a row, which lacks the key
 _LARGEST = 2**63 - 1
 
 
 class ExistingRun(NamedTuple):
-    """What the database holds of a workflow before it is written again."""
+    """Stored key and extra keys of a workflow, before it is merged."""
 
     key: int
     extra: str | None  # JSON
 
 
 class SaveResult(NamedTuple):
-    """What became of a batch: the keys of all its workflows, and of those that were there before."""
+    """Keys of all workflows of a batch, and the names of those that were stored before."""
 
     keys: dict[Identity, int]
     before: frozenset[Identity]
 
 
 def find_existing(connection: Connection, identities: Sequence[Identity]) -> dict[Identity, ExistingRun]:
-    """Return what is stored under these names."""
+    """Return the stored workflows with these names."""
     by_project: dict[str, list[str]] = defaultdict(list)
     for project, run_id in identities:
         by_project[project].append(run_id)
     found: dict[Identity, ExistingRun] = {}
-    # As text: most extras are stored as they come again, and only others are worth decoding.
+    # As text: most extras are unchanged when stored again, and only the others need decoding.
     query = select(workflows.c.id, workflows.c.key, cast(workflows.c.extra, Text))
     for project, ids in by_project.items():
         for some in batched(ids):
@@ -78,12 +78,12 @@ def find_existing(connection: Connection, identities: Sequence[Identity]) -> dic
 
 
 def keys_of(connection: Connection, identities: Sequence[Identity]) -> dict[Identity, int]:
-    """Return the keys of the workflows that are stored under these names."""
+    """Return the keys of the stored workflows with these names."""
     return {name: found.key for name, found in find_existing(connection, identities).items()}
 
 
 def merge_duplicates(parts: Sequence[RunRows]) -> dict[Identity, RunRows]:
-    """Return one entry per workflow: what is named twice in a batch is laid over itself in order."""
+    """Return one entry per workflow; duplicates in a batch are merged in their order."""
     result: dict[Identity, RunRows] = {}
     for part in parts:
         name = (part.project, part.id)
@@ -102,7 +102,7 @@ def _over(before: RunRows, part: RunRows) -> RunRows:
 
 
 def _merged_text(old: str | None, new: str | None, replaced: frozenset[str] = frozenset()) -> str | None:
-    """Lay one JSON text of extra keys over another; the keys in `replaced` are taken as they come."""
+    """Merge two JSON texts of extra keys; for the keys in `replaced`, null overwrites, too."""
     if old is None or new is None or old == new:
         return old if new is None else new
     come = json.loads(new)
@@ -113,9 +113,9 @@ def _merged_text(old: str | None, new: str | None, replaced: frozenset[str] = fr
 def upsert_runs(
     connection: Connection, parts: Mapping[Identity, RunRows], now: str, replace: Sequence[str] = ()
 ) -> SaveResult:
-    """Insert or merge workflows with their agent runs and links.
+    """Insert or merge workflows with their agent runs and lists of similar runs.
 
-    The keys in `replace` are taken as they come; in all others null never overwrites.
+    For the keys in `replace`, null overwrites stored values; for all others it never does.
     """
     replaced = WORKFLOW.columns(replace)
     without_column = frozenset(replace) - WORKFLOW.fields.keys()
@@ -134,7 +134,7 @@ def upsert_runs(
 
 
 def _row(key: int, row: Row, before: ExistingRun | None, now: str, replaced: frozenset[str]) -> Row:
-    """Return a workflow's row with its key, what it spent in all, and the history's own times."""
+    """Return a workflow's row with its key, its total spend, and the history's own times."""
     known = [amount for amount in (row[_TOTAL], row[_BEYOND]) if amount is not None]
     whole = [key, *row, min(sum(known), _LARGEST) if known else None]
     whole[_FIRST_SEEN + 1] = row[_FIRST_SEEN] or now
@@ -146,7 +146,7 @@ def _row(key: int, row: Row, before: ExistingRun | None, now: str, replaced: fro
 
 @lru_cache(maxsize=16)
 def _upsert(dialect: str, replaced: frozenset[str]) -> Insert:
-    """Return the one statement of a batch: the new value where it is known, else what is stored."""
+    """Build the upsert statement of a batch: a new value if it is known, otherwise the stored one."""
     statement = DIALECTS[dialect].insert(workflows)
     new, old = statement.excluded, workflows.c
     names = set(_COLUMNS) - {"key", "project", "id"}
@@ -155,7 +155,7 @@ def _upsert(dialect: str, replaced: frozenset[str]) -> Insert:
     recorded, bound = (new[name] for name in _COSTS)
     only_bound: ColumnElement[str] = literal_column("'lower_bound'")
     if not replaced.issuperset(_COSTS):
-        # A total that was a lower bound, or becomes one, is the other column's: nothing of it stays behind.
+        # A total that was or becomes a lower bound changes its column: clear it in the previous one.
         was, becomes = (
             and_(row.cost_basis == only_bound, row[_COSTS[0]].is_(None), row[_COSTS[1]].is_not(None))
             for row in (old, new)
@@ -175,7 +175,7 @@ def _upsert(dialect: str, replaced: frozenset[str]) -> Insert:
 
 
 def _replace_agent_runs(connection: Connection, parts: Mapping[int, RunRows], new: frozenset[int]) -> None:
-    """Put the given agent runs, and agents without one, in the place of the stored ones."""
+    """Replace the stored agent runs, and agents without a stream, if new ones are given."""
     given = {key: part for key, part in parts.items() if part.agents is not None}
     for some in batched([key for key in given if key not in new]):
         connection.execute(delete(agent_runs).where(agent_runs.c.workflow_key.in_(some)))
@@ -193,7 +193,7 @@ def _replace_agent_runs(connection: Connection, parts: Mapping[int, RunRows], ne
 
 
 def _link_similar(connection: Connection, parts: Mapping[int, RunRows]) -> None:
-    """Store lists that name the similar runs by id; an id that no stored run has stays text."""
+    """Store lists of similar runs given by id; an id without a stored run is kept as text."""
     given = {key: (part.project, part.similar) for key, part in parts.items() if part.similar is not None}
     wanted = {(named or own, run_id) for own, pairs in given.values() for named, run_id, _ in pairs or ()}
     known = keys_of(connection, sorted(wanted))
@@ -210,7 +210,7 @@ def _pair_row(pair: SimilarPair, own: str, known: Mapping[Identity, int]) -> dic
 
 
 def replace_similar(connection: Connection, lists: Mapping[int, Sequence[Mapping[str, Any]]]) -> None:
-    """Put new lists of similar runs in the place of the stored ones; ranks follow the order given."""
+    """Replace the stored lists of similar runs; ranks follow the given order."""
     for some in batched(list(lists)):
         connection.execute(delete(similar_pairs).where(similar_pairs.c.workflow_key.in_(some)))
     rows = [
@@ -222,13 +222,13 @@ def replace_similar(connection: Connection, lists: Mapping[int, Sequence[Mapping
 
 
 def forget_fingerprints(connection: Connection, keys: Sequence[int]) -> None:
-    """Forget what these runs' files looked like: the next sync reads them again."""
+    """Clear the file fingerprints of these runs, so that the next sync reads them again."""
     for some in batched(keys):
         connection.execute(update(workflows).where(workflows.c.key.in_(some)).values(fingerprint=None))
 
 
 def move_home(connection: Connection, home: Home, agents_dir: str) -> None:
-    """Note that an agents folder was moved: its runs are found at another place now."""
+    """Record that an agents directory was moved: update it in its runs and problems."""
     mine = (
         workflows.c.project == home.project,
         workflows.c.agents_dir == home.agents_dir,
@@ -240,7 +240,7 @@ def move_home(connection: Connection, home: Home, agents_dir: str) -> None:
 
 
 def move_run(connection: Connection, key: int, project: str, run_id: str, agents_dir: str) -> None:
-    """Note that one run was moved or renamed; no other run may be called so."""
+    """Record that one run was moved or renamed; no other run may have the new name."""
     invalidate_blocks(connection, [key])
     named = {"project": sanitize_text(project), "id": sanitize_text(run_id)}
     place = {"agents_dir": sanitize_text(agents_dir), "fingerprint": None}
@@ -249,7 +249,7 @@ def move_run(connection: Connection, key: int, project: str, run_id: str, agents
 
 
 def mark_deleted(connection: Connection, keys: Sequence[int], at: str) -> None:
-    """Note that the files of these runs are no longer there; a first time noted stays."""
+    """Record that the files of these runs are missing; a time recorded before is kept."""
     invalidate_blocks(connection, keys)
     values = {"source_state": "gone", "gone_at": func.coalesce(workflows.c.gone_at, at)}
     for some in batched(keys):
@@ -257,7 +257,7 @@ def mark_deleted(connection: Connection, keys: Sequence[int], at: str) -> None:
 
 
 def mark_restored(connection: Connection, keys: Sequence[int]) -> None:
-    """Note that the files of these runs are there again."""
+    """Record that the files of these runs are present again."""
     invalidate_blocks(connection, keys)
     values = {"source_state": "present", "gone_at": None}
     for some in batched(keys):

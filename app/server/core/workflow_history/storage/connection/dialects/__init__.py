@@ -1,4 +1,4 @@
-"""All that differs between databases, by dialect name: a further engine is one more entry in DIALECTS."""
+"""Database backends by dialect name; a further database is one more entry in DIALECTS."""
 
 from typing import Final
 

@@ -1,8 +1,8 @@
-"""PostgreSQL, a server: all that it does in its own way.
+"""PostgreSQL backend.
 
-Writers take turns, as they do in SQLite's file: one lock for each history, held to the end of the
-transaction. Keys, sums, lists and packed figures can so be made of what is stored, and no two writers wait
-for each other. Readers wait for nobody.
+Only one writer runs at a time, as in a SQLite file: there is one lock per history, kept to the end of the
+transaction. Keys, sums, lists and packed columns can therefore be computed from the stored rows, and
+writers cannot deadlock. Readers never wait.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from .base import MALFORMED_MESSAGE, Backend
 
 LOCK_WAIT_SECONDS: Final = 600
 CONNECT_SECONDS: Final = 10
-MIN_SERVER_VERSION: Final = 130000  # PostgreSQL 13: the first that can take accents off letters
+MIN_SERVER_VERSION: Final = 130000  # PostgreSQL 13, the first with normalize(), which strips accents
 
 VERSION_COUNTER: Final = "workflow_history_changes"
 _COUNTING: Final = (
@@ -59,25 +59,25 @@ _COUNT: Final = f"UPDATE {VERSION_COUNTER} SET number = number + 1"  # noqa: S60
 _VERSION: Final = f"SELECT number FROM {VERSION_COUNTER}"  # noqa: S608 - a name
 _SETTINGS: Final = (
     f"SELECT set_config('lock_timeout', '{LOCK_WAIT_SECONDS}s', false),"
-    " set_config('jit', 'off', false)"  # to compile a query takes longer than all of ours
+    " set_config('jit', 'off', false)"  # JIT compilation takes longer than any of our queries
 )
-_HOLDS: Final = "workflow-history "  # what a session is called that holds a lock; then, who that is
-_LONGEST_WORD: Final = 200  # letters of a word in the index; what is longer is looked at itself
+_HOLDS: Final = "workflow-history "  # application name of a session with a lock; the owner follows
+_LONGEST_WORD: Final = 200  # maximum length of an indexed word; longer words are searched in the run's text
 
 
 # --- connections
 
 
-def _engine(url: URL, read_only: bool) -> Engine:  # noqa: ARG001 - a role says itself what it may
+def _engine(url: URL, read_only: bool) -> Engine:  # noqa: ARG001 - the role's privileges decide
     try:
         import_module("psycopg")
-    except ImportError as error:  # also where the library below it is missing
+    except ImportError as error:  # also if its library libpq is missing
         raise WorkflowHistoryError(
             'a history on PostgreSQL needs the driver psycopg: pip install "workflow-history[postgres]"'
         ) from error
     usual = {"application_name": "workflow-history", "connect_timeout": CONNECT_SECONDS}
     given = {name: value for name, value in usual.items() if name not in url.query}
-    # No pool: a history is one connection, and a process that serves keeps histories open itself.
+    # No pool: a history is one connection, and a server process keeps histories open itself.
     engine = create_engine(
         url, poolclass=NullPool, connect_args={**given, "client_encoding": "utf8"}, use_native_hstore=False
     )
@@ -92,7 +92,7 @@ def _on_connect(connection: Any, record: Any) -> None:
     from psycopg.adapt import Loader  # noqa: PLC0415 - the driver is an extra
 
     class Number(Loader):
-        """Sums are `numeric` there: a whole one comes as an int, as it does out of SQLite."""
+        """Loader of `numeric`, the type of sums: returns a whole number as an int, as SQLite does."""
 
         def load(self, data: Any) -> int | float:
             text = bytes(data)
@@ -105,8 +105,8 @@ def _on_connect(connection: Any, record: Any) -> None:
 
 
 def _on_begin(connection: Connection) -> None:
-    # A reader sees one moment all the time. A writer sees in each statement what was stored before it got
-    # its turn: it may not see older rows, as it would if all were of the moment when it began to wait.
+    # A reader sees a single snapshot. Each statement of a writer sees all rows stored before the writer got
+    # the lock; a single snapshot would date from the start of its wait and show older rows.
     from psycopg import IsolationLevel  # noqa: PLC0415 - the driver is an extra
 
     writes = connection.get_execution_options().get("writes", False)
@@ -136,7 +136,7 @@ def _on_rollback(connection: Connection) -> None:
         return
     if connection.info.pop("pending", False):
         connection.info["own"] -= 1
-    connection.info["counting"] = False  # the tables may have been made in what is undone
+    connection.info["counting"] = False  # the rollback may have removed the counter table
 
 
 def _prepare(connection: Connection) -> None:
@@ -156,11 +156,11 @@ def _version(connection: Connection) -> int:
         number: Any = connection.exec_driver_sql(_VERSION).scalar_one()
     else:
         number = _alone(connection, _VERSION)
-    return int(number) - int(connection.info["own"])  # own writes are no news
+    return int(number) - int(connection.info["own"])  # own writes are not changes by others
 
 
 def _alone(connection: Connection, statement: str) -> Any:
-    """Run a statement past SQLAlchemy, which would begin a transaction first; return its first value."""
+    """Run a statement without SQLAlchemy, which would begin a transaction first; return its first value."""
     import psycopg  # noqa: PLC0415 - the driver is an extra
 
     raw: Any = connection.connection.dbapi_connection
@@ -176,15 +176,15 @@ def _alone(connection: Connection, statement: str) -> Any:
         raise DBAPIError(statement, None, error, connection_invalidated=bool(raw.closed)) from error
 
 
-# --- questions and answers
+# --- queries and maintenance
 
 
 def _is_read_only(url: URL) -> bool:  # noqa: ARG001 - see below
-    return False  # a role that may only read finds the tables up to date, or is refused when it writes
+    return False  # a read-only role can read up-to-date tables; the server refuses its writes
 
 
 def _settle(connection: Connection) -> None:
-    """Do nothing: the server looks after its tables itself."""
+    """Do nothing: the server maintains its tables itself."""
 
 
 def _damages(connection: Connection) -> list[str]:
@@ -201,12 +201,12 @@ def _damages(connection: Connection) -> list[str]:
 
 
 def _compact(connection: Connection) -> None:
-    """Make room that deleted rows took free for new ones; readers and writers go on meanwhile."""
+    """Free the space of deleted rows for new rows, without blocking readers and writers."""
     _vacuum(connection, "ANALYZE")
 
 
 def _erase(connection: Connection) -> None:
-    """Have the tables written anew without what was deleted; the server's own log and backups keep it."""
+    """Rewrite the tables without deleted rows; the server's own log and backups still contain them."""
     _vacuum(connection, "FULL, ANALYZE")
 
 
@@ -223,7 +223,7 @@ def _size(connection: Connection) -> int:
 
 
 def _try_lock(connection: Connection, name: str, told: str) -> ReleaseLock | None:
-    """Take a lock of this session: the server lets go of it when the connection ends, however it does."""
+    """Take a session lock, which the server releases when the connection ends for any reason."""
     if not _alone(connection, f"SELECT pg_try_advisory_lock({_lock_key(name)})"):
         return None
     _call_session(connection, f"{_HOLDS}{told}")
@@ -233,7 +233,7 @@ def _try_lock(connection: Connection, name: str, told: str) -> ReleaseLock | Non
             _alone(connection, f"SELECT pg_advisory_unlock({_lock_key(name)})")
             _call_session(connection, "workflow-history")
         except DBAPIError as error:
-            if not error.connection_invalidated:  # else it is free already
+            if not error.connection_invalidated:  # otherwise the server has released it already
                 raise
 
     return release
@@ -251,7 +251,7 @@ def _lock_holder(connection: Connection, name: str) -> str:
 
 
 def _lock_key(name: str) -> str:
-    """Return SQL for the number of a lock, of this history alone."""
+    """Return the SQL for the number of a lock, specific to this history."""
     return f"hashtextextended(coalesce(current_schema(), '') || '/{_plain(name)}', 0)"
 
 
@@ -260,7 +260,7 @@ def _call_session(connection: Connection, name: str) -> None:
 
 
 def _plain(text: str) -> str:
-    """Return what can stand in SQL as it is."""
+    """Return text that is safe in an SQL literal; other characters become `_`."""
     return re.sub(r"[^ \w./:-]", "_", text, flags=re.ASCII)
 
 
@@ -281,7 +281,7 @@ def _with_words(pieces: Sequence[SearchTerm]) -> Select[Any]:
         said = normalize(piece.text)
         holds.append(found.c.words.op("@@")(func.run_search_query(said, piece.begins)))
         if not (said.isascii() and said.isalnum() and len(said) <= _LONGEST_WORD):
-            # The index knows which words a run has, not their order: so much is looked up in the run.
+            # The index has the words of a run but not their order, so a phrase is matched in the run's text.
             text = literal("% ") + func.run_search_text(said) + ("%" if piece.begins else " %")
             itself.append(func.run_search_line(literal_column("searched")).like(text))
     query = select(found.c.workflow_key).where(*holds)
@@ -309,7 +309,7 @@ _REASONS: Final[tuple[tuple[str, str | Callable[[str], str]], ...]] = (
     ("the connection is closed", "the connection is lost; try again when the server is up"),
     ("the database system is", "the server is starting or stopping; try again when it is up"),
 )
-"""What is found in a message, and what it means to a user."""
+"""Fragments of error messages, and their explanations for users."""
 
 
 def _reason(text: str) -> str:
@@ -318,7 +318,7 @@ def _reason(text: str) -> str:
 
 
 def _numbers(values: Sequence[int]) -> FromClause:
-    """Return numbers as rows, by one parameter."""
+    """Return integers as rows, from one parameter."""
     given = func.unnest(literal(list(values), ARRAY(BigInteger)))
     return given.table_valued(column("value", BigInteger)).render_derived(name="given")
 
@@ -337,7 +337,7 @@ POSTGRESQL: Final = Backend(
     put_in_place=None,
     fulltext_query=_with_words,
     version=_version,
-    copy_to=None,  # a history that is merged into an empty file is a copy
+    copy_to=None,  # merging a history into an empty file makes a copy
     into_one_file=_settle,
     vacuum=_compact,
     secure_delete=_erase,

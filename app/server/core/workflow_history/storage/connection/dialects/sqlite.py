@@ -1,4 +1,4 @@
-"""SQLite, a file: all that it does in its own way."""
+"""SQLite backend."""
 
 from __future__ import annotations
 
@@ -42,22 +42,22 @@ from .base import MALFORMED_MESSAGE, Backend, malformed_error
 from .sqlite_files import OpenFile, keeps_no_log, leave, moved, opened, place_of, put_in_place
 
 LOG_AFTER_SECONDS = 600.0
-"""How long a writer waits for others that hold the lock and store nothing; for those that store, any time."""
+"""Maximum wait of a writer for a lock while others store nothing, seconds; no limit while they store."""
 
 logger = logging.getLogger("workflow_history")
 
 
 class _HintingCompiler(SQLiteCompiler):
-    """SQLAlchemy's compiler for SQLite, which leaves out a hint at the index to use."""
+    """SQLAlchemy's compiler for SQLite with index hints, which SQLAlchemy omits."""
 
     def get_from_hint_text(self, table: Any, text: str | None) -> str | None:  # noqa: ARG002 - given
-        """Return the hint as it stands behind a table."""
+        """Return the hint unchanged; it follows the table in the SQL."""
         return text
 
 
 def _engine(url: URL, read_only: bool) -> Engine:
-    # No pool: a closed history leaves no open file behind, so a deleted or replaced file is never stale.
-    # To connect makes no file: one that was deleted a moment ago must not come back empty.
+    # No pool: a closed history leaves no file open, so a deleted or replaced file is never used again.
+    # Connecting creates no file: one that was just deleted must not come back empty.
     file = Path(str(url.database))
     creator = partial(_to_read, file) if read_only else partial(_open, file, "mode=rw")
     engine = create_engine(url, poolclass=NullPool, creator=creator, json_deserializer=_stored_json)
@@ -69,7 +69,7 @@ def _engine(url: URL, read_only: bool) -> Engine:
 
 
 def _stored_json(text: str) -> Any:
-    """Read JSON of a column; this package wrote it, so that any that is none is damaged."""
+    """Parse the JSON of a column; this package wrote it, so invalid JSON is damage."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -77,7 +77,7 @@ def _stored_json(text: str) -> Any:
 
 
 def _on_error(context: ExceptionContext) -> None:
-    """Name the damage where the driver stumbles over its own message, which quotes damaged bytes."""
+    """Report damage if the driver cannot decode its own error message, which quotes damaged bytes."""
     if isinstance(context.original_exception, UnicodeDecodeError):
         raise malformed_error(context.original_exception) from context.original_exception
 
@@ -88,10 +88,10 @@ def _is_read_only(url: URL) -> bool:
 
 
 def _to_read(file: Path) -> sqlite3.Connection:
-    """Open a file that cannot be written, or whose folder cannot.
+    """Open a file that is read-only or in a read-only directory.
 
-    SQLite reads it beside others as long as it finds their shared memory or may make its own. Where it
-    does not, the file is read as it lies there: that is all of it only if no changes wait in its log.
+    SQLite can read it together with other processes if it finds their shared memory or can create its own.
+    Otherwise the file is read as immutable; that is complete only if no changes are pending in its log.
     """
     try:
         connection = _open(file, "mode=ro")
@@ -107,22 +107,22 @@ def _to_read(file: Path) -> sqlite3.Connection:
 def _open(file: Path, how: str) -> sqlite3.Connection:
     try:
         return opened(file, how)
-    except UnicodeDecodeError as error:  # see _on_error, which hears of no connection that failed
+    except UnicodeDecodeError as error:  # see _on_error, which is not called for failed connections
         raise malformed_error(error) from error
 
 
 def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
-    # The driver would begin late and commit around DDL by itself; with None it leaves that to us.
+    # By default the driver begins transactions late and commits around DDL; None turns that off.
     connection.isolation_level = None
     try:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = NORMAL")
-    except UnicodeDecodeError as error:  # see _on_error, which hears of no connection that failed
+    except UnicodeDecodeError as error:  # see _on_error, which is not called for failed connections
         raise malformed_error(error) from error
 
 
 def _on_begin(connection: Connection) -> None:
-    # A writer takes the lock at once: a reader that turns writer halfway could only fail.
+    # A writer takes the lock at once: a read transaction cannot always become a write transaction.
     if connection.get_execution_options().get("writes", False):
         _begin_to_write(connection)
     else:
@@ -130,9 +130,9 @@ def _on_begin(connection: Connection) -> None:
 
 
 def _begin_to_write(connection: Connection) -> None:
-    """Take the lock of the one writer; wait as long as the others store something now and then.
+    """Take the write lock; wait as long as other writers store something now and then.
 
-    SQLite's own patience is one span for any number of writers, and its queue is none: the unlucky wait long.
+    SQLite's own timeout is the same for any number of writers. It has no queue, so unlucky writers wait long.
     """
     seen, silent_since = None, time.monotonic()
     while True:
@@ -151,7 +151,7 @@ def _begin_to_write(connection: Connection) -> None:
 
 
 def _refuse_if_moved(connection: Connection) -> None:
-    """Raise ConnectionLostError where another file is in place: what is written here would be nowhere."""
+    """Raise ConnectionLostError if the file was replaced: writes to the old file would be lost."""
     file = Path(str(connection.engine.url.database))
     if moved(connection.connection.dbapi_connection, file):
         connection.exec_driver_sql("ROLLBACK")
@@ -181,11 +181,13 @@ def _prepare(connection: Connection) -> None:
     except DatabaseError as error:
         if "locked" not in str(error.orig):
             raise
-        # Another process is in the file. It did the same before, or the next one to open does.
+        # Another process uses the file. It has set WAL before, or the next process to open the file does.
 
 
 def _settle(connection: Connection) -> None:
-    _pragma(connection, "wal_checkpoint(PASSIVE)")  # waits for no reader; the last to close does the rest
+    _pragma(
+        connection, "wal_checkpoint(PASSIVE)"
+    )  # doesn't wait for readers; the last connection to close does the rest
 
 
 def _damages(connection: Connection) -> list[str]:
@@ -197,7 +199,7 @@ def _damages(connection: Connection) -> list[str]:
 
 
 def _stale_words(connection: Connection) -> list[str]:
-    """Hold the search index against one that is made anew, in the connection's own temporary database."""
+    """Compare the search index with a new one, built in the connection's own temporary database."""
     for statement in SEARCH_CHECK:
         connection.exec_driver_sql(statement)
     differing = connection.exec_driver_sql(STALE_ENTRIES_SQL).scalar_one()
@@ -221,7 +223,7 @@ def _version(connection: Connection) -> int:
 
 
 def _copy_to(connection: Connection, file: Path) -> None:
-    # The driver's own connection: SQLite copies page by page, and what others write meanwhile comes along.
+    # The driver's own connection: SQLite copies page by page and includes concurrent writes.
     source: Any = connection.connection.driver_connection
     with closing(sqlite3.connect(file)) as copy:
         source.backup(copy)
@@ -237,7 +239,7 @@ def _compact(connection: Connection) -> None:
 
 
 def _erase(connection: Connection) -> None:
-    # The index keeps deleted words until it is merged, the file its free pages, the log what it was told.
+    # Deleted data remains in the index until it is merged, in free pages of the file, and in the log.
     _run(connection, f"INSERT INTO {SEARCH_TABLE} ({SEARCH_TABLE}) VALUES ('rebuild')", "VACUUM")  # noqa: S608
     if _pragma(connection, "wal_checkpoint(TRUNCATE)"):
         raise WorkflowHistoryError(
@@ -247,7 +249,7 @@ def _erase(connection: Connection) -> None:
 
 
 def _run(connection: Connection, *statements: str) -> None:
-    """Run statements past SQLAlchemy, which would begin a transaction first."""
+    """Run statements without SQLAlchemy, which would begin a transaction first."""
     for statement in statements:
         try:
             connection.connection.cursor().execute(statement)
@@ -263,7 +265,7 @@ def _try_lock(connection: Connection, name: str, told: str) -> ReleaseLock | Non
     try:
         return try_lock(_lock_file(connection, name), told)
     except OSError as error:
-        # Where files cannot be locked, what is stored is looked at again before anything is written.
+        # If files cannot be locked, the stored rows are checked again before anything is written.
         logger.warning("no_lock name=%s error=%s", name, error)
         return lambda: None
 
@@ -273,7 +275,7 @@ def _lock_holder(connection: Connection, name: str) -> str:
 
 
 def _remove_free_locks(database: Path) -> None:
-    """Remove the lock files beside a history that killed processes left behind."""
+    """Remove the lock files that killed processes left next to a history."""
     named = re.compile(rf"{re.escape(database.name)}-sync-[0-9a-f]{{16}}\.lock")
     with suppress(OSError), os.scandir(database.parent) as entries:
         for file in [Path(entry.path) for entry in entries if named.fullmatch(entry.name)]:
@@ -287,7 +289,7 @@ def _lock_file(connection: Connection, name: str) -> Path:
 
 
 def _pragma(connection: Connection, name: str) -> Any:
-    """Run a pragma past SQLAlchemy, which would begin a transaction first; return its first value."""
+    """Run a pragma without SQLAlchemy, which would begin a transaction first; return its first value."""
     statement = f"PRAGMA {name}"
     try:
         return connection.connection.cursor().execute(statement).fetchone()[0]
@@ -298,7 +300,7 @@ def _pragma(connection: Connection, name: str) -> Any:
 
 
 def _numbers(values: Sequence[int]) -> FromClause:
-    """Return numbers as rows, by one parameter: SQLite takes 32,766 of them in a statement at the most."""
+    """Return integers as rows, from one parameter: SQLite allows 32,766 parameters per statement."""
     return func.json_each(json.dumps(list(values))).table_valued("value", name="given")
 
 
@@ -309,7 +311,7 @@ _REASONS = (
     ("vtable constructor failed", MALFORMED_MESSAGE),
     ("corrupt", MALFORMED_MESSAGE),
 )
-"""What SQLite says, and what to do about it."""
+"""Fragments of SQLite messages, and the remedies."""
 
 
 def _reason(text: str) -> str:

@@ -1,9 +1,9 @@
-"""SQLite's files: open one, never beside the log of another, and put another in its place.
+"""Open SQLite files safely, never next to the log of another database, and replace one file by another.
 
-A log (-wal) names no database. Beside a file that was put in the place of another, SQLite would write the old
-changes into it. A backup that has never been opened keeps no log, and says so in its first bytes: a log
-beside it is another's. A file that was copied by hand may not say so: a log with which it makes no whole
-database, while it is one by itself, is another's.
+A log (-wal) does not identify its database. If a file was replaced, SQLite would write the changes of the old
+file's log into the new one. A backup that has never been opened uses no log, as its header shows: a log next
+to it belongs to another database. The header of a file that was copied by hand may not show that. In this
+case, a log belongs to another database if the file is intact without it, but damaged with it.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ from ....common.errors import WorkflowHistoryError
 from ....common.file_lock import ReleaseLock, has_lock, try_lock
 
 LOCK_WAIT_SECONDS: Final = 30.0
-"""How long SQLite itself waits for another writer."""
+"""SQLite's own timeout for other writers, seconds."""
 
-_KEEPS_NO_LOG: Final = 1  # in the byte of the header that says how changes are written
-_HOW_WRITTEN: Final = 18  # the place of that byte
-_PAUSE: Final = 0.02  # seconds between two looks whether another file has been put in place
-_TRIES: Final = 5  # to find the log empty with nobody writing
+_KEEPS_NO_LOG: Final = 1  # header byte of a file without a write-ahead log
+_HOW_WRITTEN: Final = 18  # offset of that byte, the file format write version
+_PAUSE: Final = 0.02  # seconds between two checks whether a replacement is finished
+_TRIES: Final = 5  # attempts to find the log empty and no other writer
 _ENDINGS: Final = ("-wal", "-journal", "-shm")
-_IN_USE: Final = 128  # the byte of the -shm file on which everybody has a lock who has the log open
+_IN_USE: Final = 128  # offset in the -shm file that each process with an open log locks
 
 
 class FilePlace(NamedTuple):
-    """Which file lies somewhere, whatever it is called."""
+    """Identity of a file, independent of its name."""
 
     device: int
     inode: int
 
 
 class OpenFile(sqlite3.Connection):
-    """A connection that knows which file it is to."""
+    """SQLite connection with the identity of its file."""
 
     place: FilePlace | None = None
 
     def close(self) -> None:
-        """Close it; the last one to a file gives up what is held of the file beside it."""
+        """Close the connection; the last one to a file also closes the handle for its header."""
         with _GUARD:
             super().close()
             if self.place is not None and (known := _KNOWN.get(self.place)) is not None:
@@ -57,10 +57,10 @@ class OpenFile(sqlite3.Connection):
 
 
 class _Known:
-    """What this process has open of one file.
+    """Open connections of this process to one file.
 
-    To close any handle of a file takes away all locks that the process has on it, those of SQLite, too. So
-    the handle by which the header is read stays open as long as there are connections.
+    Closing any handle of a file releases all locks of the process on it, including those of SQLite. The
+    handle for reading the header therefore stays open as long as there are connections.
     """
 
     def __init__(self) -> None:
@@ -86,7 +86,7 @@ _KNOWN: Final[dict[FilePlace, _Known]] = {}
 
 
 def place_of(file: Path) -> FilePlace | None:
-    """Return which file lies there; None: none does."""
+    """Return the identity of the file at a path, or None if there is none."""
     try:
         found = file.stat()
     except OSError:
@@ -95,7 +95,7 @@ def place_of(file: Path) -> FilePlace | None:
 
 
 def keeps_no_log(file: Path) -> bool:
-    """Return whether a database has not been opened by this program since it was made or copied."""
+    """Return whether a file uses no log, as it was not opened by this program since it was made or copied."""
     with _GUARD:
         place = place_of(file)
         if place is None:
@@ -108,23 +108,23 @@ def keeps_no_log(file: Path) -> bool:
 
 
 def opened(file: Path, how: str) -> OpenFile:
-    """Open a database; raises WorkflowHistoryError where the log of another lies beside it."""
+    """Open a database; raises WorkflowHistoryError if the log of another database is next to it."""
     while True:
         _wait_until_in_place(file)
         _look_beside(file)
         connection = _connected(file, how, LOCK_WAIT_SECONDS)
         try:
-            connection.execute("PRAGMA schema_version")  # from now on it has its log open, too
+            connection.execute("PRAGMA schema_version")  # opens the log, too
         except BaseException:
             connection.close()
             raise
         if connection.place == place_of(file) and not _lock_file(file).exists():
             return connection
-        connection.close()  # another file was put in its place at this very moment
+        connection.close()  # the file was replaced in this moment
 
 
 def _connected(file: Path, how: str, timeout: float) -> OpenFile:
-    # Any thread may use it, one at a time: a kept history is lent to whoever asks next.
+    # Any thread may use the connection, one at a time: the pool passes a history from caller to caller.
     where = f"{file.as_uri()}?{how}"
     while True:
         with _GUARD:
@@ -140,7 +140,7 @@ def _connected(file: Path, how: str, timeout: float) -> OpenFile:
 
 
 def _look_beside(file: Path) -> None:
-    """Raise WorkflowHistoryError where another's log lies beside a file; an empty one is removed."""
+    """Raise WorkflowHistoryError if the log of another database is next to a file; remove an empty one."""
     beside = [file.with_name(file.name + ending) for ending in ("-wal", "-shm")]
     if not any(path.exists() for path in beside):
         return
@@ -158,9 +158,9 @@ def _look_beside(file: Path) -> None:
 
 
 def _has_log_of_another(file: Path) -> bool:
-    """Return whether changes wait in a log beside a database that are not its own; neither is written.
+    """Return whether the log next to a file has changes of another database; writes to neither.
 
-    One that somebody has open was looked at when it was opened.
+    A file that is in use was checked when it was opened.
     """
     if not _size(file.with_name(f"{file.name}-wal")):
         return False
@@ -170,8 +170,8 @@ def _has_log_of_another(file: Path) -> bool:
 
 
 def _is_in_use(file: Path) -> bool:
-    """Return whether anybody has a database open with its log; where that cannot be told, somebody has."""
-    with _GUARD:  # to close a handle takes away this process's own locks: it must have none
+    """Return whether any process has a database and its log open; True if that cannot be determined."""
+    with _GUARD:  # closing a handle releases this process's own locks: it must have none
         if place_of(file) in _KNOWN:
             return True
         try:
@@ -183,37 +183,37 @@ def _is_in_use(file: Path) -> bool:
 
 
 def _is_whole(file: Path, how: str) -> bool:
-    """Return whether a database is undamaged; `immutable=1`: by itself, without its log."""
+    """Return whether a database is undamaged; `immutable=1` checks the file without its log."""
     try:
         connection = _connected(file, how, LOCK_WAIT_SECONDS)
         try:
             return bool(connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
         finally:
             connection.close()
-    except sqlite3.OperationalError:  # it cannot be opened here, or is in use: whoever opens it is told why
+    except sqlite3.OperationalError:  # it cannot be opened here, or is in use: `opened` reports the reason
         return True
     except (sqlite3.DatabaseError, UnicodeDecodeError):  # see _on_error in sqlite.py
         return False
 
 
 def leave(connection: OpenFile) -> None:
-    """Before a connection is closed: where another file took the place of its own, take its log along."""
+    """Remove the log of a replaced file before its connection is closed, if the old file has all changes."""
     file = Path(str(connection.execute("PRAGMA database_list").fetchone()[2]))
     if connection.place == place_of(file) or not keeps_no_log(file):
         return
     _, written, kept = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-    if written == kept:  # all of it is in the file that is no longer called so
+    if written == kept:  # all changes are in the old file, which now has another name
         for ending in ("-wal", "-shm"):
             file.with_name(file.name + ending).unlink(missing_ok=True)
 
 
-# --- another file in its place
+# --- replacing a file
 
 
 def put_in_place(part: Path, target: Path, aside: Path) -> None:
-    """Give a whole database the name of another, which is called `aside` from then on, its log with it.
+    """Replace the database `target` by the complete file `part`; keep the old file and its log as `aside`.
 
-    Raises WorkflowHistoryError while another program writes to it, or reads it all the time.
+    Raises WorkflowHistoryError if another program writes to `target`, or reads it all the time.
     """
     with _locked(target), _quiet(target) as is_in_one_file:
         if not is_in_one_file:
@@ -229,7 +229,7 @@ def put_in_place(part: Path, target: Path, aside: Path) -> None:
 
 
 def _move_beside(target: Path, aside: Path) -> None:
-    """Move what lies beside a database along with it, where there is anything in it."""
+    """Move the log files of a database along with it; remove empty ones and the shared memory."""
     for ending in _ENDINGS:
         beside = target.with_name(target.name + ending)
         if ending != "-shm" and _size(beside):
@@ -240,9 +240,9 @@ def _move_beside(target: Path, aside: Path) -> None:
 
 @contextmanager
 def _quiet(target: Path) -> Iterator[bool]:
-    """Let nobody write to a database while the block runs; say whether all of it is in the file itself.
+    """Block writers of a database while the block runs; yield whether the file itself has all changes.
 
-    To one that cannot be opened nobody writes.
+    A database that cannot be opened has no writers.
     """
     for lock in target.parent.glob(f"{escape(target.name)}-sync-*.lock"):
         with suppress(OSError):
@@ -287,12 +287,12 @@ def _busy(target: Path) -> WorkflowHistoryError:
 
 @contextmanager
 def _locked(file: Path) -> Iterator[None]:
-    """Be the only one who changes what lies beside a database."""
+    """Lock the files next to a database against changes by other processes."""
     release: ReleaseLock | None = None
     while release is None:
         try:
             release = try_lock(_lock_file(file))
-        except OSError:  # no locks there, or nothing can be written
+        except OSError:  # files cannot be locked there, or nothing can be written
             release = _nothing
         if release is None:
             time.sleep(_PAUSE)
@@ -324,6 +324,6 @@ def _size(file: Path) -> int:
 
 
 def moved(connection: Any, file: Path) -> bool:
-    """Return whether another file took the place of the one that a connection is to."""
+    """Return whether the file of a connection was replaced."""
     place = getattr(connection, "place", None)
     return place is not None and place != place_of(file)

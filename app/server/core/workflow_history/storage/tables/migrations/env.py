@@ -1,4 +1,4 @@
-"""What Alembic runs: takes the open connection that `migrate` hands over, commits nothing itself."""
+"""Run the Alembic migrations on the open connection that `migrate` passes; commits nothing."""
 
 from alembic import context
 

@@ -1,7 +1,7 @@
 """Create all tables, indexes and views.
 
-Nothing is released yet, so this revision is the schema as it stands. The first change after a release writes
-out here what the schema was, and adds a revision.
+Nothing is released yet, so this revision creates the current schema. The first schema change after a release
+must write out the released schema here and add a revision.
 """
 
 from alembic import context, op
@@ -13,10 +13,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Create what the schema describes."""
+    """Create the current schema."""
     context.config.attributes["create_tables"](op.get_bind())
 
 
 def downgrade() -> None:
-    """Refuse: before the first revision there is no history."""
+    """Raise NotImplementedError: there is no earlier revision."""
     raise NotImplementedError("there is nothing before the first revision; delete the database instead")
