@@ -8,7 +8,7 @@ from .context import ExplanationContext
 from .records import Component, Explanation, Source
 from .times import source_file
 
-DOCS = "docs/how-it-works.md"
+DOCS = "docs/runs.md"
 
 _IN_REASON = re.compile(
     r"\(([^()\s]+\.(?:jsonl?|ndjson|log|txt|out))\)"

@@ -13,7 +13,7 @@ from .context import ExplanationContext
 from .costs import sources_of
 from .records import Component, Explanation, JsonValue, Source
 
-DOCS = "docs/how-it-works.md"
+DOCS = "docs/runs.md"
 
 _BASES = {
     "reported": "as its files report it",
