@@ -33,7 +33,7 @@ from app.server.core.workflow_history.common.models import MessageUsage, StreamF
 from app.server.tests.support.paths import ROOT
 from app.server.tests.support.patience import BUSY, PATIENCE
 
-PAGE = ROOT / "docs" / "patterns.md"
+PAGE = ROOT / "docs" / "automate.md"
 
 
 def bash(command: str, line: int = 1, message: str | None = "m1", failed: bool | None = False) -> ToolCall:

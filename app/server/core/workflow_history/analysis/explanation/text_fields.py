@@ -125,7 +125,7 @@ def explain_state_field(known: ExplanationContext, name: str) -> Explanation:
 def explain_own_field(known: ExplanationContext, name: str) -> Explanation:
     """Explain a field that the history itself sets."""
     why = None if known.run.get(name) is not None else "it does not apply, or nothing told it"
-    return known.explain_value(name, HISTORY_FIELD_NOTES[name], docs="docs/schema.md", why_unknown=why)
+    return known.explain_value(name, HISTORY_FIELD_NOTES[name], docs="docs/database-schema.md", why_unknown=why)
 
 
 def explain_extra_field(known: ExplanationContext, name: str) -> Explanation:
@@ -133,7 +133,7 @@ def explain_extra_field(known: ExplanationContext, name: str) -> Explanation:
     return known.explain_value(
         name,
         "kept as the state file, or whoever stored the run, gave it",
-        docs="docs/schema.md",
+        docs="docs/database-schema.md",
         sources=(known.source("adw_state.json", None, f"its {name.removeprefix('state_')}"),),
         why_unknown=None if known.run.get(name) is not None else "it was given without a value",
     )
