@@ -125,7 +125,9 @@ def explain_state_field(known: ExplanationContext, name: str) -> Explanation:
 def explain_own_field(known: ExplanationContext, name: str) -> Explanation:
     """Explain a field that the history itself sets."""
     why = None if known.run.get(name) is not None else "it does not apply, or nothing told it"
-    return known.explain_value(name, HISTORY_FIELD_NOTES[name], docs="docs/database-schema.md", why_unknown=why)
+    return known.explain_value(
+        name, HISTORY_FIELD_NOTES[name], docs="docs/database-schema.md", why_unknown=why
+    )
 
 
 def explain_extra_field(known: ExplanationContext, name: str) -> Explanation:
