@@ -1,4 +1,4 @@
-"""Write docs/database-schema.md: the tables' own comments go in, one page comes out; a test holds it up to date."""
+"""Write docs/database-schema.md from the comments of the tables."""
 
 from __future__ import annotations
 
