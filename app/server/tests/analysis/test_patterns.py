@@ -67,12 +67,8 @@ def code(cell: str) -> list[str]:
 
 
 def table_rows() -> list[tuple[str, tuple[str, ...]]]:
-    table = (
-        (ROOT / "docs" / "pattern-mining.md")
-        .read_text(encoding="utf-8")
-        .partition("| command | operations |")[2]
-        .partition("\n\n")[0]
-    )
+    page = (ROOT / "docs" / "pattern-mining.md").read_text(encoding="utf-8")
+    table = page.partition("| command | operations |")[2].partition("\n\n")[0]
     cells = [re.split(r"(?<!\\)\|", row)[1:3] for row in table.splitlines()[2:]]
     return [(code(command)[0], tuple(code(operations))) for command, operations in cells]
 
