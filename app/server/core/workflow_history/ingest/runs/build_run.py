@@ -18,7 +18,7 @@ from ...common.plausible_dates import MAX_DURATION, SILENCE_TIMEOUT
 from ...common.redaction import redact_text
 from ...costs.accounting.message_claims import NOTHING_ELSEWHERE, Attempt, Elsewhere
 from ...costs.accounting.missing_parts import unseen_problem, unseen_subagents
-from ..files import born
+from ..files import birth_time_ns
 from ..streams import Checkpoint, StreamRead, resume_stream
 from ..streams.reading import MAX_PROBLEMS
 from .clues import Clues
@@ -111,13 +111,13 @@ class RunFacts:
         return evidence_of(self.folder, self.streams, self.births)
 
     @property
-    def born(self) -> datetime | None:
+    def open_stream_birth(self) -> datetime | None:
         """When an agent created the first stream without an end; None without one or if not LIVE."""
         if self.evidence != LIVE:
             return None
-        open_ones = [s.path for s in self.streams if stream_duration(s) is None and s.path in self.births]
-        made = min((self.births[path] for path in open_ones), default=None)
-        return None if made is None else datetime.fromtimestamp(made / 1e9, UTC)
+        unended_paths = [s.path for s in self.streams if stream_duration(s) is None and s.path in self.births]
+        created_ns = min((self.births[path] for path in unended_paths), default=None)
+        return None if created_ns is None else datetime.fromtimestamp(created_ns / 1e9, UTC)
 
     @property
     def is_broken(self) -> bool:
@@ -164,7 +164,9 @@ def read_side_files(
     folder = folder.settled({facts.path for facts in streams})
     streams = _with_prompted_agent(folder, streams)
     looked_at = list(folder.streams) or folder.files
-    births = {found.path: made for found in looked_at if (made := born(found.file)) is not None}
+    births = {
+        found.path: created_ns for found in looked_at if (created_ns := birth_time_ns(found.file)) is not None
+    }
     problems: list[Problem] = list(unknown)
     state = read_object(folder.state, problems) if folder.state else None
     summaries = [(f.path, read_object(f, problems)) for f in folder.files_named(*SUMMARY_FILES)]
@@ -241,7 +243,7 @@ def build_run(
         dated,
         None if later else window,
         committed=committed if written.is_copied or written.is_alone else None,
-        born=facts.born if facts.window is not None else None,
+        birth=facts.open_stream_birth if facts.window is not None else None,
     )
     log_error = _log_error(facts)
     is_fresh = _has_fresh_clock(facts, told, now)
@@ -427,8 +429,8 @@ def _scripts(facts: RunFacts) -> list[str]:
 
 def _shows_writing(facts: RunFacts, window: FileTimeSpan) -> bool:
     """Return whether the files were not all written at once; recent files may also be a copy's."""
-    born = facts.born  # creation by an agent, not by a copy
-    was_open = born is not None and window.last - born >= _APART
+    created = facts.open_stream_birth  # creation by an agent, not by a copy
+    was_open = created is not None and window.last - created >= _APART
     return was_open or window.last - window.first >= _APART or _grew_in_its_folder(facts)
 
 

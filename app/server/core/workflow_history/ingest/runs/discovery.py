@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from ...common.errors import AgentsFolderError, StorageUnreachableError, WorkflowHistoryError
 from ...common.models import Problem
-from ..files import DirLister, FileEntry, FolderPath, RemoteListing, join, lister, open_file
+from ..files import DirLister, FileEntry, FolderPath, RemoteListing, directory_lister, join_address, open_file
 from ..streams.block_reader import BlockReader
 from ..streams.format_detection import shows_stream
 from .grouping import AGENTS_FOLDER, is_session, is_sub_agent, runs_in, split_sessions
@@ -81,7 +81,7 @@ def walk_agents_folder(root: FolderPath, beside: Beside | None = NOT_LOOKED) -> 
     Raises AgentsFolderError if `root` is not a directory that can be listed, WorkflowHistoryError if the
     system lacks memory or file handles, or has an I/O error.
     """
-    listing = lister(root)
+    listing = directory_lister(root)
     try:
         with listing(str(root)) as entries:
             walk = FolderScan(root, listing, _grouped(_without_copies(entries)))
@@ -92,8 +92,10 @@ def walk_agents_folder(root: FolderPath, beside: Beside | None = NOT_LOOKED) -> 
             f"{root} is not a folder that can be read ({error.strerror or error}): name your agents folder, "
             "the one that holds a folder per run"
         ) from error
-    if isinstance(listing, RemoteListing) and listing.trouble:
-        walk.problems.append(Problem(".", f"the archive is read in part: {listing.trouble}", refused=True))
+    if isinstance(listing, RemoteListing) and listing.missing_reason:
+        walk.problems.append(
+            Problem(".", f"the archive is read in part: {listing.missing_reason}", refused=True)
+        )
     there = transcripts_beside(root) if beside is NOT_LOOKED else beside
     if there is not None:
         others = (group for group in walk.groups if group[0].name not in there.tops)
@@ -137,7 +139,7 @@ def _transcripts_among(groups: list[list[FileEntry]]) -> Iterator[list[FileEntry
 
 def _folders_of_transcripts(root: FolderPath, beside: Beside) -> Iterator[list[FileEntry]]:
     for shown in sorted(filter(None, beside.folders)):
-        yield [_Transcripts(shown.partition("/")[0], join(str(root), shown), shown)]  # type: ignore[list-item]
+        yield [_Transcripts(shown.partition("/")[0], join_address(str(root), shown), shown)]  # type: ignore[list-item]
 
 
 def _grouped(entries: Iterable[FileEntry]) -> list[list[FileEntry]]:
@@ -170,7 +172,7 @@ def find_runs(
     homes = {run_id.rpartition("/")[0] for run_id in ids - found.keys()} - {""}
     if isinstance(root, Path) and homes:  # maybe transcripts next to agents directories: folders aren't runs
         folders = tuple([home for home in homes if "\0" not in home and (root / home).is_dir()])
-        walk = FolderScan(root, lister(root), list(_folders_of_transcripts(root, Beside(folders))))
+        walk = FolderScan(root, directory_lister(root), list(_folders_of_transcripts(root, Beside(folders))))
         found |= {run.id: run for run in walk if run.id in ids - found.keys()}
     yield from (found[run_id] for run_id in sorted(found))
 
@@ -178,13 +180,13 @@ def find_runs(
 def _among(root: FolderPath, names: AbstractSet[str], beside: Beside | None) -> FolderScan:
     """Return a walk over only the entries of the agents directory that these names may refer to."""
     if isinstance(root, Path) and all(_is_plain_folder(root, name) for name in names):
-        walk = FolderScan(root, lister(root))
+        walk = FolderScan(root, directory_lister(root))
         walk.groups = [[_Folder(name, str(root / name))] for name in sorted(names)]  # type: ignore[list-item]
         return walk
     try:
         walk = walk_agents_folder(root, beside)
     except (AgentsFolderError, WorkflowHistoryError):
-        return FolderScan(root, lister(root))
+        return FolderScan(root, directory_lister(root))
     walk.groups = [group for group in walk.groups if not names.isdisjoint(map(_name_of, group))]
     return walk
 

@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from ...common.phases import classify_phase
-from ..files import join
+from ..files import join_address
 from .records import (
     STATE_FILE,
     TELLING,
@@ -55,7 +55,7 @@ def runs_in(
     for child in sorted(inner):
         yield from runs_in(
             f"{name}/{child}",
-            join(folder, child),
+            join_address(folder, child),
             [_below(found) for found in children[child]],
             session_of,
         )

@@ -104,12 +104,12 @@ def run_times(
     window: FileTimeSpan | None,
     *,
     committed: datetime | None = None,
-    born: datetime | None = None,
+    birth: datetime | None = None,
 ) -> RunTimes:
     """Compute the times of a run.
 
     `window` is None if file times can't be used. `committed` is the time of the first commit of the run's
-    files. `born` is when an agent created the first stream that has no end.
+    files. `birth` is when an agent created the first stream that has no end.
     """
     offset = _offset(run_id, state, logs, window)
     spans = _spans(streams, window)
@@ -119,7 +119,7 @@ def run_times(
     completed = reported_end = _completed(state, logs, offset)
     started = parse_local_time(state.get("started_at") or state.get("start_time"), offset) or created
     if created is None:
-        begins = [start for start, _ in spans] + ([born] if born else [])
+        begins = [start for start, _ in spans] + ([birth] if birth else [])
         created = started = min(begins, default=window.first if window else None)
         source = None if created is None else CLOCK if timed and spans else FILE_TIMES
         basis = None if created is None else "reported" if source == CLOCK else "derived"
