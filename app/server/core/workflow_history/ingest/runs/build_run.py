@@ -42,8 +42,8 @@ from .run_times import (
     stream_duration,
     unparsable_times,
 )
-from .small_files import Log, read_log, read_object, read_text
-from .state_words import clean_text, field_problems, missing_to_none, quote_value
+from .small_files import Log, last_log, read_log, read_object, read_text
+from .state_words import MAX_QUOTED, clean_text, field_problems, missing_to_none, quote_value
 from .status import (
     LogError,
     StatusDecision,
@@ -67,7 +67,6 @@ _MIN_SPREAD = timedelta(seconds=10)  # time between two files which shows that n
 _CLOCK_TOLERANCE = timedelta(minutes=2)  # tolerance for another machine's clock
 
 _UNREADABLE_FORMATS = ("unreadable", "unread")  # formats of streams without any data
-_MAX_QUOTED = 200  # characters of a state's value quoted in a problem
 _LOG_TAIL = 20_000  # characters at the end of an error log that are redacted to get its last line
 _SUCCESS_KEYS = ("overall_success", "success")
 STATE_FIELDS = frozenset({
@@ -458,7 +457,7 @@ def _read_error_log(folder: RunFolder, problems: list[Problem]) -> tuple[str, st
 
 def _latest_log_error(facts: RunFacts) -> LogError | None:
     """Return the error that the latest log ends with; without streams, also an error before its end."""
-    log = _last_log(facts.logs)
+    log = last_log(facts.logs)
     if log is None:
         return None
     if error := log.error:
@@ -469,10 +468,6 @@ def _latest_log_error(facts: RunFacts) -> LogError | None:
 
 def _log_error(log: Log) -> str | None:
     return None if log.completed else last_error(log.text)
-
-
-def _last_log(logs: Sequence[Log]) -> Log | None:
-    return max(logs, key=lambda log: log.last or datetime.min, default=None)  # noqa: DTZ901 - logs are naive
 
 
 def _script_names(facts: RunFacts) -> list[str]:
@@ -539,7 +534,7 @@ def _decisive_summary(summaries: Sequence[tuple[str, dict[str, Any]]]) -> tuple[
 
 def _completion_line(logs: Sequence[Log]) -> tuple[str, str] | None:
     """Return path and completion line of the log that was written last; None if it has none."""
-    log = _last_log(logs)
+    log = last_log(logs)
     if log is None or (line := log.completed) is None:
         return None
     return log.path, line
@@ -599,7 +594,7 @@ def _id_problems(facts: RunFacts, workflow: Workflow) -> list[Problem]:
     if claimed is None or claimed == facts.id or facts.folder.state is None:
         return []
     path = facts.folder.state.shown
-    reason = f"the state says id {claimed[:_MAX_QUOTED]!r}; the folder's name is the key"
+    reason = f"the state says id {claimed[:MAX_QUOTED]!r}; the folder's name is the key"
     return [Problem(path, reason, None, "warning")]
 
 
@@ -656,7 +651,7 @@ def _phases_without_stream(facts: RunFacts, agents: AbstractSet[str]) -> dict[st
         ):
             continue
         if entry.get("success") is True or clean_text(entry.get("output_file")):
-            shown = name[:_MAX_QUOTED]
+            shown = name[:MAX_QUOTED]
             reason = f"the state says that phase {shown} was done, but it left no stream: its cost is unknown"
             silent_phases[name] = (name, Problem(facts.folder.state.shown, reason, None, "warning"))
     return silent_phases

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 from ...common.coercion import coerce_number
 from ...common.models import StreamFacts
 from ...common.plausible_dates import ADDED_UP, EARLIEST, MAX_DURATION, read_moment
-from .small_files import Log
+from .small_files import Log, last_log
 from .state_words import stated_status
 
 TimeBasis = Literal["reported", "derived"]
@@ -203,7 +203,7 @@ def _completion_time(state: dict[str, Any], logs: Sequence[Log], offset: int | N
     known = [end for end in ends if end]
     if known and stated_status(state) in ("completed", "failed"):
         return max(known)
-    last = max(logs, key=lambda log: log.last or datetime.min, default=None)  # noqa: DTZ901 - logs are naive
+    last = last_log(logs)
     ended = None if last is None else last.completed_at
     return None if ended is None else parse_local_time(ended, offset)
 

@@ -232,6 +232,11 @@ def outermost_log(logs: Sequence[Log]) -> Log | None:
     return min(named, key=sort_key, default=None)
 
 
+def last_log(logs: Sequence[Log]) -> Log | None:
+    """Return the log that was written last, or None if there are no logs."""
+    return max(logs, key=lambda log: log.last or datetime.min, default=None)  # noqa: DTZ901 - logs are naive
+
+
 def _without_zone(when: datetime | None) -> datetime:
     """Return a log's time without zone, for comparison on one machine; an unknown time is the latest."""
     return when.replace(tzinfo=None) if when is not None else datetime.max  # noqa: DTZ901 - logs are naive

@@ -15,7 +15,7 @@ REQUEST_KEYS: Final = ("nl_input", "task_description", "prompt", "task", "user_r
 MAX_REQUEST: Final = 200_000  # characters; a longer request is cut
 _MAX_WORD: Final = 10_000  # characters; a longer name, branch or path is cut
 _MAX_STATUS: Final = 100  # characters; a longer status is cut
-_MAX_QUOTED: Final = 200  # characters of a value quoted in a problem
+MAX_QUOTED: Final = 200  # characters of a value quoted in a problem
 _NAME_KEYS: Final = (
     "issue_number", "issue_class", "workflow_template", "model_used", "branch_name", "plan_file",
     "current_phase",
@@ -130,7 +130,7 @@ def missing_to_none(data: dict[str, Any]) -> dict[str, Any]:
 def _means_missing(value: Any) -> bool:
     return (
         isinstance(value, str)
-        and len(value) < _MAX_QUOTED
+        and len(value) < MAX_QUOTED
         and strip_invisible(value).lower() in _MISSING_WORDS
     )
 
@@ -143,8 +143,8 @@ def quote_value(value: Any) -> str:
     """
     if isinstance(value, int | float):
         return repr(value)
-    text = repr(value[: _MAX_QUOTED + 1])[1:-1] if isinstance(value, str) else repr(value)
-    text = text if len(text) <= _MAX_QUOTED else f"{text[:_MAX_QUOTED]}…"
+    text = repr(value[: MAX_QUOTED + 1])[1:-1] if isinstance(value, str) else repr(value)
+    text = text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}…"
     return "'" + text.translate(_NO_QUOTES) + "'"
 
 
@@ -166,7 +166,7 @@ def field_problems(state: dict[str, Any]) -> Iterator[str]:
         elif (cleaned := clean_text(value) if key in _NAME_KEYS else status_word(state)) != (
             value[:_MAX_WORD].strip() or None
         ):
-            length = f" ({len(value):,} characters)" if len(value) > _MAX_QUOTED else ""
+            length = f" ({len(value):,} characters)" if len(value) > MAX_QUOTED else ""
             text = quote_value(cleaned or "")
             yield f"{key} is read as {text}: the state says {quote_value(value)}{length}"
         elif key == "status" and cleaned and not _is_known_status(cleaned):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from msgspec.structs import replace
 
 from ...common.models import Problem, StreamFacts
 from ..files import FileStamp, OpenFileStat, open_file
-from .block_reader import BLOCK_SIZE, BlockReader
+from .block_reader import BLOCK_SIZE, BlockReader, hash_first_line
 from .checkpoint import MIN_SIZE, PARSERS, Checkpoint, StreamParser, boundary_hash_of, encode_state
 from .elements import Elements
 from .format_detection import Sniffer, begins_like_claude_json, element_dialect, is_result, may_contain_stream
@@ -66,16 +65,10 @@ def identity_of(file: Path | str, path: str) -> str | None:
         with handle:
             reader = BlockReader(handle, min(status.st_size, _IDENTITY_BYTES))
             if path.endswith(".json"):
-                return next((_hash_first_line(raw + b"\n") for _, raw in Elements(reader.pieces())), None)
-            return _hash_first_line(next(iter(reader), b""))
+                return next((hash_first_line(raw + b"\n") for _, raw in Elements(reader.pieces())), None)
+            return hash_first_line(next(iter(reader), b""))
     except OSError:
         return None
-
-
-def _hash_first_line(block: bytes) -> str | None:
-    """Return a hash of a block's first line; None if the line is not complete."""
-    line = block[: block.find(b"\n") + 1]
-    return hashlib.blake2b(line, digest_size=16).hexdigest() if line else None
 
 
 def resume_stream(
@@ -201,7 +194,7 @@ def _read_elements(
     number, identity = 0, None
     for line, raw in objects:
         line_bytes = raw + b"\n"
-        identity = identity or _hash_first_line(line_bytes)
+        identity = identity or hash_first_line(line_bytes)
         number = parser.feed(line_bytes, max(number, line - 1))
     facts = replace(parser.build_facts(opened.agent), identity=identity)
     if elements.cut_at is not None:
@@ -241,7 +234,7 @@ class _StreamPass:
 
     def _parse_block(self, block: bytes) -> None:
         if self.identity is None:
-            self.identity = _hash_first_line(block)
+            self.identity = hash_first_line(block)
         self.number = self.parser.feed(block, self.number)
 
     def _parse_last_line(self, block: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from codecs import getincrementaldecoder
 from collections.abc import Iterator
@@ -223,3 +224,9 @@ def split_lines(block: bytes) -> Iterator[bytes]:
         start = end + 1
     if start < len(block):
         yield block[start:]
+
+
+def hash_first_line(block: bytes) -> str | None:
+    """Return a hash of a block's first line; None if the line is not complete."""
+    line = block[: block.find(b"\n") + 1]
+    return hashlib.blake2b(line, digest_size=16).hexdigest() if line else None

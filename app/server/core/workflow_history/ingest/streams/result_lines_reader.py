@@ -6,7 +6,6 @@ So lines of these two kinds are recognized by their first bytes, counted and ski
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from datetime import UTC, datetime
 from ...common.models import StreamFacts
 from ...costs.accounting.reported_totals import is_telling
 from ..files import OpenFileStat
-from .block_reader import BRACE, skip_noise
+from .block_reader import BRACE, hash_first_line, skip_noise
 from .claude import ClaudeParser
 from .format_detection import Sniffer
 from .reading import MAX_PROBLEMS
@@ -95,8 +94,7 @@ class _ResultLines:
             start = end + 1
         self.lines, self.last_skipped = number, last_skipped
         if self.identity is None and start:
-            first = block[: find(b"\n") + 1]
-            self.identity = hashlib.blake2b(first, digest_size=16).hexdigest()
+            self.identity = hash_first_line(block)
         self.is_cut = start < len(block)
 
     def _skip_noise(self, block: bytes, start: int) -> int:
