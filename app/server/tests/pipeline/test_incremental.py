@@ -272,7 +272,7 @@ class TestAStreamThatGrew:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         file = self.write(tmp_path, init(), result())
-        assert resume_stream(file, "x", "planner", wanted=False).checkpoint is None
+        assert resume_stream(file, "x", "planner", with_checkpoint=False).checkpoint is None
         monkeypatch.setattr(streams_module, "MIN_SIZE", 10_000)
         assert self.read(file).checkpoint is None
 
