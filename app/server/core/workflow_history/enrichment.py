@@ -44,22 +44,22 @@ def enrich_workflows_batch(workflows: Iterable[Workflow]) -> list[Workflow]:
     return [enrich_workflow_with_cost_data(workflow) for workflow in workflows]
 
 
-def enrich(run: ScannedRun, former: Sequence[AgentRun] = ()) -> Workflow:
-    """Return a scanned run's workflow with its costs; `former` are the stored attempts of that run."""
-    return with_costs(run.workflow, run.streams, former)
+def enrich(run: ScannedRun, previous_attempts: Sequence[AgentRun] = ()) -> Workflow:
+    """Return a scanned run's workflow with its costs; `previous_attempts` are that run's stored attempts."""
+    return with_costs(run.workflow, run.streams, previous_attempts)
 
 
 def with_costs(
-    workflow: Workflow, streams: Sequence[StreamFacts], former: Sequence[AgentRun] = ()
+    workflow: Workflow, streams: Sequence[StreamFacts], previous_attempts: Sequence[AgentRun] = ()
 ) -> Workflow:
     """Return the workflow with the costs of its streams and former attempts, priced at the run's start."""
-    return with_claims(workflow, streams, former)[0]
+    return with_claims(workflow, streams, previous_attempts)[0]
 
 
 def with_claims(
     workflow: Workflow,
     streams: Sequence[StreamFacts],
-    former: Sequence[AgentRun] = (),
+    previous_attempts: Sequence[AgentRun] = (),
     elsewhere: Mapping[Attempt, Elsewhere] = NOTHING_ELSEWHERE,
     seen: Seen = NOTHING_SEEN,
 ) -> tuple[Workflow, list[Claim]]:
@@ -68,10 +68,10 @@ def with_claims(
     `elsewhere` and `seen` are those of `accounted`. A workflow without streams and former attempts is copied
     unchanged, with no claims.
     """
-    if not streams and not former:
+    if not streams and not previous_attempts:
         return dict(workflow), []
     priced_at = moment_in_utc(workflow.get("started_at") or workflow.get("created_at"))
-    costs, claims = accounted(streams, priced_at, former, elsewhere, seen)
+    costs, claims = accounted(streams, priced_at, previous_attempts, elsewhere, seen)
     return with_sums(workflow, costs, streams), claims
 
 

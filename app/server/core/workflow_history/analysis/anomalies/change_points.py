@@ -130,7 +130,7 @@ def co_movement(series: TemplateSeries, key: SeriesKey, main: ChangePoint) -> Ch
 
 def significant_splits(values: Floats, measure: Measure) -> list[SplitPoint]:
     """Return the splits of a series with a relevant and significant difference, with their p-values."""
-    splits = sorted(_significant_splits_of(values, measure, 0))
+    splits = sorted(_split_recursively(values, measure, 0))
     while splits:
         edges = [0, *(split.position for split in splits), len(values)]
         parts = [values[start:end] for start, end in pairwise(edges)]
@@ -145,14 +145,14 @@ def significant_splits(values: Floats, measure: Measure) -> list[SplitPoint]:
     return []
 
 
-def _significant_splits_of(values: Floats, measure: Measure, offset: int) -> Iterator[SplitPoint]:
+def _split_recursively(values: Floats, measure: Measure, offset: int) -> Iterator[SplitPoint]:
     search = best_rate_split if measure.kind == "rate" else max_rank_split
     split = search(values, _split_positions(len(values)))
     if split is None or split.p_value > ALPHA:
         return
     yield SplitPoint(offset + split.position, split.p_value)
-    yield from _significant_splits_of(values[: split.position], measure, offset)
-    yield from _significant_splits_of(values[split.position :], measure, offset + split.position)
+    yield from _split_recursively(values[: split.position], measure, offset)
+    yield from _split_recursively(values[split.position :], measure, offset + split.position)
 
 
 def _split_positions(count: int) -> Integers:

@@ -53,12 +53,12 @@ def format_seconds(seconds: float) -> str:
     >>> format_seconds(41.2), format_seconds(130), format_seconds(5400)
     ('41s', '2m 10s', '1h 30m')
     """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s" if seconds >= 1 else f"{seconds:.2g}s"
-    if whole < 3600:
-        return f"{whole // 60}m {whole % 60:02d}s"
-    return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
+    rounded = round(seconds)
+    if rounded < 60:
+        return f"{rounded}s" if seconds >= 1 else f"{seconds:.2g}s"
+    if rounded < 3600:
+        return f"{rounded // 60}m {rounded % 60:02d}s"
+    return f"{rounded // 3600}h {rounded % 3600 // 60:02d}m"
 
 
 def format_measure(measure: str, value: float) -> str:
@@ -117,25 +117,25 @@ def _change_verb(change: ChangePoint) -> str:
         return "reads more from the cache" if more else "reads less from the cache"
     if change.measure == "tool_errors":
         return "has more failing tool calls" if more else "has fewer failing tool calls"
-    verb, much, little = {
+    verb, as_much, less = {
         "cost": ("costs", "as much", "less"),
         "duration": ("takes", "as long", "less time"),
         "turns": ("takes", "as many turns", "fewer turns"),
     }[change.measure]
     if change.ratio is None:
-        return f"{verb} {'more' if more else little}"
+        return f"{verb} {'more' if more else less}"
     return (
-        f"{verb} {change.ratio:.1f} times {much}"
+        f"{verb} {change.ratio:.1f} times {as_much}"
         if more
-        else f"{verb} {format_fraction(1 - change.ratio)} {little}"
+        else f"{verb} {format_fraction(1 - change.ratio)} {less}"
     )
 
 
 def _format_side(change: ChangePoint, value: float, count: int, *, first: bool = False) -> str:
     if change.measure == "failures":
         return f"{round(value * count):,} of {pluralize(count, 'run')} ({value:.0%})"
-    of = f"median of {pluralize(count, 'run')}" if first else pluralize(count, "run")
-    return f"{format_measure(change.measure, value)} ({of})"
+    sample = f"median of {pluralize(count, 'run')}" if first else pluralize(count, "run")
+    return f"{format_measure(change.measure, value)} ({sample})"
 
 
 def _format_accompanying(main: ChangePoint, change: ChangePoint) -> str:

@@ -26,6 +26,7 @@ BASELINE_RUNS: Final = 500  # runs of a template before the recent ones: enough 
 
 FAILED_OUTCOMES: Final = ("error", "false_success")
 _RECORDED_BASES: Final = ("reported", "computed")
+_PROMPT_TOKENS: Final = ("cache_read_tokens", "input_tokens", "cache_creation_tokens")
 
 RUN_COLUMNS: Final = (
     "key", "project", "status", "workflow_template", "model_used", "cost_basis", "created_at", "total_cost",
@@ -105,7 +106,7 @@ def _build_series(
     template: str | None, runs: ColumnTable, agents: ColumnTable, rows: Integers, recent_from: int
 ) -> TemplateSeries:
     template_runs = runs.take(rows)
-    agent_runs, run_positions = _agent_runs_of(template_runs.integers["key"], agents)
+    agent_runs, run_positions = _select_agent_runs(template_runs.integers["key"], agents)
     values: dict[SeriesKey, Floats] = {}
     models: dict[str | None, CategoricalColumn] = {None: template_runs.categorical["model_used"]}
     phases = agent_runs.categorical["phase"]
@@ -122,7 +123,7 @@ def _build_series(
     return TemplateSeries(template, rows, template_runs.integers["created_at"], recent_from, values, models)
 
 
-def _agent_runs_of(keys: Integers, agents: ColumnTable) -> tuple[ColumnTable, Integers]:
+def _select_agent_runs(keys: Integers, agents: ColumnTable) -> tuple[ColumnTable, Integers]:
     """Return the agent runs of some runs, and the position of each agent run's run in the keys."""
     run_keys = agents.integers["workflow_key"]  # ascending
     starts, ends = np.searchsorted(run_keys, keys, "left"), np.searchsorted(run_keys, keys, "right")
@@ -136,22 +137,25 @@ def _agent_runs_of(keys: Integers, agents: ColumnTable) -> tuple[ColumnTable, In
 
 def _phase_measures(agents: ColumnTable, positions: Integers, run_count: int) -> dict[str, Floats]:
     """Sum the agent runs of each run; a sum with an unknown part is unknown."""
-    integers = agents.integers
-    outcomes, recorded = agents.categorical["outcome"], is_recorded(agents)
-    prompt = ("cache_read_tokens", "input_tokens", "cache_creation_tokens")
-    tokens = [_sum_by_run(integers[name], is_known(integers[name]), positions, run_count) for name in prompt]
-    failed = np.logical_or.reduce([outcomes.equals(word) for word in FAILED_OUTCOMES])
+    integers, seconds = agents.integers, agents.floats["duration_seconds"]
+    totals = {
+        name: _sum_by_run(integers[name], is_known(integers[name]), positions, run_count)
+        for name in (*_PROMPT_TOKENS, "turns", "tool_calls", "tool_errors")
+    }
+    cache_read, uncached, cache_written = (totals[name] for name in _PROMPT_TOKENS)
+    priced = is_recorded(agents) & is_known(integers["cost"])
+    outcomes = agents.categorical["outcome"]
+    failed = np.logical_or.reduce([outcomes.equals(outcome) for outcome in FAILED_OUTCOMES])
     judged = failed | outcomes.equals("success")
-    calls = _sum_by_run(integers["tool_calls"], is_known(integers["tool_calls"]), positions, run_count)
-    errors = _sum_by_run(integers["tool_errors"], is_known(integers["tool_errors"]), positions, run_count)
-    seconds = agents.floats["duration_seconds"]
+    any_failed = np.bincount(positions, failed, run_count) > 0
+    none_failed = _all_known(judged, positions, run_count)
     return {
-        "cost": _sum_by_run(integers["cost"], recorded & is_known(integers["cost"]), positions, run_count),
-        "failures": _any_failed(failed, judged, positions, run_count),
+        "cost": _sum_by_run(integers["cost"], priced, positions, run_count),
+        "failures": np.where(any_failed, 1.0, np.where(none_failed, 0.0, np.nan)),
         "duration": _sum_by_run(seconds, is_known(seconds), positions, run_count),
-        "turns": _sum_by_run(integers["turns"], is_known(integers["turns"]), positions, run_count),
-        "cache": _ratio(tokens[0], tokens[0] + tokens[1] + tokens[2]),
-        "tool_errors": _ratio(errors, calls),
+        "turns": totals["turns"],
+        "cache": _ratio(cache_read, cache_read + uncached + cache_written),
+        "tool_errors": _ratio(totals["tool_errors"], totals["tool_calls"]),
     }
 
 
@@ -169,7 +173,7 @@ def _run_measures(runs: ColumnTable) -> dict[SeriesKey, Floats]:
 def is_recorded(rows: ColumnTable) -> Flags:
     """Return a mask of the rows with a completely recorded cost."""
     basis, lower_bounds = rows.categorical["cost_basis"], rows.integers["lower_bound_cost"]
-    has_basis = np.logical_or.reduce([basis.equals(word) for word in _RECORDED_BASES])
+    has_basis = np.logical_or.reduce([basis.equals(name) for name in _RECORDED_BASES])
     recorded: Flags = has_basis & ~(is_known(lower_bounds) & (lower_bounds > 0))
     return recorded
 
@@ -187,14 +191,11 @@ def _all_known(known: Flags, positions: Integers, run_count: int) -> Flags:
     return complete
 
 
-def _any_failed(failed: Flags, judged: Flags, positions: Integers, run_count: int) -> Floats:
-    any_failed = np.bincount(positions, failed, run_count) > 0
-    return np.where(any_failed, 1.0, np.where(_all_known(judged, positions, run_count), 0.0, np.nan))
-
-
-def _ratio(part: Floats, whole: Floats) -> Floats:
-    shares: Floats = np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
-    return shares
+def _ratio(numerators: Floats, denominators: Floats) -> Floats:
+    ratios: Floats = np.divide(
+        numerators, denominators, out=np.full(len(numerators), np.nan), where=denominators > 0
+    )
+    return ratios
 
 
 def _main_models(parts: ColumnTable, positions: Integers, run_count: int) -> CategoricalColumn:

@@ -26,7 +26,8 @@ def compare_phases(a: Run, b: Run) -> tuple[Phase, ...]:
     An agent without a stream belongs to its phase, whose cost is then a lower bound or unknown.
     """
     a_groups, b_groups = (_group_by([*list_agent_runs(run), *silent_agents(run)], "phase") for run in (a, b))
-    names = sorted({**a_groups, **b_groups}, key=lambda name: (_phase_order(name), name))
+    order = {phase: position for position, phase in enumerate(PHASES)}
+    names = sorted({**a_groups, **b_groups}, key=lambda name: (order.get(name, len(order)), name))
     return tuple(_compare_phase(name, a_groups.get(name, []), b_groups.get(name, [])) for name in names)
 
 
@@ -82,10 +83,6 @@ def _group_by(agents: Agents, key: str) -> dict[str, list[Run]]:
     for agent in agents:
         groups.setdefault(str(agent.get(key) or "other"), []).append(agent)
     return groups
-
-
-def _phase_order(phase: str) -> int:
-    return PHASES.index(phase) if phase in PHASES else len(PHASES)
 
 
 def _compare_phase(name: str, a: Agents, b: Agents) -> Phase:

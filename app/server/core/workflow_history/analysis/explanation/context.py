@@ -34,7 +34,7 @@ class ExplanationContext:
         return list_agent_runs(self.run)
 
     @property
-    def silent(self) -> list[Agent]:
+    def silent_agents(self) -> list[Agent]:
         """Agents without a stream, as agent runs with no other known data."""
         return [*silent_agents(self.run)]
 

@@ -43,11 +43,11 @@ def explain_cost(context: ExplanationContext) -> Explanation:
     separate_costs = () if context.run.get("lower_bound_cost") is None else ("total_cost", "lower_bound_cost")
     return context.explain_sum(
         "cost", "the sum over its agent runs, former attempts included: on record, and at least beyond it",
-        [*_spending_parts(context, context.agents), *map(_silent_part, context.silent)],
+        [*_spending_parts(context, context.agents), *map(_silent_part, context.silent_agents)],
         unit="USD", docs=DOCS, value=value, prices=context.prices,
         inputs={key: context.run.get(key) for key in ("cost_basis", *separate_costs)},
         at_least=value is not None and spending.partial,
-        unknown_parts=_count_unknown(context.agents) + len(context.silent),
+        unknown_parts=_count_unknown(context.agents) + len(context.silent_agents),
         why_unknown=None if value is not None else why_no_cost(context.agents),
     )  # fmt: skip
 
@@ -66,12 +66,12 @@ def explain_total_cost(context: ExplanationContext) -> Explanation:
     )
     is_complete = is_whole(context.run.get("cost_basis"), context.agents)
     return context.explain_sum(
-        "total_cost", rule, [*parts, *map(_silent_part, context.silent)],
+        "total_cost", rule, [*parts, *map(_silent_part, context.silent_agents)],
         unit="USD", docs=DOCS, prices=context.prices, notes=_lower_bound_notes(context),
         inputs={key: context.run.get(key) for key in ("cost_basis", "lower_bound_cost")},
         at_least=not is_complete and context.run.get("total_cost") is not None,
-        unknown_parts=_count_unknown(context.agents) + len(context.silent),
-        why_unknown=_why_unknown(context, "total_cost", why_no_cost(context.agents)),
+        unknown_parts=_count_unknown(context.agents) + len(context.silent_agents),
+        why_unknown=_reason_if_unknown(context, "total_cost", why_no_cost(context.agents)),
     )  # fmt: skip
 
 
@@ -82,7 +82,7 @@ def explain_lower_bound(context: ExplanationContext) -> Explanation:
         agent_part(context, agent, None if is_lower_bound else _lower_bound_cost(agent))
         for agent in context.agents
     ]
-    why = (
+    reason = (
         "what was spent at least is the total itself: nothing is on record"
         if is_lower_bound
         else why_no_cost(context.agents)
@@ -95,7 +95,7 @@ def explain_lower_bound(context: ExplanationContext) -> Explanation:
         [part for part in parts if part.adds],
         unit="USD",
         docs=DOCS,
-        why_unknown=_why_unknown(context, "lower_bound_cost", why),
+        why_unknown=_reason_if_unknown(context, "lower_bound_cost", reason),
     )
 
 
@@ -108,7 +108,7 @@ def explain_computed_cost(context: ExplanationContext) -> Explanation:
         unit="USD", docs=DOCS, prices=context.prices,
         inputs={"total_cost": context.run.get("total_cost"),
                 "cost_difference_percent": context.run.get("cost_difference_percent")},
-        why_unknown=_why_unknown(context, "computed_cost", _why_not_computed(context, recorded)),
+        why_unknown=_reason_if_unknown(context, "computed_cost", _why_not_computed(context, recorded)),
     )  # fmt: skip
 
 
@@ -130,7 +130,7 @@ def explain_retry_cost(context: ExplanationContext) -> Explanation:
         unit="USD",
         docs=DOCS,
         inputs={"retry_count": context.run.get("retry_count")},
-        why_unknown=_why_unknown(context, "retry_cost", "the cost of no retry is known"),
+        why_unknown=_reason_if_unknown(context, "retry_cost", "the cost of no retry is known"),
     )
 
 
@@ -153,9 +153,9 @@ def explain_cost_basis(context: ExplanationContext) -> Explanation:
         "that of its weakest agent run: unpriced, else lower_bound, else computed, else reported; "
         "with an agent that left no stream it is no better than lower_bound",
         docs=DOCS,
-        parts=(*parts, *map(_silent_part, context.silent)),
+        parts=(*parts, *map(_silent_part, context.silent_agents)),
         notes=_lower_bound_notes(context),
-        why_unknown=_why_unknown(context, "cost_basis", why_no_cost(context.agents)),
+        why_unknown=_reason_if_unknown(context, "cost_basis", why_no_cost(context.agents)),
     )
 
 
@@ -175,7 +175,7 @@ def explain_cost_difference(
         docs=DOCS,
         parts=tuple(parts),
         prices=context.prices,
-        why_unknown=_why_unknown(context, name, "no agent run has both a reported cost and an own sum"),
+        why_unknown=_reason_if_unknown(context, name, "no agent run has both a reported cost and an own sum"),
     )
 
 
@@ -191,7 +191,7 @@ def explain_price_version(context: ExplanationContext) -> Explanation:
         "the version of genai-prices that was installed when the run was last read",
         docs=DOCS,
         prices=context.prices,
-        why_unknown=_why_unknown(context, "price_version", "the run has no stream to price"),
+        why_unknown=_reason_if_unknown(context, "price_version", "the run has no stream to price"),
     )
 
 
@@ -204,21 +204,21 @@ def explain_unpriced_tokens(context: ExplanationContext) -> Explanation:
 
 
 def explain_agents(
-    context: ExplanationContext, name: str, agents: Sequence[Agent], silent: Sequence[Agent]
+    context: ExplanationContext, name: str, agents: Sequence[Agent], silent_agents: Sequence[Agent]
 ) -> Explanation:
     """Explain the cost of a phase or an agent: recorded cost and lower bounds of its agent runs.
 
-    `silent` are its agents without a stream.
+    `silent_agents` are its agents without a stream.
     """
     parts = _spending_parts(context, agents)
     total = sum_parts(parts)
     return context.explain_sum(
         name, "the sum over its agent runs: what is on record, and what was spent at least beyond it",
-        [*parts, *map(_silent_part, silent)],
+        [*parts, *map(_silent_part, silent_agents)],
         unit="USD", docs=DOCS, value=None if total is None else float(total), prices=context.prices,
-        inputs=_work_totals(agents, silent),
-        at_least=total is not None and sum_costs([*agents, *silent])["partial"],
-        unknown_parts=_count_unknown(agents) + len(silent),
+        inputs=_work_totals(agents, silent_agents),
+        at_least=total is not None and sum_costs([*agents, *silent_agents])["partial"],
+        unknown_parts=_count_unknown(agents) + len(silent_agents),
         why_unknown=None if total is not None else why_no_cost(agents),
     )  # fmt: skip
 
@@ -337,8 +337,8 @@ def _is_lower_bound_only(context: ExplanationContext) -> bool:
     return context.run.get("cost_basis") == "lower_bound" and not recorded
 
 
-def _why_unknown(context: ExplanationContext, name: str, why: str) -> str | None:
-    return why if context.run.get(name) is None else None
+def _reason_if_unknown(context: ExplanationContext, name: str, reason: str) -> str | None:
+    return reason if context.run.get(name) is None else None
 
 
 def _lower_bound_notes(context: ExplanationContext) -> tuple[str, ...]:
@@ -346,8 +346,8 @@ def _lower_bound_notes(context: ExplanationContext) -> tuple[str, ...]:
     return ("more was spent: see lower_bound_cost",) if has_lower_bound else ()
 
 
-def _work_totals(agents: Sequence[Agent], silent: Sequence[Agent]) -> dict[str, Any]:
-    seconds = worked_seconds([*agents, *silent])
+def _work_totals(agents: Sequence[Agent], silent_agents: Sequence[Agent]) -> dict[str, Any]:
+    seconds = worked_seconds([*agents, *silent_agents])
     totals: dict[str, Any] = {"agent_runs": len(agents), "duration_seconds": seconds}
     for key in _WORK_FIELDS:
         values = [value for agent in agents if (value := coerce_number(agent.get(key))) is not None]

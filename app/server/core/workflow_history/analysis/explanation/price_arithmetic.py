@@ -20,20 +20,16 @@ _MILLION = 1_000_000
 
 def price_terms(context: ExplanationContext, agent: Agent) -> tuple[PriceCalculation, ...]:
     """Return the price calculation for each model of an agent run, by the installed price table."""
-    at = _pricing_time(context, agent)
+    stream_start = agent.get("timestamp") if agent.get("time_basis") == "reported" else None
+    start = stream_start or context.run.get("started_at") or context.run.get("created_at")
+    pricing_time = moment_in_utc(start)
     entries = agent.get("models") or ([agent] if _token_usage(agent) != TokenUsage() else [])
-    return tuple(_calculate_price(entry, at) for entry in entries)
+    return tuple(_calculate_price(entry, pricing_time) for entry in entries)
 
 
-def _pricing_time(context: ExplanationContext, agent: Agent) -> datetime | None:
-    """Return the time whose prices apply: the stream's own start, else the run's."""
-    own = agent.get("timestamp") if agent.get("time_basis") == "reported" else None
-    return moment_in_utc(own or context.run.get("started_at") or context.run.get("created_at"))
-
-
-def _calculate_price(entry: Mapping[str, Any], at: datetime | None) -> PriceCalculation:
+def _calculate_price(entry: Mapping[str, Any], pricing_time: datetime | None) -> PriceCalculation:
     model, usage = entry.get("model"), _token_usage(entry)
-    priced_at = None if at is None else at.isoformat()
+    priced_at = None if pricing_time is None else pricing_time.isoformat()
     stored = sum_known(
         [to_decimal(coerce_number(entry.get(key))) for key in ("computed_cost", "lower_bound_cost")]
     )
@@ -42,7 +38,7 @@ def _calculate_price(entry: Mapping[str, Any], at: datetime | None) -> PriceCalc
             model, priced_at, (), None, to_usd_float(stored), None, "the stream names no model"
         )
     try:
-        units = price_breakdown(model, usage, at)
+        units = price_breakdown(model, usage, pricing_time)
     except PriceUnknownError as error:
         return PriceCalculation(model, priced_at, (), None, to_usd_float(stored), None, str(error))
     costs = [None if unit.rate is None else unit.rate * unit.count for unit in units]
@@ -58,11 +54,11 @@ def _calculate_price(entry: Mapping[str, Any], at: datetime | None) -> PriceCalc
         )
         for unit, cost in zip(units, costs, strict=True)
     )
-    why = (
+    reason = (
         _why_different(difference, entry) if total is not None else "the price table lacks one of these rates"
     )
     return PriceCalculation(
-        model, priced_at, terms, to_usd_float(total), to_usd_float(stored), to_usd_float(difference), why
+        model, priced_at, terms, to_usd_float(total), to_usd_float(stored), to_usd_float(difference), reason
     )
 
 

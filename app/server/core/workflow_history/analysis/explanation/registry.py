@@ -104,12 +104,12 @@ def explain_field(context: ExplanationContext, name: str | None = None) -> Expla
     if key in EXPLAINERS:
         return EXPLAINERS[key](context)
     for kind in ("phase", "agent"):
-        members, silent = (
+        members, silent_agents = (
             [agent for agent in agents if agent.get(kind) == stripped_name]
-            for agents in (context.agents, context.silent)
+            for agents in (context.agents, context.silent_agents)
         )
-        if members or silent:
-            return costs.explain_agents(context, f"{kind} {stripped_name}", members, silent)
+        if members or silent_agents:
+            return costs.explain_agents(context, f"{kind} {stripped_name}", members, silent_agents)
     if key in ALIASES:
         return EXPLAINERS[ALIASES[key]](context)
     if stripped_name in context.run:
@@ -124,7 +124,7 @@ def explainable_names(context: ExplanationContext) -> list[str]:
     group_names = {
         str(agent[kind]): None
         for kind in ("phase", "agent")
-        for agent in (*context.agents, *context.silent)
+        for agent in (*context.agents, *context.silent_agents)
         if agent.get(kind)
     }
     extra_fields = [key for key in context.run if key not in EXPLAINERS and key not in ALIASES]

@@ -20,9 +20,9 @@ def explain_score(context: ExplanationContext, name: str) -> Explanation:
     parts = tuple(_score_part(part, weight) for part in stored.get("parts") or ())
     missing = [str(each) for each in stored.get("missing") or ()]
     value = coerce_number(context.run.get(name))
-    why = None
+    reason = None
     if value is None:
-        why = f"no evidence: {', '.join(missing)}" if missing else "the run was not scored"
+        reason = f"no evidence: {', '.join(missing)}" if missing else "the run was not scored"
     total = round(fsum(coerce_number(part.inputs.get("gave")) or 0.0 for part in parts), 1) if parts else None
     return context.explain_value(
         name,
@@ -34,14 +34,14 @@ def explain_score(context: ExplanationContext, name: str) -> Explanation:
         total=total,
         remainder=None if total is None or value is None else round(value - total, 1),
         notes=_score_notes(value, total, missing),
-        why_unknown=why,
+        why_unknown=reason,
     )
 
 
 def _score_notes(value: float | None, total: float | None, missing: list[str]) -> tuple[str, ...]:
     if value is None:
         return ()
-    notes = [f"without evidence: {each}" for each in missing]
+    notes = [f"without evidence: {name}" for name in missing]
     if total is not None and value != total:
         notes.append("parts are stored with one decimal: what they add up to may be 0.1 off")
     return tuple(notes)
@@ -54,7 +54,7 @@ def _score_part(part: dict[str, Any], total_weight: float) -> Component:
         if weight is None or value is None or not total_weight
         else round(weight * value / total_weight, 2)
     )
-    evidence = {str(key): to_plain(each) for key, each in (part.get("inputs") or {}).items()}
+    evidence = {str(key): to_plain(item) for key, item in (part.get("inputs") or {}).items()}
     return Component(
         name=str(part.get("name")),
         value=value,

@@ -108,7 +108,7 @@ def explain_model(context: ExplanationContext) -> Explanation:
 
 def explain_state_field(context: ExplanationContext, name: str) -> Explanation:
     """Explain a field from the state file."""
-    why = (
+    reason = (
         None
         if context.run.get(name) is not None
         else "neither the state file nor what stands in for it tells"
@@ -118,14 +118,14 @@ def explain_state_field(context: ExplanationContext, name: str) -> Explanation:
         STATE_FIELD_NOTES[name],
         docs=DOCS,
         sources=(context.source("adw_state.json", None, "the state, where it tells"),),
-        why_unknown=why,
+        why_unknown=reason,
     )
 
 
 def explain_own_field(context: ExplanationContext, name: str) -> Explanation:
     """Explain a field that the history itself sets."""
-    why = None if context.run.get(name) is not None else "it does not apply, or nothing told it"
-    return context.explain_value(name, HISTORY_FIELD_NOTES[name], docs="docs/schema.md", why_unknown=why)
+    reason = None if context.run.get(name) is not None else "it does not apply, or nothing told it"
+    return context.explain_value(name, HISTORY_FIELD_NOTES[name], docs="docs/schema.md", why_unknown=reason)
 
 
 def explain_extra_field(context: ExplanationContext, name: str) -> Explanation:

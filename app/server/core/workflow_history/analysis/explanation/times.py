@@ -39,7 +39,9 @@ _AGENT_SUM_RULES = {
 
 def explain_timestamp(context: ExplanationContext, name: str) -> Explanation:
     """Explain one timestamp of the run."""
-    run = context.run
+    run, notes = context.run, _copied_notes(context)
+    if run.get("time_zone_known") is False:
+        notes = ("the times were written without a zone and stand as if they were UTC", *notes)
     return context.explain_value(
         name,
         f"{_TIMESTAMP_RULES[name]}; {_BASIS_RULES.get(run.get('times_basis'), 'as given')}",
@@ -47,7 +49,7 @@ def explain_timestamp(context: ExplanationContext, name: str) -> Explanation:
         inputs=_inputs(context, "times_basis", "times_source", "utc_offset_minutes", "time_zone_known"),
         sources=source_file(context, run.get("times_source")),
         why_unknown=_why_no_time(context, name),
-        notes=(*_zone_notes(context), *_copied_notes(context)),
+        notes=notes,
     )
 
 
@@ -74,7 +76,7 @@ def explain_duration(context: ExplanationContext) -> Explanation:
             if agent.get("duration_seconds") is not None
             else "it left no stream: unknown how long it worked",
         )
-        for agent in context.silent
+        for agent in context.silent_agents
     )
     return context.explain_value(
         "duration_seconds",
@@ -178,12 +180,6 @@ def _why_no_time(context: ExplanationContext, name: str) -> str | None:
     if name == "completed_at" and context.run.get("status") in ("running", "incomplete", "unknown"):
         return f"the run's status is {context.run['status']}: no end is known"
     return "no file tells it, and the files' own times are those of a copy or are missing"
-
-
-def _zone_notes(context: ExplanationContext) -> tuple[str, ...]:
-    if context.run.get("time_zone_known") is False:
-        return ("the times were written without a zone and stand as if they were UTC",)
-    return ()
 
 
 def _copied_notes(context: ExplanationContext) -> tuple[str, ...]:

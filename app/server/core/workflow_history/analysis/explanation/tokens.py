@@ -34,9 +34,9 @@ def explain_token_count(context: ExplanationContext, name: str) -> Explanation:
         for agent in context.agents
     ]
     unit = "count" if name == "web_searches" else "tokens"
-    why = "no stream tells it" if context.run.get(name) is None else None
+    reason = "no stream tells it" if context.run.get(name) is None else None
     return context.explain_sum(
-        name, f"{_RULES[name]}, the sum over its agent runs", parts, unit=unit, docs=DOCS, why_unknown=why
+        name, f"{_RULES[name]}, the sum over its agent runs", parts, unit=unit, docs=DOCS, why_unknown=reason
     )
 
 
@@ -47,5 +47,5 @@ def explain_total_tokens(context: ExplanationContext) -> Explanation:
         for name in TOTAL_TOKEN_FIELDS
     ]
     rule = "uncached, written, read from the cache and written to it, added up"
-    why = "no stream tells its tokens" if context.run.get("total_tokens") is None else None
-    return context.explain_sum("total_tokens", rule, parts, unit="tokens", docs=DOCS, why_unknown=why)
+    reason = "no stream tells its tokens" if context.run.get("total_tokens") is None else None
+    return context.explain_sum("total_tokens", rule, parts, unit="tokens", docs=DOCS, why_unknown=reason)

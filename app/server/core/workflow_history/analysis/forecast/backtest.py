@@ -52,9 +52,9 @@ def target_of(past: Past, row: int) -> ForecastTarget:
     )
 
 
-def _category_at(words: CategoricalColumn, row: int) -> str | None:
-    code = int(words.codes[row])
-    return None if code == MISSING_CODE else words.categories[code]
+def _category_at(column: CategoricalColumn, row: int) -> str | None:
+    code = int(column.codes[row])
+    return None if code == MISSING_CODE else column.categories[code]
 
 
 def has_no_comparable_runs(target: ForecastTarget, evidence: WeightedRuns) -> bool:

@@ -145,5 +145,5 @@ def _to_microseconds(seconds: Floats) -> Integers:
 
 def _strip_slashes(classes: CategoricalColumn) -> CategoricalColumn:
     codes: dict[str, int] = {}
-    new_codes = [codes.setdefault(strip_slash(word), len(codes)) for word in classes.categories]
+    new_codes = [codes.setdefault(strip_slash(category), len(codes)) for category in classes.categories]
     return CategoricalColumn(np.array([*new_codes, -1], np.int32)[classes.codes], tuple(codes))

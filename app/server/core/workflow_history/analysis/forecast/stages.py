@@ -47,17 +47,13 @@ def split_into_segments(agents: Iterable[Agent]) -> list[PhaseSegment]:
     ['plan', 'build']
     """
     originals = [agent for agent in agents if not agent.get("duplicate_of")]
-    return [
-        _stage(phase, list(members))
-        for phase, members in groupby(originals, key=lambda agent: agent.get("phase") or "other")
-    ]
-
-
-def _stage(phase: str, agents: Sequence[Agent]) -> PhaseSegment:
-    costs = [_agent_cost(agent) for agent in agents]
-    return PhaseSegment(
-        phase, _sum_amounts(costs), _sum_amounts([_agent_duration(agent) for agent in agents])
-    )
+    segments = []
+    for phase, group in groupby(originals, key=lambda agent: agent.get("phase") or "other"):
+        members = list(group)
+        cost = _sum_amounts([_agent_cost(agent) for agent in members])
+        duration = _sum_amounts([_agent_duration(agent) for agent in members])
+        segments.append(PhaseSegment(phase, cost, duration))
+    return segments
 
 
 def _sum_amounts(amounts: Sequence[Amount]) -> Amount:
