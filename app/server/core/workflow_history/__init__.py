@@ -1,6 +1,7 @@
 """Workflow History: store the runs of AI developer workflows, and query, compare and forecast them.
 
-This is the public API. All functions take and return dicts with the same field names; see docs/schema.md.
+This is the public API. All functions take and return dicts with the same field names; see
+docs/database-schema.md.
 
 >>> {"sync_workflow_history", "find_runs", "WorkflowHistoryError"} <= set(__all__)
 True

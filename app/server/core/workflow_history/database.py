@@ -241,7 +241,7 @@ def get_workflow_history(  # noqa: PLR0917 - the signature is a contract
 ) -> dict[str, Any]:
     """Return one page of runs: {workflows, total, limit, offset}; unknown sort values come last.
 
-    `search` finds words, see docs/asking.md. Raises InvalidQueryError, a ValueError whose message lists the
+    `search` finds words, see docs/tour.md. Raises InvalidQueryError, a ValueError whose message lists the
     allowed values.
     """
     if status is not None and not isinstance(status, str):

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ from app.server.core.workflow_history.queries.statistics import timeline
 from app.server.core.workflow_history.storage.history import History
 from app.server.tests.support.build import assistant, init, result, stream
 from app.server.tests.support.paths import ROOT
+from app.server.tests.support.thoroughness import sample
 from app.server.tests.support.web import client_of
 
 SPEC = {
@@ -554,21 +556,21 @@ def test_what_can_be_copied_is_never_broken(project: Path, columns: int) -> None
 # The cases of the fault tables
 
 
-@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
-@pytest.mark.parametrize(
-    ("command", "code"),
-    [
-        ("sync", 0),
-        ("list", 0),
-        ("stats --by phase", 0),
-        ("show new00001", 0),
-        ("export", 0),
-        ("db check", 0),
-        ("list --sort beauty", 2),
-        ("--version", 0),
-    ],
-)
-def test_closed_stdout_traceback(project: Path, tmp_path: Path, command: str, code: int, closed: str) -> None:
+CLOSED = (">&-", "2>&-", "<&- >&- 2>&-")
+CODES = {
+    "sync": 0,
+    "list": 0,
+    "stats --by phase": 0,
+    "show new00001": 0,
+    "export": 0,
+    "db check": 0,
+    "list --sort beauty": 2,
+    "--version": 0,
+}
+
+
+@pytest.mark.parametrize(("closed", "command"), sample(product(CLOSED, CODES)))
+def test_closed_stdout_traceback(project: Path, tmp_path: Path, command: str, closed: str) -> None:
     words = f"{command} {shlex.quote(str(project))}" if command == "sync" else command
     if command != "sync":
         sync_workflow_history(silent=True, agents_dir=project)
@@ -582,7 +584,7 @@ def test_closed_stdout_traceback(project: Path, tmp_path: Path, command: str, co
         text=True,
         check=False,
     )
-    assert done.returncode == code, done.stderr
+    assert done.returncode == CODES[command], done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     if not command.startswith("--"):
         with History.open(tmp_path / "history.db", make=False) as history:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
@@ -43,6 +43,7 @@ from app.server.core.workflow_history.common.errors import InvalidQueryError
 from app.server.core.workflow_history.common.filter_options import parse_recent
 from app.server.core.workflow_history.common.filters import RunFilter
 from app.server.core.workflow_history.storage.history import History
+from app.server.tests.support.thoroughness import tries
 
 END = datetime(2026, 3, 31, 18, tzinfo=UTC)
 DAY = 86_400_000_000  # µs
@@ -437,7 +438,7 @@ def test_more_series_never_make_more_discoveries(chances: list[float], more: int
 # --- what must not matter
 
 
-@settings(max_examples=15)
+@tries(15)
 @given(st.integers(2, 1_000), st.integers(0, 50))
 def test_the_unit_of_money_changes_no_finding(factor: int, seed: int):
     def times(run: Run, by: int) -> Run:
@@ -455,7 +456,7 @@ def test_the_unit_of_money_changes_no_finding(factor: int, seed: int):
     assert [run.row for run in one.outliers] == [run.row for run in other.outliers]
 
 
-@settings(max_examples=15)
+@tries(15)
 @given(st.integers(0, 50), st.integers(1, 3))
 def test_other_templates_change_nothing_but_how_many_series_are_judged(seed: int, number: int):
     own = [*noisy(60, seed, last=80), *noisy(20, seed + 1, first=81, last=100, cost=2.0)]
@@ -470,7 +471,7 @@ def test_other_templates_change_nothing_but_how_many_series_are_judged(seed: int
     ]
 
 
-@settings(max_examples=15)
+@tries(15)
 @given(st.permutations(range(40)))
 def test_the_order_in_which_runs_were_stored_does_not_matter(order: list[int]):
     runs = [*noisy(28, last=80), *noisy(12, 2, first=81, last=100, cost=2.0)]

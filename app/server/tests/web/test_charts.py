@@ -11,7 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.server.core.workflow_history.web import charts
@@ -43,6 +43,7 @@ from app.server.core.workflow_history.web.charts.stacked import (
 )
 from app.server.core.workflow_history.web.charts.svg import element
 from app.server.core.workflow_history.web.charts.time_series import Kind, Point, over_time
+from app.server.tests.support.thoroughness import tries
 
 HOSTILE = "</title></svg><script>alert(1)</script>\"' onload=alert(1) & {{ 7 * 7 }}"
 AMOUNTS = st.floats(min_value=0, allow_nan=False, allow_infinity=False)
@@ -268,7 +269,7 @@ def test_a_forecast_draws_every_past_run_once_with_where_it_leads():
 
 
 @given(st.tuples(AMOUNTS, AMOUNTS, AMOUNTS), st.lists(st.tuples(AMOUNTS, AMOUNTS), max_size=8), MAYBE, UNITS)
-@settings(max_examples=60)
+@tries(60)
 def test_any_forecast_is_drawn_inside_its_frame(
     ends: tuple[float, float, float], past: list[tuple[float, float]], came: float | None, unit: AxisUnit
 ):

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from app.server.core.workflow_history import database
 from app.server.core.workflow_history.web.app import create_app
 from app.server.core.workflow_history.web.settings import ServerSettings
+from app.server.tests.support.thoroughness import examples
 from app.server.tests.support.web import CHANGING, make_history
 
 CHECKS = {
@@ -57,7 +58,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @described.parametrize()
 @settings(
-    max_examples=EXAMPLES,
+    max_examples=examples(EXAMPLES),
     derandomize=True,
     deadline=None,
     database=None,

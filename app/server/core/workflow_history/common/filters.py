@@ -52,7 +52,7 @@ class RunFilter:
     Raises InvalidQueryError for an invalid value; the message names the allowed ones.
     """
 
-    search: str | None = None  # full-text query; see docs/asking.md
+    search: str | None = None  # full-text query; see docs/tour.md
     status: tuple[str, ...] = ()
     project: tuple[str, ...] = ()
     template: tuple[str, ...] = ()

@@ -35,7 +35,7 @@ AGENT_SORT_KEYS: Final = {"phase-cost": "phase", "agent-cost": "agent"}
 class RunPage:
     """One page of runs."""
 
-    workflows: list[dict[str, Any]]  # complete run dicts, see docs/schema.md
+    workflows: list[dict[str, Any]]  # complete run dicts, see docs/database-schema.md
     total: int  # number of runs on all pages
     limit: int  # maximum number of runs per page
     offset: int  # number of runs before this page; 0 if a cursor was given

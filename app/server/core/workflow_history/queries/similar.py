@@ -29,7 +29,7 @@ RUN_LIMIT: Final = 5
 
 DEFAULT_TEXT_THRESHOLD: Final = 0.3
 TEXT_LIMIT: Final = 10
-"""Maximum number of runs similar to a text, scored by words only; values explained in docs/explaining.md."""
+"""Maximum number of runs similar to a text, scored by words only; values explained in docs/provenance.md."""
 
 MAX_REQUEST_CHARS: Final = 2_000
 NANODOLLARS: Final = 1e9  # in one US dollar

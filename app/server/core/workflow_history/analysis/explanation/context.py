@@ -57,7 +57,7 @@ class ExplanationContext:
         return Source(path, line, exists, says)
 
     def explain_value(
-        self, name: str, rule: str, *, unit: str | None = None, docs: str = "docs/explaining.md", **more: Any
+        self, name: str, rule: str, *, unit: str | None = None, docs: str = "docs/provenance.md", **more: Any
     ) -> Explanation:
         """Build the explanation of a field, with its stored value by default."""
         values = {"value": to_plain(self.run.get(name)), **more}

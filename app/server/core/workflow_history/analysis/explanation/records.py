@@ -85,5 +85,5 @@ class Explanation:
     unknown_parts: int = 0  # number of components with unknown spending, whose `value` is null
     prices: PriceVersions | None = None  # price table versions, if the value depends on prices
     notes: tuple[str, ...] = ()
-    docs: str = "docs/explaining.md"
+    docs: str = "docs/provenance.md"
     of: tuple[Explanation, ...] = ()  # explanations of the fields of an overview

@@ -104,6 +104,6 @@ def explain_patterns(context: ExplanationContext) -> Explanation:
         "pattern_count",
         "how many patterns its agents' tool calls show; the parts are those that recur in other runs",
         unit="count",
-        docs="docs/patterns.md",
+        docs="docs/automate.md",
         parts=tuple(parts),
     )

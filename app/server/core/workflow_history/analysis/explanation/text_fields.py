@@ -125,7 +125,9 @@ def explain_state_field(context: ExplanationContext, name: str) -> Explanation:
 def explain_own_field(context: ExplanationContext, name: str) -> Explanation:
     """Explain a field that the history itself sets."""
     reason = None if context.run.get(name) is not None else "it does not apply, or nothing told it"
-    return context.explain_value(name, HISTORY_FIELD_NOTES[name], docs="docs/schema.md", why_unknown=reason)
+    return context.explain_value(
+        name, HISTORY_FIELD_NOTES[name], docs="docs/database-schema.md", why_unknown=reason
+    )
 
 
 def explain_extra_field(context: ExplanationContext, name: str) -> Explanation:
@@ -133,7 +135,7 @@ def explain_extra_field(context: ExplanationContext, name: str) -> Explanation:
     return context.explain_value(
         name,
         "kept as the state file, or whoever stored the run, gave it",
-        docs="docs/schema.md",
+        docs="docs/database-schema.md",
         sources=(context.source("adw_state.json", None, f"its {name.removeprefix('state_')}"),),
         why_unknown=None if context.run.get(name) is not None else "it was given without a value",
     )

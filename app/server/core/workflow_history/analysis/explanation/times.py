@@ -13,7 +13,7 @@ from .context import ExplanationContext, agent_name
 from .costs import sources_of
 from .records import Component, Explanation, JsonValue, Source
 
-DOCS = "docs/how-it-works.md"
+DOCS = "docs/runs.md"
 
 _BASIS_RULES = {
     "reported": "as its files report it",
