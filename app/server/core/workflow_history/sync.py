@@ -84,12 +84,15 @@ def sync_workflow_history(
     `silent` suppresses informational log messages, never errors. A failed run is counted and stops nothing;
     a fatal error is logged and raised.
     """
-    named = agents_dir if isinstance(agents_dir, list) else [_meant(agents_dir)]
-    folders = {folder: beside for each in named for folder, beside in scanner.folders_meant(each).items()}
+    if agents_dir is None:
+        roots = [scanner.place_to_scan()]
+    else:
+        roots = agents_dir if isinstance(agents_dir, list) else [to_path(agents_dir)]
+    folders = {folder: beside for root in roots for folder, beside in scanner.folders_meant(root).items()}
     started = time.monotonic()
     try:
         with ExitStack() as stack:
-            engines = [stack.enter_context(open_backend(engine, executor, folder)) for folder in folders]
+            backends = [stack.enter_context(open_backend(engine, executor, folder)) for folder in folders]
             history = stack.enter_context(History.open(database.current_url()))
             jobs = [
                 _sync_folder(
@@ -105,7 +108,7 @@ def sync_workflow_history(
                     waiting=waiting,
                     with_pruned=with_pruned,
                 )
-                for (folder, beside), readers in zip(folders.items(), engines, strict=True)
+                for (folder, beside), readers in zip(folders.items(), backends, strict=True)
             ]
             stats = together([job.stats for job in jobs])
             counted = [part for job in jobs for part in job.counted]
@@ -120,10 +123,6 @@ def sync_workflow_history(
         raise
     stats["duration_seconds"] = time.monotonic() - started
     return stats
-
-
-def _meant(agents_dir: FolderPath | str | None) -> FolderPath:
-    return scanner.place_to_scan() if agents_dir is None else to_path(agents_dir)
 
 
 def _sync_folder(
@@ -160,7 +159,7 @@ def _sync_folder(
             other = job.at(home, ids)
             _run_phases(other)
             job.add(other)
-        _learn_again(job)
+        _reread_without_patterns(job)
         if job.elsewhere:  # a later directory may count messages that an earlier one counted
             stats.update(costs_now(history, job.counted))
         finish_erasing(history)
@@ -178,31 +177,35 @@ def _run_phases(job: SyncContext) -> None:
     job.copied = job.history.other_places(job.agents_dir)
     if job.only is None:
         job.places = runs_known_elsewhere(job.history, job.root, job.agents_dir, job.host_names | {job.host})
-    for read, following in pairwise(chain(_phases_1_to_3(job), (None,))):
-        is_last = following is None
-        fresh = _reread_conflicts(job, read or [])
+    for read_batch, next_batch in pairwise(chain(_phases_1_to_3(job), (None,))):
+        is_last = next_batch is None
+        fresh_batch = _reread_conflicts(job, read_batch or [])
         if is_last:
             job.name_no_runs()
-        ending = pending_writes(job) if is_last else None
-        if not fresh and (ending is None or not (ending.has_news or job.relations.is_stale)):
+        final_writes = pending_writes(job) if is_last else None
+        if not fresh_batch and (
+            final_writes is None or not (final_writes.has_news or job.relations.is_stale)
+        ):
             if is_last:
                 summarize(job)
             continue  # nothing to write: the database file stays unchanged, and no lock is needed
         with job.history.transaction():  # the similarity lists must not change before they are stored
-            batch = _drop_conflicts(job, fresh)
+            batch = _drop_conflicts(job, fresh_batch)
             similar = _phase_3e_relate(job, batch, is_last=is_last)
-            shared = _phase_4_store(job, batch, similar)
+            shared_keys = _phase_4_store(job, batch, similar)
             _phase_5_learn(job, batch)
-            _count_once(job, shared, is_last=is_last)
-            if ending is not None:
-                finalize(job, ending)
+            _settle_shared_messages(job, shared_keys, is_last=is_last)
+            if final_writes is not None:
+                finalize(job, final_writes)
 
 
 def _reread_conflicts(job: SyncContext, batch: Sequence[ReadResult]) -> list[ReadResult]:
     """Return the batch after reading again the runs that were moved or that another process stored."""
-    names = find_conflicts(job, batch) | moved_here(job, batch)
-    again = _read(job, find_runs(job.root, names - job.pruned, job.beside)) if names else iter(())
-    return [*without(batch, names), *chain.from_iterable(again)]
+    run_ids = find_conflicts(job, batch) | moved_here(job, batch)
+    reread = (
+        _read_batches(job, find_runs(job.root, run_ids - job.pruned, job.beside)) if run_ids else iter(())
+    )
+    return [*without(batch, run_ids), *chain.from_iterable(reread)]
 
 
 def _drop_conflicts(job: SyncContext, batch: Sequence[ReadResult]) -> list[ReadResult]:
@@ -210,10 +213,10 @@ def _drop_conflicts(job: SyncContext, batch: Sequence[ReadResult]) -> list[ReadR
 
     With the lock, no other process can store runs anymore.
     """
-    names = find_conflicts(job, batch)
-    for name in sorted(names - job.pruned):
-        job.other_problems.append((name, job.record_failure(name, CONFLICT_MESSAGE)))
-    return without(batch, names)
+    run_ids = find_conflicts(job, batch)
+    for run_id in sorted(run_ids - job.pruned):
+        job.other_problems.append((run_id, job.record_failure(run_id, CONFLICT_MESSAGE)))
+    return without(batch, run_ids)
 
 
 def _phases_1_to_3(job: SyncContext) -> Iterator[list[ReadResult]]:
@@ -222,31 +225,31 @@ def _phases_1_to_3(job: SyncContext) -> Iterator[list[ReadResult]]:
     Runs that turn out to be copies come last and are read again, because their file times were misjudged.
     """
     if not job.root.exists():
-        missing = Problem(str(job.root), "the agents folder does not exist", None, "warning")
-        job.other_problems.append((None, missing))
+        problem = Problem(str(job.root), "the agents folder does not exist", None, "warning")
+        job.other_problems.append((None, problem))
         yield []
         return
-    waiting: list[ReadResult] = []
-    for batch in _read(job, _phase_1_scan(job)):
-        if waiting:
-            yield waiting
-        waiting = batch
+    pending: list[ReadResult] = []
+    for batch in _read_batches(job, _phase_1_scan(job)):
+        if pending:
+            yield pending
+        pending = batch
     job.is_read = True
-    wrong = to_date_anew(job)
-    rest = [run for run in waiting if run.id not in wrong]
-    again = _read(job, find_runs(job.root, wrong, job.beside)) if wrong else iter([[]])
-    yield [*rest, *next(again)]  # in one batch: a sync of few runs is one transaction
-    yield from again
+    misdated_ids = to_date_anew(job)
+    dated = [run for run in pending if run.id not in misdated_ids]
+    reread = _read_batches(job, find_runs(job.root, misdated_ids, job.beside)) if misdated_ids else iter([[]])
+    yield [*dated, *next(reread)]  # in one batch: a sync of few runs is one transaction
+    yield from reread
 
 
 def _phase_1_scan(job: SyncContext) -> Iterator[RunFolder]:
     """Walk the directory and yield runs whose files differ from the stored state; others stay unopened."""
     if job.only is not None:
-        yield from _new_or_changed(job, find_runs(job.root, job.only, job.beside))
+        yield from _select_changed(job, find_runs(job.root, job.only, job.beside))
         return
     walk = walk_agents_folder(job.root, job.beside)
     for number, group in enumerate(walk.groups, 1):
-        yield from _new_or_changed(job, walk.iter_runs(group))
+        yield from _select_changed(job, walk.iter_runs(group))
         job.files_walked = number / len(walk.groups)
         job.report_progress("scan", number, len(walk.groups))
     for left_out in walk.left_out:
@@ -256,7 +259,7 @@ def _phase_1_scan(job: SyncContext) -> Iterator[RunFolder]:
     job.add_problem(None, walk.problems)
 
 
-def _new_or_changed(job: SyncContext, folders: Iterable[RunFolder]) -> Iterator[RunFolder]:
+def _select_changed(job: SyncContext, folders: Iterable[RunFolder]) -> Iterator[RunFolder]:
     """Yield the runs to read.
 
     Runs stored under an agents directory inside or around this one are left to that directory.
@@ -282,7 +285,7 @@ def _new_or_changed(job: SyncContext, folders: Iterable[RunFolder]) -> Iterator[
             yield folder
 
 
-def _read(job: SyncContext, folders: Iterator[RunFolder]) -> Iterator[list[ReadResult]]:
+def _read_batches(job: SyncContext, folders: Iterator[RunFolder]) -> Iterator[list[ReadResult]]:
     first = next(folders, None)
     if first is None:
         yield []
@@ -331,14 +334,14 @@ def _phase_4_store(job: SyncContext, batch: Sequence[ReadResult], similar: Simil
     return runs_to_settle(job.history, claims, saved.new)
 
 
-def _count_once(job: SyncContext, shared: set[int], *, is_last: bool) -> None:
+def _settle_shared_messages(job: SyncContext, shared_keys: set[int], *, is_last: bool) -> None:
     """Settle the shares of messages that several runs contain, so that each message counts in one run.
 
     Lists of similar runs are updated with the last batch.
     """
-    if not shared:
+    if not shared_keys:
         return
-    settled = settle_shares(job.history, shared)
+    settled = settle_shares(job.history, shared_keys)
     job.unlearnt |= settled.unlearnt
     if settled.changed:
         job.relations.reload(settled.changed)
@@ -347,13 +350,13 @@ def _count_once(job: SyncContext, shared: set[int], *, is_last: bool) -> None:
         job.history.build_column_cache()
 
 
-def _learn_again(job: SyncContext) -> None:
+def _reread_without_patterns(job: SyncContext) -> None:
     """Read runs again that counted as repeating others until this sync: they have no patterns yet."""
     homes: dict[Home, set[str]] = {}
-    for stored in job.history.where_stored(sorted(job.unlearnt)):
-        if stored.agents_dir is not None and stored.found_on in job.host_names | {job.host}:
-            home = Home(stored.project, stored.agents_dir, stored.found_on)
-            homes.setdefault(home, set()).add(stored.id)
+    for run in job.history.where_stored(sorted(job.unlearnt)):
+        if run.agents_dir is not None and run.found_on in job.host_names | {job.host}:
+            home = Home(run.project, run.agents_dir, run.found_on)
+            homes.setdefault(home, set()).add(run.id)
     for home, ids in homes.items():
         _run_phases(job.at(home, ids))
 
@@ -361,10 +364,10 @@ def _learn_again(job: SyncContext) -> None:
 def _phase_5_learn(job: SyncContext, batch: Sequence[ReadResult]) -> None:
     """Store the patterns of each run; each pattern is stored once, however often it occurs."""
     for detector in {name for run in batch for name in run.patterns}:
-        found = {job.keys[run.id]: run.patterns[detector] for run in batch if detector in run.patterns}
-        job.history.save_pattern_rows(found, detector=detector)
-        job.stats["patterns"] += sum(map(len, found.values()))
-    if unlearnt := [job.keys[run.id] for run in batch if run.pattern_retry]:
-        job.history.clear_fingerprints(unlearnt)  # the next sync calls the host's detector again
+        patterns = {job.keys[run.id]: run.patterns[detector] for run in batch if detector in run.patterns}
+        job.history.save_pattern_rows(patterns, detector=detector)
+        job.stats["patterns"] += sum(map(len, patterns.values()))
+    if without_patterns := [job.keys[run.id] for run in batch if run.pattern_retry]:
+        job.history.clear_fingerprints(without_patterns)  # the next sync calls the host's detector again
     if any(run.patterns for run in batch):
         job.report_progress("learn", len(job.keys), job.estimated_total)

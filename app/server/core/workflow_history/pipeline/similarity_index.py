@@ -9,7 +9,6 @@ import numpy as np
 
 from ..analysis.similarity.feature_table import (
     Codes,
-    Flags,
     RunFeatures,
     SimilarityTable,
     Vectors,
@@ -19,9 +18,10 @@ from ..analysis.similarity.feature_table import (
     unpack_vectors,
     upsert_runs,
 )
-from ..analysis.similarity.pair_scores import NO_STATUS, Floats, Integers, PairSide
+from ..analysis.similarity.pair_scores import NO_STATUS, PairSide
 from ..analysis.similarity.top_matches import TopK, full_matches, incremental_matches, update_matches
 from ..analysis.similarity.version import MODEL_VERSION
+from ..common.column_data import Flags, Floats, Integers
 from ..storage.rows.column_types import to_dollars, to_nanodollars
 from ..storage.similarity_store import SimilarityStore
 from ..storage.writing.similarity_rows import FeatureRow, SimilarPairRow

@@ -15,7 +15,7 @@ import numpy as np
 from .. import database
 from ..analysis.anomalies.cause_grouping import ChangeGroup
 from ..analysis.anomalies.change_points import ChangePoint
-from ..analysis.anomalies.detect import FALSE_DISCOVERY_RATE, Detected, detect
+from ..analysis.anomalies.detect import FALSE_DISCOVERY_RATE, DetectedAnomalies, detect_anomalies
 from ..analysis.anomalies.outliers import Outlier
 from ..analysis.anomalies.sentences import describe_change, describe_outlier
 from ..analysis.anomalies.series import AGENT_COLUMNS, MEASURES, RUN_COLUMNS, recent_cutoff
@@ -137,7 +137,7 @@ def find_anomalies(
     wanted, moment, zone = where or RunFilter(), resolve_now(now), zone_named(tz)
     with database.open_if_exists() as history:
         if history is None:
-            return _answer(0, None, None, Detected(0, (), (), ()), {}, NO_IMPLAUSIBLE_DATES, zone)
+            return _answer(0, None, None, DetectedAnomalies(0, (), (), ()), {}, NO_IMPLAUSIBLE_DATES, zone)
         runs, agents = _narrowed(history, wanted)
         runs, misdated = drop_implausible_dates(history, runs, moment)
         created = runs.integers["created_at"]
@@ -146,11 +146,11 @@ def find_anomalies(
         )
         since = recent_cutoff(created, age, number)
         if since is None:
-            return _answer(len(runs), None, None, Detected(0, (), (), ()), {}, misdated, zone)
-        found = detect(runs, agents, since, wanted.phase)
+            return _answer(len(runs), None, None, DetectedAnomalies(0, (), (), ()), {}, misdated, zone)
+        found = detect_anomalies(runs, agents, since, wanted.phase)
         keys = runs.integers["key"]
         places = [place for group in (*found.regressions, *found.improvements) for place in _telling(group)]
-        places += [int(one.lane.rows[one.row]) for one in found.outliers[:MAX_OUTLIERS]]
+        places += [int(one.series.rows[one.row]) for one in found.outliers[:MAX_OUTLIERS]]
         named = run_names(history, [int(keys[place]) for place in places])
     names = {place: named[int(keys[place])] for place in places}
     return _answer(len(runs), int(created.max()), since, found, names, misdated, zone)
@@ -180,7 +180,7 @@ def _answer(  # noqa: PLR0917 - one part of the result each
     runs: int,
     latest: int | None,
     since: int | None,
-    found: Detected,
+    found: DetectedAnomalies,
     names: RunNames,
     misdated: ImplausibleDates,
     zone: tzinfo | None,
@@ -189,7 +189,7 @@ def _answer(  # noqa: PLR0917 - one part of the result each
         runs=runs,
         latest=None if latest is None else from_microseconds(latest),
         recent_since=None if since is None else from_microseconds(since),
-        series=found.series,
+        series=found.series_count,
         false_discovery_rate=FALSE_DISCOVERY_RATE,
         regressions=tuple(_finding(group, names, zone) for group in found.regressions),
         improvements=tuple(_finding(group, names, zone) for group in found.improvements),
@@ -204,14 +204,14 @@ def _finding(group: ChangeGroup, names: RunNames, zone: tzinfo | None) -> Findin
     models, projects = group.models or (None, None), group.projects or (None, None)
     curve, change = _curve(group)
     return Finding(
-        template=group.lane.template,
+        template=group.series.template,
         worse=main.is_worse,
-        since=from_microseconds(int(group.lane.created_at[main.since])),
+        since=from_microseconds(int(group.series.created_at[main.since])),
         main=_figure(main),
-        p=significant(main.chance),
+        p=significant(main.p_value),
         along=tuple(_figure(one) for one in group.along),
         others=tuple(_figure(one) for one in group.others),
-        extra_cost=None if group.extra is None else _in_units("cost", group.extra),
+        extra_cost=None if group.excess_cost is None else _in_units("cost", group.excess_cost),
         model_before=models[0],
         model_after=models[1],
         project_before=projects[0],
@@ -249,7 +249,7 @@ def _telling(group: ChangeGroup) -> list[int]:
     main = group.main
     sign = 1.0 if main.after > main.before else -1.0
     order = np.lexsort((-main.after_rows, -sign * main.after_values))[:MAX_RUNS]
-    places: list[int] = group.lane.rows[main.after_rows[order]].tolist()
+    places: list[int] = group.series.rows[main.after_rows[order]].tolist()
     return places
 
 
@@ -259,7 +259,7 @@ def _curve(group: ChangeGroup) -> tuple[tuple[float, ...], int]:
     No median mixes values from before and after the change.
     """
     main = group.main
-    values = group.lane.figures[main.name]
+    values = group.series.values[main.name]
     before, after = values[main.before_rows], main.after_values
     size = max(1, -(-(len(before) + len(after)) // SPARKLINE_POINTS))
     sides = [_medians(side, size) for side in (before, after)]
@@ -279,19 +279,19 @@ def _is_rate(values: Floats) -> bool:
 
 
 def _stand_out(one: Outlier, names: RunNames, zone: tzinfo | None) -> OutlierRun:
-    run_id, project = names[int(one.lane.rows[one.row])]
+    run_id, project = names[int(one.series.rows[one.row])]
     phase, measure = one.name
     return OutlierRun(
         id=run_id,
         project=project,
-        template=one.lane.template,
-        created_at=from_microseconds(int(one.lane.created_at[one.row])),
+        template=one.series.template,
+        created_at=from_microseconds(int(one.series.created_at[one.row])),
         phase=phase,
         measure=measure,  # type: ignore[arg-type]  # see above
         value=_in_units(measure, one.value),
-        usual=_in_units(measure, one.usual),
-        like_runs=one.like,
+        usual=_in_units(measure, one.median),
+        like_runs=one.sample_size,
         modified_z=significant(one.score),
-        extra_cost=_in_units(measure, one.extra) if measure == "cost" else None,
+        extra_cost=_in_units(measure, one.excess_cost) if measure == "cost" else None,
         sentence=describe_outlier(one, run_id, zone),
     )

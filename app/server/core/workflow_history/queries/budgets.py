@@ -16,7 +16,7 @@ from ..analysis.anomalies.budgets import (
     Period,
     Scope,
     Span,
-    evaluate,
+    evaluate_budgets,
 )
 from ..analysis.anomalies.sentences import describe_budget
 from ..common.column_data import ColumnTable, is_known
@@ -151,7 +151,7 @@ def _judged(
     *judged_between: datetime,
 ) -> list[BudgetStatus]:
     since, until = judged_between
-    judged = evaluate(runs, config.budgets, periods, to_microseconds(since))
+    judged = evaluate_budgets(runs, config.budgets, periods, to_microseconds(since))
     shown = [_shown(one) for one in judged]
     keys = runs.integers["key"]
     names = run_names(history, [int(keys[row]) for rows in shown for row in rows])
@@ -192,11 +192,11 @@ def _budget(
         spent=one.spent / _NANODOLLARS,
         share=one.share if one.limit else None,
         state=one.state,
-        at_least=one.at_least,
+        at_least=one.is_lower_bound,
         runs=len(one.rows),
         unknown_runs=one.unknown,
         runs_over=over,
-        never_seen=not one.ever,
+        never_seen=not one.has_runs,
         costliest=runs,
         sentence=describe_budget(one, start, over),
     )

@@ -239,7 +239,7 @@ def _similar(text: str, run: Workflow, score: float, values: Sequence[float]) ->
         score=score,
         parts=to_similarity_parts(values),
         shared=tuple(SharedWord(*bond) for bond in common.shared),
-        akin=tuple(SharedWord(*bond) for bond in common.akin),
+        akin=tuple(SharedWord(*bond) for bond in common.related),
         status=run.get("status"),
         template=run.get("workflow_template"),
         request=request[:MAX_REQUEST_CHARS] if request else None,

@@ -200,7 +200,7 @@ _OF_TEMPLATES = (("forecast", "median"), ("template median", "template_median"))
 def _errors(
     cases: Sequence[ForecastCase], unit: float, ways: Sequence[tuple[str, str]]
 ) -> tuple[MethodError, ...]:
-    came = np.array([case.came for case in cases], np.float64)
+    came = np.array([case.actual for case in cases], np.float64)
     made = [
         (name, error_summary(came, np.array([getattr(case, way) for case in cases], np.float64)))
         for name, way in ways
@@ -224,7 +224,7 @@ def _verdicts(
     found = []
     for name, way in others:
         came, told, other = (
-            np.array([getattr(case, key) for case in cases], np.float64) for key in ("came", own, way)
+            np.array([getattr(case, key) for case in cases], np.float64) for key in ("actual", own, way)
         )
         one = win_rate(came, told, other)
         if one is not None:
@@ -253,7 +253,7 @@ def _held(cases: Sequence[ForecastCase]) -> Coverage | None:
         return None
     return Coverage(
         found.count,
-        found.held,
+        found.inside,
         found.below,
         found.above,
         significant(found.share),
@@ -268,14 +268,14 @@ def _success(endings: Sequence[OutcomeCase]) -> SuccessCalibration:
     completed = [ending.completed for ending in endings]
     bins = []
     for least, most in _BINS:
-        some = [ending for ending in endings if least <= ending.told < most]
+        some = [ending for ending in endings if least <= ending.probability < most]
         if some:
-            mean = mean_of(np.array([ending.told for ending in some]))
+            mean = mean_of(np.array([ending.probability for ending in some]))
             share = sum(ending.completed for ending in some) / len(some)
             bins.append(
                 ReliabilityBin(least, min(most, 1.0), len(some), significant(mean), significant(share))
             )
-    told, base = ([getattr(ending, way) for ending in endings] for way in ("told", "base"))
+    told, base = ([getattr(ending, way) for ending in endings] for way in ("probability", "base_rate"))
     gain = brier_gain(told, base, completed)
     return SuccessCalibration(
         len(endings),

@@ -39,8 +39,8 @@ def duration_figure(read: IntervalEstimate | None, why: str | None = None, plus:
 def _figure(read: IntervalEstimate | None, why: str | None, unit: int, plus: int) -> Estimate:
     if read is None:
         return Estimate(None, None, None, 0, 0, 0.0, why)
-    least, most = (None if end is None else (end + plus) / unit for end in (read.least, read.most))
-    rests = (read.runs, read.at_least, significant(read.worth))
+    least, most = (None if end is None else (end + plus) / unit for end in (read.minimum, read.maximum))
+    rests = (read.runs, read.lower_bounds, significant(read.effective_sample_size))
     if read.bounds is None or why is not None:
         return Estimate(None, None, None, *rests, why or _why_not(read), least, most)
     p10, median, p90 = ((amount + plus) / unit for amount in read.bounds)
@@ -50,9 +50,9 @@ def _figure(read: IntervalEstimate | None, why: str | None, unit: int, plus: int
 def _why_not(read: IntervalEstimate) -> str:
     if not read.runs:
         return "no earlier run tells"
-    if read.worth >= MIN_RUNS:
+    if read.effective_sample_size >= MIN_RUNS:
         return "too many of the earlier runs are known only as at least so much"
-    return _too_few(read.runs, read.worth, read.at_least)
+    return _too_few(read.runs, read.effective_sample_size, read.lower_bounds)
 
 
 def _too_few(runs: int, worth: float, at_least: int = 0) -> str:
@@ -76,15 +76,15 @@ def success_chance(found: SuccessProbability | None, why: str | None = None) -> 
     """Build the record of a success probability."""
     if found is None:
         return SuccessChance(None, None, None, 0, 0, 0.0, why)
-    if found.share is None and why is None:
-        why = _too_few(found.ended, found.worth) if found.ended else "no earlier run tells"
+    if found.probability is None and why is None:
+        why = _too_few(found.ended, found.effective_sample_size) if found.ended else "no earlier run tells"
     return SuccessChance(
-        significant(found.share),
+        significant(found.probability),
         significant(found.low),
         significant(found.high),
         found.completed,
         found.ended,
-        significant(found.worth),
+        significant(found.effective_sample_size),
         why,
     )
 
@@ -143,7 +143,7 @@ def _past_run(past: Past, evidence: WeightedRuns, place: int, run: dict[str, Any
         run["id"],
         run.get("project") or "",
         significant(float(evidence.weights[place])),
-        significant(float(evidence.alike[place])),
+        significant(float(evidence.similarities[place])),
         run.get("status"),
         None if cost == MISSING_INT else cost / NANODOLLARS,
         cost != MISSING_INT and not bool(past.cost.is_exact[row]),

@@ -138,11 +138,11 @@ def _only_known(
     """Build a forecast without estimates, but with the range of the few runs with a similar request."""
     why = found.why_not or ""
     nothing = no_forecast(asked, why, found.weak)
-    alike = found.evidence.alike > MIN_SIMILARITY
+    alike = found.evidence.similarities > MIN_SIMILARITY
     if asked.text is None or not alike.any():
         return nothing
     every = found.evidence
-    few = WeightedRuns(every.rows[alike], every.weights[alike], every.alike[alike], every.neighbours)
+    few = WeightedRuns(every.rows[alike], every.weights[alike], every.similarities[alike], every.neighbours)
     cost, duration = (
         weighted_interval(amounts.values[few.rows], amounts.is_exact[few.rows], few.weights)
         for amounts in (past.cost, past.duration)

@@ -12,7 +12,7 @@ from ... import database
 from ...analysis.forecast.neighbour_weights import NOW, ForecastTarget
 from ...analysis.forecast.past_runs import EPOCH, Past, strip_slash
 from ...analysis.forecast.remaining import RemainingWork, estimate_remaining, progress_of
-from ...analysis.forecast.stages import MaybeExact, current_segment, split_into_segments, totals_of
+from ...analysis.forecast.stages import Amount, current_segment, split_into_segments, totals_of
 from ...common.coercion import coerce_number
 from ...common.column_data import MISSING_INT
 from ...common.errors import WorkflowNotFoundError
@@ -154,7 +154,7 @@ def _flight(asker: _Asker) -> Remaining:
     return _told(stage[0], cost, elapsed, rest)
 
 
-def _told(phase: str, cost: MaybeExact, elapsed: float | None, rest: RemainingWork) -> Remaining:
+def _told(phase: str, cost: Amount, elapsed: float | None, rest: RemainingWork) -> Remaining:
     gone = round((elapsed or 0.0) * SECOND)
     spent = 0 if cost.value == MISSING_INT else cost.value
     return Remaining(
@@ -166,12 +166,12 @@ def _told(phase: str, cost: MaybeExact, elapsed: float | None, rest: RemainingWo
         duration_figure(rest.duration),
         cost_figure(rest.cost, plus=spent),
         duration_figure(rest.duration, plus=gone),
-        success_chance(rest.chance),
-        int(np.count_nonzero(rest.through)),
+        success_chance(rest.success),
+        int(np.count_nonzero(rest.reached)),
     )
 
 
-def _silent(phase: str | None, cost: MaybeExact, elapsed: float | None, why: str) -> Remaining:
+def _silent(phase: str | None, cost: Amount, elapsed: float | None, why: str) -> Remaining:
     money, time = cost_figure(None, why), duration_figure(None, why)
     spent = None if cost.value == MISSING_INT else cost.value / NANODOLLARS
     return Remaining(
