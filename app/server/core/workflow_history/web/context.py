@@ -30,9 +30,7 @@ class Context:
     query_cache: QueryCache = field(default_factory=QueryCache)
     guess_limiter: GuessLimiter = field(default_factory=GuessLimiter)
     metrics: Metrics = field(default_factory=Metrics)
-    export_slots: Semaphore = field(
-        default_factory=lambda: Semaphore(MAX_CONCURRENT_EXPORTS)
-    )  # one for each export that runs
+    export_slots: Semaphore = field(default_factory=lambda: Semaphore(MAX_CONCURRENT_EXPORTS))
     history_seen: Event = field(default_factory=Event)  # set once a history existed while the server ran
 
 

@@ -77,11 +77,11 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
     description = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes
     )
-    definitions = description.setdefault("components", {})
-    definitions.setdefault("schemas", {}).update(components())
+    reusable = description.setdefault("components", {})
+    reusable.setdefault("schemas", {}).update(components())
     for name in ("HTTPValidationError", "ValidationError"):  # our validation errors are problems
-        definitions["schemas"].pop(name, None)
-    definitions["securitySchemes"] = _SECURITY_SCHEMES
+        reusable["schemas"].pop(name, None)
+    reusable["securitySchemes"] = _SECURITY_SCHEMES
     description["security"] = [{"bearer": []}, {}]
     for methods in description["paths"].values():
         for operation in methods.values():

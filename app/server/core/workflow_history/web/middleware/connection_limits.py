@@ -45,8 +45,8 @@ class Connection(H11Protocol):
         """Start the request timeout. If there are too many connections, abort the first by rank."""
         super().connection_made(transport)
         self._time_request()
-        every = (connection for connection in self.connections if isinstance(connection, Connection))
-        connections = [connection for connection in every if not connection.transport.is_closing()]
+        limited = (connection for connection in self.connections if isinstance(connection, Connection))
+        connections = [connection for connection in limited if not connection.transport.is_closing()]
         if len(connections) > self._limits.connections:
             min(connections, key=Connection.closing_rank).transport.abort()
 

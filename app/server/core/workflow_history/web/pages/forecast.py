@@ -39,18 +39,11 @@ def new_task(request: Request, context: ContextDep) -> Response:
         raise InvalidQueryError(
             f"a task has at most {MAX_TEXT_CHARS:,} characters here; forecast --file takes a longer one"
         )
-    is_requested = text is not None or bool(params.get("template"))
-    result = (
-        forecast(
-            text,
-            params.get("template") or None,
-            params.get("class") or None,
-            params.get("project") or None,
-            shown=_MAX_RUNS,
-        )
-        if is_requested
-        else None
-    )
+    template = params.get("template") or None
+    result = None
+    if text is not None or template is not None:
+        issue_class, project = params.get("class") or None, params.get("project") or None
+        result = forecast(text, template, issue_class, project, shown=_MAX_RUNS)
     return render_page(
         request,
         "forecast.html",

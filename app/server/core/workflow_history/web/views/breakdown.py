@@ -28,7 +28,7 @@ MAX_GROUPS: Final = 12
 """Maximum number of rows of small plots. The most expensive groups are shown."""
 
 SMALL_MULTIPLE_MEASURES: Final = tuple(
-    one for one in MEASURES if one.key in {"cost", "cost_per_run", "success_rate", "duration"}
+    measure for measure in MEASURES if measure.key in {"cost", "cost_per_run", "success_rate", "duration"}
 )
 """Metrics that are plotted for each group."""
 
@@ -85,14 +85,14 @@ class _BreakdownBuilder:
         self._groups = groups
         self._periods = periods
         self._cells: Cells = defaultdict(dict)
-        for one in crossed.groups:
-            if one.first_day is not None:
-                self._cells[one.across][one.first_day] = one
+        for cell in crossed.groups:
+            if cell.first_day is not None:
+                self._cells[cell.across][cell.first_day] = cell
         self._visible = groups.groups[:MAX_GROUPS]
-        every = [statistics for one in self._visible for statistics in self._cells[one.name].values()]
+        visible_cells = [cell for group in self._visible for cell in self._cells[group.name].values()]
         self._scale_ends = [
-            one.unit.fixed_end or max_known(one.value(statistics) for statistics in every)
-            for one in SMALL_MULTIPLE_MEASURES
+            measure.unit.fixed_end or max_known(measure.value(cell) for cell in visible_cells)
+            for measure in SMALL_MULTIPLE_MEASURES
         ]
 
     def build(self) -> Breakdown:
@@ -104,24 +104,24 @@ class _BreakdownBuilder:
             shared=by in {"phase", "model"},
             wide=stacked(f"Cost by {name}", points, series, MONEY),
             narrow=stacked(f"Cost by {name}", points, series, MONEY, narrow=True),
-            legend=tuple((legend_swatch(index), one.name) for index, one in enumerate(series)),
+            legend=tuple((legend_swatch(index), each.name) for index, each in enumerate(series)),
             titles=tuple(measure.title for measure in SMALL_MULTIPLE_MEASURES),
-            rows=tuple(self._row(index, one) for index, one in enumerate(self._visible)),
+            rows=tuple(self._row(index, group) for index, group in enumerate(self._visible)),
             hidden=len(self._groups.groups) - len(self._visible),
         )
 
     def _points(self) -> list[Point]:
         cost = SMALL_MULTIPLE_MEASURES[0]
-        return [data_point(cost, day, one, self._periods) for day, one in self._dated]
+        return [data_point(cost, day, group, self._periods) for day, group in self._dated]
 
     def _series(self) -> list[Series]:
         """Return a series for each of the most expensive groups, and one for all others."""
         groups, by = self._groups.groups, self._groups.by
         largest = groups[: MAX_SERIES - 1] if len(groups) > MAX_SERIES else groups
         rest = groups[len(largest) :]
-        series = [Series(group_name(by, one.name), self._costs([one.name])) for one in largest]
+        series = [Series(group_name(by, group.name), self._costs([group.name])) for group in largest]
         if rest:
-            series.append(Series(pluralize(len(rest), "other"), self._costs([one.name for one in rest])))
+            series.append(Series(pluralize(len(rest), "other"), self._costs([group.name for group in rest])))
         return series
 
     def _costs(self, names: Sequence[str | None]) -> tuple[float, ...]:
@@ -131,21 +131,21 @@ class _BreakdownBuilder:
             for day, _ in self._dated
         )
 
-    def _row(self, index: int, one: GroupStatistics) -> GroupRow:
+    def _row(self, index: int, group: GroupStatistics) -> GroupRow:
         by, in_chart = self._groups.by, index < MAX_SERIES - 1 or len(self._groups.groups) <= MAX_SERIES
-        name = group_name(by, one.name)
-        is_filterable = one.name is not None and by in _FILTER_PARAMETERS
+        name = group_name(by, group.name)
+        is_filterable = group.name is not None and by in _FILTER_PARAMETERS
         parameter = NAMES["issue_class"] if by == "issue_class" else by
         return GroupRow(
             name,
-            title=single_line(one.name) if one.name else "unknown",
-            href=url_for("/", {**self._periods.filter_params, parameter: [one.name]})
+            title=single_line(group.name) if group.name else "unknown",
+            href=url_for("/", {**self._periods.filter_params, parameter: [group.name]})
             if is_filterable
             else None,
             swatch=legend_swatch(index) if in_chart else None,
-            statistics=one,
+            statistics=group,
             cells=tuple(
-                (measure.format(one), self._sparkline(measure, end, one.name, name))
+                (measure.format(group), self._sparkline(measure, end, group.name, name))
                 for measure, end in zip(SMALL_MULTIPLE_MEASURES, self._scale_ends, strict=True)
             ),
         )

@@ -60,7 +60,7 @@ def pattern_rows(
     patterns: Sequence[RankedPattern], filter_params: Mapping[str, Any], residual_cost: str
 ) -> list[PatternRow]:
     """Build the rows of ranked patterns; `residual_cost` is the one that links repeat, as typed."""
-    most = max_known(pattern.worth for pattern in patterns)
+    largest = max_known(pattern.worth for pattern in patterns)
     return [
         PatternRow(
             pattern.id,
@@ -72,7 +72,7 @@ def pattern_rows(
             format_minimum(pattern.cost, at_least=pattern.cost_at_least),
             format_minimum(pattern.saved, at_least=pattern.saved_at_least),
             format_minimum(pattern.saved_per_month, at_least=pattern.saved_at_least),
-            bar(pattern.worth, most, f"worth {format_usd(pattern.worth)}"),
+            bar(pattern.worth, largest, f"worth {format_usd(pattern.worth)}"),
         )
         for pattern in patterns
     ]
