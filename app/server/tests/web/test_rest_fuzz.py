@@ -39,7 +39,7 @@ CHECKS = {
 EXAMPLES = 8  # of each operation
 STREAM = "/api/v1/events"  # has no end; test_web_live.py reads it
 
-app = create_app(ServerSettings(names=("testserver",)))
+app = create_app(ServerSettings(host_names=("testserver",)))
 described = schemathesis.openapi.from_asgi(
     "/api/v1/openapi.json", app, config=schemathesis.Config.from_dict({"checks": CHECKS})
 ).exclude(path=STREAM)

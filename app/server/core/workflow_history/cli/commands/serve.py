@@ -81,9 +81,9 @@ def serve(  # noqa: PLR0917 - a command line has many options
         host=host,
         port=port,
         token=made,
-        names=tuple(name or ()),
+        host_names=tuple(name or ()),
         agents_dir=folders[0] if folders else None,
-        others=tuple(folders[1:]),
+        other_agents_dirs=tuple(folders[1:]),
         follow=follow,
         project=project,
     )
