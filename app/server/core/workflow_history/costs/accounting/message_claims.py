@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from ...common.models import AgentRun, MessageUsage, StreamFacts, Subagent
-from ...common.redaction import names_alone, redact_json
+from ...common.redaction import keep_only_names, redact_json
 from ...common.spending import ANOTHER_RUN
 from .agent_run import time_fields, to_record_fields
 from .deduplication import (
@@ -158,7 +158,7 @@ def _units_stored(facts: StreamFacts) -> dict[Unit, set[Unit]]:
     said = [message.message_id for message in facts.messages]
     clean = redact_json(said)
     found: dict[Unit, set[Unit]] = {}
-    for ids in (names_alone(clean), clean):
+    for ids in (keep_only_names(clean), clean):
         for message, name in zip(facts.messages, ids, strict=True):
             if name != message.message_id:
                 found.setdefault(unit(message), set()).add(unit(replace(message, message_id=name)))
@@ -256,7 +256,7 @@ def cleaned(claim: Claim, *, keeps_text: bool = True) -> Claim:
     said = msgspec.msgpack.decode(msgspec.msgpack.encode((claim.session, claim.facts, claim.alone)))
     clean = redact_json(said)
     if not keeps_text:
-        clean = names_alone(clean)
+        clean = keep_only_names(clean)
     if clean == said:
         return claim
     session, facts, alone = _SAID.decode(msgspec.msgpack.encode(clean))
