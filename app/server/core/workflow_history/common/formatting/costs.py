@@ -9,7 +9,7 @@ from typing import Any, Final
 from ..spending import UNKNOWN, Spending, format_usd, run_spending, to_decimal
 from .numbers import pluralize
 
-_SMALLEST: Final = Decimal("0.00005")  # USD; `format_usd` shows smaller amounts as "<$0.0001"
+_MIN_SHOWN_AMOUNT: Final = Decimal("0.00005")  # USD; `format_usd` shows smaller amounts as "<$0.0001"
 
 COST_BASIS_NOTES = {
     "reported": "as the agents report it",
@@ -35,17 +35,17 @@ def format_minimum(spent: Spending) -> str:
     """Format all known cost of a spending; `≥` marks a lower bound."""
     if spent.minimum is None:
         return UNKNOWN
-    return f"≥ {least_money(spent.minimum)}" if spent.partial else format_usd(spent.minimum)
+    return f"≥ {format_lower_bound(spent.minimum)}" if spent.partial else format_usd(spent.minimum)
 
 
-def least_money(value: Any) -> str:
+def format_lower_bound(value: Any) -> str:
     """Format a lower bound in US dollars; a very small amount is cut to its first significant digit.
 
-    >>> least_money(0.07), least_money(0.0000247)
+    >>> format_lower_bound(0.07), format_lower_bound(0.0000247)
     ('$0.07', '$0.00002')
     """
     amount = to_decimal(value)
-    if amount is None or not 0 < amount < _SMALLEST:
+    if amount is None or not 0 < amount < _MIN_SHOWN_AMOUNT:
         return format_usd(value)
     return f"${amount.quantize(Decimal(1).scaleb(amount.adjusted()), ROUND_DOWN):f}"
 
@@ -61,12 +61,16 @@ def spent_words(spent: Spending) -> str:
     '$12.34 on record'
     """
     if spent.lower_bound:
-        least = f"at least {least_money(spent.lower_bound)} in streams without a result"
-        return least if spent.recorded is None else f"{format_usd(spent.recorded)} on record + {least}"
+        lower_bound = f"at least {format_lower_bound(spent.lower_bound)} in streams without a result"
+        return (
+            lower_bound
+            if spent.recorded is None
+            else f"{format_usd(spent.recorded)} on record + {lower_bound}"
+        )
     if spent.minimum is None:
         return "no cost on record"
     if spent.partial:
-        return f"at least {least_money(spent.minimum)}: some work left no record of its cost"
+        return f"at least {format_lower_bound(spent.minimum)}: some work left no record of its cost"
     return f"{format_usd(spent.recorded)} on record"
 
 
@@ -83,7 +87,10 @@ def sum_words(spent: Spending) -> list[str]:
         return [spent_words(spent)]
     if spent.minimum is None:
         return [unknown]
-    return [spent_words(spent) if spent.lower_bound else f"at least {least_money(spent.minimum)}", unknown]
+    return [
+        spent_words(spent) if spent.lower_bound else f"at least {format_lower_bound(spent.minimum)}",
+        unknown,
+    ]
 
 
 def unknown_words(spent: Spending) -> str | None:
