@@ -47,18 +47,18 @@ def strip_texts(workflow: Mapping[str, Any]) -> dict[str, Any]:
     >>> strip_texts({"id": "a1", "nl_input": "Add x", "port": 9100, "tree": "/home/me", "status": "failed"})
     {'id': 'a1', 'port': 9100, 'status': 'failed', 'text_kept': False}
     """
-    kept = {
+    stripped = {
         key: value
         for key, value in workflow.items()
         if key not in _TEXT_KEYS and (key in _KEPT_KEYS or not _may_contain_text(value))
     }
     for key in _NAME_KEYS:
-        if isinstance(value := kept.get(key), str) and not _NAME_PATTERN.fullmatch(value):
-            kept[key] = "unknown" if key == "status" else None
+        if isinstance(value := stripped.get(key), str) and not _NAME_PATTERN.fullmatch(value):
+            stripped[key] = "unknown" if key == "status" else None
     for key in ("cost_data", "phase_costs"):
-        if key in kept:
-            kept[key] = _strip_costs(kept[key])
-    return {**kept, TEXT_FIELDS: False}
+        if key in stripped:
+            stripped[key] = _strip_costs(stripped[key])
+    return {**stripped, TEXT_FIELDS: False}
 
 
 def strip_agent_texts(entry: Mapping[str, Any]) -> dict[str, Any]:

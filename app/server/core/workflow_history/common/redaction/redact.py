@@ -81,11 +81,11 @@ def redact_named_value(name: str, text: str) -> str:
     >>> redact_named_value("db_password", "tr0ub4dor&3"), redact_named_value("branch", "tr0ub4dor&3")
     ('[secret: password]', 'tr0ub4dor&3')
     """
-    clean = redact_text(text)
+    redacted = redact_text(text)
     return (
         "[secret: password]"
-        if clean is text and _named_values_module().is_named_secret(name, text)
-        else clean
+        if redacted is text and _named_values_module().is_named_secret(name, text)
+        else redacted
     )
 
 
