@@ -372,11 +372,11 @@ def test_a_value_without_a_secret_is_searched_once(monkeypatch: pytest.MonkeyPat
     """Every text and name is looked at once, however often it stands there."""
     looked: list[str] = []
 
-    def secrets_of(text: str) -> list[Any]:
+    def find_secrets(text: str) -> list[Any]:
         looked.append(text)
         return []
 
-    monkeypatch.setattr(find, "secrets_of", secrets_of)
+    monkeypatch.setattr(find, "find_secrets", find_secrets)
     value = {
         "runs": [{"agent": "the planner of 7 parts", "input_tokens": 4096, "note": "it's 12 o'clock"}] * 9
     }
