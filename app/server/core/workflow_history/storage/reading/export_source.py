@@ -28,16 +28,22 @@ from ...exporting.fields import ColumnBatch, Field
 from ..rows.column_types import TIMES_OF_A_RUN
 from ..rows.row_codec import AGENT_RUN, MODEL_USAGE, WORKFLOW, Codec
 from ..rows.time_zones import ZONE_KNOWN, as_told
-from ..tables.schema import agent_runs, model_usage, occurrences, patterns, problems, workflows
+from ..tables.schema import (
+    MONEY_UNIT,
+    TIME_UNIT,
+    agent_runs,
+    model_usage,
+    occurrences,
+    patterns,
+    problems,
+    workflows,
+)
 from ..writing.bulk_insert import batched
 from ..writing.pattern_totals import AGGREGATES
 from .cost_sql import agent_cost_columns, costs_apart
 from .standing import shown
 
 BATCH_SIZE: Final = 100  # runs, with their agent runs; more takes memory, and is no faster
-
-_FILLING = (", nanodollars (1e-9 USD); null: unknown", ", ISO 8601 UTC with microseconds")
-"""Ends of column comments that repeat the kind of the field."""
 
 WhereClauses = Sequence[ColumnElement[bool]]
 
@@ -55,15 +61,13 @@ class ExportSource(NamedTuple):
 
 def describe_fields(codec: Codec, table: Table) -> tuple[Field, ...]:
     """Return the visible keys of a table's dicts, each with its kind and meaning."""
-    shown = {key: field for key, field in codec.fields.items() if key not in codec.hidden}
-    return tuple(_field(key, field.kind, table.c[field.column]) for key, field in shown.items())
-
-
-def _field(name: str, kind: Any, column: ColumnElement[Any]) -> Field:
-    meaning = str(getattr(column, "comment", None) or "")
-    for filling in _FILLING:
-        meaning = meaning.removesuffix(filling)
-    return Field(name, kind, meaning)
+    fields = []
+    for key, field in codec.fields.items():
+        if key not in codec.hidden:
+            kind: Any = field.kind
+            comment = str(table.c[field.column].comment)
+            fields.append(Field(key, kind, comment.replace(MONEY_UNIT, "").replace(TIME_UNIT, "")))
+    return tuple(fields)
 
 
 def run_batches(
@@ -158,7 +162,9 @@ _OF_ITS_RUN = {
 """Fields of an agent run about its run, with the run's keys for them."""
 
 _ZONE: Final = Field(
-    "time_zone_known", "flag", "whether the run's times are UTC; false: they were written without a zone"
+    "time_zone_known",
+    "flag",
+    "whether the time zone of the run is known; false: times without a zone; null: unknown",
 )
 _RUN_ZONE: Final = _ZONE._replace(name="run_time_zone_known")
 
@@ -182,7 +188,7 @@ _RUN_COLUMNS: Final[dict[str, ColumnElement[Any]]] = {
 def _of_runs() -> ExportSource:
     fields = (
         *_RUN_FIELDS.values(),
-        Field("extra", "dict", "state keys without a column"),
+        Field("extra", "dict", "keys of the state file without a column; null: none"),
         _ZONE,
     )
     columns: dict[str, ColumnElement[Any]] = {"extra": _as_text(workflows.c.extra)}
@@ -218,9 +224,9 @@ def _its_run(*names: str) -> tuple[Field, ...]:
 def _of_agent_runs() -> ExportSource:
     fields = (
         *_its_run(),
-        Field("ordinal", "whole", "place in the run, from 0"),
+        Field("ordinal", "whole", "position in the run, from 0"),
         *describe_fields(AGENT_RUN, agent_runs),
-        Field("extra", "dict", "keys without a column"),
+        Field("extra", "dict", "keys without a column; null: none"),
         _RUN_ZONE,
     )
     columns: dict[str, ColumnElement[Any]] = {
@@ -240,7 +246,7 @@ def _of_model_usage() -> ExportSource:
     used = describe_fields(MODEL_USAGE, model_usage)
     fields = (
         *_its_run(),
-        Field("ordinal", "whole", "place of the agent run in the run, from 0"),
+        Field("ordinal", "whole", "position of the agent run in the run, from 0"),
         *(field for field in describe_fields(AGENT_RUN, agent_runs) if field.name in _OF_ITS_AGENT),
         *used,
         _RUN_ZONE,
@@ -277,17 +283,21 @@ def _of_occurrences(*, calls_alone: bool = False) -> ExportSource:
     """Return the patterns of each run; with `calls_alone`, only operations, each with its counts."""
     own, pattern = occurrences.c, patterns.c
     found: dict[Field, ColumnElement[Any]] = {
-        Field("pattern_id", "text", "the pattern's id, the same in every history"): pattern.id,
-        Field("kind", "text", "operation or sequence"): pattern.kind,
-        Field("signature", "text", "what recurs, in normal form"): pattern.signature,
-        Field("count", "whole", "times seen in this run"): own.count,
-        Field("successes", "whole", "times it went well"): own.successes,
-        Field("failures", "whole", "times it failed"): own.failures,
-        Field("cost", "money", "spent on it in this run, an estimate"): own.cost_nanodollars,
-        Field("duration_seconds", "real", "time spent on it in this run"): own.seconds,
-        Field("agents", "list", "agents that did it"): _as_text(own.agents),
-        Field("path", "text", "stream with an example, relative to the run's folder"): own.example_path,
-        Field("line", "whole", "line of the example, from 1"): own.example_line,
+        Field("pattern_id", "text", "id of the pattern, the same in every history"): pattern.id,
+        Field("kind", "text", "operation, sequence or phases"): pattern.kind,
+        Field("signature", "text", "normalized operations of the pattern"): pattern.signature,
+        Field("count", "whole", "number of occurrences in the run; null: unknown"): own.count,
+        Field("successes", "whole", "number of successful occurrences; null: unknown"): own.successes,
+        Field("failures", "whole", "number of failed occurrences; null: unknown"): own.failures,
+        Field(
+            "cost", "money", "estimated cost of the pattern in the run; null: unknown"
+        ): own.cost_nanodollars,
+        Field("duration_seconds", "real", "duration of the pattern in the run; null: unknown"): own.seconds,
+        Field("agents", "list", "names of the agents with the pattern; null: unknown"): _as_text(own.agents),
+        Field(
+            "path", "text", "stream with an example, relative to the run's folder; null: none"
+        ): own.example_path,
+        Field("line", "whole", "line of the example, from 1; null: none"): own.example_line,
     }
     if calls_alone:
         found = {field: column for field, column in found.items() if field.name != "kind"}
@@ -315,17 +325,21 @@ def _of_problems() -> ExportSource:
 def _of_patterns() -> ExportSource:
     own = patterns.c
     found: dict[Field, ColumnElement[Any]] = {
-        Field("id", "text", "the same in every history"): own.id,
-        Field("kind", "text", "operation or sequence"): own.kind,
-        Field("signature", "text", "what recurs, in normal form"): own.signature,
-        Field("status", "text", "detected, accepted or dismissed"): own.status,
-        Field("first_seen_at", "time", "when it was first stored"): own.first_seen_at,
-        Field("runs", "whole", "runs that show it"): _STORED["runs"],
-        Field("count", "whole", "times seen"): _STORED["count"],
-        Field("successes", "whole", "times it went well"): _STORED["successes"],
-        Field("failures", "whole", "times it failed"): _STORED["failures"],
-        Field("cost", "money", "spent on it"): _STORED["cost"],
-        Field("duration_seconds", "real", "time spent on it"): _STORED["duration_seconds"],
+        Field("id", "text", "id of the pattern, the same in every history"): own.id,
+        Field("kind", "text", "operation, sequence or phases"): own.kind,
+        Field("signature", "text", "normalized operations of the pattern"): own.signature,
+        Field("status", "text", "decision: detected, accepted or dismissed"): own.status,
+        Field("first_seen_at", "time", "first write of the pattern to this history"): own.first_seen_at,
+        Field("runs", "whole", "number of runs with the pattern"): _STORED["runs"],
+        Field("count", "whole", "number of occurrences"): _STORED["count"],
+        Field("successes", "whole", "number of successful occurrences"): _STORED["successes"],
+        Field("failures", "whole", "number of failed occurrences"): _STORED["failures"],
+        Field("cost", "money", "cost of the occurrences where it is known; null: unknown for all"): _STORED[
+            "cost"
+        ],
+        Field("duration_seconds", "real", "duration where it is known; null: unknown for all"): _STORED[
+            "duration_seconds"
+        ],
     }
     columns = {field.name: column for field, column in found.items()}
     return ExportSource(tuple(found), tuple(columns), columns, pattern_batches)

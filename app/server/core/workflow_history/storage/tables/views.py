@@ -45,13 +45,13 @@ def _spend_by(names: str) -> str:
 
 
 VIEW_COLUMNS = {
-    "runs": "every run with its costs in US dollars, and how many agent runs and patterns it has",
-    "spend_by_phase": "what each phase cost over all runs but copies, costliest first",
-    "spend_by_agent": "what each agent cost over all runs but copies, costliest first",
-    "spend_by_model": "what each model cost over all runs, costliest first",
-    "spend_by_day": "what the runs of each day (UTC) cost, copies left out",
-    "recurring_patterns": "patterns that at least two runs show, the most common first",
-    "unreadable": "what could not be read at the last sync of each agents folder",
+    "runs": "one row per run: costs in US dollars, number of agent runs and of patterns",
+    "spend_by_phase": "cost of each phase in all runs except copies, in US dollars, highest first",
+    "spend_by_agent": "cost of each agent and phase in all runs except copies, in US dollars, highest first",
+    "spend_by_model": "cost of each model in all runs, in US dollars, highest first",
+    "spend_by_day": "cost of the runs of each day (UTC), in US dollars, without copies",
+    "recurring_patterns": "patterns in two or more runs, by number of runs, highest first",
+    "unreadable": "problems of reading at the last sync of each agents folder, errors first",
 }
 
 VIEW_SQL = {
