@@ -151,7 +151,7 @@ class History:
     def data_version(self) -> int:
         """Return a number that changes when another connection commits changes."""
         with translate_errors(self._url):
-            return get_backend(self._url).version(self._connection)
+            return get_backend(self._url).data_version(self._connection)
 
     def refresh_schema(self) -> None:
         """Check or upgrade the tables again if another program has changed the database."""
@@ -169,7 +169,7 @@ class History:
 
     @contextmanager
     def lock(
-        self, name: str, what: str, wait: float | None = None, told: OnWait | None = None
+        self, name: str, work: str, wait: float | None = None, on_wait: OnWait | None = None
     ) -> Iterator[None]:
         """Lock a name against other processes while the block runs; see `advisory_lock.acquire_lock`.
 
@@ -178,7 +178,7 @@ class History:
         if self._read_only:
             yield
             return
-        with translate_errors(self._url), acquire_lock(self._connection, name, what, wait, told):
+        with translate_errors(self._url), acquire_lock(self._connection, name, work, wait, on_wait):
             yield
 
     # --- workflows, one at a time
@@ -673,10 +673,10 @@ class History:
             copy(self._connection, file)
         return True
 
-    def leave(self) -> None:
+    def before_close(self) -> None:
         """Prepare for closing, as the database file may have been replaced."""
         with translate_errors(self._url):
-            get_backend(self._url).leave(self._connection)
+            get_backend(self._url).before_close(self._connection)
 
     def vacuum(self) -> None:
         """Release unused space; takes as long as copying the whole history."""
@@ -691,7 +691,7 @@ class History:
     def checkpoint_wal(self) -> None:
         """Merge the log into the database file; no other connection may be open."""
         with translate_errors(self._url):
-            get_backend(self._url).into_one_file(self._connection)
+            get_backend(self._url).checkpoint_wal(self._connection)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

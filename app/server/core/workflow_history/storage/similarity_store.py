@@ -28,7 +28,7 @@ class SimilarityStore:
     def version(self) -> int:
         """Return a number that changes when another program has written to the history."""
         with self._reading() as connection:
-            return get_backend(connection).version(connection)
+            return get_backend(connection).data_version(connection)
 
     def stale_runs(self, model: str) -> list[StaleRun]:
         """Return the runs whose lists were computed before their last change, or by another model."""

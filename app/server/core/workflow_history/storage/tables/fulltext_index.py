@@ -76,7 +76,7 @@ def _postgresql() -> tuple[str, ...]:
             workflow_key bigint PRIMARY KEY REFERENCES workflows (key) ON DELETE CASCADE,
             words tsvector NOT NULL)
 
-        COMMENT ON TABLE run_search IS 'the words of each run, for full-text search'
+        COMMENT ON TABLE run_search IS 'words of each run, for full-text search'
 
         CREATE INDEX ix_run_search_words ON run_search USING gin (words)
 
@@ -100,10 +100,10 @@ def _postgresql() -> tuple[str, ...]:
 def _check() -> tuple[str, ...]:
     columns = ", ".join(INDEXED_COLUMNS)
     return (
-        f"CREATE VIRTUAL TABLE temp.search_anew USING fts5({columns}, content='', tokenize='{_TOKENS}')",
-        f"INSERT INTO temp.search_anew (rowid, {columns}) SELECT key, {columns} FROM workflows",  # noqa: S608
-        "CREATE VIRTUAL TABLE temp.words_anew USING fts5vocab(temp, search_anew, col)",
-        "CREATE VIRTUAL TABLE temp.words_kept USING fts5vocab(main, run_search, col)",
+        f"CREATE VIRTUAL TABLE temp.fresh_search USING fts5({columns}, content='', tokenize='{_TOKENS}')",
+        f"INSERT INTO temp.fresh_search (rowid, {columns}) SELECT key, {columns} FROM workflows",  # noqa: S608
+        "CREATE VIRTUAL TABLE temp.fresh_terms USING fts5vocab(temp, fresh_search, col)",
+        "CREATE VIRTUAL TABLE temp.stored_terms USING fts5vocab(main, run_search, col)",
     )
 
 
@@ -113,8 +113,8 @@ SEARCH_CHECK: Final = _check()
 _TERMS: Final = "SELECT term, col, doc, cnt FROM"
 STALE_ENTRIES_SQL: Final = (
     "SELECT count(DISTINCT term) FROM ("  # noqa: S608 - names, no values
-    f"SELECT * FROM ({_TERMS} words_anew EXCEPT {_TERMS} words_kept) UNION ALL "
-    f"SELECT * FROM ({_TERMS} words_kept EXCEPT {_TERMS} words_anew))"
+    f"SELECT * FROM ({_TERMS} fresh_terms EXCEPT {_TERMS} stored_terms) UNION ALL "
+    f"SELECT * FROM ({_TERMS} stored_terms EXCEPT {_TERMS} fresh_terms))"
 )
 
 SEARCH_INDEX: Final = {"sqlite": _sqlite(), "postgresql": _postgresql()}

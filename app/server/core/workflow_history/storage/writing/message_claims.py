@@ -85,7 +85,7 @@ def sharing(connection: Connection, units: Iterable[Unit]) -> set[int]:
     every = sorted(units)
     found: set[int] = set()
     for some in batched(every, _UNITS_AT_A_TIME):
-        given = get_backend(connection).numbers(some)
+        given = get_backend(connection).integer_rows(some)
         own = claim_units.c
         twice = (
             select(own.unit)
@@ -103,7 +103,7 @@ def having(connection: Connection, units: Iterable[Unit]) -> set[int]:
     """Return the keys of the runs that have any of these units."""
     found: set[int] = set()
     for some in batched(sorted(units), _UNITS_AT_A_TIME):
-        given = get_backend(connection).numbers(some)
+        given = get_backend(connection).integer_rows(some)
         query = select(claim_units.c.workflow_key).join_from(
             given, claim_units, claim_units.c.unit == given.c.value
         )
