@@ -10,7 +10,7 @@ from .column_cache.aggregates import wrong_digests
 from .column_cache.columns import verify_cache
 from .column_cache.vectors import verify_vectors
 from .tables.schema import similar_pairs, workflows
-from .writing.message_claims import wrong_units
+from .writing.message_claims import check_units
 
 
 def verify_derived(connection: Connection) -> list[str]:
@@ -24,7 +24,7 @@ def verify_derived(connection: Connection) -> list[str]:
         ),
         *_wrong_spending(connection),
         *_wrong_lists(connection),
-        *wrong_units(connection),
+        *check_units(connection),
     ]
 
 

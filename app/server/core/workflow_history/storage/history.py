@@ -141,12 +141,12 @@ class History:
         Raises WorkflowHistoryError if another program prevents the files from being rewritten.
         """
         with self._reading() as connection:
-            if not redact_stored.is_to_be_erased(connection):
+            if not redact_stored.erasure_pending(connection):
                 return
         with translate_errors(self._url):
             get_backend(self._url).secure_delete(self._connection)
         with self._writing() as connection:
-            redact_stored.note_erased(connection)
+            redact_stored.record_erasure(connection)
 
     def data_version(self) -> int:
         """Return a number that changes when another connection commits changes."""
@@ -472,7 +472,7 @@ class History:
     def runs_with(self, units: Iterable[int]) -> list[WhereStored]:
         """Return the locations of the runs that have any of these messages or results."""
         with self._reading() as connection:
-            return reads.where_stored(connection, sorted(message_claims.having(connection, units)))
+            return reads.where_stored(connection, sorted(message_claims.runs_having(connection, units)))
 
     def agent_runs(self, keys: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
         """Return the `phase_costs` entries of workflows that have some, including superseded attempts."""
@@ -487,7 +487,7 @@ class History:
     def clear_fingerprints(self, keys: Sequence[int]) -> None:
         """Make the next sync read these runs again, in every agents directory."""
         with self._writing() as connection:
-            upsert_runs.forget_fingerprints(connection, keys)
+            upsert_runs.clear_fingerprints(connection, keys)
             side_tables.forget_other_places(connection, keys)
 
     def other_places(self, agents_dir: str) -> dict[int, str]:
@@ -602,7 +602,7 @@ class History:
     def delete_old_checkpoints(self, before_ns: int) -> None:
         """Delete the marks of runs last written before a time (ns since 1970): these no longer grow."""
         with self._writing() as connection:
-            side_tables.forget_stream_marks(connection, before_ns)
+            side_tables.delete_stream_marks(connection, before_ns)
 
     def save_claims(
         self, given: Mapping[int, Sequence[Claim]], *, new: AbstractSet[int] = frozenset()
@@ -619,17 +619,17 @@ class History:
     def connected(self, keys: Iterable[int]) -> dict[int, list[Claim]]:
         """Return the claims of these runs and of all runs that share messages with them, also indirectly."""
         with self._reading() as connection:
-            return message_claims.connected(connection, keys)
+            return message_claims.connected_claims(connection, keys)
 
     def claims(self, keys: Sequence[int]) -> dict[int, list[Claim]]:
         """Return the claims of runs by key."""
         with self._reading() as connection:
-            return message_claims.claims_of(connection, keys)
+            return message_claims.read_claims(connection, keys)
 
     def sharing(self, units: Iterable[int]) -> set[int]:
         """Return the keys of the runs that share any of these units with another run."""
         with self._reading() as connection:
-            return message_claims.sharing(connection, units)
+            return message_claims.runs_sharing(connection, units)
 
     def folder_problems_unchanged(self, agents_dir: str, found: Sequence[Problem]) -> bool:
         """Return whether the problems of an agents directory outside stored runs are unchanged."""

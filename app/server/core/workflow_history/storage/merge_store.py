@@ -24,7 +24,7 @@ from .rows.run_rows import to_pattern_rows
 from .tables.schema import agent_runs, occurrences, patterns, problems, pruned_runs, sync_runs, workflows
 from .writing import pruning, row_keys, side_tables
 from .writing.bulk_insert import batched, execute_many, insert_rows
-from .writing.message_claims import claims_of
+from .writing.message_claims import read_claims
 from .writing.similarity_rows import mark_stale
 
 Access = Callable[[], AbstractContextManager[Connection]]
@@ -85,7 +85,7 @@ class MergeStore:
             learnt = _patterns(connection, keys)
             wrong = _problems(connection, keys)
             marks = reads.read_checkpoints(connection, keys)
-            claims = claims_of(connection, keys)
+            claims = read_claims(connection, keys)
         return {
             key: CompleteRun(
                 {**run, **dict(zip(_HIDDEN, hidden[key], strict=True))},

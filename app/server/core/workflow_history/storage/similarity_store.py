@@ -38,12 +38,12 @@ class SimilarityStore:
     def count_without(self, model: str) -> int:
         """Count the runs that `model` has not compared, or that were written since."""
         with self._reading() as connection:
-            return similarity_rows.count_unindexed(connection, model)
+            return similarity_rows.count_uncompared(connection, model)
 
     def features(self, keys: Sequence[int]) -> list[tuple[Any, ...]]:
         """Return key, request, status, cost (nanodollars) and duration (seconds) of runs, as stored."""
         with self._reading() as connection:
-            return list(similarity_rows.feature_columns(connection, keys))
+            return list(similarity_rows.compared_values(connection, keys))
 
     def names(self) -> Iterator[list[tuple[int, str, str]]]:
         """Yield key, project and id of every run in batches, ordered by project and id."""
@@ -58,7 +58,7 @@ class SimilarityStore:
     def rows(self, model: str) -> Iterator[list[FeatureRow]]:
         """Yield the features of every run with a current list by `model`, in batches."""
         with self._reading() as connection:
-            yield from similarity_rows.likeness_rows(connection, model)
+            yield from similarity_rows.feature_rows(connection, model)
 
     def vectors(self, model: str) -> StoredVectors:
         """Return the request vectors of all runs with a current list by `model`, as arrays."""
@@ -92,6 +92,6 @@ class SimilarityStore:
     ) -> None:
         """Store features by `model`, the last scores of other lists, and the lists of runs in `listed`."""
         with self._writing() as connection:
-            similarity_rows.save_likeness(connection, rows, model)
+            similarity_rows.save_features(connection, rows, model)
             similarity_rows.save_min_scores(connection, least)
             similarity_rows.save_lists(connection, listed, places)
