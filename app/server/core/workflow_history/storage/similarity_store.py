@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection
-
-from .connection.engine import get_backend
+from .connection.engine import TransactionFactory, get_backend
 from .writing import similarity_rows
 from .writing.similarity_rows import FeatureRow, SimilarPairRow, StaleRun
 
 if TYPE_CHECKING:  # it imports numpy
     from .column_cache.vectors import StoredVectors
 
-Access = Callable[[], AbstractContextManager[Connection]]
-
 
 class SimilarityStore:
     """Part of a history for computing lists of similar runs; each call is one transaction."""
 
-    def __init__(self, reading: Access, writing: Access) -> None:
+    def __init__(self, reading: TransactionFactory, writing: TransactionFactory) -> None:
         self._reading = reading
         self._writing = writing
 
@@ -86,12 +81,12 @@ class SimilarityStore:
         self,
         model: str,
         rows: Iterable[FeatureRow],
-        least: Iterable[tuple[int, float | None]],
-        listed: Sequence[int],
-        places: Iterable[SimilarPairRow],
+        min_scores: Iterable[tuple[int, float | None]],
+        list_keys: Sequence[int],
+        pairs: Iterable[SimilarPairRow],
     ) -> None:
-        """Store features by `model`, the last scores of other lists, and the lists of runs in `listed`."""
+        """Store features by `model`, the last scores of other lists, and the lists of runs in `list_keys`."""
         with self._writing() as connection:
             similarity_rows.save_features(connection, rows, model)
-            similarity_rows.save_min_scores(connection, least)
-            similarity_rows.save_lists(connection, listed, places)
+            similarity_rows.save_min_scores(connection, min_scores)
+            similarity_rows.save_lists(connection, list_keys, pairs)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import URL, Connection, Engine, inspect
+from sqlalchemy import URL, Connection, Engine, Select, inspect
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from ...common.errors import ConnectionLostError, WorkflowHistoryError
 from .dialects import DIALECTS, Backend
+
+TransactionFactory = Callable[[], AbstractContextManager[Connection]]
+"""Function that opens a transaction, or returns the caller's own one, as a context manager."""
 
 VERSION_TABLE: Final = "workflow_history_version"
 """Schema revision table of every history; not Alembic's default name, as a server database may be shared."""
@@ -126,6 +129,15 @@ def _rollback_on_error(connection: Connection) -> Iterator[None]:
                 raw: Any = connection.connection.dbapi_connection
                 raw.rollback()
         raise
+
+
+def fetch_raw_rows(
+    connection: Connection, query: Select[Any], parameters: Mapping[str, Any] | None = None
+) -> list[Any]:
+    """Return the driver's own tuples, undecoded; row objects would double the time for many rows."""
+    cursor: Any = connection.execute(query, parameters).cursor
+    rows: list[Any] = cursor.fetchall()
+    return rows
 
 
 def display_name(url: URL) -> str:

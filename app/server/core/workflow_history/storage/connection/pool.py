@@ -177,7 +177,7 @@ class HistoryPool:
 def _open(url: URL) -> _PooledHistory:
     identity = _identity(url)  # before opening, so that a replacement since then is detected at the next use
     with ExitStack() as stack:
-        history = stack.enter_context(History.open(url, make=False))
+        history = stack.enter_context(History.open(url, create=False))
         opened_identity = _identity(url)  # opening may switch the file to WAL, which changes the last element
         current = opened_identity if opened_identity[:-1] == identity[:-1] else identity
         return _PooledHistory(next(_NUMBERS), current, history, stack.pop_all())

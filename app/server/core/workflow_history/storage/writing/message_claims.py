@@ -130,7 +130,7 @@ def connected_claims(connection: Connection, keys: Iterable[int]) -> dict[int, l
     return connected
 
 
-def check_units(connection: Connection) -> Iterator[str]:
+def verify_units(connection: Connection) -> Iterator[str]:
     """Yield a message for each run whose number of rows in `claim_units` differs from its claims."""
     stored = select(claim_units.c.workflow_key, func.count()).group_by(claim_units.c.workflow_key)
     counts = {key: count for key, count in connection.execute(stored)}  # noqa: C416 - rows, not pairs

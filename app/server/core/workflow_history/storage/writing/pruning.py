@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from sqlalchemy import Connection, delete, func, select
 
@@ -76,9 +75,3 @@ def unprune(connection: Connection, names: Iterable[Identity]) -> None:
 def pruned_ids(connection: Connection, project: str) -> frozenset[str]:
     """Return the ids of the pruned runs of a project."""
     return frozenset(connection.scalars(select(pruned_runs.c.id).where(pruned_runs.c.project == project)))
-
-
-def list_pruned(connection: Connection) -> dict[Identity, dict[str, Any]]:
-    """Return the records of all pruned runs, by project and id."""
-    rows = connection.execute(select(pruned_runs)).mappings()
-    return {(row["project"], row["id"]): dict(row) for row in rows}

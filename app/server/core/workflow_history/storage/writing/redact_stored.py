@@ -137,7 +137,8 @@ def _redact_table(
             new = _redacted_row(codec, row, no_text=no_text)
             if all(new[name] == row[name] for name in names):
                 continue
-            secrets.update(_new_secrets(row, new, names))
+            for name in names:
+                secrets.update(count_redactions(str(new[name])) - count_redactions(str(row[name])))
             changes.append(
                 {f"new_{name}": new[name] for name in names} | {f"of_{k.name}": row[k.name] for k in keys}
             )
@@ -180,14 +181,6 @@ def _without_quotes(entry: Any) -> Any:
 
 
 _DECODER: Final = msgspec.json.Decoder()
-
-
-def _new_secrets(row: Mapping[str, Any], new: Mapping[str, Any], names: list[str]) -> Counter[str]:
-    """Count the secrets, by kind, that are redacted in a new row but not in the old one."""
-    secrets: Counter[str] = Counter()
-    for name in names:
-        secrets += count_redactions(str(new[name])) - count_redactions(str(row[name]))
-    return secrets
 
 
 def _row_batches(connection: Connection, table: Table) -> Iterator[list[Mapping[str, Any]]]:

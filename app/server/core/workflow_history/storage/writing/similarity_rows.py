@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Select, bindparam, delete, func, insert, null
 from sqlalchemy.sql.dml import Insert, Update
 
 from ..column_cache.blocks import VECTORS, invalidate_blocks
-from ..connection.engine import get_backend
+from ..connection.engine import fetch_raw_rows, get_backend
 from ..reading.cost_sql import whole_duration
 from ..tables.schema import likeness, similar_pairs, workflows
 from .bulk_insert import batched, execute_many
@@ -69,7 +69,7 @@ def stale_query(model: str) -> Select[Any]:
 def stale_runs(connection: Connection, model: str) -> list[StaleRun]:
     """Return the runs whose lists must be computed again."""
     query = stale_query(model).order_by(workflows.c.key)
-    return [StaleRun._make(row) for row in _rows(connection, query)]
+    return [StaleRun._make(row) for row in fetch_raw_rows(connection, query)]
 
 
 def compared_values(connection: Connection, keys: Sequence[int]) -> Iterator[tuple[Any, ...]]:
@@ -79,7 +79,7 @@ def compared_values(connection: Connection, keys: Sequence[int]) -> Iterator[tup
         columns.key, columns.nl_input, columns.status, columns.recorded_cost_nanodollars, whole_duration()
     )
     for batch in batched(keys):
-        yield from _rows(connection, query.where(columns.key.in_(batch)))
+        yield from fetch_raw_rows(connection, query.where(columns.key.in_(batch)))
 
 
 def run_names(connection: Connection) -> Iterator[list[tuple[int, str, str]]]:
@@ -95,7 +95,7 @@ def names_of(connection: Connection, keys: Sequence[int]) -> dict[int, tuple[str
     names: dict[int, tuple[str, str]] = {}
     for batch in batched(keys):
         query = select(columns.key, columns.project, columns.id).where(columns.key.in_(batch))
-        names.update({key: (project, run_id) for key, project, run_id in _rows(connection, query)})
+        names.update({key: (project, run_id) for key, project, run_id in fetch_raw_rows(connection, query)})
     return names
 
 
@@ -114,7 +114,7 @@ def text_vectors(
     rows = [
         row
         for batch in batched(keys)
-        for row in _rows(connection, query.where(columns.workflow_key.in_(batch)))
+        for row in fetch_raw_rows(connection, query.where(columns.workflow_key.in_(batch)))
     ]
     return [key for key, _ in rows], [vector for _, vector in rows]
 
@@ -143,7 +143,7 @@ def lists_containing(connection: Connection, keys: Sequence[int]) -> set[int]:
     columns = similar_pairs.c
     runs: set[int] = set()
     for batch in batched(keys):
-        rows = _rows(connection, select(columns.workflow_key).where(columns.similar_key.in_(batch)))
+        rows = fetch_raw_rows(connection, select(columns.workflow_key).where(columns.similar_key.in_(batch)))
         runs.update(key for (key,) in rows)
     return runs
 
@@ -165,12 +165,12 @@ def _collect_keys(rows: Iterable[FeatureRow], keys: list[int]) -> Iterator[Featu
         yield row
 
 
-def save_min_scores(connection: Connection, scores: Iterable[tuple[int, float | None]]) -> None:
+def save_min_scores(connection: Connection, min_scores: Iterable[tuple[int, float | None]]) -> None:
     """Store the scores of the last places of lists that changed while their runs did not."""
     statement = (
         update(likeness).where(likeness.c.workflow_key == bindparam("of")).values(least=bindparam("score"))
     )
-    _execute_batches(connection, statement, ["of", "score"], scores)
+    _execute_batches(connection, statement, ["of", "score"], min_scores)
 
 
 def save_lists(connection: Connection, keys: Sequence[int], pairs: Iterable[SimilarPairRow]) -> None:
@@ -187,7 +187,7 @@ def close_gaps(connection: Connection, keys: Sequence[int]) -> None:
     changes: list[tuple[int, int, int]] = []
     for batch in batched(keys):
         query = select(columns.workflow_key, columns.rank).where(columns.workflow_key.in_(batch))
-        rows = _rows(connection, query.order_by(columns.workflow_key, columns.rank))
+        rows = fetch_raw_rows(connection, query.order_by(columns.workflow_key, columns.rank))
         for key, ranks in groupby(rows, itemgetter(0)):
             changes += [(key, old, new) for new, (_, old) in enumerate(ranks, 1) if new != old]
     # In ascending order, row by row: the new rank of a row is free by then.
@@ -204,10 +204,6 @@ def _execute_batches(
     rows = iter(rows)
     while batch := list(islice(rows, _BATCH_SIZE)):
         execute_many(connection, statement, names, batch)
-
-
-def _rows(connection: Connection, query: Select[Any]) -> list[Any]:
-    return [row for batch in _row_batches(connection, query) for row in batch]
 
 
 def _row_batches(connection: Connection, query: Select[Any]) -> Iterator[list[Any]]:

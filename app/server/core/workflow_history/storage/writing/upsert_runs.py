@@ -29,23 +29,20 @@ from sqlalchemy.sql.dml import Insert
 from ..column_cache.blocks import invalidate_blocks
 from ..connection.dialects import DIALECTS
 from ..reading.runs import Home
-from ..rows.column_types import encode_json, sanitize_text
+from ..rows.column_types import MAX_INTEGER, encode_json, sanitize_text
 from ..rows.row_codec import WORKFLOW, Row, merge_extra
 from ..rows.run_rows import RunRows
 from ..tables.schema import agent_runs, model_usage, problems, silent_agents, similar_pairs, workflows
 from .bulk_insert import batched, execute_many, insert_rows
-from .pruning import unprune
+from .pruning import Identity, unprune
 from .row_keys import new_keys
 from .similarity_rows import mark_stale
-
-Identity = tuple[str, str]  # project, id
 
 _COLUMNS = tuple(column.name for column in workflows.columns)
 _COST_COLUMNS = ("recorded_cost_nanodollars", "lower_bound_cost_nanodollars")
 _EXTRA_INDEX, _FIRST_SEEN_INDEX, _LAST_CHANGED_INDEX, _RECORDED_INDEX, _LOWER_BOUND_INDEX = (
     _COLUMNS.index(name) - 1 for name in ("extra", "first_seen_at", "last_changed_at", *_COST_COLUMNS)
 )  # indexes in a row, which lacks the key
-_MAX_INTEGER = 2**63 - 1
 
 
 class ExistingRun(NamedTuple):
@@ -55,11 +52,11 @@ class ExistingRun(NamedTuple):
     extra: str | None  # JSON
 
 
-class SaveResult(NamedTuple):
+class UpsertResult(NamedTuple):
     """Keys of all workflows of a batch, and the names of those that were stored before."""
 
     keys: dict[Identity, int]
-    before: frozenset[Identity]
+    existing: frozenset[Identity]
 
 
 def find_existing(connection: Connection, identities: Sequence[Identity]) -> dict[Identity, ExistingRun]:
@@ -116,7 +113,7 @@ def _merge_extra_text(
 
 def upsert_runs(
     connection: Connection, batch: Mapping[Identity, RunRows], now: str, replace: Sequence[str] = ()
-) -> SaveResult:
+) -> UpsertResult:
     """Insert or merge workflows with their agent runs and lists of similar runs.
 
     For the keys in `replace`, null overwrites stored values; for all others it never does.
@@ -138,13 +135,13 @@ def upsert_runs(
     rows_by_key = {keys[name]: rows for name, rows in batch.items()}
     _replace_agent_runs(connection, rows_by_key, frozenset(new_numbers))
     _save_similar(connection, rows_by_key)
-    return SaveResult(keys, frozenset(existing))
+    return UpsertResult(keys, frozenset(existing))
 
 
 def _stored_row(key: int, row: Row, existing: ExistingRun | None, now: str, replaced: frozenset[str]) -> Row:
     """Return a workflow's row with its key, its total spend, and the history's own times."""
     amounts = [amount for amount in (row[_RECORDED_INDEX], row[_LOWER_BOUND_INDEX]) if amount is not None]
-    values = [key, *row, min(sum(amounts), _MAX_INTEGER) if amounts else None]
+    values = [key, *row, min(sum(amounts), MAX_INTEGER) if amounts else None]
     values[_FIRST_SEEN_INDEX + 1] = row[_FIRST_SEEN_INDEX] or now
     values[_LAST_CHANGED_INDEX + 1] = now
     if existing is not None:

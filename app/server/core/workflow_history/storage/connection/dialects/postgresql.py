@@ -270,10 +270,10 @@ def _fulltext_query(terms: Sequence[SearchTerm]) -> Select[Any]:
     phrases: list[Any] = []
     for term in terms:
         words = normalize(term.text)
-        matches.append(search_table.c.words.op("@@")(func.run_search_query(words, term.begins)))
+        matches.append(search_table.c.words.op("@@")(func.run_search_query(words, term.is_prefix)))
         if not (words.isascii() and words.isalnum() and len(words) <= _MAX_WORD_LENGTH):
             # The index has the words of a run but not their order, so a phrase is matched in the run's text.
-            text = literal("% ") + func.run_search_text(words) + ("%" if term.begins else " %")
+            text = literal("% ") + func.run_search_text(words) + ("%" if term.is_prefix else " %")
             phrases.append(func.run_search_line(literal_column("searched")).like(text))
     query = select(search_table.c.workflow_key).where(*matches)
     if phrases:
