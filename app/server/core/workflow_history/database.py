@@ -113,7 +113,7 @@ def open_if_exists(*, may_be_assigned: bool = False) -> Iterator[History | None]
     """
     url = current_url()
     if not exists(url):
-        if not _POOL.is_keeping:  # a server shows a history as soon as it exists
+        if not _POOL.is_enabled:  # a server shows a history as soon as it exists
             require_named_history(may_be_assigned=may_be_assigned)
         yield None
         return

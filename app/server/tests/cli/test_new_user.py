@@ -587,7 +587,7 @@ def test_closed_stdout_traceback(project: Path, tmp_path: Path, command: str, cl
     assert done.returncode == CODES[command], done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     if not command.startswith("--"):
-        with History.open(tmp_path / "history.db", make=False) as history:
+        with History.open(tmp_path / "history.db", create=False) as history:
             assert history.check() == []
         assert find_runs().total == 2
 

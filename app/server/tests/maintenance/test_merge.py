@@ -276,7 +276,7 @@ def test_what_was_decided_last_on_a_pattern_holds(tmp_path: Path, machines: tupl
     decisions: tuple[tuple[Path, PatternStatus], ...] = ((east, "accepted"), (west, "dismissed"))
     for file, status in decisions:
         with History.open(file) as history:
-            history.decide_pattern(history.pattern_totals(least_runs=1)[0].id, status, f"by {file.stem}")
+            history.decide_pattern(history.pattern_totals(min_runs=1)[0].id, status, f"by {file.stem}")
     for order in permutations(machines):
         file = tmp_path / f"{order[0].stem}-first.db"
         merged(file, *order)

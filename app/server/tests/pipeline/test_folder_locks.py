@@ -200,7 +200,7 @@ def test_a_writer_waits_as_long_as_others_store_something(
             first.insert({"id": "early"})
         held.join(30)
         assert {ref.id for ref in second.list_refs()} == {"early", "late"}
-        monkeypatch.setattr(sqlite, "LOG_AFTER_SECONDS", 0.0)
+        monkeypatch.setattr(sqlite, "WRITE_LOCK_TIMEOUT_SECONDS", 0.0)
         with first.transaction(), pytest.raises(Exception, match="another program is writing"):
             second.insert({"id": "never"})
 

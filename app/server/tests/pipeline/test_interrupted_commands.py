@@ -294,7 +294,7 @@ def test_a_scrub_that_is_stopped_before_the_files_are_erased_is_finished_by_the_
         raise StoppedError
 
     with monkeypatch.context() as patched:
-        patched.setattr(sqlite, "_run", stop)
+        patched.setattr(sqlite, "_run_outside_transaction", stop)
         with pytest.raises(StoppedError):
             database.redact()
     assert database.check() == []
@@ -315,10 +315,10 @@ def test_a_sync_goes_on_if_another_program_keeps_the_files_from_being_erased(
         raise StoppedError
 
     with monkeypatch.context() as patched:
-        patched.setattr(sqlite, "_run", stop)
+        patched.setattr(sqlite, "_run_outside_transaction", stop)
         with pytest.raises(StoppedError):
             database.redact()
-        patched.setattr(sqlite, "_run", lambda *_: None)
+        patched.setattr(sqlite, "_run_outside_transaction", lambda *_: None)
         patched.setattr(sqlite, "_pragma", partial(busy, sqlite._pragma))
         do_sync(agents)
     assert WORD in (tmp_path / "history.db").read_bytes()

@@ -149,7 +149,7 @@ def _with(history: History, known: PatternTotals, where: RunFilter | None) -> li
         return found
     if where is None or where.is_empty:
         return [*found, known]
-    return history.pattern_totals(where, least_runs=1)
+    return history.pattern_totals(where, min_runs=1)
 
 
 def _is_told(habit: ScoredPattern, kinds: Sequence[PatternKind] | None) -> bool:
