@@ -29,7 +29,7 @@ from .pipeline.folder_lock import WaitPolicy, lock_folder
 from .pipeline.merge_fields import (
     REPLACED_FIELDS,
     add_scores,
-    heard_agents,
+    agents_with_stream,
     merge_run,
     previous_attempts,
     strip_derived,
@@ -166,7 +166,7 @@ def _read_again(
     stored = history.read([key]).get(key)
     while stored is not None:
         folder = stored.get("agents_dir")
-        known = heard_agents(stored)
+        known = agents_with_stream(stored)
         found = folders[folder].read(stored["id"], datetime.now(UTC), known) if folder else None
         if found is None or not found.streams:
             return _answer(
