@@ -46,7 +46,7 @@ def new_task(request: Request, here: ContextDep) -> Response:
             given.get("template") or None,
             given.get("class") or None,
             given.get("project") or None,
-            shown=_SHOWN,
+            examples=_SHOWN,
         )
         if asked
         else None
@@ -68,7 +68,7 @@ def new_task(request: Request, here: ContextDep) -> Response:
 @router.get("/runs/{id:run}/forecast")
 def stored_run(request: Request, run_id: RunId, project: Project = None) -> Response:
     """Return the forecast from a run's start and, for a running run, the remaining cost and duration."""
-    found = forecast_run(qualified_id(run_id, project), shown=_SHOWN)
+    found = forecast_run(qualified_id(run_id, project), examples=_SHOWN)
     flight = found.flight
     return page(
         request,
