@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, get_args
 
 import numpy as np
@@ -24,7 +23,7 @@ from ..common.urls import files_folder
 from ..storage.history import History
 from ..storage.reading.patterns import PatternExample
 from .check_names import matching_keys, resolve_pattern
-from .implausible_dates import mask_implausible_dates
+from .implausible_dates import from_microseconds, mask_implausible_dates
 from .pattern_records import (
     ExampleRun,
     PatternDecision,
@@ -41,7 +40,6 @@ PATTERN_KINDS: Final[tuple[str, ...]] = get_args(PatternKind)
 PATTERN_STATUSES: Final[tuple[str, ...]] = get_args(PatternStatus)
 DEFAULT_STATUSES: Final[tuple[PatternStatus, ...]] = ("detected", "accepted")
 DEFAULT_EXAMPLES: Final = 5  # examples per pattern
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def find_patterns(
@@ -168,10 +166,9 @@ def _period_of(history: History, where: RunFilter | None) -> RunPeriod:
         runs = runs.take(np.isin(runs.integers["key"], keys))
     created = mask_implausible_dates(runs, resolve_now(None))[0].integers["created_at"]
     created = created[created != MISSING_INT]
-    first_and_last = (int(created.min()), int(created.max())) if len(created) else (None, None)
-    return RunPeriod(
-        len(runs), *(None if end is None else _EPOCH + timedelta(microseconds=end) for end in first_and_last)
-    )
+    if not len(created):
+        return RunPeriod(len(runs), None, None)
+    return RunPeriod(len(runs), *(from_microseconds(int(end)) for end in (created.min(), created.max())))
 
 
 def _to_example_run(example: PatternExample) -> ExampleRun:

@@ -6,7 +6,7 @@ Every value is based on past runs, which are listed. If they are too few, a reas
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import numpy as np
@@ -24,11 +24,12 @@ from ...analysis.forecast.neighbour_weights import (
     select_candidates,
     weigh_neighbours,
 )
-from ...analysis.forecast.past_runs import EPOCH, Past, Vectors, strip_slash
+from ...analysis.forecast.past_runs import Past, Vectors, strip_slash
 from ...analysis.forecast.prediction_intervals import weighted_interval
 from ...common.column_data import MISSING_INT
 from ...common.errors import InvalidQueryError
 from ...common.filters import RunFilter
+from ...common.plausible_dates import to_microseconds
 from ...common.proportions import significant
 from ...storage.history import History
 from ..check_names import validate_filter_names
@@ -79,7 +80,7 @@ def forecast(
         request = replace(request, template=_full_template(past, template))
         run_filter = RunFilter(template=_as_filter(request.template), issue_class=_as_filter(issue_class))
         validate_filter_names(history, run_filter, found=False)
-        at = NOW if before is None else (before - EPOCH) // timedelta(microseconds=1)
+        at = NOW if before is None else to_microseconds(before)
         target = ForecastTarget(at, request.template, request.issue_class, request.project)
         return build_forecast(
             history,

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from ... import database
 from ...analysis.forecast.neighbour_weights import NOW, ForecastTarget
-from ...analysis.forecast.past_runs import EPOCH, Past, strip_slash
+from ...analysis.forecast.past_runs import Past, strip_slash
 from ...analysis.forecast.remaining import RemainingWork, estimate_remaining, progress_of
 from ...analysis.forecast.stages import MaybeExact, current_segment, split_into_segments, totals_of
 from ...common.coercion import coerce_number
 from ...common.column_data import MISSING_INT
 from ...common.errors import WorkflowNotFoundError
 from ...storage.history import History
+from ..implausible_dates import from_microseconds
 from .conversion import (
     MICROSECONDS,
     NANODOLLARS,
@@ -91,7 +91,7 @@ def _forecast_at_start(stored_run: _StoredRun, examples: int) -> Forecast:
         reason = "nothing tells when it began, and so which runs were before it"
         return no_forecast(ForecastRequest(text, *filters, None), reason)
     started = int(stored_run.past.started[stored_run.place])
-    request = ForecastRequest(text, *filters, EPOCH + timedelta(microseconds=started))
+    request = ForecastRequest(text, *filters, from_microseconds(started))
     return build_forecast(
         stored_run.history, stored_run.past, request, stored_run.neighbours_at(started), examples
     )
