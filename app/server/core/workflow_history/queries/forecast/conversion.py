@@ -60,9 +60,9 @@ def _missing_reason(interval: IntervalEstimate) -> str:
 def _too_few_reason(runs: int, worth: float, at_least: int = 0) -> str:
     """Return the reason why some runs are too few; lower bounds do not count as needed runs.
 
-    >>> _too_few(6, 0.0, at_least=6)
+    >>> _too_few_reason(6, 0.0, at_least=6)
     '6 earlier runs tell, but only at least how much; 9 are needed for an interval'
-    >>> _too_few(3, 2.5)
+    >>> _too_few_reason(3, 2.5)
     '3 earlier runs tell, weighed as 2.5; 9 are needed for an interval'
     """
     count_text = "only 1 earlier run tells" if runs == 1 else f"{runs} earlier runs tell"
