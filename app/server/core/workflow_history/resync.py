@@ -29,7 +29,7 @@ from .pipeline.folder_lock import WaitPolicy, lock_folder
 from .pipeline.merge_fields import (
     REPLACED_FIELDS,
     add_scores,
-    heard_agents,
+    agents_with_stream,
     merge_run,
     previous_attempts,
     strip_derived,
@@ -172,7 +172,7 @@ def _reprice(
     stored = history.read([key]).get(key)
     while stored is not None:
         agents_dir = stored.get("agents_dir")
-        agent_names = heard_agents(stored)
+        agent_names = agents_with_stream(stored)
         scanned = None
         if agents_dir:
             scanned = surroundings[agents_dir].read(stored["id"], datetime.now(UTC), agent_names)

@@ -41,7 +41,7 @@ from app.server.core.workflow_history import (
 from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.cli.common_options import _with_ids_last
 from app.server.core.workflow_history.common import errors
-from app.server.core.workflow_history.pipeline.sync_state import FOUND
+from app.server.core.workflow_history.pipeline.sync_state import FOLDER_STATISTICS
 from app.server.core.workflow_history.queries.list_runs import list_run_summaries
 from app.server.core.workflow_history.queries.statistics import timeline
 from app.server.core.workflow_history.storage.history import History
@@ -270,7 +270,7 @@ def test_the_first_sync_says_the_same_to_programs(logs: Path) -> None:
     assert done["last_created_at"] == max(run["created_at"] for run in find_runs().workflows)
     again = json.loads(type_in("sync", str(logs), "--json").stdout)
     assert again.keys() == done.keys()
-    assert [again[name] for name in FOUND] == [done[name] for name in FOUND]
+    assert [again[name] for name in FOLDER_STATISTICS] == [done[name] for name in FOLDER_STATISTICS]
     assert (again["updated"], again["unchanged"], again["changed"]) == (4, 4, 0)
 
 

@@ -79,7 +79,7 @@ def tell(  # noqa: PLR0917 - a command line has many options
         _show_run(screen, run_id, limit)
     else:
         request = _request(text, file)
-        _show_forecast(screen, forecast(request, template, issue_class, project, shown=limit))
+        _show_forecast(screen, forecast(request, template, issue_class, project, examples=limit))
 
 
 def _request(text: str | None, file: Path | None) -> str | None:
@@ -112,7 +112,7 @@ def _next(found: Forecast) -> list[tuple[str, str]]:
 
 
 def _show_run(screen: Output, run_id: str, limit: int) -> None:
-    found = forecast_run(run_id, shown=limit)
+    found = forecast_run(run_id, examples=limit)
     if screen.as_json:
         screen.answer(found)
     elif screen.quiet:
@@ -124,7 +124,7 @@ def _show_run(screen: Output, run_id: str, limit: int) -> None:
 def _show_calibration(screen: Output, *, every: bool) -> None:
     with screen.progress() as report:
         told = None if report is None else (lambda done, total: report("forecast", done, total))
-        found = calibration(None if every else DEFAULT_RUNS, told=told)
+        found = calibration(None if every else DEFAULT_RUNS, progress=told)
     if screen.as_json:
         screen.answer(found)
     else:

@@ -28,7 +28,7 @@ def forecast_task(  # noqa: PLR0917 - one argument per query parameter
     limit: Limit = 10,
 ) -> Response:
     """Forecast cost, duration and success probability of a run from its request, its workflow or both."""
-    return json_response(request, forecast(text, template, issue_class, project, shown=limit))
+    return json_response(request, forecast(text, template, issue_class, project, examples=limit))
 
 
 @router.get(

@@ -118,7 +118,7 @@ def explain_figure(
 )
 def forecast_of_run(request: Request, run_id: RunId, project: Project = None, limit: Limit = 10) -> Response:
     """Return the forecast from a run's start and, for a running run, the remaining cost and duration."""
-    return json_response(request, forecast_run(qualified_id(run_id, project), shown=limit))
+    return json_response(request, forecast_run(qualified_id(run_id, project), examples=limit))
 
 
 @router.post(

@@ -43,7 +43,7 @@ def new_task(request: Request, context: ContextDep) -> Response:
     result = None
     if text is not None or template is not None:
         issue_class, project = params.get("class") or None, params.get("project") or None
-        result = forecast(text, template, issue_class, project, shown=_MAX_RUNS)
+        result = forecast(text, template, issue_class, project, examples=_MAX_RUNS)
     return render_page(
         request,
         "forecast.html",
@@ -65,7 +65,7 @@ def new_task(request: Request, context: ContextDep) -> Response:
 @router.get("/runs/{id:run}/forecast")
 def stored_run(request: Request, run_id: RunId, project: Project = None) -> Response:
     """Return the forecast from a run's start and, for a running run, the remaining cost and duration."""
-    result = forecast_run(qualified_id(run_id, project), shown=_MAX_RUNS)
+    result = forecast_run(qualified_id(run_id, project), examples=_MAX_RUNS)
     remaining = result.flight
     return render_page(
         request,
