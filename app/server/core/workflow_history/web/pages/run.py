@@ -125,4 +125,4 @@ def _records(found: Any) -> list[TemplateRecord]:
 def _models(run: Mapping[str, Any]) -> list[tuple[TemplateRecord, str]]:
     """Return the usage and formatted cost of each model, most expensive first."""
     used = run_detail.models_used(run)
-    return [(TemplateRecord(each), run_detail.model_cost_words(run, each)) for each in used]
+    return [(TemplateRecord(each), run_detail.format_model_cost(run, each)) for each in used]

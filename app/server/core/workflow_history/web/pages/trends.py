@@ -12,7 +12,7 @@ from ...common.filters import parse_period
 from ...common.formatting.costs import unknown_words
 from ...common.time_zones import LOCAL_ZONE, zone_named
 from ...maintenance.pruning import runs_pruned
-from ...presentation.statistics import format_period, spending_of
+from ...presentation.statistics import format_period, group_spending
 from ...queries import statistics
 from ..charts.stacked import texture_pattern
 from ..context import ContextDep
@@ -54,7 +54,7 @@ def trends(request: Request, here: ContextDep) -> Response:
         found=found,
         total=found.whole.total,
         pruned=0 if found.whole.total.runs else runs_pruned(),
-        unknown=unknown_words(spending_of(found.whole.total)),
+        unknown=unknown_words(group_spending(found.whole.total)),
         length=None if found.trend is None else format_period(found.trend),
         cards=timeline.cards(found, periods),
         changes=timeline.changes(found),

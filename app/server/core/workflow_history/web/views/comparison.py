@@ -22,7 +22,13 @@ from ...common.formatting.costs import format_run_cost
 from ...common.formatting.numbers import format_duration
 from ...common.formatting.text import single_line, truncate
 from ...common.spending import UNKNOWN, format_fraction, format_usd
-from ...presentation.comparison import CANCELLED, NAMES, difference_percent, format_difference, format_value
+from ...presentation.comparison import (
+    COMPARISON_LABELS,
+    MAX_MEANINGFUL_SHARE,
+    difference_percent,
+    format_difference,
+    format_value,
+)
 from ...presentation.run_list import qualified_id
 from ...queries.similar import SimilarRun
 from ..charts.axis_units import max_known
@@ -184,7 +190,7 @@ def _head(letter: str, side: RunRef, request: str | None) -> RunHeader:
 
 def _of_it(part: float | None) -> str:
     """Format a share of a difference; empty if contributions cancel out so that it would mislead."""
-    if part is None or abs(part) > CANCELLED:
+    if part is None or abs(part) > MAX_MEANINGFUL_SHARE:
         return ""
     said = format_fraction(abs(part))
     return said if part >= 0 or said.startswith("<") else f"-{said}"
@@ -197,7 +203,7 @@ def _word(fact: TextComparison, value: str | None) -> str:
 
 
 def _figure(one: NumberComparison, end: float | None = None) -> FigureRow:
-    name = NAMES.get(one.name, one.name)
+    name = COMPARISON_LABELS.get(one.name, one.name)
     told = f"{name}: A {format_value(one, one.a)}, B {format_value(one, one.b)}"
     most = end or max_known((one.a, one.b))
     return FigureRow(
@@ -264,7 +270,7 @@ def _score(score: float, parts: Sequence[Part]) -> Markup:
 
 
 def _called(name: str) -> str:
-    return NAMES.get(name, name.replace("_", " "))
+    return COMPARISON_LABELS.get(name, name.replace("_", " "))
 
 
 def _bond(word: str, other: str) -> str:

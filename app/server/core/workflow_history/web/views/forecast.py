@@ -11,7 +11,7 @@ from markupsafe import Markup
 from ...common.formatting.numbers import format_duration, pluralize
 from ...common.formatting.text import single_line, status_symbol, truncate
 from ...common.spending import UNKNOWN, format_fraction
-from ...presentation.forecast import format_interval, format_spent, known_words
+from ...presentation.forecast import describe_observed_range, format_actual_cost, format_interval
 from ...queries.forecast.records import (
     ComparableRun,
     Estimate,
@@ -153,7 +153,7 @@ def runs(found: Sequence[ComparableRun]) -> list[RunRow]:
             bar(run.weight, most, f"counts {run.weight:.2f}"),
             format_fraction(run.similarity),
             run.status,
-            format_spent(run.cost, at_least=run.cost_at_least),
+            format_actual_cost(run.cost, at_least=run.cost_at_least),
             format_duration(run.duration_seconds),
             truncate(single_line(run.template), 40) if run.template else UNKNOWN,
             truncate(single_line(run.request), _REQUEST) if run.request else UNKNOWN,
@@ -166,7 +166,8 @@ def _plot(
     title: str, figure: Estimate, unit: AxisUnit, dots: Sequence[Dot | None], came: float | None
 ) -> EstimatePlot:
     if figure.median is None or figure.p10 is None or figure.p90 is None:
-        why = f"{single_line(figure.why_not or 'too little is known')}{known_words(figure, unit.format)}"
+        why = single_line(figure.why_not or "too little is known")
+        why += describe_observed_range(figure, unit.format)
         return EstimatePlot(title, UNKNOWN, "", "", why, None)
     least = f", {figure.at_least:,} of them at least" if figure.at_least else ""
     rests = f"{pluralize(figure.runs, 'run')}{least}, weighed as {figure.worth:.0f}"

@@ -12,8 +12,8 @@ from ...analysis.statistics.records import Waste, WasteKind, WasteLocation
 from ...common.formatting.numbers import pluralize
 from ...common.formatting.text import single_line, truncate
 from ...common.spending import format_fraction, format_usd
-from ...presentation.anomalies import notable_budgets
-from ...presentation.statistics import WASTE_LABELS, format_lost
+from ...presentation.budgets import notable_budgets
+from ...presentation.statistics import WASTE_LABELS, format_waste_cost
 from ...queries.budgets import BudgetReport, BudgetStatus
 from ..charts.axis_units import max_known
 from ..charts.inline_charts import Part, bar, stacked_bar
@@ -68,7 +68,7 @@ def waste(found: Waste, given: Mapping[str, Any]) -> WasteView:
             if kind.kind == "failed_runs" and kind.runs
             else None,
             kind.runs,
-            format_lost(kind.cost, partial=kind.partial),
+            format_waste_cost(kind.cost, partial=kind.partial),
             format_usd(kind.counted_above) if kind.counted_above else "",
             "",
             bar(kind.cost or 0.0, most, _kind_words(kind), "bad"),
@@ -86,7 +86,7 @@ def waste(found: Waste, given: Mapping[str, Any]) -> WasteView:
 
 
 def _kind_words(kind: WasteKind) -> str:
-    return f"{WASTE_LABELS[kind.kind]}: {format_lost(kind.cost, partial=kind.partial)}"
+    return f"{WASTE_LABELS[kind.kind]}: {format_waste_cost(kind.cost, partial=kind.partial)}"
 
 
 def budgets(found: BudgetReport) -> list[BudgetRow]:
@@ -109,8 +109,8 @@ def _places(found: Sequence[WasteLocation], name: str, given: Mapping[str, Any])
             truncate(single_line(place.name), 48) if place.name else "unknown",
             url_for("/", {**given, name: [place.name], "status": ["failed"]}) if place.name else None,
             None,
-            format_lost(place.wasted, partial=place.wasted_partial),
-            format_lost(place.spent, partial=place.partial),
+            format_waste_cost(place.wasted, partial=place.wasted_partial),
+            format_waste_cost(place.spent, partial=place.partial),
             format_fraction(place.share),
             bar(place.wasted, most, f"{format_usd(place.wasted)} of {format_usd(place.spent)}", "bad"),
         )
