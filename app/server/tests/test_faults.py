@@ -151,7 +151,7 @@ class Cleaned:
     def __del__(self):
         raise {stop}
 signal.signal(signal.SIGINT, signal.default_int_handler)  # who starts the tests may ignore it
-signal.signal(signal.SIGTERM, app._terminate)
+signal.signal(signal.SIGTERM, app._raise_terminated)
 sys.unraisablehook = app.reraise_lost_interrupt
 Cleaned()
 for _ in range(round({PATIENCE} / 0.1)):  # no single wait: the signal does not end one that has begun

@@ -39,7 +39,7 @@ from app.server.core.workflow_history import (
     waste,
 )
 from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.cli.common_options import _with_ids_last
+from app.server.core.workflow_history.cli.common_options import _move_ids_last
 from app.server.core.workflow_history.common import errors
 from app.server.core.workflow_history.pipeline.sync_state import FOLDER_STATISTICS
 from app.server.core.workflow_history.queries.list_runs import list_run_summaries
@@ -678,7 +678,7 @@ def test_an_id_that_could_be_an_option_is_answered_with_what_to_write(project: P
 
 
 def test_words_without_an_id_that_begins_with_a_dash_stay_as_they_are() -> None:
-    assert _with_ids_last([], ["a", "--json"]) == ["a", "--json"]
+    assert _move_ids_last([], ["a", "--json"]) == ["a", "--json"]
 
 
 def test_a_new_file_that_cannot_be_read_is_named_by_every_sync_that_ends_with_3(project: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from ... import database
 from ...ingest.runs.discovery import transcripts_beside
 from ...ingest.runs.nested_folders import Beside
-from ...presentation.sync_summary import phase_label
+from ...presentation.sync_summary import stage_label
 from ...queries.json.encoding import to_json
 from ...queries.sync_status import SyncStatus
 from ..settings import ServerSettings
@@ -106,7 +106,7 @@ class LiveService:
 
 def _status_json(status: SyncStatus) -> dict[str, Any]:
     """Return the sync status as JSON, with the server's time, because a browser's clock may differ."""
-    words = None if status.phase is None else phase_label(status.phase)
+    words = None if status.phase is None else stage_label(status.phase)
     return {**to_json(status), "phase_words": words, "at": datetime.now(UTC).isoformat()}
 
 

@@ -81,7 +81,7 @@ def _page_values(run: Mapping[str, Any]) -> dict[str, Any]:
         "token_bars": [item for item in token_bars(agents) if item.total],
         "token_kinds": KINDS,
         "models": [
-            (TemplateRecord(usage), run_detail.model_cost_words(run, usage))
+            (TemplateRecord(usage), run_detail.format_model_cost(run, usage))
             for usage in run_detail.models_used(run)
         ],
         "scores": SCORES,

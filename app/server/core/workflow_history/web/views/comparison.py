@@ -22,7 +22,13 @@ from ...common.formatting.costs import format_run_cost
 from ...common.formatting.numbers import format_duration
 from ...common.formatting.text import single_line, truncate
 from ...common.spending import UNKNOWN, format_fraction, format_usd
-from ...presentation.comparison import CANCELLED, NAMES, difference_percent, format_difference, format_value
+from ...presentation.comparison import (
+    COMPARISON_LABELS,
+    MAX_MEANINGFUL_SHARE,
+    difference_percent,
+    format_difference,
+    format_value,
+)
 from ...presentation.run_list import qualified_id
 from ...queries.similar import SimilarRun
 from ..charts.axis_units import max_known
@@ -126,7 +132,7 @@ def fact_rows(comparison: Comparison) -> list[FactRow]:
     """Build rows of text properties that at least one run has; those that differ come first."""
     rows = [
         FactRow(
-            NAMES.get(fact.name, fact.name.replace("_", " ")),
+            COMPARISON_LABELS.get(fact.name, fact.name.replace("_", " ")),
             _format_text(fact, fact.a),
             _format_text(fact, fact.b),
             fact.same,
@@ -201,7 +207,7 @@ def _run_header(letter: str, side: RunRef, request: str | None) -> RunHeader:
 
 def _format_share(part: float | None) -> str:
     """Format a share of a difference; empty if contributions cancel out so that it would mislead."""
-    if part is None or abs(part) > CANCELLED:
+    if part is None or abs(part) > MAX_MEANINGFUL_SHARE:
         return ""
     text = format_fraction(abs(part))
     return text if part >= 0 or text.startswith("<") else f"-{text}"
@@ -214,7 +220,7 @@ def _format_text(fact: TextComparison, value: str | None) -> str:
 
 
 def _metric_row(metric: NumberComparison, fixed_end: float | None = None) -> MetricRow:
-    name = NAMES.get(metric.name, metric.name)
+    name = COMPARISON_LABELS.get(metric.name, metric.name)
     title = f"{name}: A {format_value(metric, metric.a)}, B {format_value(metric, metric.b)}"
     scale_end = fixed_end or max_known((metric.a, metric.b))
     return MetricRow(

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from ...common.formatting.numbers import format_duration, pluralize
 from ...common.formatting.text import single_line, status_symbol, truncate
 from ...common.spending import UNKNOWN, format_fraction
-from ...presentation.forecast import format_interval, format_spent, known_words
+from ...presentation.forecast import describe_observed_range, format_actual_cost, format_interval
 from ...queries.forecast.records import (
     ComparableRun,
     Estimate,
@@ -157,7 +157,7 @@ def comparable_rows(similar: Sequence[ComparableRun]) -> list[ComparableRow]:
             bar(run.weight, max_weight, f"counts {run.weight:.2f}"),
             format_fraction(run.similarity),
             run.status,
-            format_spent(run.cost, at_least=run.cost_at_least),
+            format_actual_cost(run.cost, at_least=run.cost_at_least),
             format_duration(run.duration_seconds),
             truncate(single_line(run.template), 40) if run.template else UNKNOWN,
             truncate(single_line(run.request), _MAX_REQUEST_WIDTH) if run.request else UNKNOWN,
@@ -170,9 +170,7 @@ def _estimate_plot(
     title: str, estimate: Estimate, unit: AxisUnit, dots: Sequence[Dot | None], actual: float | None
 ) -> EstimatePlot:
     if estimate.median is None or estimate.p10 is None or estimate.p90 is None:
-        reason = (
-            f"{single_line(estimate.why_not or 'too little is known')}{known_words(estimate, unit.format)}"
-        )
+        reason = f"{single_line(estimate.why_not or 'too little is known')}{describe_observed_range(estimate, unit.format)}"
         return EstimatePlot(title, UNKNOWN, "", "", reason, None)
     lower_bounds = f", {estimate.at_least:,} of them at least" if estimate.at_least else ""
     basis = f"{pluralize(estimate.runs, 'run')}{lower_bounds}, weighed as {estimate.worth:.0f}"

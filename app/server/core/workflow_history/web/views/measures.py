@@ -8,7 +8,7 @@ from typing import Final
 
 from ...analysis.statistics.records import GroupStatistics
 from ...common.formatting.numbers import pluralize
-from ...presentation.statistics import format_cost, minimum_cost, success_of
+from ...presentation.statistics import format_cost, format_success_rate, minimum_cost
 from ..charts.axis_units import COUNT, MONEY, SECONDS, SHARE, TOKENS, AxisUnit
 from ..charts.time_series import Kind
 
@@ -55,7 +55,7 @@ MEASURES: Final = (
     Measure("cost_per_run", "Cost of a run, median", MONEY, "line", lambda f: f.cost.median,
             lambda f: f.cost.runs),
     Measure("success_rate", "Ended well", SHARE, "line", lambda f: f.success_rate,
-            lambda f: f.success_rate_of, formatter=success_of),
+            lambda f: f.success_rate_of, formatter=format_success_rate),
     Measure("runs", "Runs", COUNT, "columns", lambda f: f.runs, lambda f: f.runs),
     Measure("duration", "Time of a run, median", SECONDS, "line", lambda f: f.duration.median,
             lambda f: f.duration.runs),

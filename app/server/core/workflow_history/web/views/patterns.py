@@ -12,7 +12,7 @@ from markupsafe import Markup
 from ...common.formatting.numbers import format_duration, format_timestamp, pluralize
 from ...common.formatting.text import single_line, truncate
 from ...common.spending import UNKNOWN, format_fraction, format_usd
-from ...presentation.patterns import format_estimate, format_minimum, format_saving, short_id
+from ...presentation.patterns import format_estimate, format_minimum, format_savings, short_id
 from ...queries.pattern_records import ExampleRun, PatternDetail, PatternRef, RankedPattern
 from ..charts.axis_units import max_known
 from ..charts.inline_charts import bar
@@ -108,7 +108,7 @@ def pattern_facts(detail: PatternDetail) -> list[PatternFact]:
             f"of {ended:,}; at least {format_fraction(pattern.success_at_least)}",
         ),
         PatternFact("Steady", format_fraction(pattern.stability), _explain_stability(pattern)),
-        PatternFact("Would have saved", format_saving(pattern), _explain_savings(pattern)),
+        PatternFact("Would have saved", format_savings(pattern), _explain_savings(pattern)),
         PatternFact("A month", monthly_savings, "a script that costs less to make and keep pays"),
         PatternFact("Worth", format_usd(pattern.worth), _savings_formula(pattern)),
     ]  # fmt: skip

@@ -12,8 +12,8 @@ from ...analysis.statistics.records import Waste, WasteKind, WasteLocation
 from ...common.formatting.numbers import pluralize
 from ...common.formatting.text import single_line, truncate
 from ...common.spending import format_fraction, format_usd
-from ...presentation.anomalies import notable_budgets
-from ...presentation.statistics import WASTE_LABELS, format_lost
+from ...presentation.budgets import notable_budgets
+from ...presentation.statistics import WASTE_LABELS, format_waste_cost
 from ...queries.budgets import BudgetReport, BudgetStatus
 from ..charts.axis_units import max_known
 from ..charts.inline_charts import Part, bar, stacked_bar
@@ -68,7 +68,7 @@ def waste_view(waste: Waste, filter_params: Mapping[str, Any]) -> WasteView:
             if kind.kind == "failed_runs" and kind.runs
             else None,
             kind.runs,
-            format_lost(kind.cost, partial=kind.partial),
+            format_waste_cost(kind.cost, partial=kind.partial),
             format_usd(kind.counted_above) if kind.counted_above else "",
             "",
             bar(kind.cost or 0.0, largest, _kind_title(kind), "bad"),
@@ -86,7 +86,7 @@ def waste_view(waste: Waste, filter_params: Mapping[str, Any]) -> WasteView:
 
 
 def _kind_title(kind: WasteKind) -> str:
-    return f"{WASTE_LABELS[kind.kind]}: {format_lost(kind.cost, partial=kind.partial)}"
+    return f"{WASTE_LABELS[kind.kind]}: {format_waste_cost(kind.cost, partial=kind.partial)}"
 
 
 def budget_rows(report: BudgetReport) -> list[BudgetRow]:
@@ -113,8 +113,8 @@ def _location_rows(
             if location.name
             else None,
             None,
-            format_lost(location.wasted, partial=location.wasted_partial),
-            format_lost(location.spent, partial=location.partial),
+            format_waste_cost(location.wasted, partial=location.wasted_partial),
+            format_waste_cost(location.spent, partial=location.partial),
             format_fraction(location.share),
             bar(
                 location.wasted,

@@ -9,7 +9,13 @@ from datetime import date
 from markupsafe import Markup
 
 from ...analysis.statistics.records import Change, GroupStatistics, Timeline
-from ...presentation.statistics import TREND_LABELS, format_before, format_change, format_cost, format_now
+from ...presentation.statistics import (
+    TREND_LABELS,
+    format_change,
+    format_cost,
+    format_current,
+    format_previous,
+)
 from ..charts.time_series import Point, over_time
 from .measures import MEASURES, Measure
 from .periods import Periods
@@ -72,8 +78,8 @@ def change_rows(timeline: Timeline) -> list[ChangeRow]:
     return [
         ChangeRow(
             TREND_LABELS[measure.key],
-            format_now(change),
-            format_before(change),
+            format_current(change),
+            format_previous(change),
             format_change(change),
             change,
         )
