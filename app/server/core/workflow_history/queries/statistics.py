@@ -18,16 +18,16 @@ from ..analysis.statistics.aggregate_codec import (
     aggregates_by_part,
     compute_aggregate,
 )
-from ..analysis.statistics.aggregates import Aggregate, aggregate, merge
-from ..analysis.statistics.group_statistics import build_figures, total_figures
+from ..analysis.statistics.aggregates import Aggregate, aggregate_measurements, merge_aggregates
+from ..analysis.statistics.group_statistics import build_group_statistics, build_total
 from ..analysis.statistics.grouping import (
     GROUPINGS,
     PART_GROUPINGS,
     TIME_GROUPINGS,
     Grouping,
     encode_groups,
-    get_grouping,
     group_runs,
+    resolve_grouping,
 )
 from ..analysis.statistics.measurements import RUN_COLUMNS, RUN_NAMES, measurements_by_run
 from ..analysis.statistics.records import (
@@ -43,7 +43,7 @@ from ..analysis.statistics.records import (
     WasteKind,
     WasteLocation,
 )
-from ..analysis.statistics.time_zones import DAY, get_zone
+from ..analysis.statistics.time_zones import DAY, offset_function
 from ..analysis.statistics.trend import compare_periods
 from ..analysis.statistics.waste import build_waste
 from ..common.column_data import (
@@ -128,7 +128,7 @@ def timeline(
     if by not in (None, *TIME_UNITS):
         raise InvalidQueryError(f"no unit {by!r}; use one of: {', '.join(TIME_UNITS)}")
     length = length_of(period, "period")
-    if across is not None and get_grouping(across) in TIME_GROUPINGS:
+    if across is not None and resolve_grouping(across) in TIME_GROUPINGS:
         raise InvalidQueryError(f"{across} is a time already; use one of: {', '.join(NON_TIME_GROUPINGS)}")
     with _asked(where, tz, now) as asked:
         unit = by or asked.unit()
@@ -189,7 +189,7 @@ class _Asked:
 
     def statistics(self, by: str, across: str | None = None) -> RunStatistics:
         """Compute statistics by one or two groupings."""
-        names = [get_grouping(name) for name in (by, across) if name is not None]
+        names = [resolve_grouping(name) for name in (by, across) if name is not None]
         parts = [name for name in names if name in PART_GROUPINGS]
         if len(parts) > 1 or len(set(names)) < len(names):
             raise InvalidQueryError(
@@ -197,7 +197,7 @@ class _Asked:
                 f"and no "
                 "grouping twice"
             )
-        found = build_figures(self._digest(by)) if names == parts else self._figures(names, *parts)
+        found = build_group_statistics(self._digest(by)) if names == parts else self._figures(names, *parts)
         timely = any(name in TIME_GROUPINGS for name in names)
         return RunStatistics(
             names[0],
@@ -211,7 +211,7 @@ class _Asked:
     @cached_property
     def total(self) -> GroupStatistics:
         """Statistics of all these runs together."""
-        return total_figures(self._digest(ALL))
+        return build_total(self._digest(ALL))
 
     def _figures(self, names: Sequence[str], part: str | None = None) -> list[GroupStatistics]:
         runs = self._runs if part is None else self._named_runs
@@ -219,10 +219,10 @@ class _Asked:
         whole = {name: group_runs(placed, name, self._tz) for name in names if name != part}
         if part is None:
             entries = measurements_by_run(runs)
-            digest = aggregate(entries, *encode_groups(*whole.values()), runs)
+            digest = aggregate_measurements(entries, *encode_groups(*whole.values()), runs)
         else:
-            digest = merge([self._crossed(names, part, whole, some) for some in self._spans(runs)])
-        return build_figures(digest, *(whole.get(name) for name in names))
+            digest = merge_aggregates([self._crossed(names, part, whole, some) for some in self._spans(runs)])
+        return build_group_statistics(digest, *(whole.get(name) for name in names))
 
     def _crossed(
         self, names: Sequence[str], part: str, whole: Mapping[str, Grouping], some: _Span
@@ -231,7 +231,7 @@ class _Asked:
         groupings = [
             shared_out if name == part else whole[name].take(some.places[entries.runs]) for name in names
         ]
-        return aggregate(entries, *encode_groups(*groupings), some.read("runs", RUN_COLUMNS))
+        return aggregate_measurements(entries, *encode_groups(*groupings), some.read("runs", RUN_COLUMNS))
 
     def unit(self) -> str:
         """Return the time unit that gives a few dozen groups."""
@@ -261,7 +261,9 @@ class _Asked:
     def _digest(self, name: str) -> Aggregate:
         """Return a cached aggregate, or compute it if there is a filter or no cache."""
         kept = self._history.digests(name) if self._history is not None and self._where.is_empty else []
-        return merge(kept or [compute_aggregate(name, some.read) for some in self._spans(self._runs)])
+        return merge_aggregates(
+            kept or [compute_aggregate(name, some.read) for some in self._spans(self._runs)]
+        )
 
     def _spans(self, runs: ColumnTable) -> Iterator[_Span]:
         """Yield these runs in spans; if there are none, yield one empty span."""
@@ -302,7 +304,7 @@ class _Span(NamedTuple):
 def _asked(where: RunFilter, tz: str = LOCAL_ZONE, now: datetime | None = None) -> Iterator[_Asked]:
     if not isinstance(where, RunFilter):
         raise InvalidQueryError(f"where={where!r} is not allowed; use a RunFilter")
-    get_zone(tz)  # raises an error for an unknown zone, even if there are no runs
+    offset_function(tz)  # raises an error for an unknown zone, even if there are no runs
     moment = resolve_now(now)
     with database.open_if_exists() as history:
         yield _Asked(history, where.at(moment), tz, moment)
