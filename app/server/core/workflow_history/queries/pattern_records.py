@@ -8,7 +8,7 @@ from typing import Final
 
 from ..analysis.patterns.ranking import ScoredPattern
 from ..analysis.patterns.records import PatternStatus, PatternTotals
-from ..analysis.patterns.savings import known_cost, operations_of, per_month, remaining_fraction
+from ..analysis.patterns.savings import known_cost, per_month, remaining_fraction, steps_of
 from ..common.proportions import significant
 
 _NANODOLLARS: Final = 1e9
@@ -134,7 +134,7 @@ def to_ranked_pattern(scored: ScoredPattern, span: RunPeriod, keep_share: float)
         id=pattern.id,
         kind=pattern.kind,
         signature=pattern.signature,
-        steps=len(operations_of(pattern)),
+        steps=len(steps_of(pattern)),
         scriptable=scored.scriptable,
         status=pattern.status,
         note=pattern.note,

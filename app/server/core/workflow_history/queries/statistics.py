@@ -18,16 +18,16 @@ from ..analysis.statistics.aggregate_codec import (
     aggregates_by_part,
     compute_aggregate,
 )
-from ..analysis.statistics.aggregates import Aggregate, aggregate, merge
-from ..analysis.statistics.group_statistics import build_figures, total_figures
+from ..analysis.statistics.aggregates import Aggregate, aggregate_measurements, merge_aggregates
+from ..analysis.statistics.group_statistics import build_group_statistics, build_total
 from ..analysis.statistics.grouping import (
     GROUPINGS,
     PART_GROUPINGS,
     TIME_GROUPINGS,
     Grouping,
     encode_groups,
-    get_grouping,
     group_runs,
+    resolve_grouping,
 )
 from ..analysis.statistics.measurements import RUN_COLUMNS, RUN_NAMES, measurements_by_run
 from ..analysis.statistics.records import (
@@ -43,7 +43,7 @@ from ..analysis.statistics.records import (
     WasteKind,
     WasteLocation,
 )
-from ..analysis.statistics.time_zones import DAY, get_zone
+from ..analysis.statistics.time_zones import DAY, offset_function
 from ..analysis.statistics.trend import compare_periods
 from ..analysis.statistics.waste import build_waste
 from ..common.column_data import (
@@ -128,7 +128,7 @@ def timeline(
     if by not in (None, *TIME_UNITS):
         raise InvalidQueryError(f"no unit {by!r}; use one of: {', '.join(TIME_UNITS)}")
     length = length_of(period, "period")
-    if across is not None and get_grouping(across) in TIME_GROUPINGS:
+    if across is not None and resolve_grouping(across) in TIME_GROUPINGS:
         raise InvalidQueryError(f"{across} is a time already; use one of: {', '.join(NON_TIME_GROUPINGS)}")
     with _open_query(where, tz, now) as query:
         unit = by or query.unit()
@@ -189,7 +189,7 @@ class _Query:
 
     def statistics(self, by: str, across: str | None = None) -> RunStatistics:
         """Compute statistics by one or two groupings."""
-        names = [get_grouping(name) for name in (by, across) if name is not None]
+        names = [resolve_grouping(name) for name in (by, across) if name is not None]
         parts = [name for name in names if name in PART_GROUPINGS]
         if len(parts) > 1 or len(set(names)) < len(names):
             raise InvalidQueryError(
@@ -198,7 +198,9 @@ class _Query:
                 "grouping twice"
             )
         groups = (
-            build_figures(self._aggregate(by)) if names == parts else self._group_statistics(names, *parts)
+            build_group_statistics(self._aggregate(by))
+            if names == parts
+            else self._group_statistics(names, *parts)
         )
         is_by_time = any(name in TIME_GROUPINGS for name in names)
         return RunStatistics(
@@ -213,7 +215,7 @@ class _Query:
     @cached_property
     def total(self) -> GroupStatistics:
         """Statistics of all these runs together."""
-        return total_figures(self._aggregate(ALL))
+        return build_total(self._aggregate(ALL))
 
     def _group_statistics(self, names: Sequence[str], part: str | None = None) -> list[GroupStatistics]:
         runs = self._runs if part is None else self._named_runs
@@ -221,10 +223,12 @@ class _Query:
         groupings = {name: group_runs(dated_runs, name, self._tz) for name in names if name != part}
         if part is None:
             entries = measurements_by_run(runs)
-            totals = aggregate(entries, *encode_groups(*groupings.values()), runs)
+            totals = aggregate_measurements(entries, *encode_groups(*groupings.values()), runs)
         else:
-            totals = merge([self._aggregate_part(names, part, groupings, span) for span in self._spans(runs)])
-        return build_figures(totals, *(groupings.get(name) for name in names))
+            totals = merge_aggregates(
+                [self._aggregate_part(names, part, groupings, span) for span in self._spans(runs)]
+            )
+        return build_group_statistics(totals, *(groupings.get(name) for name in names))
 
     def _aggregate_part(
         self, names: Sequence[str], part: str, groupings_by_name: Mapping[str, Grouping], span: _Span
@@ -234,7 +238,7 @@ class _Query:
             part_grouping if name == part else groupings_by_name[name].take(span.places[entries.runs])
             for name in names
         ]
-        return aggregate(entries, *encode_groups(*groupings), span.read("runs", RUN_COLUMNS))
+        return aggregate_measurements(entries, *encode_groups(*groupings), span.read("runs", RUN_COLUMNS))
 
     def unit(self) -> str:
         """Return the time unit that gives a few dozen groups."""
@@ -264,7 +268,9 @@ class _Query:
     def _aggregate(self, name: str) -> Aggregate:
         """Return a cached aggregate, or compute it if there is a filter or no cache."""
         cached = self._history.digests(name) if self._history is not None and self._where.is_empty else []
-        return merge(cached or [compute_aggregate(name, span.read) for span in self._spans(self._runs)])
+        return merge_aggregates(
+            cached or [compute_aggregate(name, span.read) for span in self._spans(self._runs)]
+        )
 
     def _spans(self, runs: ColumnTable) -> Iterator[_Span]:
         """Yield these runs in spans; if there are none, yield one empty span."""
@@ -309,7 +315,7 @@ class _Span(NamedTuple):
 def _open_query(where: RunFilter, tz: str = LOCAL_ZONE, now: datetime | None = None) -> Iterator[_Query]:
     if not isinstance(where, RunFilter):
         raise InvalidQueryError(f"where={where!r} is not allowed; use a RunFilter")
-    get_zone(tz)  # raises an error for an unknown zone, even if there are no runs
+    offset_function(tz)  # raises an error for an unknown zone, even if there are no runs
     current_time = resolve_now(now)
     with database.open_if_exists() as history:
         yield _Query(history, where.at(current_time), tz, current_time)

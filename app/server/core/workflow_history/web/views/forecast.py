@@ -170,7 +170,8 @@ def _estimate_plot(
     title: str, estimate: Estimate, unit: AxisUnit, dots: Sequence[Dot | None], actual: float | None
 ) -> EstimatePlot:
     if estimate.median is None or estimate.p10 is None or estimate.p90 is None:
-        reason = f"{single_line(estimate.why_not or 'too little is known')}{describe_observed_range(estimate, unit.format)}"
+        reason = single_line(estimate.why_not or "too little is known")
+        reason += describe_observed_range(estimate, unit.format)
         return EstimatePlot(title, UNKNOWN, "", "", reason, None)
     lower_bounds = f", {estimate.at_least:,} of them at least" if estimate.at_least else ""
     basis = f"{pluralize(estimate.runs, 'run')}{lower_bounds}, weighed as {estimate.worth:.0f}"
