@@ -99,11 +99,12 @@ def build_spender(facts: StreamFacts) -> Spender:
     uncovered = uncovered_messages(facts)
     covered = covered_messages(facts) if has_reported_totals(facts) else ()
     unit = message_units(facts.identity or facts.path)
+    result_sessions = [result.session_id for result in facts.results]
     return Spender(
         results=_result_units(facts),
         covered=tuple([unit(message) for message in covered]),
         loose=tuple([(unit(message), message) for message in uncovered]),
-        session=next(iter(facts.session_ids), None) or next(iter(_result_sessions(facts)), None),
+        session=next((session for session in (*facts.session_ids, *result_sessions) if session), None),
         lines=facts.lines,
         together=_stream_units(facts),
     )
