@@ -15,7 +15,7 @@ from app.server.core.workflow_history.common.errors import WorkflowHistoryError
 from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.storage.tables import schema
 
-OWN_TIMES = frozenset({"first_seen_at", "last_changed_at", "gone_at", "decided_at", "pruned_at"})
+OWN_TIMES = frozenset({"first_seen_at", "last_changed_at", "missing_since", "decided_at", "pruned_at"})
 """When a history saw something: two histories never agree on it."""
 
 LEFT_OUT = frozenset({"column_blocks", "sync_runs", "last_keys"})

@@ -57,7 +57,7 @@ def agent(phase: str, name: str, model: str, cost: float, seconds: float, **more
 def sample_run() -> dict[str, Any]:
     """Return a made-up run with a bit of everything."""
     overwritten = {"superseded": True, "is_retry": True, "retries": 1, "outcome": "error"}
-    cut_off = {"cost_basis": "lower_bound", "outcome": "incomplete"}
+    interrupted = {"cost_basis": "lower_bound", "outcome": "incomplete"}
     agents = [
         agent("classify", "issue_classifier", SONNET, 0.0215, 1.9),
         agent("branch", "branch_generator", SONNET, 0.0482, 14),
@@ -66,7 +66,7 @@ def sample_run() -> dict[str, Any]:
         agent("build", "sdlc_implementor", OPUS, 2.6302, 402, attempt=2),
         agent("test", "e2e_test_runner_0_0", SONNET, 0.3127, 96),
         agent("review", "reviewer", SONNET, 0.2845, 88),
-        agent("commit", "reviewer_committer", SONNET, 0.0309, 9, **cut_off),
+        agent("commit", "reviewer_committer", SONNET, 0.0309, 9, **interrupted),
         agent("ship", "pr_creator", SONNET, 0.0633, 21),
     ]
     run = {**_facts(), **_costs(agents)}

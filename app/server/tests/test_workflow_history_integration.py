@@ -182,20 +182,20 @@ class TestASecondSync:
         folder = spec_run(agents)
         sync()
         shutil.move(folder, tmp_path / "away")
-        assert sync()["gone"] == 1
-        assert stored("test-workflow-123")["source_state"] == "gone"
-        assert stored("test-workflow-123")["gone_at"] is not None
+        assert sync()["missing"] == 1
+        assert stored("test-workflow-123")["source_state"] == "missing"
+        assert stored("test-workflow-123")["missing_since"] is not None
         shutil.move(tmp_path / "away", folder)
         sync()
         assert stored("test-workflow-123")["source_state"] == "present"
-        assert stored("test-workflow-123")["gone_at"] is None
+        assert stored("test-workflow-123")["missing_since"] is None
 
     def test_of_a_missing_agents_folder_marks_nothing_as_gone(self, agents: Path) -> None:
         spec_run(agents)
         sync()
         shutil.rmtree(agents)
         done = sync()
-        assert (done["scanned"], done["gone"]) == (0, 0)
+        assert (done["scanned"], done["missing"]) == (0, 0)
         assert "does not exist" in done["errors"][0]["reason"]
         assert stored("test-workflow-123")["source_state"] == "present"
 

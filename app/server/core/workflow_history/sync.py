@@ -63,8 +63,8 @@ def sync_workflow_history(
     """Scan the agents directory and store new and changed runs; return statistics of the sync.
 
     Counts: scanned, enriched, inserted, updated (stored runs that are now up to date: `unchanged` needed no
-    write, `changed` did), failed, unread (files and directories that the system refused to read), gone,
-    left_out, partial_costs (runs whose total spending is not known) and runs_without_cost (those among them
+    write, `changed` did), failed, unread (files and directories that the system refused to read), missing,
+    skipped, partial_costs (runs whose total spending is not known) and runs_without_cost (those among them
     without any known spending). `errors` lists the read errors, and `secrets` counts redactions by kind in
     the texts of the runs that were read.
     `requests`, `statuses`, `success_rate` (completed runs divided by the `success_rate_of` completed and
@@ -253,8 +253,8 @@ def _phase_1_scan(job: SyncContext) -> Iterator[RunFolder]:
         yield from _select_changed(job, walk.iter_runs(group))
         job.files_walked = number / len(walk.groups)
         job.report_progress("scan", number, len(walk.groups))
-    for left_out in walk.left_out:
-        job.add_skipped(left_out)
+    for skipped in walk.skipped:
+        job.add_skipped(skipped)
     job.unreadable.update(problem.path.split("/")[0] for problem in walk.problems)
     job.stats["unread"] += len(walk.problems)
     job.add_problem(None, walk.problems)
@@ -281,7 +281,7 @@ def _select_changed(job: SyncContext, folders: Iterable[RunFolder]) -> Iterator[
             stored, folder, job.agents_dir, job.now, job.copy_fingerprints.get(stored.key)
         ):
             job.unchanged_ids.add(folder.id)
-            job.host_names.add(stored.found_on)
+            job.host_names.add(stored.host)
         else:
             yield folder
 
@@ -359,8 +359,8 @@ def _reread_without_patterns(job: SyncContext) -> None:
     """Read runs again that counted as repeating others until this sync: they have no patterns yet."""
     homes: dict[Home, set[str]] = {}
     for run in job.history.where_stored(sorted(job.keys_to_reread)):
-        if run.agents_dir is not None and run.found_on in job.host_names | {job.host}:
-            home = Home(run.project, run.agents_dir, run.found_on)
+        if run.agents_dir is not None and run.host in job.host_names | {job.host}:
+            home = Home(run.project, run.agents_dir, run.host)
             homes.setdefault(home, set()).add(run.id)
     for home, ids in homes.items():
         _run_phases(job.for_home(home, ids))

@@ -148,7 +148,7 @@ def test_a_score_is_the_weighted_mean_of_its_parts(run: dict[str, Any]) -> None:
             weight = math.fsum(part.weight for part in score.parts)
             whole = math.fsum(part.weight * part.value for part in score.parts)
             assert score.value == pytest.approx(whole / weight, abs=0.051)
-            assert score.coverage == pytest.approx(weight)
+            assert score.completeness == pytest.approx(weight)
             assert all(0 <= part.value <= 100 and part.reason for part in score.parts)
 
 

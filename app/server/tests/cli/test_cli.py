@@ -330,7 +330,7 @@ def test_what_goes_into_a_pipe_has_no_blanks_at_the_end_of_a_line(shop):
 def test_json_has_the_keys_of_the_python_functions(shop):
     type_in("sync", str(shop))
     page = {
-        "schema_version": 1,
+        "schema_version": 2,
         **database.get_workflow_history(limit=20),
         "next_cursor": None,
         "part_costs": None,

@@ -52,7 +52,7 @@ def without_room(schema: Any, inside: str = "") -> Any:
 
 
 def check(name: str, given: dict[str, Any]) -> None:
-    assert given["schema_version"] == 1
+    assert given["schema_version"] == 2
     Draft202012Validator(without_room(get_schema(name))).validate(given)
 
 
@@ -113,7 +113,7 @@ def test_every_run_that_is_shown_is_as_its_schema_says(history, monkeypatch):
         Draft202012Validator(get_schema("run")).validate(run)
     for run in page["workflows"][:12]:
         shown = given_by("show", run["id"])
-        assert shown["schema_version"] == 1
+        assert shown["schema_version"] == 2
         Draft202012Validator(get_schema("show")).validate(shown)
         assert get_schema("show")["properties"].keys() >= {"patterns", "problems", "phase_costs"}
     one = given_by("resync", page["workflows"][0]["id"])
@@ -146,7 +146,7 @@ def test_a_state_files_own_version_does_not_stand_for_ours(tmp_path):
     with History.open(tmp_path / "history.db") as history:
         history.save([{"id": "a", "schema_version": "7.3"}])
     shown = given_by("show", "a")
-    assert shown["schema_version"] == 1
+    assert shown["schema_version"] == 2
     assert next(iter(shown)) == "schema_version"
 
 

@@ -325,7 +325,7 @@ def test_a_named_project_takes_over_runs_that_a_folder_around_it_made_known(nest
     assert "2 runs in shop" in type_in("sync", str(shop), "--project", "shop").stdout
     assert projects() == ["projects"] * 4 + ["shop"] * 2
     again = sync_workflow_history(silent=True, agents_dir=nested)
-    assert (again["inserted"], again["unchanged"], again["newly_gone"]) == (0, 6, 0)
+    assert (again["inserted"], again["unchanged"], again["newly_missing"]) == (0, 6, 0)
     assert projects() == ["projects"] * 4 + ["shop"] * 2
     assert type_in("sync", str(nested), "--project", "all").exit_code == 0
     assert projects() == ["all"] * 6

@@ -99,9 +99,9 @@ def stats(**fields: Any) -> dict[str, Any]:
         "unchanged": 238,
         "changed": 2,
         "failed": 1,
-        "gone": 0,
-        "left_out": 0,
-        "left_out_paths": [],
+        "missing": 0,
+        "skipped": 0,
+        "skipped_paths": [],
         "duration_seconds": 1.234,
         "project": "shop",
         "agents_dir": "shop/agents",
@@ -235,14 +235,16 @@ def hostile(value: Any) -> Any:
 
 @pytest.mark.parametrize("width", [40, 80, 140])
 def test_hostile_text_reaches_the_terminal_nowhere(width):
-    bad = hostile({**sample_run(), "error_message": "x", "gone_at": "x", "agents_without_stream": ["x"]})
-    bad["source_state"] = "gone"
+    bad = hostile(
+        {**sample_run(), "error_message": "x", "missing_since": "x", "agents_without_stream": ["x"]}
+    )
+    bad["source_state"] = "missing"
     views = (
         render_run_detail(bad, width, similar_runs=hostile(likes()), full=True),
         render_run_detail(bad, width),
         render_run_list(*page_of(bad, bad), width),
         render_sync_summary(
-            hostile(stats(errors=[problem()], left_out_paths=[{"path": "x", "reason": "y"}])), width
+            hostile(stats(errors=[problem()], skipped_paths=[{"path": "x", "reason": "y"}])), width
         ),
         render_resync_summary(
             {"failed": 1, "workflows": [{"success": False, "workflow_id": HOSTILE, "message": HOSTILE}]}
@@ -300,7 +302,7 @@ def test_the_footer_says_what_all_runs_cost_and_keeps_lower_bounds_apart():
 
 def test_signs_are_explained_only_where_they_are_shown():
     assert "gone" not in printed(render_run_list(*page_of(run()), 140), 140)
-    gone = printed(render_run_list(*page_of(run(source_state="gone")), 140), 140)
+    gone = printed(render_run_list(*page_of(run(source_state="missing")), 140), 140)
     assert "† gone" in gone
     assert "† its files are gone" in gone
     derived = printed(
@@ -386,7 +388,9 @@ def test_a_score_without_evidence_names_what_is_missing():
 
 
 def test_a_run_whose_files_are_gone_says_since_when():
-    text = printed(render_run_detail(run(source_state="gone", gone_at="2026-05-01T10:00:00+00:00"), 100))
+    text = printed(
+        render_run_detail(run(source_state="missing", missing_since="2026-05-01T10:00:00+00:00"), 100)
+    )
     assert "its files are gone since 2026-05-01 10:00" in text
 
 
@@ -413,7 +417,9 @@ def test_a_sync_that_found_nothing_says_what_was_looked_for():
 
 def test_runs_that_are_gone_and_things_left_out_are_told():
     left_out = [{"path": f"folder{number}", "reason": "no run"} for number in range(5)]
-    text = printed(render_sync_summary(stats(gone=2, newly_gone=1, left_out=5, left_out_paths=left_out), 100))
+    text = printed(
+        render_sync_summary(stats(missing=2, newly_missing=1, skipped=5, skipped_paths=left_out), 100)
+    )
     assert "2 runs gone from the disk, kept in this history" in text
     assert "left out as no runs: 5 (folder0, folder1, folder2, …)" in text
 

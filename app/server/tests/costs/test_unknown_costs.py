@@ -224,7 +224,7 @@ def test_an_explained_cost_names_the_agents_without_a_stream_as_unknown_parts(ag
     found = explain_run("aaaa0002", "cost")
     unknown = {part.name: (part.value, part.adds) for part in found.parts if part.value is None}
     assert unknown == {"builder": (None, False), "reviewer": (None, False)}
-    assert (found.at_least, found.unknown_parts, found.total, found.remainder) == (True, 2, 0.5, 0.0)
+    assert (found.is_lower_bound, found.unknown_parts, found.total, found.remainder) == (True, 2, 0.5, 0.0)
     text = shown("explain", "aaaa0002", "cost")
     assert "cost · ≥ $0.50" in text
     assert "at least $0.50 in all: 2 parts are unknown" in text
@@ -239,7 +239,7 @@ def test_a_phase_or_agent_without_a_stream_is_explained_as_unknown(agents: Path,
     with_silent_agents(agents)
     sync_workflow_history(silent=True)
     found = explain_run("aaaa0002", name)
-    assert (found.value, found.unknown_parts, found.at_least) == (None, 1, False)
+    assert (found.value, found.unknown_parts, found.is_lower_bound) == (None, 1, False)
     assert found.why_unknown == "no stream says what was spent"
 
 
@@ -247,7 +247,7 @@ def test_an_explained_cost_of_a_whole_record_is_the_whole(agents: Path) -> None:
     whole(run(agents, "aaaa0001", {"adw_id": "aaaa0001"}), "builder")
     sync_workflow_history(silent=True)
     found = explain_run("aaaa0001", "cost")
-    assert (found.at_least, found.unknown_parts) == (False, 0)
+    assert (found.is_lower_bound, found.unknown_parts) == (False, 0)
     assert "$1.00 in all: the parts make the whole" in shown("explain", "aaaa0001", "cost")
 
 
@@ -486,7 +486,7 @@ def test_a_run_with_an_agent_without_a_stream_took_at_least_as_long_as_the_other
     assert "≥ 1m 00s · longest known phase: plan · at least: " in shown("show", "aaaa0002")
     assert "≥ 1m 00s" in " ".join(row_of(shown("list"), "aaaa0002"))
     explained = explain_run("aaaa0002", "time")
-    assert explained.at_least
+    assert explained.is_lower_bound
     assert [part.name for part in explained.parts] == ["planner", "builder", "reviewer"]
     time = next(
         each for each in compare_runs("aaaa0001", "aaaa0002").figures if each.name == "duration_seconds"
@@ -547,7 +547,7 @@ def test_a_reported_end_dates_a_run_whatever_its_agents_left(agents: Path) -> No
     sync_workflow_history(silent=True)
     found = get_workflow_by_id("aaaa0001")
     assert (found["duration_seconds"], found["duration_basis"]) == (600.0, "reported")
-    assert not explain_run("aaaa0001", "time").at_least
+    assert not explain_run("aaaa0001", "time").is_lower_bound
 
 
 # What several runs cost together
@@ -559,7 +559,7 @@ def of_unknown_cost(agents: Path, name: str, day: int = 1) -> Path:
     return run(agents, name, {"adw_id": name, "status": "completed", "created_at": begun})
 
 
-def cut_off(agents: Path, name: str) -> None:
+def interrupted(agents: Path, name: str) -> None:
     """Write a run whose stream ends without a result."""
     said = assistant("m", usage(input=100_000, output=10), session=name)
     stream(of_unknown_cost(agents, name), "planner", init(name), said)
@@ -580,7 +580,7 @@ def silent(agents: Path) -> None:
 
 
 def bounded(agents: Path) -> None:
-    cut_off(agents, "aaaa0004")
+    interrupted(agents, "aaaa0004")
 
 
 SUMS = {

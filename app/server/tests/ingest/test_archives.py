@@ -176,7 +176,7 @@ def test_a_packed_tar_is_unpacked_up_to_a_size_and_says_where_that_ends(
     done = sync_into("there", address(archive))
     reasons = " ".join(problem["reason"] for problem in done["errors"])
     assert "the archive is read in part: it unpacks to more than 4 MB" in reasons
-    assert (done["total_cost"], done["newly_gone"]) == (2.5, 0)
+    assert (done["total_cost"], done["newly_missing"]) == (2.5, 0)
 
 
 def test_a_damaged_file_of_a_zip_is_named_and_costs_no_other(agents: Path, sync_into: Any) -> None:
@@ -202,7 +202,7 @@ def test_of_a_tar_that_is_cut_off_what_came_before_is_read_and_no_run_is_said_to
     archive.write_bytes(archive.read_bytes()[: archive.stat().st_size // 2])
     done = sync_into("there", address(archive))
     assert 0 < done["updated"] < 5
-    assert done["newly_gone"] == 0
+    assert done["newly_missing"] == 0
     assert any("the archive is read in part: it is damaged after" in e["reason"] for e in done["errors"])
 
 
@@ -237,7 +237,7 @@ def test_names_links_and_encrypted_files_in_archives(agents: Path, sync_into: An
             member.type, member.linkname = kind, "agents/run0/planner/raw_output.jsonl"
             tar.addfile(member)
     done = sync_into("linked", address(archive))
-    assert [left["path"] for left in done["left_out_paths"]] == ["run0/link/raw_output.jsonl"]
+    assert [left["path"] for left in done["skipped_paths"]] == ["run0/link/raw_output.jsonl"]
     assert done["total_cost"] == 2.5
     archive = packed(agents, "zip")
     raw = archive.read_bytes()

@@ -150,7 +150,7 @@ class TestTranscriptsBesideAgentsFolders:
         done = ask("sync", str(mixed))
         assert (done["scanned"], done["inserted"], done["failed"], done["total_cost"]) == (9, 9, 0, 7.2)
         assert done["folders"][-1] == str(mixed)
-        left_out = {Path(left["path"]): left["reason"] for left in done["left_out_paths"]}
+        left_out = {Path(left["path"]): left["reason"] for left in done["skipped_paths"]}
         assert {path.relative_to(mixed).as_posix(): reason for path, reason in left_out.items()} == {
             ".claude/projects/-home-me-shop/notes.jsonl": (
                 "beside an agents folder only transcripts called by a session's id are runs"
@@ -161,7 +161,7 @@ class TestTranscriptsBesideAgentsFolders:
             ),
         }  # fmt: skip
         again = ask("sync", str(mixed))
-        names = ("scanned", "inserted", "unchanged", "gone", "left_out", "total_cost")
+        names = ("scanned", "inserted", "unchanged", "missing", "skipped", "total_cost")
         assert [again[name] for name in names] == [9, 0, 9, 0, 2, 7.2]
         assert {
             run["id"]: run["nl_input"] for run in ask("list")["workflows"] if "7777" not in run["id"]
@@ -224,7 +224,7 @@ class TestTranscriptsBesideAgentsFolders:
         (mixed / f"{SESSION.format(1)}.jsonl").unlink()
         (mixed / ".claude/projects/-home-me-shop" / f"{SESSION.format(3)}.jsonl").unlink()
         done = ask("sync", str(mixed))
-        assert (done["gone"], done["total_cost"]) == (1, 6.9)  # of the first one a sub-agent is left
+        assert (done["missing"], done["total_cost"]) == (1, 6.9)  # of the first one a sub-agent is left
 
     def test_of_a_session_that_a_run_recorded_count_each_message_once(self, mixed: Path) -> None:
         for file in (mixed / ".claude/projects/-home-me-shop").glob("8c*.jsonl"):
@@ -240,7 +240,7 @@ class TestTranscriptsBesideAgentsFolders:
         transcript(logs / "-home-me-blog", 2)
         stream(run(slug / "agents", "a1b2c3d4"), "auditor", init("s1"), result(1.0, session="s1"))
         done = ask("sync", str(logs))
-        assert (done["scanned"], done["total_cost"], done["left_out_paths"]) == (3, 1.6, [])
+        assert (done["scanned"], done["total_cost"], done["skipped_paths"]) == (3, 1.6, [])
         assert ask("cost", str(logs))["recorded_cost"] == 1.6
         shutil.rmtree(slug / "agents")
         done = ask("sync", str(logs))
@@ -357,9 +357,9 @@ class TestFilesBesideRuns:
         (sessions / "-home-me-shop" / name).write_text('{"version": 1}')
         for _ in range(2):
             done = ask("sync", str(sessions))
-            assert (done["scanned"], done["left_out"], done["errors"]) == (1, 0, [])
+            assert (done["scanned"], done["skipped"], done["errors"]) == (1, 0, [])
         found = scan(sessions, datetime.now(UTC))
-        assert ([one.workflow["id"] for one in found.runs], found.left_out) == (
+        assert ([one.workflow["id"] for one in found.runs], found.skipped) == (
             [f"-home-me-shop/{SESSION}"],
             [],
         )
@@ -368,7 +368,7 @@ class TestFilesBesideRuns:
         (sessions / "-home-me-shop" / "notes.jsonl").write_text('{"note": 1}\n{"note": 2}\n')
         for _ in range(2):
             done = ask("sync", str(sessions))
-            assert (done["left_out"], done["failed"]) == (0, 0)
+            assert (done["skipped"], done["failed"]) == (0, 0)
             ((path, reason),) = [(error["path"], error["reason"]) for error in done["errors"]]
             assert (path, reason) == (
                 "-home-me-shop/notes.jsonl",
@@ -380,10 +380,10 @@ class TestFilesBesideRuns:
         ask("sync", str(sessions))
         ask("db", "prune", "--status", "incomplete", "--yes")
         done = ask("sync", str(sessions))
-        assert (done["pruned"], done["left_out"]) == (1, 0)
+        assert (done["pruned"], done["skipped"]) == (1, 0)
 
     def test_a_folder_without_runs_is_left_out(self, sessions: Path) -> None:
         (sessions / "reports").mkdir()
         (sessions / "reports" / "index.json").write_text('{"version": 1}')
         done = ask("sync", str(sessions))
-        assert [left["path"] for left in done["left_out_paths"]] == ["reports"]
+        assert [left["path"] for left in done["skipped_paths"]] == ["reports"]

@@ -110,13 +110,13 @@ def test_what_got_worse_is_found_whatever_a_misdated_run_says() -> None:
     assert len(before.regressions) == 1
     store(*ODD)
     found = find_anomalies(now=NOW)
-    assert (found.regressions, found.latest, found.stand_outs) == (
+    assert (found.regressions, found.latest, found.outliers) == (
         before.regressions,
         before.latest,
-        before.stand_outs,
+        before.outliers,
     )
-    assert found.misdated.runs == 4
-    assert [one.id for one in found.misdated.shown] == ["odd3", "odd2", "odd1", "odd0"]
+    assert found.invalid_timestamps.runs == 4
+    assert [one.id for one in found.invalid_timestamps.shown] == ["odd3", "odd2", "odd1", "odd0"]
 
 
 @pytest.mark.usefixtures("history")
@@ -125,7 +125,7 @@ def test_a_budget_check_still_fails_and_names_them() -> None:
     found = check_budgets(read_config(), now=NOW, regressions=True)
     assert not found.ok
     assert len(found.regressions or ()) == 1
-    assert (found.passed, found.undated_runs, found.misdated.runs) == (
+    assert (found.exceeded, found.undated_runs, found.invalid_timestamps.runs) == (
         0,
         0,
         4,
@@ -155,9 +155,9 @@ def test_one_such_run_costs_no_other_its_place_in_time(by: str, moment: str) -> 
     after = run_statistics(by, tz="UTC", now=NOW)
     assert after.groups[:-1] == before.groups
     assert (after.groups[-1].name, after.groups[-1].runs, after.groups[-1].cost.total) == (None, 1, 99.0)
-    assert after.misdated is not None
-    assert [one.id for one in after.misdated.shown] == ["odd0"]
-    assert run_statistics("template", now=NOW).misdated is None
+    assert after.invalid_timestamps is not None
+    assert [one.id for one in after.invalid_timestamps.shown] == ["odd0"]
+    assert run_statistics("template", now=NOW).invalid_timestamps is None
 
 
 @pytest.mark.usefixtures("history")
@@ -166,7 +166,7 @@ def test_an_overview_and_a_trend_leave_them_out_of_their_periods() -> None:
     store(*ODD)
     after = trend(timedelta(days=365), now=NOW)
     assert after.changes == before.changes
-    assert (before.before_is_whole, after.before_is_whole, after.misdated.runs) == (False, False, 4)
+    assert (before.before_is_whole, after.before_is_whole, after.invalid_timestamps.runs) == (False, False, 4)
     assert overview(now=NOW).total.runs == 244
 
 

@@ -223,7 +223,7 @@ def test_other_json_files_are_no_streams_and_are_not_named(tmp_path: Path, conte
     (folder / "loose.json").write_text(content)
     done = sync_workflow_history(silent=True, agents_dir=folder)
     assert (done["inserted"], done["failed"], done["errors"]) == (1, 0, [])
-    assert [left["path"] for left in done["left_out_paths"]] == ["only"]
+    assert [left["path"] for left in done["skipped_paths"]] == ["only"]
 
 
 class TestARun:

@@ -93,7 +93,7 @@ def test_transcripts_are_read_from_whichever_folder_is_named(tmp_path: Path, whe
     assert (done["scanned"], done["total_cost"], done["failed"]) == (1, SPENT, 0)
     assert folder_costs(folder)["recorded_cost"] == SPENT
     again = sync_workflow_history(silent=True, agents_dir=folder)
-    assert (again["unchanged"], again["gone"]) == (1, 0)
+    assert (again["unchanged"], again["missing"]) == (1, 0)
 
 
 def test_a_project_with_transcripts_alone_is_read_as_one_with_an_agents_folder_too(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_a_project_with_transcripts_alone_is_read_as_one_with_an_agents_folder_t
     assert [(found["project"], found["id"]) for found in find_runs().workflows] == [("shop", name)]
     stream(run(shop / "agents", "a1b2c3d4"), "planner", init("s"), result(1.0, session="s"))
     done = sync_workflow_history(silent=True, agents_dir=shop)
-    assert (done["inserted"], done["unchanged"], done["gone"]) == (1, 1, 0)
+    assert (done["inserted"], done["unchanged"], done["missing"]) == (1, 1, 0)
     assert {found["id"] for found in find_runs().workflows} == {name, "a1b2c3d4"}
 
 
@@ -113,7 +113,7 @@ def test_a_project_whose_transcripts_are_known_by_their_folder_keeps_them_there(
     transcript(shop / ".claude" / "projects")
     sync_workflow_history(silent=True, agents_dir=shop / ".claude" / "projects")
     done = sync_workflow_history(silent=True, agents_dir=shop)
-    assert (done["inserted"], done["unchanged"], done["gone"]) == (0, 1, 0)
+    assert (done["inserted"], done["unchanged"], done["missing"]) == (0, 1, 0)
     assert len(find_runs().workflows) == 1
 
 
@@ -122,7 +122,7 @@ def test_a_runs_folder_with_hidden_transcripts_is_read_with_them(tmp_path: Path)
     transcript(logs / ".claude" / "projects")
     stream(run(logs, "a1b2c3d4"), "planner", init("s"), result(1.0, session="s"))
     done = sync_workflow_history(silent=True, agents_dir=logs)
-    assert (done["scanned"], done["total_cost"], done["left_out_paths"]) == (2, 1.0 + SPENT, [])
+    assert (done["scanned"], done["total_cost"], done["skipped_paths"]) == (2, 1.0 + SPENT, [])
 
 
 def logs_called(folder: Path, *names: str) -> Path:
@@ -140,11 +140,11 @@ ANY_NAMES = ("a.log", "b.ndjson", "c.txt", "d.out", "e", "f.jsonl", f"{SESSION}.
 def test_a_folder_of_streams_is_read_whatever_they_are_called(tmp_path: Path) -> None:
     logs = logs_called(tmp_path / "logs", *ANY_NAMES)
     done = sync_workflow_history(silent=True, agents_dir=logs)
-    assert (done["scanned"], done["total_cost"], done["left_out_paths"]) == (7, 7.0, [])
+    assert (done["scanned"], done["total_cost"], done["skipped_paths"]) == (7, 7.0, [])
     assert {each["id"] for each in find_runs().workflows} == {"f", *ANY_NAMES} - {"f.jsonl"}
     assert folder_costs(logs)["recorded_cost"] == 7.0
     again = sync_workflow_history(silent=True, agents_dir=logs)
-    assert (again["unchanged"], again["gone"]) == (7, 0)
+    assert (again["unchanged"], again["missing"]) == (7, 0)
     with (logs / "a.log").open("a") as file:
         file.write(assistant("m-more", usage(input=1_000, output=1_000), session="s-a.log") + "\n")
     assert sync_workflow_history(silent=True, agents_dir=logs)["changed"] == 1
@@ -157,7 +157,7 @@ def test_texts_beside_streams_are_no_streams(tmp_path: Path) -> None:
     (logs / "empty.log").write_text("")
     (logs / ".hidden").write_text((logs / "a.log").read_text())
     done = sync_workflow_history(silent=True, agents_dir=logs)
-    assert (done["scanned"], done["left_out_paths"], done["errors"]) == (1, [], [])
+    assert (done["scanned"], done["skipped_paths"], done["errors"]) == (1, [], [])
 
 
 def test_loose_files_that_may_be_streams_and_are_not_read_are_named(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_loose_files_that_may_be_streams_and_are_not_read_are_named(tmp_path: Pa
     (logs / "other.log").write_text(other)
     (logs / "wide.log").write_text((logs / "a.log").read_text(), encoding="utf-16")
     done = sync_workflow_history(silent=True, agents_dir=logs)
-    left_out = {left["path"]: left["reason"] for left in done["left_out_paths"]}
+    left_out = {left["path"]: left["reason"] for left in done["skipped_paths"]}
     assert left_out.keys() == {"a.jsonl.gz", "b.jsonl.bak", "c.jsonl~", "late.log"}
     assert left_out["late.log"] == "a stream after other text: call it *.jsonl if it is to be read"
     assert {error["path"] for error in done["errors"]} == {"other.log"}

@@ -265,7 +265,7 @@ class TestElsewhere:
         assert "costs stay as they are" in resync_workflow_cost("run0")["message"]
         assert resync_workflow_cost("loose")["message"] == "its costs are up to date"
         assert resync_workflow_cost("group/inner")["success"]
-        assert sync_into("there", "memory://shop/agents")["newly_gone"] == 1
+        assert sync_into("there", "memory://shop/agents")["newly_missing"] == 1
 
     @pytest.mark.usefixtures("in_memory")
     def test_a_folder_is_followed_by_listing_it(self) -> None:

@@ -98,7 +98,7 @@ class TestLayouts:
         found = scanned(agents)
         assert found.runs == []
         assert found.failed == []
-        assert {problem.path for problem in found.left_out} == {
+        assert {problem.path for problem in found.skipped} == {
             "security_logs", "_examples", "_archived", "context_bundles", "notes", "pictures",
         }  # fmt: skip
 
@@ -121,14 +121,14 @@ class TestLayouts:
         (folder / "raw_output.jsonl").symlink_to(elsewhere / "adw_state.json")
         found = scanned(agents)
         assert [one.workflow["id"] for one in found.runs] == ["a1"]
-        assert {problem.path for problem in found.left_out} == {"link", "a1/raw_output.jsonl"}
+        assert {problem.path for problem in found.skipped} == {"link", "a1/raw_output.jsonl"}
 
     def test_a_pipe_is_not_waited_for(self, agents: Path) -> None:
         folder = run(agents, "a1", {})
         os.mkfifo(folder / "raw_output.jsonl")
         found = scanned(agents)
         assert [one.workflow["id"] for one in found.runs] == ["a1"]
-        assert [(p.path, p.reason) for p in found.left_out] == [("a1/raw_output.jsonl", "no regular file")]
+        assert [(p.path, p.reason) for p in found.skipped] == [("a1/raw_output.jsonl", "no regular file")]
 
     def test_an_agents_folder_that_is_none_is_an_error_that_says_what_to_name(self, tmp_path: Path) -> None:
         with pytest.raises(AgentsFolderError, match="name your agents folder"):

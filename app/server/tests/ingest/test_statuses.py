@@ -369,7 +369,7 @@ def test_an_error_log_alone_is_a_failed_run(agents: Path) -> None:
 def test_a_log_that_tells_of_no_error_makes_no_run(agents: Path) -> None:
     log(run(agents, "f1"), "adw_plan_iso", "2025-10-17 18:54:12 - INFO - started")
     found = scan(agents, now())
-    assert (found.runs, [left.path for left in found.left_out]) == ([], ["f1"])
+    assert (found.runs, [left.path for left in found.skipped]) == ([], ["f1"])
 
 
 def test_an_error_after_which_the_run_went_on_well_is_not_fatal(agents: Path) -> None:
@@ -476,7 +476,7 @@ def test_words_of_a_failure_that_an_agent_said_or_that_are_not_the_last_fail_no_
 ) -> None:
     log(run(agents, "f1"), "adw_build", f"2025-10-17 10:01:00 - {level} - Workflow failed", *after)
     found = scan(agents, now())
-    assert (found.runs, [left.path for left in found.left_out]) == ([], ["f1"])
+    assert (found.runs, [left.path for left in found.skipped]) == ([], ["f1"])
 
 
 TRACEBACK = ("Traceback (most recent call last):", '  File "adw.py", line 3, in <module>', "ValueError: no x")
@@ -954,7 +954,7 @@ def test_forecast_refuses_undated_runs() -> None:
     assert told.cost.median == 1.0
     assert "12 stored runs without a date count as the oldest" in told.weak
     before = forecast("Add a logo to the footer", "adw_plan", before=now())
-    assert (before.cost.median, before.cost.why_not) == (None, "no stored run has a date")
+    assert (before.cost.median, before.cost.reason) == (None, "no stored run has a date")
 
 
 def test_a_run_that_did_nothing_scores_no_performance() -> None:

@@ -243,7 +243,7 @@ def test_a_file_of_no_known_kind_is_named_once_with_its_count(tmp_path: Path) ->
     assert problem["path"] == "a1b2c3d4/hooks/events.jsonl"
     assert problem["reason"] == "not read: none of its 1,234 lines is of a known kind of stream"
     assert problem["severity"] == "warning"
-    (left_out,) = done["left_out_paths"]
+    (left_out,) = done["skipped_paths"]
     assert "none of its 1,234 lines is of a known kind of stream" in left_out["reason"]
     assert (done["inserted"], done["failed"]) == (1, 0)
 

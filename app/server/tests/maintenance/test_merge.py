@@ -238,7 +238,7 @@ def test_a_sync_after_a_merge_finds_its_own_runs_unchanged_and_the_others_not_go
     east, west = machines
     merged(east, west)
     stats = synced(east, tmp_path / "east" / "shop" / "agents", "east")
-    assert (stats["unchanged"], stats["inserted"], stats["gone"]) == (2, 0, 0)
+    assert (stats["unchanged"], stats["inserted"], stats["missing"]) == (2, 0, 0)
 
 
 def test_a_run_of_another_machine_is_not_laid_over(tmp_path: Path, machines: tuple[Path, Path]) -> None:
@@ -257,8 +257,8 @@ def test_the_same_path_on_another_machine_is_another_folder(tmp_path: Path) -> N
     synced(tmp_path / "all.db", folder, "east")
     (folder / "a1").rename(tmp_path / "away")
     agent(folder, "b1", "s2", 0.5)
-    assert synced(tmp_path / "all.db", folder, "west")["newly_gone"] == 0
-    assert synced(tmp_path / "all.db", folder, "east")["newly_gone"] == 1
+    assert synced(tmp_path / "all.db", folder, "west")["newly_missing"] == 0
+    assert synced(tmp_path / "all.db", folder, "east")["newly_missing"] == 1
 
 
 def test_a_machine_that_got_another_name_still_knows_its_folder(tmp_path: Path) -> None:
@@ -268,7 +268,7 @@ def test_a_machine_that_got_another_name_still_knows_its_folder(tmp_path: Path) 
     synced(tmp_path / "all.db", folder, "container-1")
     (folder / "a1").rename(tmp_path / "away")
     stats = synced(tmp_path / "all.db", folder, "container-2")
-    assert (stats["unchanged"], stats["newly_gone"]) == (1, 1)
+    assert (stats["unchanged"], stats["newly_missing"]) == (1, 1)
 
 
 def test_what_was_decided_last_on_a_pattern_holds(tmp_path: Path, machines: tuple[Path, Path]) -> None:

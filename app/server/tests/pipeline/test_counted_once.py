@@ -190,7 +190,7 @@ def test_a_copy_leaves_an_exact_total_exact_in_every_face(agents: Path) -> None:
     config.write_text("[budget]\nday = 1\n")
     since, until = datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 2, 1, 23, tzinfo=UTC)
     (day,) = check_budgets(read_config(config), since=since, now=until).budgets
-    assert (day.spent, day.at_least, day.unknown_runs) == (1.0, False, 0)
+    assert (day.spent, day.is_lower_bound, day.unknown_runs) == (1.0, False, 0)
     assert sound() == []
 
 
@@ -310,7 +310,7 @@ def test_loose_streams_regrouped(tmp_path: Path) -> None:
     transcript(folder / f"{SESSION.format(2)}.jsonl", SESSION.format(2), [3, 4])
     done = synced(tmp_path / "agents")
     assert before < set(runs())
-    assert (done["gone"], spent()) == (0, FOUR)
+    assert (done["missing"], spent()) == (0, FOUR)
 
 
 def test_loose_streams_subagents(tmp_path: Path) -> None:
@@ -321,7 +321,7 @@ def test_loose_streams_subagents(tmp_path: Path) -> None:
     before = set(runs())
     transcript(folder / session / "subagents" / "agent-ab12cd3.jsonl", session, [4], isSidechain=True)
     done = synced(tmp_path / "agents")
-    assert (set(runs()), done["gone"], spent()) == (before, 0, FOUR)
+    assert (set(runs()), done["missing"], spent()) == (before, 0, FOUR)
     agents = [agent["agent"] for agent in get_workflow_by_id(f"-home-me-shop/{session}")["phase_costs"]]
     assert agents == ["main", "agent-ab12cd3"]
 
@@ -424,7 +424,7 @@ def test_a_renamed_run_is_the_same_run(agents: Path) -> None:
     folder.rename(agents / "c3d4e5f6")
     done = synced(agents)
     assert runs() == {"shop/c3d4e5f6": 1.0}
-    assert (done["inserted"], done["gone"]) == (0, 0)
+    assert (done["inserted"], done["missing"]) == (0, 0)
 
 
 def test_a_copied_project_counts_once_under_either_name(tmp_path: Path) -> None:
@@ -461,12 +461,12 @@ def test_copies_in_two_agents_folders_of_a_project_are_unchanged_the_second_time
     first = synced(shop)
     for _ in range(2):
         done = synced(shop)
-        assert (done["scanned"], done["updated"], done["unchanged"], done["gone"]) == (2, 2, 2, 0)
+        assert (done["scanned"], done["updated"], done["unchanged"], done["missing"]) == (2, 2, 2, 0)
         assert (done["total_cost"], done["enriched"]) == (first["total_cost"], 1)
         assert first["total_cost"] == spent()
     for folder in folders:
         done = synced(folder)
-        assert (done["unchanged"], done["gone"], done["total_cost"]) == (1, 0, spent())
+        assert (done["unchanged"], done["missing"], done["total_cost"]) == (1, 0, spent())
     assert sound() == []
 
 
@@ -480,7 +480,7 @@ def test_copies_in_two_projects_are_unchanged_the_second_time(tmp_path: Path, wr
     assert [name.split("/")[0] for name in known] == ["one", "two"]
     for folder in folders:
         done = synced(folder)
-        assert (done["scanned"], done["unchanged"], done["gone"]) == (1, 1, 0)
+        assert (done["scanned"], done["unchanged"], done["missing"]) == (1, 1, 0)
     assert runs() == known
     assert sync_workflow_history(silent=True, agents_dir=tmp_path)["total_cost"] == spent()
 
@@ -495,10 +495,10 @@ def test_a_run_stays_present_while_a_copy_of_it_is_there(tmp_path: Path, gone: i
     synced(shop)
     shutil.rmtree(copies[gone])
     for _ in range(3):
-        assert synced(shop)["gone"] == 0
+        assert synced(shop)["missing"] == 0
     assert spent() == 3.0
     shutil.rmtree(copies[1 - gone])
-    assert [synced(shop)["gone"] for _ in range(3)][-1] == 1
+    assert [synced(shop)["missing"] for _ in range(3)][-1] == 1
     assert spent() == 3.0
 
 

@@ -36,7 +36,7 @@ from app.server.core.workflow_history.storage.tables.schema import (
 from app.server.tests.support.build import assistant, init, result, run, stream, tool_result, tool_use, usage
 from app.server.tests.support.thoroughness import tries
 
-HISTORYS_OWN = {"first_seen_at", "last_changed_at", "gone_at"}
+HISTORYS_OWN = {"first_seen_at", "last_changed_at", "missing_since"}
 """What tells when a history saw something: two histories never agree on it."""
 
 

@@ -555,7 +555,7 @@ def test_the_command_says_it_in_a_sentence_with_what_to_type_next():
 @pytest.mark.usefixtures("in_demo")
 def test_the_command_gives_json_that_equals_the_answer():
     given_json = json.loads(type_in("anomalies", "--json").output)
-    assert given_json["schema_version"] == 1
+    assert given_json["schema_version"] == 2
     assert given_json["regressions"][0]["sentence"] == find_anomalies().regressions[0].sentence
 
 

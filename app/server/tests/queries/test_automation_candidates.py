@@ -109,9 +109,9 @@ def test_success_is_of_those_times_whose_end_is_known_and_few_tell_little():
     habits = by_name(rank_patterns([few, many, none, mixed]))
     assert (habits["few"].success_rate, habits["many"].success_rate) == (1.0, 1.0)
     # Wilson's lower end for n of n is n / (n + z²)
-    assert habits["few"].success_at_least == pytest.approx(3 / (3 + 1.959963984540054**2))
-    assert habits["many"].success_at_least == pytest.approx(300 / (300 + 1.959963984540054**2))
-    assert (habits["none"].success_rate, habits["none"].success_at_least) == (None, None)
+    assert habits["few"].success_rate_lower_bound == pytest.approx(3 / (3 + 1.959963984540054**2))
+    assert habits["many"].success_rate_lower_bound == pytest.approx(300 / (300 + 1.959963984540054**2))
+    assert (habits["none"].success_rate, habits["none"].success_rate_lower_bound) == (None, None)
     assert habits["mixed"].success_rate == 0.75
 
 
@@ -126,7 +126,7 @@ def test_the_worthiest_comes_first_and_its_worth_is_the_product_that_the_page_te
     names = [habit.pattern.signature for habit in habits if habit.part_of is None]
     assert names[0] == seq("a", "b")
     first = habits[0]
-    assert first.priority == round(2_000_000_000 * 0.5 * first.success_at_least * 1.0)
+    assert first.priority == round(2_000_000_000 * 0.5 * first.success_rate_lower_bound * 1.0)
 
 
 def test_fewer_failures_come_before_more_at_the_same_cost():
@@ -259,7 +259,7 @@ def test_a_saving_is_exact_to_the_nanodollar(cost: int, count: int, data: st.Dat
     one = pattern("a", count, nanodollars=cost, successes=well, failures=failed)
     found = estimate_saving(one, float(keep))
     assert found.nanodollars == (by_hand(one, Decimal(keep)) if well + failed else None)
-    assert found.at_least == (0 < well + failed < count)
+    assert found.is_lower_bound == (0 < well + failed < count)
 
 
 @pytest.mark.parametrize(
@@ -286,7 +286,7 @@ def test_what_failed_gets_no_cheaper():
 def test_unknown_costs_and_ends_stay_unknown_and_a_part_is_a_lower_bound():
     assert estimate_saving(pattern("a", nanodollars=0, unpriced_runs=50), 0.25).nanodollars is None
     assert estimate_saving(pattern("a", successes=0), 0.25).nanodollars is None
-    assert estimate_saving(pattern("a", nanodollars=800, unpriced_runs=49), 0.25).at_least
+    assert estimate_saving(pattern("a", nanodollars=800, unpriced_runs=49), 0.25).is_lower_bound
     assert estimate_saving(pattern("a", nanodollars=0), 0.25).nanodollars == 0
 
 
@@ -351,20 +351,28 @@ def test_sums_are_those_of_the_runs_asked_and_their_span_makes_the_month():
     store(a=[loop], b=[loop], **{f"c{day}": [] for day in range(11)}, d=[loop])
     found = find_patterns()
     (one,) = found.patterns
-    assert (one.runs, one.count, one.cost, found.span.runs) == (3, 6, 0.3, 14)
-    assert one.saved == 0.225
-    assert one.saved_per_month == (225_000_000 * 487 // (16 * 13)) / 1e9  # 14 days, the first to the last
+    assert (one.runs, one.occurrences, one.cost, found.span.runs) == (3, 6, 0.3, 14)
+    assert one.estimated_savings == 0.225
+    assert one.savings_per_month == (225_000_000 * 487 // (16 * 13)) / 1e9  # 14 days, the first to the last
     assert find_patterns(RunFilter(project=("shop",))).patterns == ()  # one run of that project shows it
     early = find_patterns(RunFilter(created_before=datetime(2026, 3, 3, tzinfo=UTC)))
-    assert (early.patterns[0].count, early.patterns[0].saved_per_month) == (4, None)
+    assert (early.patterns[0].occurrences, early.patterns[0].savings_per_month) == (4, None)
 
 
 def test_a_cost_that_nothing_shows_is_unknown_and_a_part_is_a_lower_bound():
     silent, known = finding("silent", cost=None), finding("partly", cost=0.5)
     store(a=[silent, known], b=[silent, {**known, "cost": None}])
     found = {one.signature: one for one in find_patterns().patterns}
-    assert (found["silent"].cost, found["silent"].saved, found["silent"].worth) == (None, None, None)
-    assert (found["partly"].cost, found["partly"].cost_at_least, found["partly"].saved_at_least) == (
+    assert (found["silent"].cost, found["silent"].estimated_savings, found["silent"].effective_n) == (
+        None,
+        None,
+        None,
+    )
+    assert (
+        found["partly"].cost,
+        found["partly"].cost_is_lower_bound,
+        found["partly"].estimated_savings_is_lower_bound,
+    ) == (
         0.5,
         True,
         True,
@@ -386,8 +394,8 @@ def test_a_part_is_shown_where_its_whole_is_not_asked_for():
     shown = [finding(seq("a", "b"), 4), finding("a", 4), finding("b", 4)]
     store(x=shown, y=shown)
     usual = find_patterns()
-    assert (signatures(usual), usual.found, usual.folded) == ([seq("a", "b")], 1, 2)
-    assert {part.signature for part in usual.patterns[0].parts} == {"a", "b"}
+    assert (signatures(usual), usual.found, usual.hidden) == ([seq("a", "b")], 1, 2)
+    assert {part.signature for part in usual.patterns[0].covers} == {"a", "b"}
     assert signatures(find_patterns(kinds=["operation"])) == ["a", "b"]
 
 
@@ -418,7 +426,7 @@ def test_a_pattern_is_shown_with_its_newest_places_within_the_agents_folder():
 def test_a_pattern_of_one_run_can_be_shown_and_decided():
     store(a=[finding("rare")])
     assert find_patterns().patterns == ()
-    assert show_pattern("rare").pattern.count == 1
+    assert show_pattern("rare").pattern.occurrences == 1
     with pytest.raises(PatternNotFoundError, match="none of these runs"):
         show_pattern("rare", RunFilter(project=("nobody",)))
 
@@ -465,9 +473,9 @@ def test_what_is_unknown_is_an_error_that_says_what_to_do():
         ({"statuses": ["done"]}, "detected, accepted, dismissed"),
         ({"limit": 0}, "from 1"),
         ({"limit": True}, "from 1"),
-        ({"keep_share": 1.01}, "0 to 1"),
-        ({"keep_share": float("nan")}, "0 to 1"),
-        ({"keep_share": "0.5"}, "0 to 1"),
+        ({"residual_cost": 1.01}, "0 to 1"),
+        ({"residual_cost": float("nan")}, "0 to 1"),
+        ({"residual_cost": "0.5"}, "0 to 1"),
     ],
 )
 def test_what_is_not_allowed_is_refused(given_: dict[str, Any], message: str):
@@ -582,8 +590,8 @@ def test_quiet_prints_ids_and_one_line_of_one(synced: Path):
 def test_the_story_tells_what_its_worth_is_made_of(synced: Path):
     one, said = show_pattern(HABIT).pattern, type_in("patterns", "show", HABIT, width=160).output
     assert one.cost is not None
-    assert one.worth == pytest.approx(
-        one.cost * (1 - 1 / 3) * one.success_at_least * one.stability,
+    assert one.effective_n == pytest.approx(
+        one.cost * (1 - 1 / 3) * one.success_rate_lower_bound * one.stability,
         rel=1e-6,  # type: ignore[operator]
     )
     assert "one call of 3 stays" in said
@@ -623,9 +631,9 @@ def test_all_means_all_and_what_another_pattern_tells_is_not_offered_to_be_decid
     assert every.found > 20
     assert len(type_in("patterns", "--all", "-q").output.split()) == every.found
     assert len(type_in("patterns", "--all", "-q", "--limit", "3").output.split()) == 3
-    assert any(one.scriptable and one.part_of for one in every.patterns)
+    assert any(one.scriptable and one.covered_by for one in every.patterns)
     for one in every.patterns:
-        if one.scriptable and one.part_of is None:
+        if one.scriptable and one.covered_by is None:
             decide_pattern(one.id, "accepted")
     assert "patterns accept" not in type_in("patterns", "--all").output
 

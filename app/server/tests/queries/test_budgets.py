@@ -82,7 +82,7 @@ def test_exactly_at_the_limit_is_within_and_a_nanodollar_more_is_not():
     assert (at.state, at.share, at.spent) == ("near", 1.0, 0.3)
     assert "100% of it" in at.sentence
     over = of_day(report("day = 0.299999999"), "2026-03-11")
-    assert over.state == "passed"
+    assert over.state == "exceeded"
     assert ">100% of it" in over.sentence
 
 
@@ -96,29 +96,29 @@ def test_from_four_fifths_on_a_budget_is_near_its_limit_and_does_not_fail():
 def test_one_run_above_its_budget_is_named():
     store({"total_cost": 5.5}, {"total_cost": 1.0}, {"total_cost": 7.0})
     budget = only("run = 5")
-    assert (budget.state, budget.spent, budget.runs, budget.runs_over) == ("passed", 7.0, 3, 2)
-    assert [(run.id, run.cost) for run in budget.costliest] == [("run2", 7.0), ("run0", 5.5)]
+    assert (budget.state, budget.spent, budget.runs, budget.runs_over) == ("exceeded", 7.0, 3, 2)
+    assert [(run.id, run.cost) for run in budget.top_runs] == [("run2", 7.0), ("run0", 5.5)]
     assert budget.sentence == "the costliest of 3 runs cost $7.00, budget $5.00 each, 2 runs above it"
 
 
 def test_money_spent_at_least_counts_and_is_said_as_such():
     store({"total_cost": 3.0, "lower_bound_cost": 1.5, "cost_basis": "lower_bound"})
     budget = only("month = 4")
-    assert (budget.state, budget.spent, budget.at_least) == ("passed", 4.5, True)
+    assert (budget.state, budget.spent, budget.is_lower_bound) == ("exceeded", 4.5, True)
     assert "at least $4.50" in budget.sentence
 
 
 def test_runs_of_unknown_cost_are_named_and_are_no_money():
     store({"total_cost": 1.0}, {"total_cost": None, "cost_basis": "unpriced"})
     budget = only("month = 4")
-    assert (budget.spent, budget.runs, budget.unknown_runs, budget.at_least) == (1.0, 2, 1, True)
+    assert (budget.spent, budget.runs, budget.unknown_runs, budget.is_lower_bound) == (1.0, 2, 1, True)
     assert "what 1 run cost is unknown and not in it" in budget.sentence
 
 
 def test_a_budget_of_nothing_is_passed_by_anything():
     store({"total_cost": 0.000000001})
     budget = only("month = 0")
-    assert (budget.state, budget.share) == ("passed", None)
+    assert (budget.state, budget.share) == ("exceeded", None)
 
 
 @given(st.lists(st.integers(0, 10**12), max_size=5), st.integers(0, 10**12))
@@ -134,8 +134,8 @@ def test_a_budget_is_passed_when_the_exact_sum_is_above_it(costs: list[int], lim
     runs = ColumnTable("runs", count, words, whole, {})
     (day,) = evaluate_budgets(runs, Budgets(BudgetLimits(day=limit)), [Period("day", 0, 1)], 0)
     (run,) = evaluate_budgets(runs, Budgets(BudgetLimits(run=limit)), [], 0)
-    assert (day.state == "passed") == (sum(costs) > limit)
-    assert (run.state == "passed") == (max(costs, default=0) > limit)
+    assert (day.state == "exceeded") == (sum(costs) > limit)
+    assert (run.state == "exceeded") == (max(costs, default=0) > limit)
 
 
 # --- whose
@@ -155,14 +155,14 @@ def test_a_templates_own_limit_for_a_run_holds_instead_of_the_projects_and_the_g
         ("template", "big"): (2, 7.0),
         ("project", "other"): (1, 4.0),
     }
-    assert all(budget.state != "passed" for budget in found.values())
+    assert all(budget.state != "exceeded" for budget in found.values())
 
 
 def test_a_day_of_a_template_or_project_counts_its_own_runs_alone():
     store({"total_cost": 7.0, "workflow_template": "big"}, {"total_cost": 2.0})
     text = "[budget.templates.big]\nmonth = 6\n[budget.projects.shop]\nmonth = 10"
     found = {budget.scope: budget for budget in report(text).budgets}
-    assert (found["template"].spent, found["template"].state) == (7.0, "passed")
+    assert (found["template"].spent, found["template"].state) == (7.0, "exceeded")
     assert (found["project"].spent, found["project"].state) == (9.0, "near")
 
 
@@ -205,7 +205,7 @@ def test_the_days_weeks_and_months_since_then_are_judged():
 def test_only_runs_of_the_last_day_are_held_against_the_budget_of_a_run():
     store({"total_cost": 9.0, "created_at": (NOW - timedelta(hours=25)).isoformat()}, {"total_cost": 1.0})
     assert only("run = 5").state == "within"
-    assert only("run = 5", since=NOW - timedelta(hours=26)).state == "passed"
+    assert only("run = 5", since=NOW - timedelta(hours=26)).state == "exceeded"
 
 
 def test_runs_without_a_time_are_counted_apart():
@@ -221,8 +221,8 @@ def test_a_span_of_more_days_than_anybody_reads_is_refused_at_once():
 
 def test_a_run_that_cost_at_least_so_much_is_marked_where_it_is_named():
     store({"total_cost": None, "lower_bound_cost": 2.0, "cost_basis": "lower_bound"}, {"total_cost": 1.5})
-    named = only("run = 1").costliest
-    assert [(run.cost, run.at_least) for run in named] == [(2.0, True), (1.5, False)]
+    named = only("run = 1").top_runs
+    assert [(run.cost, run.is_lower_bound) for run in named] == [(2.0, True), (1.5, False)]
     Path("workflow-history.toml").write_text("[budget]\nrun = 1\n", "utf-8")
     printed = type_in("check", "--at", "2026-03-11T12:00Z").output
     assert "≥ $2.00, " in printed
@@ -359,7 +359,7 @@ def test_json_holds_all_budgets_and_their_state():
     found = json.loads(result.output)
     assert (result.exit_code, found["ok"], found["regressions"]) == (1, False, None)
     assert [(each["span"], each["state"]) for each in found["budgets"]] == [
-        ("day", "passed"), ("month", "within"), ("day", "within"),
+        ("day", "exceeded"), ("month", "within"), ("day", "within"),
     ]  # fmt: skip
 
 

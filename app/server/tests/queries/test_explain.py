@@ -367,7 +367,7 @@ def test_an_explained_cost_is_the_one_of_the_list_and_its_parts_make_it(tmp_path
     assert run is not None
     spent = run_spending(run)
     assert found.value == (None if spent.minimum is None else float(spent.minimum))
-    assert found.at_least == (spent.partial and spent.minimum is not None)
+    assert found.is_lower_bound == (spent.partial and spent.minimum is not None)
     assert format_explained_value(found) == shown
     assert sorted(part.value for part in found.parts if part.adds) == sorted(parts)
     assert not found.remainder

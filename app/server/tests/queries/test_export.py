@@ -419,7 +419,7 @@ def test_what_statistics_do_not_know_is_an_empty_cell_and_no_zero(tmp_path):
     store(tmp_path, run_of("a", status="running"))
     (row,) = csv_of("statistics")
     assert (row["runs"], row["completed"], row["cost_runs"]) == ("1", "0", "0")
-    unknown = ("success_rate", "cost", "cost_median", "total_tokens", "cache_hit_share", "duration_seconds")
+    unknown = ("success_rate", "cost", "cost_median", "total_tokens", "cache_hit_rate", "duration_seconds")
     assert [row[name] for name in unknown] == [""] * len(unknown)
 
 
@@ -591,7 +591,7 @@ def test_the_command_writes_to_standard_output_or_a_file(demo_history, tmp_path)
 
 def test_json_gives_lines_or_tells_what_was_written(demo_history, tmp_path):
     first = json.loads(type_in("export", "--json").stdout.splitlines()[0])
-    assert first["schema_version"] == 1
+    assert first["schema_version"] == 2
     told = json.loads(type_in("export", "-o", str(tmp_path / "a.csv"), "--json").stdout)
     assert (told["schema_version"], told["rows"], told["format"]) == (1, 30, "csv")
 

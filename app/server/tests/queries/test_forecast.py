@@ -89,7 +89,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_forecast_lies_where_the_runs_like_it_lie() -> None:
     save(*(stored(place) for place in range(30)))
     found = forecast("Sort the orders by date", "adw_plan_build", "feature", "shop")
-    assert found.cost.why_not is None
+    assert found.cost.reason is None
     assert found.cost.p10 == pytest.approx(1.0)
     assert 1.3 <= (found.cost.median or 0) <= 1.6
     assert found.cost.p90 == pytest.approx(1.9)
@@ -99,10 +99,10 @@ def test_a_forecast_lies_where_the_runs_like_it_lie() -> None:
     ]
     assert found.phases[0].cost.median == pytest.approx(0.4)
     assert (found.success.completed, found.success.ended) == (30, 30)
-    assert (found.success.share or 0) < 1.0
+    assert (found.success.probability or 0) < 1.0
     assert found.runs[0].id == "run-029", "of equal texts the latest counts most"
     assert found.runs[0].similarity == pytest.approx(1.0, abs=1e-6)
-    assert found.rests_on == 30
+    assert found.based_on == 30
 
 
 @pytest.mark.parametrize("count", [0, 1, 8])
@@ -111,24 +111,24 @@ def test_thin_evidence_gives_reasons_and_no_number(count: int) -> None:
     found = forecast("Sort the orders by date", "adw_plan_build")
     for figure in figures(found):
         assert (figure.median, figure.p10, figure.p90) == (None, None, None)
-        assert figure.why_not
-    assert (found.success.share, found.success.low) == (None, None)
-    assert found.success.why_not
+        assert figure.reason
+    assert (found.success.probability, found.success.low) == (None, None)
+    assert found.success.reason
 
 
 def test_each_figure_abstains_by_itself() -> None:
     save(*(stored(place, duration_seconds=None) for place in range(30)))
     found = forecast(template="adw_plan_build")
     assert found.cost.median is not None
-    assert (found.duration.median, found.duration.why_not) == (None, "no earlier run tells")
+    assert (found.duration.median, found.duration.reason) == (None, "no earlier run tells")
 
 
 @pytest.mark.usefixtures("no_history")
 def test_without_a_history_nothing_is_made() -> None:
     found = forecast("Sort the orders")
-    assert found.cost.why_not == "this history holds no run yet"
+    assert found.cost.reason == "this history holds no run yet"
     assert not Path(str(database.current_url().database)).exists()
-    assert calibration().tried == 0
+    assert calibration().backtested == 0
     with pytest.raises(WorkflowNotFoundError):
         forecast_run("run-001")
 
@@ -156,7 +156,7 @@ def test_a_request_like_no_other_without_a_template_is_not_forecast() -> None:
     save(*(stored(place) for place in range(30)))
     found = forecast("Quantum chromodynamics of gluons")
     assert found.cost.median is None
-    assert "no template" in (found.cost.why_not or "")
+    assert "no template" in (found.cost.reason or "")
     by_level = forecast("Quantum chromodynamics of gluons", "adw_plan_build")
     assert by_level.cost.median is not None
     assert any("hardly any" in line for line in by_level.weak)
@@ -177,7 +177,7 @@ def test_running_runs_and_runs_with_a_lower_bound_are_no_cheap_runs() -> None:
     save(*(stored(place, cost_basis="lower_bound", total_cost=0.01) for place in range(50, 55)))
     found = forecast(template="adw_plan_build")
     assert (found.cost.median or 0) > 1.0
-    assert found.cost.at_least == 5
+    assert found.cost.is_lower_bound == 5
     assert any("at least" in line for line in found.weak)
 
 
@@ -208,8 +208,8 @@ def test_hostile_words_are_only_words() -> None:
 def test_a_run_that_has_ended_is_held_against_what_was_before_it() -> None:
     save(*(stored(place) for place in range(30)), stored(40, total_cost=9.0, duration_seconds=110.0))
     found = forecast_run("run-040")
-    assert (found.cost_was, found.duration_was, found.flight) == ("above", "within", None)
-    assert found.forecast.rests_on == 30
+    assert (found.cost_verdict, found.duration_verdict, found.flight) == ("above", "within", None)
+    assert found.forecast.based_on == 30
     save(*(stored(place, total_cost=9.0) for place in range(41, 80)))
     assert forecast_run("run-040") == found, "later runs change nothing of what was known before it"
 
@@ -224,13 +224,13 @@ def test_a_run_at_work_is_told_what_is_still_to_come() -> None:
                 duration_seconds=50.0))  # fmt: skip
     flight = forecast_run("run-031").flight
     assert flight is not None
-    assert (flight.phase, flight.spent, flight.spent_at_least) == ("build", pytest.approx(0.65), True)
+    assert (flight.phase, flight.spent, flight.spent_is_lower_bound) == ("build", pytest.approx(0.65), True)
     assert flight.runs == 30
-    rest, total = flight.rest_cost, flight.total_cost
+    rest, total = flight.remaining_cost, flight.total_cost
     # building costs 0.6 to 1.5, of which 0.25 are spent
     assert (rest.p10, rest.p90) == (pytest.approx(0.35), pytest.approx(1.25))
     assert (total.p10, total.p90) == (pytest.approx(1.0), pytest.approx(1.9))
-    assert (flight.rest_duration.p10 or 0) >= 50.0
+    assert (flight.remaining_duration.p10 or 0) >= 50.0
     assert type_in("run-031").exit_code == 0
 
 
@@ -240,8 +240,8 @@ def test_a_run_at_work_that_already_spent_more_than_all_others_gets_no_end() -> 
     save(stored(31, status="running", total_cost=70.0, cost_basis="lower_bound", phase_costs=begun))
     found = forecast_run("run-031")
     assert found.flight is not None
-    assert found.flight.rest_cost.median is None
-    assert found.cost_was == "above"
+    assert found.flight.remaining_cost.median is None
+    assert found.cost_verdict == "above"
 
 
 def test_a_cut_off_run_is_no_evidence_for_its_own_rest() -> None:
@@ -254,8 +254,8 @@ def test_a_cut_off_run_is_no_evidence_for_its_own_rest() -> None:
 def test_a_run_without_a_date_is_held_against_nothing() -> None:
     save(*(stored(place) for place in range(30)), stored(31, created_at=None))
     found = forecast_run("run-031")
-    assert found.cost_was is None
-    assert "when it began" in (found.forecast.cost.why_not or "")
+    assert found.cost_verdict is None
+    assert "when it began" in (found.forecast.cost.reason or "")
 
 
 # --- the demo
@@ -283,20 +283,22 @@ def test_calibration_of_the_demo_counts_every_run_and_beats_the_plain_mean(
     monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(demo))
     seen: list[tuple[int, int]] = []
     found = calibration(progress=lambda done, total: seen.append((done, total)))
-    assert found.tried == found.runs >= 239, "all but the one that may be running"
-    assert seen[-1] == (found.tried, found.tried)
-    assert found.cost.forecast + found.unlike + found.thin == found.tried
+    assert found.backtested == found.runs >= 239, "all but the one that may be running"
+    assert seen[-1] == (found.backtested, found.backtested)
+    assert found.cost.forecast + found.unlike + found.low_n == found.backtested
     for figure in (found.cost, found.duration):
-        assert figure.held is not None
-        assert figure.held.held + figure.held.below + figure.held.above == figure.held.count
-        assert 0.7 < figure.held.low < figure.held.share < figure.held.high
+        assert figure.coverage is not None
+        assert (
+            figure.coverage.coverage + figure.coverage.below + figure.coverage.above == figure.coverage.count
+        )
+        assert 0.7 < figure.coverage.low < figure.coverage.share < figure.coverage.high
         ours, mean, median = figure.errors
         assert (ours.name, mean.name, median.name) == ("forecast", "mean", "median")
         assert ours.absolute < mean.absolute
         assert (ours.log or 9) < (mean.log or 0)
     assert found.success.brier is not None
     assert sum(one.count for one in found.success.bins) == found.success.count
-    assert calibration(50).tried == 50
+    assert calibration(50).backtested == 50
 
 
 # --- which runs it rests on
@@ -355,7 +357,7 @@ def test_the_request_may_come_from_a_file_or_from_standard_input(tmp_path: Path)
     ways = (texts, None), (("--text", "-"), f"{texts[1]}\n"), (("--file", str(tmp_path / "issue.md")), None)
     asked = [json.loads(type_in(*words, "--json", given=given).output) for words, given in ways]
     assert asked[0] == asked[1] == asked[2]
-    assert asked[0]["schema_version"] == 1
+    assert asked[0]["schema_version"] == 2
     assert asked[0]["cost"]["median"] is not None
     assert type_in("--file", str(tmp_path / "none.md")).exit_code == 2
 
@@ -423,7 +425,7 @@ def test_runs_of_which_it_is_known_only_at_least_are_told_as_such() -> None:
     save(*(stored(place, **cut) for place in range(6)))
     found = forecast("Sort the orders by date", "adw_plan_build")
     assert (
-        found.cost.why_not == "6 earlier runs tell, but only at least how much; 9 are needed for an interval"
+        found.cost.reason == "6 earlier runs tell, but only at least how much; 9 are needed for an interval"
     )
     words = " ".join(
         type_in("--text", "Sort the orders by date", "--template", "adw_plan_build").output.split()
@@ -436,7 +438,7 @@ def test_runs_of_which_it_is_known_only_at_least_are_told_as_such() -> None:
 def test_too_few_runs_are_named_with_what_they_came_to(template: str | None) -> None:
     save(*(stored(place, workflow_template=template) for place in range(3)))
     found = forecast("Sort the orders by date", template)
-    assert (found.cost.median, found.cost.p10, found.rests_on, len(found.runs)) == (None, None, 3, 3)
+    assert (found.cost.median, found.cost.p10, found.based_on, len(found.runs)) == (None, None, 3, 3)
     assert (found.cost.least, found.cost.most) == (1.0, 1.2)
     words = " ".join(type_in("--text", "Sort the orders by date").output.split())
     assert "No forecast: " in words
@@ -450,7 +452,7 @@ def test_a_request_that_one_run_asked_for_the_like_of_names_it_and_gives_no_numb
     found = forecast("Sort the orders by date")
     assert found.cost.median is None
     assert [run.id for run in found.runs] == ["run-000"]
-    assert (found.rests_on, found.cost.least, found.cost.most) == (1, 1.0, 1.0)
+    assert (found.based_on, found.cost.least, found.cost.most) == (1, 1.0, 1.0)
     assert "the one there is came to $1.00" in " ".join(
         type_in("--text", "Sort the orders by date").output.split()
     )

@@ -63,7 +63,7 @@ def run(number: int) -> dict[str, Any]:
         "total_tokens": number * 1000,
         "duration_seconds": None if number % 7 == 0 else float(number * 10),
         "quality_score": None if number % 2 else float(number),
-        "source_state": "gone" if number % 8 == 0 else "present",
+        "source_state": "missing" if number % 8 == 0 else "present",
         "phase_costs": [
             {"phase": phase, "agent": f"{phase}ner", "model": MODELS[number % 2]}
             for phase in PHASES[: 1 + number % 3]
@@ -118,7 +118,7 @@ def meets(one: dict[str, Any], wanted: RunFilter) -> bool:
             wanted.created_before is None or (made is not None and made < wanted.created_before),
             wanted.has_cost is None or wanted.has_cost == (one["total_cost"] is not None),
             wanted.has_error is None or wanted.has_error == (one["error_message"] is not None),
-            wanted.gone is None or wanted.gone == (one["source_state"] == "gone"),
+            wanted.missing is None or wanted.missing == (one["source_state"] == "missing"),
             wanted.pattern is None or one["id"] < "run-05",
             wanted.search is None or wanted.search in words,
         ]
@@ -154,7 +154,7 @@ filters = st.builds(
     created_before=moments,
     has_cost=st.sampled_from([None, True, False]),
     has_error=st.sampled_from([None, True, False]),
-    gone=st.sampled_from([None, None, True, False]),
+    missing=st.sampled_from([None, None, True, False]),
 )
 
 

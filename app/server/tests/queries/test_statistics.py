@@ -208,7 +208,7 @@ def check(found: GroupStatistics, entries: list[Entry]) -> None:
     prompts = [(e.kinds[2], sum(e.kinds[n] for n in (0, 2, 3))) for e in entries  # type: ignore[misc]
                if None not in (e.kinds[0], e.kinds[2], e.kinds[3])]  # fmt: skip
     whole = sum(prompt for _, prompt in prompts)
-    assert found.cache_hit_share == (sum(hit for hit, _ in prompts) / whole if whole else None)  # type: ignore[misc]
+    assert found.cache_hit_rate == (sum(hit for hit, _ in prompts) / whole if whole else None)  # type: ignore[misc]
     seconds = [entry.seconds for entry in entries if entry.seconds is not None]
     assert found.duration.runs == len(seconds)
     if seconds:
@@ -482,7 +482,7 @@ def test_every_wasted_dollar_is_counted_once_by_the_first_kind_that_holds(tmp_pa
         ("retries", 2, 1.5, 2.0),
         ("false_successes", 1, 2.0, 0.0),
         ("errors", 2, 1.5, 2.5),
-        ("cut_off", 1, 0.5, 0.0),
+        ("interrupted", 1, 0.5, 0.0),
     ]
     assert (found.wasted, found.spent, found.share) == (9.0, 14.75, 9.0 / 14.75)
     assert (found.doubtful_runs, found.doubtful_cost) == (1, 10.5)
@@ -535,16 +535,16 @@ def test_a_period_is_held_against_the_equally_long_one_before(tmp_path: Path) ->
     assert (success.now, success.before) == (2 / 3, 1.0)
     assert by_name["duration"].change is None
     assert found.before_is_whole
-    assert all(change.thin for change in found.changes)
+    assert all(change.low_n for change in found.changes)
 
 
 def test_a_trend_says_where_its_evidence_ends(tmp_path: Path) -> None:
     stored(tmp_path, [at(day / 10, total_cost=1.0) for day in range(1, 100)])
     found = trend(timedelta(days=7), now=NOW)
     assert not found.before_is_whole
-    assert not found.changes[0].thin
+    assert not found.changes[0].low_n
     nothing_before = trend(timedelta(days=30), now=NOW).changes[2]
-    assert (nothing_before.before, nothing_before.change_percent, nothing_before.thin) == (0.0, None, True)
+    assert (nothing_before.before, nothing_before.change_percent, nothing_before.low_n) == (0.0, None, True)
 
 
 @pytest.mark.parametrize("period", [timedelta(0), timedelta(days=-1), timedelta(days=999_999)])
@@ -598,7 +598,7 @@ def test_every_answer_fits_and_carries_no_control_code(history: Path, words: lis
 def test_json_is_the_whole_answer_with_its_version(history: Path, words: list[str]) -> None:
     printed = run(*words, "--json")
     assert printed.exit_code == 0
-    assert json.loads(printed.output)["schema_version"] == 1
+    assert json.loads(printed.output)["schema_version"] == 2
 
 
 @pytest.mark.parametrize("words", ASKED, ids=" ".join)

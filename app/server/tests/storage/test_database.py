@@ -55,7 +55,7 @@ JSON = st.recursive(
     max_leaves=6,
 )
 KINDS |= {"dict": st.dictionaries(JSON_TEXT, JSON, max_size=3), "list": st.lists(JSON, max_size=3)}
-WRITTEN_BY_THE_HISTORY = {"id", "project", "first_seen_at", "last_changed_at", "gone_at", "copy_of"}
+WRITTEN_BY_THE_HISTORY = {"id", "project", "first_seen_at", "last_changed_at", "missing_since", "copy_of"}
 
 
 def records(codec: Any, leave_out: set[str]) -> st.SearchStrategy[dict[str, Any]]:
@@ -507,11 +507,11 @@ def test_a_run_whose_files_are_gone_stays_and_may_come_back(history: History) ->
     history.mark_deleted([ref.key], datetime(2025, 1, 2, tzinfo=UTC))
     stored = history.get("a")
     assert stored is not None
-    assert (stored["source_state"], stored["gone_at"]) == ("gone", "2025-01-01T00:00:00Z")
+    assert (stored["source_state"], stored["missing_since"]) == ("missing", "2025-01-01T00:00:00Z")
     history.save([{"id": "a", "source_state": "present"}])
     stored = history.get("a")
     assert stored is not None
-    assert (stored["source_state"], stored["gone_at"]) == ("present", None)
+    assert (stored["source_state"], stored["missing_since"]) == ("present", None)
     assert history.stored_runs("")["a"].fingerprint == "f"
 
 
@@ -695,7 +695,7 @@ def test_a_folders_costs_are_those_of_its_present_runs(history: History) -> None
             {"id": "a", **here, "total_cost": 0.1, "lower_bound_cost": 0.5, "cost_basis": "lower_bound"},
             {"id": "b", **here, "total_cost": 0.2},
             {"id": "c", **here},
-            {"id": "d", **here, "source_state": "gone", "total_cost": 1},
+            {"id": "d", **here, "source_state": "missing", "total_cost": 1},
             {"id": "e", **here, "agents_dir": "elsewhere", "total_cost": 1},
         ]
     )

@@ -81,7 +81,7 @@ class GatedWorker(SyncProcess):
             "changed",
             "unchanged",
             "failed",
-            "newly_gone",
+            "newly_missing",
         )
         return dict.fromkeys((*names, "problems"), 0)
 

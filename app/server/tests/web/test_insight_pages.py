@@ -125,7 +125,7 @@ def test_habits_stand_in_the_order_of_their_worth_and_lead_to_a_page_with_places
     assert [urlsplit(href).path for href in hrefs] == [f"/patterns/{one.id}" for one in ranked]
     story = page(hrefs[0])
     assert ranked[0].signature in story.text
-    assert f"{ranked[0].count:,} times" in story.text
+    assert f"{ranked[0].occurrences:,} times" in story.text
     assert len(story.links("/runs/")) >= 5
     assert page(story.links("/runs/")[0])
 
@@ -137,11 +137,13 @@ def test_the_planted_habit_is_among_the_first():
 
 @pytest.mark.usefixtures("in_demo")
 def test_what_a_script_keeps_can_be_assumed_otherwise():
-    assumed = {keep: find_patterns(limit=1, keep_share=float(keep)).patterns[0] for keep in ("0.5", "0.75")}
+    assumed = {
+        keep: find_patterns(limit=1, residual_cost=float(keep)).patterns[0] for keep in ("0.5", "0.75")
+    }
     for keep, one in assumed.items():
-        assert f"${one.saved:.2f}" in page(f"/insights?keep={keep}").text
+        assert f"${one.estimated_savings:.2f}" in page(f"/insights?keep={keep}").text
         assert f"keep={keep}" in page(f"/insights?keep={keep}").links("/patterns/")[0]
-    assert assumed["0.5"].saved != assumed["0.75"].saved
+    assert assumed["0.5"].estimated_savings != assumed["0.75"].estimated_savings
 
 
 def test_what_was_dismissed_is_hidden_until_somebody_asks_for_all(made: Path, tmp_path: Path, monkeypatch):

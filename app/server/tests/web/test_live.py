@@ -145,7 +145,7 @@ def test_a_folder_that_is_not_there_is_waited_for_and_may_vanish(agents: Path) -
             lambda now: now["watch"] == "events" and now["last"] != before and now["last"]["inserted"] == 1
         )
         gone = {run["id"]: run["source_state"] for run in served.get("/api/v1/runs").json()["workflows"]}
-        assert gone == {"aaaa1111": "gone", "bbbb2222": "present"}
+        assert gone == {"aaaa1111": "missing", "bbbb2222": "present"}
 
 
 def test_what_another_program_writes_is_told_too(agents: Path) -> None:
@@ -262,10 +262,10 @@ def test_a_run_in_progress_says_how_far_it_is(agents: Path) -> None:
         one = served.get("/api/v1/runs/aaaa1111/progress").json()
         piece = served.get("/running").text
     assert (found["total"], [run["id"] for run in found["runs"]]) == (1, ["aaaa1111"])
-    assert (one["status"], one["phase"], one["spent_at_least"]) == ("running", "plan", True)
+    assert (one["status"], one["phase"], one["spent_is_lower_bound"]) == ("running", "plan", True)
     assert one["tokens"] == 1100
-    assert one["flight"]["rest_cost"]["median"] is None
-    assert one["flight"]["rest_cost"]["why_not"]
+    assert one["flight"]["remaining_cost"]["median"] is None
+    assert one["flight"]["remaining_cost"]["reason"]
     assert "1 run in progress" in piece
 
 

@@ -167,7 +167,7 @@ def test_whatever_is_asked_for_is_text(text: str, history: History, client: Test
         "limit",
         "page",
         "after",
-        "gone",
+        "missing",
         "score",
     ):
         answer = client.get("/", params={name: text[:3_000].encode("utf-8", "replace")})
@@ -257,7 +257,8 @@ def test_unknown_figures_are_a_dash_and_never_nought(history: History, client: T
 
 def test_a_lower_bound_says_so_and_a_gone_run_too(history: History, client: TestClient) -> None:
     save(
-        history, run(1, total_cost=2.63, cost_basis="lower_bound", lower_bound_cost=0.07, source_state="gone")
+        history,
+        run(1, total_cost=2.63, cost_basis="lower_bound", lower_bound_cost=0.07, source_state="missing"),
     )
     listed, shown = read(client, "/"), read(client, "/runs/run-001")
     assert "≥ $2.70" in listed.text

@@ -340,7 +340,7 @@ def test_a_decision_that_is_sent_as_a_form_is_told_how_it_is_sent(client):
 
 def test_syncs_are_paged_the_latest_first(own, tmp_path):
     assert answer(own, "/syncs") == {
-        "schema_version": 1,
+        "schema_version": 2,
         "syncs": [],
         "total": 0,
         "limit": 20,
@@ -496,7 +496,7 @@ def test_every_published_schema_is_given_by_its_name(client):
 
 def test_without_a_history_answers_are_empty_and_nothing_is_made(tmp_path):
     with client_of() as client:
-        assert answer(client, "/health") == {"schema_version": 1, "ok": True, "database_version": None}
+        assert answer(client, "/health") == {"schema_version": 2, "ok": True, "database_version": None}
         assert answer(client, "/runs")["total"] == 0
         assert answer(client, "/statistics")["total"]["runs"] == 0
         assert client.get(f"{V1}/runs/a").status_code == 404
@@ -731,7 +731,7 @@ def test_a_wrong_method_is_told_which_are_right(client):
         ("/forecast", ""),
         ("/forecast?text=" + "a" * 20_001, "text: "),
         ("/forecast/calibration?runs=0", "runs: "),
-        ("/patterns?keep_share=inf", "keep_share: "),
+        ("/patterns?residual_cost=inf", "residual_cost: "),
         ("/patterns?kind=dreams", "kind"),
         ("/patterns/xyz", "id: "),
         ("/compare?a=1", "b: "),

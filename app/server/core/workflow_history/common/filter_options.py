@@ -215,7 +215,7 @@ FILTER_OPTIONS = (
         "--known-cost/--unknown-cost", None, _value_parser("has_cost"), "Its cost is known, or is not."
     ),
     FilterOption("--error/--no-error", None, _value_parser("has_error"), "With an error, or without."),
-    FilterOption("--gone/--present", None, _value_parser("gone"), "Its files are gone, or still there."),
+    FilterOption("--gone/--present", None, _value_parser("missing"), "Its files are gone, or still there."),
 )  # fmt: skip
 """All filter options; they can be combined freely."""
 

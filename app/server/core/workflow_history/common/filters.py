@@ -69,7 +69,7 @@ class RunFilter:
     created_before: datetime | None = None  # latest creation time, exclusive, time zone required
     has_cost: bool | None = None  # whether any cost of the run is known
     has_error: bool | None = None
-    gone: bool | None = None  # whether the run's files are missing
+    missing: bool | None = None  # whether the run's files are missing
     from_ago: str | None = None  # maximum age, such as 12h, 7d or 4w; excludes created_from
     before_ago: str | None = None  # minimum age, such as 12h, 7d or 4w; excludes created_before
 

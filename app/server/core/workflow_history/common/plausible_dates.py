@@ -24,7 +24,7 @@ MAX_CLOCK_SKEW: Final = timedelta(days=1)
 """Maximum time after now that a run may be dated, because local time without a zone is read as UTC."""
 
 MAX_DURATION: Final = timedelta(days=366)
-"""Maximum duration of a run; if it is longer, one of its ends is misdated."""
+"""Maximum duration of a run; if it is longer, one of its ends is invalid_timestamps."""
 
 ADDED_UP: Final = "its agents' own durations added up"
 """Source of a run's duration if no timestamps give it."""

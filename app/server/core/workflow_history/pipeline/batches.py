@@ -149,7 +149,7 @@ def _find_twin(job: SyncContext, stored: StoredRunState | None) -> str | None:
 
 def _is_foreign(job: SyncContext, stored: StoredRunState | None) -> bool:
     """Return whether a stored run is from another machine, where the same path may be another folder."""
-    return stored is not None and stored.found_on not in job.host_names
+    return stored is not None and stored.host not in job.host_names
 
 
 def _record_result(job: SyncContext, result: ReadResult) -> bool:

@@ -31,12 +31,12 @@ def pending_writes(job: SyncContext) -> PendingWrites:
     copied_keys = job.history.lying_elsewhere([job.known[run_id].key for run_id in missing_ids])
     missing_ids = [run_id for run_id in missing_ids if job.known[run_id].key not in copied_keys]
     lost_keys = tuple(
-        job.known[run_id].key for run_id in missing_ids if job.known[run_id].source_state != "gone"
+        job.known[run_id].key for run_id in missing_ids if job.known[run_id].source_state != "missing"
     )
     restored_keys = tuple(
-        job.known[run_id].key for run_id in job.unchanged_ids if job.known[run_id].source_state == "gone"
+        job.known[run_id].key for run_id in job.unchanged_ids if job.known[run_id].source_state == "missing"
     )
-    job.stats.update(gone=len(missing_ids), newly_gone=len(lost_keys), returned=len(restored_keys))
+    job.stats.update(missing=len(missing_ids), newly_missing=len(lost_keys), returned=len(restored_keys))
     problems = tuple(problem for _, problem in job.other_problems)
     job.stats["new_problems"] = _count_new_problems(job, problems)
     has_news = bool(lost_keys or restored_keys or copied_keys)
@@ -62,9 +62,7 @@ def _missing_run_ids(job: SyncContext) -> list[str]:
     if "." in job.unreadable:  # a damaged archive: it may have more runs
         return []
     stored_here = (
-        run
-        for run in job.known.values()
-        if run.agents_dir == job.agents_dir and run.found_on in job.host_names
+        run for run in job.known.values() if run.agents_dir == job.agents_dir and run.host in job.host_names
     )
     return [
         run.id

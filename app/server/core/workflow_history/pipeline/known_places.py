@@ -40,7 +40,7 @@ def runs_known_elsewhere(
     root_path = os.path.realpath(root)
     known_runs: dict[str, KnownRun] = {}
     for home in history.homes():
-        if home.agents_dir == agents_dir or is_url(home.agents_dir) or home.found_on not in host_names:
+        if home.agents_dir == agents_dir or is_url(home.agents_dir) or home.host not in host_names:
             continue
         home_path = os.path.realpath(home.agents_dir)
         if _is_inside(home_path, root_path) or _is_inside(root_path, home_path):
@@ -77,7 +77,7 @@ def moved_from(
     missing_homes = [
         home
         for home in homes
-        if not is_url(home.agents_dir) and home.found_on in host_names and not Path(home.agents_dir).is_dir()
+        if not is_url(home.agents_dir) and home.host in host_names and not Path(home.agents_dir).is_dir()
     ]
     if not missing_homes:
         return None

@@ -50,7 +50,7 @@ REPLACED_FIELDS = ("workflow_template", *STATUS_FIELDS, *TIME_FIELDS, *SCORE_FIE
 
 DERIVED_FIELDS = frozenset({
     "cost_data", "similar_workflows", "problems", "patterns", "pattern_count", "copy_of",
-    "first_seen_at", "last_changed_at", "gone_at",
+    "first_seen_at", "last_changed_at", "missing_since",
 })  # fmt: skip
 """Fields of a stored workflow that are in other tables or that the history sets itself."""
 

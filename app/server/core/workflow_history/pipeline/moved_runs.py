@@ -50,7 +50,7 @@ def _move_to_project(job: SyncContext) -> None:
     root_path = os.path.realpath(str(job.root))
     run_by_id = {os.path.relpath(path, root_path): run for path, run in known.items()}
     for home in job.history.homes():
-        if home.agents_dir == job.agents_dir and home.found_on in host_names and home.project != job.project:
+        if home.agents_dir == job.agents_dir and home.host in host_names and home.project != job.project:
             run_by_id |= {run_id: KnownRun(home, run_id) for run_id in job.history.ids_at(home)}
     if job.beside is not None and job.beside.alone:
         run_by_id = {
@@ -164,7 +164,7 @@ def _has_left(
     """
     if stored.agents_dir is None or is_url(stored.agents_dir):
         return False
-    if stored.found_on not in job.host_names | {job.host}:
+    if stored.host not in job.host_names | {job.host}:
         return False
     is_here = stored.agents_dir == job.agents_dir and stored.project == job.project
     if is_here and stored.id in replaced_ids:

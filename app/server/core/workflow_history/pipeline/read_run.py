@@ -95,7 +95,7 @@ def _read_run(batch: TaskBatch, task: ReadTask, detector: Detector | None) -> Re
         and (task.is_foreign or task.twin_path)
         and _is_different_run(batch, task, task.stored, scanned)
     ):
-        result.conflicting_run = task.twin_path or "{found_on}: {agents_dir}/{id}".format_map(task.stored)
+        result.conflicting_run = task.twin_path or "{host}: {agents_dir}/{id}".format_map(task.stored)
         return result
     stored = drop_implausible_times(task.stored, batch.now) if task.stored else None
     stored = drop_file_times(stored) if stored and has_no_dates else stored
@@ -113,7 +113,7 @@ def _read_run(batch: TaskBatch, task: ReadTask, detector: Detector | None) -> Re
 
 def _is_different_run(batch: TaskBatch, task: ReadTask, stored: Workflow, scanned: ScannedRun) -> bool:
     """Return whether the stored run with this project and id, from another folder, is a different run."""
-    scanned_run = {**scanned.workflow, "agents_dir": batch.agents_dir, "found_on": batch.host}
+    scanned_run = {**scanned.workflow, "agents_dir": batch.agents_dir, "host": batch.host}
     both_stream_ids = (stream_ids(stored), {stream.identity for stream in scanned.streams})
     if task.twin_path:  # two folders on one machine are the same run only if one is a copy of the other
         return both_stream_ids[0].isdisjoint(both_stream_ids[1])
@@ -205,7 +205,7 @@ def _convert_to_rows(result: ReadResult, workflow: Workflow, fingerprint: str, b
     stored_workflow = {
         **strip_derived(workflow),
         "agents_dir": batch.agents_dir,
-        "found_on": batch.host,
+        "host": batch.host,
         "source_state": "present",
         "fingerprint": fingerprint,
         "file_times": result.times.file_times,

@@ -22,7 +22,7 @@ def is_same_run(
     >>> is_same_run(first, grown)
     True
     >>> place = {"agents_dir": "/agents"}
-    >>> is_same_run({**place, "found_on": "x"}, {**place, "found_on": "y", "created_at": "2026-01-31"})
+    >>> is_same_run({**place, "host": "x"}, {**place, "host": "y", "created_at": "2026-01-31"})
     False
     """
     first, second = (
@@ -47,9 +47,9 @@ def stream_ids(run: Mapping[str, Any]) -> set[str]:
 
 def _is_same_machine(run: Mapping[str, Any], other: Mapping[str, Any], *, is_created_together: bool) -> bool:
     """Return whether both were found on one machine; if a machine is unknown, compare the creation times."""
-    if run.get("found_on") is None or other.get("found_on") is None:
+    if run.get("host") is None or other.get("host") is None:
         return is_created_together
-    return _has_same_value(run, other, "found_on")
+    return _has_same_value(run, other, "host")
 
 
 def _has_same_value(run: Mapping[str, Any], other: Mapping[str, Any], key: str) -> bool:

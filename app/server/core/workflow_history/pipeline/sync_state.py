@@ -178,9 +178,9 @@ class SyncContext:
     def add_skipped(self, problem: Problem) -> None:
         """Record a path that is not a run; a folder is recorded once, however many of its files were read."""
         entry = {"path": problem.path, "reason": problem.reason}
-        if entry not in self.stats["left_out_paths"]:
-            self.stats["left_out"] += 1
-            self.stats["left_out_paths"].append(entry)
+        if entry not in self.stats["skipped_paths"]:
+            self.stats["skipped"] += 1
+            self.stats["skipped_paths"].append(entry)
 
     def record_failure(self, run_id: str, reason: str, *, again: bool = False) -> Problem:
         """Count and log a failure of one run and return it as a problem; `again`: it was counted before."""
@@ -207,7 +207,7 @@ class SyncContext:
 
 
 _SUMMED = (
-    "scanned", "inserted", "updated", "unchanged", "changed", "failed", "unread", "gone", "newly_gone",
+    "scanned", "inserted", "updated", "unchanged", "changed", "failed", "unread", "missing", "newly_missing",
     "returned", "patterns", "new_problems",
 )  # fmt: skip
 
@@ -222,7 +222,7 @@ FOLDER_STATISTICS = (
 def empty_stats(root: FolderPath, project: str) -> dict[str, Any]:
     """Return the initial statistics of a sync."""
     counts = ("scanned", "enriched", "inserted", "updated", "unchanged", "changed", "failed", "unread")
-    more_counts = ("gone", "newly_gone", "returned", "left_out", "pruned", "patterns", "partial_costs",
+    more_counts = ("missing", "newly_missing", "returned", "skipped", "pruned", "patterns", "partial_costs",
             "runs_without_cost", "new_problems")  # fmt: skip
     return {
         **dict.fromkeys((*counts, *more_counts), 0),
@@ -234,14 +234,16 @@ def empty_stats(root: FolderPath, project: str) -> dict[str, Any]:
         "lower_bound_cost": None,
         **dict.fromkeys(FOLDER_STATISTICS),
         "errors": [],
-        "left_out_paths": [],
+        "skipped_paths": [],
         "secrets": {},
     }
 
 
 def has_news(stats: Mapping[str, Any]) -> bool:
     """Return whether a sync changed the history or found new problems."""
-    return any(stats.get(name) for name in ("inserted", "changed", "newly_gone", "returned", "new_problems"))
+    return any(
+        stats.get(name) for name in ("inserted", "changed", "newly_missing", "returned", "new_problems")
+    )
 
 
 def merge_stats(all_stats: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -260,7 +262,7 @@ def merge_stats(all_stats: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             merged[key] = dict(sum(map(Counter, values), Counter[str]()))
         elif key == "folders":
             merged[key] = [folder for folders in values for folder in folders]
-        elif key in ("errors", "left_out_paths"):
+        elif key in ("errors", "skipped_paths"):
             merged[key] = [
                 {**entry, "path": join_url(stats["agents_dir"], entry["path"])}
                 for stats in all_stats

@@ -18,7 +18,7 @@ COMPARISON_LABELS: Final = {
     "cache_read_tokens": "cache read",
     "cache_creation_tokens": "cache written",
     "total_tokens": "all tokens",
-    "cache_hit_share": "from the cache",
+    "cache_hit_rate": "from the cache",
     "duration_seconds": "time",
     "turns": "turns",
     "tool_calls": "tool calls",

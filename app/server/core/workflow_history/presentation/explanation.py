@@ -16,7 +16,7 @@ MAX_REQUEST_CHARS: Final = 300  # characters; a longer request is cut
 _SIMILARITY_PARTS: Final = frozenset({"text", "status", "cost", "duration"})
 DELETED_FILE_NOTE: Final = "the file is gone: only this history knows"
 _TIME_FIELDS: Final = frozenset(
-    {"created_at", "started_at", "completed_at", "gone_at", "first_seen_at", "last_changed_at"}
+    {"created_at", "started_at", "completed_at", "missing_since", "first_seen_at", "last_changed_at"}
 )
 
 
@@ -57,7 +57,7 @@ def format_usd_exact(value: float) -> str:
 def format_explained_value(explanation: Explanation) -> str:
     """Format an explained value with all its digits; `≥` if it is a lower bound."""
     value = format_value(explanation.value, explanation.unit, explanation.field)
-    return f"≥ {value}" if explanation.at_least else value
+    return f"≥ {value}" if explanation.is_lower_bound else value
 
 
 def format_short(explanation: Explanation) -> str:
@@ -76,12 +76,14 @@ def format_total(explanation: Explanation) -> str | None:
     if explanation.total is None:
         return None
     unit = explanation.unit
-    total = f"{'at least ' if explanation.at_least else ''}{format_value(explanation.total, unit)} in all"
+    total = (
+        f"{'at least ' if explanation.is_lower_bound else ''}{format_value(explanation.total, unit)} in all"
+    )
     if explanation.remainder:
         return f"{total}; {format_value(explanation.remainder, unit)} is left over"
     if explanation.unknown_parts:
         return f"{total}: {pluralize(explanation.unknown_parts, 'part is', 'parts are')} unknown"
-    return f"{total}: the parts make {'what is known' if explanation.at_least else 'the whole'}"
+    return f"{total}: the parts make {'what is known' if explanation.is_lower_bound else 'the whole'}"
 
 
 def describe_origin(explanation: Explanation) -> str:
@@ -91,7 +93,7 @@ def describe_origin(explanation: Explanation) -> str:
     inputs = explanation.inputs
     for basis_key, source_key in (("times_basis", "times_source"), ("duration_basis", "duration_source")):
         if inputs.get(source_key):
-            basis = "at least" if explanation.at_least else inputs.get(basis_key)
+            basis = "at least" if explanation.is_lower_bound else inputs.get(basis_key)
             return single_line(f"{basis}: {inputs[source_key]}")
     for key in ("status_reason", "nl_input_source"):
         if inputs.get(key):

@@ -35,7 +35,7 @@ def describe_observed_range(estimate: Estimate, formatter: Formatter) -> str:
         return ""
     low, high = formatter(estimate.least), formatter(estimate.most)
     runs = "the one there is came to" if estimate.runs == 1 else f"the {estimate.runs:,} there are came to"
-    at_least = " at least" if estimate.at_least else ""
+    at_least = " at least" if estimate.lower_bounds else ""
     return f"; {runs}{at_least} {low if low == high else f'{low} to {high}'}"
 
 
@@ -50,7 +50,7 @@ def headline(forecast: Forecast) -> str:
         medians.append(format_duration(duration.median))
         intervals.append(f"take {format_interval(duration, format_duration)}")
     if not medians:
-        reasons = dict.fromkeys((cost.why_not, duration.why_not))
+        reasons = dict.fromkeys((cost.reason, duration.reason))
         return f"No forecast: {'; '.join(map(single_line, reasons))}."
     return f"About {' and '.join(medians)}; 8 in 10 {_describe_basis(forecast)} {' and '.join(intervals)}."
 
@@ -68,16 +68,16 @@ def run_headline(forecast: RunForecast) -> str:
     """Format a stored run's forecast as one sentence."""
     remaining = forecast.flight
     if remaining is None:
-        verdicts = (("cost", forecast.cost_was), ("time", forecast.duration_was))
+        verdicts = (("cost", forecast.cost_verdict), ("time", forecast.duration_verdict))
         known = [f"{name}: {VERDICT_LABELS[verdict]}" for name, verdict in verdicts if verdict]
         return f"{'; '.join(known).capitalize()}." if known else "Nothing to hold it against."
     phase = f"in {single_line(remaining.phase)}" if remaining.phase else "in no phase that is known"
-    so_far = f"{phase} after {format_actual_cost(remaining.spent, at_least=remaining.spent_at_least)}"
+    so_far = f"{phase} after {format_actual_cost(remaining.spent, at_least=remaining.spent_is_lower_bound)}"
     if remaining.elapsed_seconds is not None:
         so_far += f" and {format_duration(remaining.elapsed_seconds)}"
     cost = remaining.total_cost
     if cost.median is None:
-        return f"Now {so_far}; no forecast of the end: {single_line(cost.why_not)}."
+        return f"Now {so_far}; no forecast of the end: {single_line(cost.reason)}."
     interval = format_interval(cost, format_usd)
     return f"Now {so_far}; in the end about {format_usd(cost.median)}, 8 in 10 {interval}."
 

@@ -35,4 +35,4 @@ def format_minimum(amount: float | None, *, at_least: bool = False) -> str:
 
 def format_savings(pattern: RankedPattern) -> str:
     """Format the estimated savings of a script."""
-    return format_estimate(pattern.saved, at_least=pattern.saved_at_least)
+    return format_estimate(pattern.estimated_savings, at_least=pattern.estimated_savings_is_lower_bound)

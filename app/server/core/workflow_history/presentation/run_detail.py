@@ -52,7 +52,7 @@ class RunFact(NamedTuple):
 
 def deleted_files_note(run: Run) -> str:
     """Return the note on a run whose files are missing."""
-    since = f" since {format_timestamp(run['gone_at'])}" if run.get("gone_at") else ""
+    since = f" since {format_timestamp(run['missing_since'])}" if run.get("missing_since") else ""
     return f"its files are gone{since}: only this history knows the run"
 
 

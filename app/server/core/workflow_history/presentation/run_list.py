@@ -143,7 +143,7 @@ def is_derived(run: Run) -> bool:
 
 def is_source_deleted(run: Run) -> bool:
     """Return whether a run's files are missing, so that only this history has it."""
-    return run.get("source_state") == "gone"
+    return run.get("source_state") == "missing"
 
 
 def list_footer(shown: int, total: int, spending: Spending) -> list[str]:

@@ -18,7 +18,7 @@ TREND_LABELS: Final = {
     "cost_per_run": "cost of a run, median",
     "duration": "time of a run, median",
     "tokens": "tokens",
-    "cache_hit_share": "read from the cache",
+    "cache_hit_rate": "read from the cache",
 }
 """Display names of the figures of a trend."""
 
@@ -27,7 +27,7 @@ WASTE_LABELS: Final = {
     "retries": "work done again",
     "false_successes": "success said, nothing done",
     "errors": "agents that ended with an error",
-    "cut_off": "streams cut off",
+    "interrupted": "streams cut off",
 }
 """Display names of the waste categories."""
 

@@ -74,7 +74,7 @@ class Finding:
     p: float  # probability of a difference as large anywhere in the series without a real change
     along: tuple[MeasureChange, ...]  # other changes at that point: of the same phase, or of the run's cost
     others: tuple[MeasureChange, ...]  # changes of other phases at about the same time
-    extra_cost: float | None  # excess cost of all runs since, USD; below 0: savings; None: not about cost
+    excess_cost: float | None  # excess cost of all runs since, USD; below 0: savings; None: not about cost
     model_before: str | None  # usual model just before the change, if it changed; else None
     model_after: str | None  # usual model since the change, if it changed; else None
     project_before: str | None  # usual project just before the change, if it changed; else None
@@ -96,10 +96,10 @@ class OutlierRun:
     phase: str | None  # phase; None: the run as a whole
     measure: MeasureName  # name of the measure
     value: float  # value of the measure, in the units of MeasureChange
-    usual: float  # median of the runs it is compared with
-    like_runs: int  # number of runs it is compared with
+    baseline: float  # median of the runs it is compared with
+    baseline_runs: int  # number of runs it is compared with
     modified_z: float  # modified z-score; 3.5 and more is far (Iglewicz and Hoaglin)
-    extra_cost: float | None  # excess cost above the median, USD; None: not about cost
+    excess_cost: float | None  # excess cost above the median, USD; None: not about cost
     sentence: str  # description of the outlier in one sentence
 
 
@@ -114,9 +114,9 @@ class Anomalies:
     false_discovery_rate: float  # expected share of reported changes that are due to chance
     regressions: tuple[Finding, ...]  # regressions, highest excess cost first
     improvements: tuple[Finding, ...]  # improvements, highest savings first
-    stand_outs: tuple[OutlierRun, ...]  # outliers, highest excess cost first, at most 20
-    stand_outs_found: int  # number of all outliers found
-    misdated: ImplausibleDates  # runs with implausible dates, which are excluded
+    outliers: tuple[OutlierRun, ...]  # outliers, highest excess cost first, at most 20
+    outliers_found: int  # number of all outliers found
+    invalid_timestamps: ImplausibleDates  # runs with implausible dates, which are excluded
 
 
 def find_anomalies(
@@ -140,14 +140,16 @@ def find_anomalies(
             nothing = DetectedAnomalies(0, (), (), ())
             return _to_anomalies(0, None, None, nothing, {}, NO_IMPLAUSIBLE_DATES, zone)
         runs, agents = _load_columns(history, run_filter)
-        runs, misdated = drop_implausible_dates(history, runs, moment)
+        runs, invalid_timestamps = drop_implausible_dates(history, runs, moment)
         created = runs.integers["created_at"]
         age, number = (
             (recent // timedelta(microseconds=1), None) if isinstance(recent, timedelta) else (None, recent)
         )
         since = recent_cutoff(created, age, number)
         if since is None:
-            return _to_anomalies(len(runs), None, None, DetectedAnomalies(0, (), (), ()), {}, misdated, zone)
+            return _to_anomalies(
+                len(runs), None, None, DetectedAnomalies(0, (), (), ()), {}, invalid_timestamps, zone
+            )
         detected = detect_anomalies(runs, agents, since, run_filter.phase)
         keys = runs.integers["key"]
         rows = [
@@ -158,7 +160,7 @@ def find_anomalies(
         rows += [int(outlier.series.rows[outlier.row]) for outlier in detected.outliers[:MAX_OUTLIERS]]
         names_by_key = run_names(history, [int(keys[row]) for row in rows])
     names = {row: names_by_key[int(keys[row])] for row in rows}
-    return _to_anomalies(len(runs), int(created.max()), since, detected, names, misdated, zone)
+    return _to_anomalies(len(runs), int(created.max()), since, detected, names, invalid_timestamps, zone)
 
 
 def _check_recent(recent: object) -> None:
@@ -187,7 +189,7 @@ def _to_anomalies(  # noqa: PLR0917 - one part of the result each
     since: int | None,
     detected: DetectedAnomalies,
     names: RunNames,
-    misdated: ImplausibleDates,
+    invalid_timestamps: ImplausibleDates,
     zone: tzinfo | None,
 ) -> Anomalies:
     return Anomalies(
@@ -198,11 +200,9 @@ def _to_anomalies(  # noqa: PLR0917 - one part of the result each
         false_discovery_rate=FALSE_DISCOVERY_RATE,
         regressions=tuple(_to_finding(group, names, zone) for group in detected.regressions),
         improvements=tuple(_to_finding(group, names, zone) for group in detected.improvements),
-        stand_outs=tuple(
-            _to_outlier_run(outlier, names, zone) for outlier in detected.outliers[:MAX_OUTLIERS]
-        ),
-        stand_outs_found=len(detected.outliers),
-        misdated=misdated,
+        outliers=tuple(_to_outlier_run(outlier, names, zone) for outlier in detected.outliers[:MAX_OUTLIERS]),
+        outliers_found=len(detected.outliers),
+        invalid_timestamps=invalid_timestamps,
     )
 
 
@@ -218,7 +218,7 @@ def _to_finding(group: ChangeGroup, names: RunNames, zone: tzinfo | None) -> Fin
         p=significant(main.p_value),
         along=tuple(_to_measure_change(change) for change in group.along),
         others=tuple(_to_measure_change(change) for change in group.others),
-        extra_cost=None if group.excess_cost is None else _in_display_units("cost", group.excess_cost),
+        excess_cost=None if group.excess_cost is None else _in_display_units("cost", group.excess_cost),
         model_before=models[0],
         model_after=models[1],
         project_before=projects[0],
@@ -292,9 +292,9 @@ def _to_outlier_run(outlier: Outlier, names: RunNames, zone: tzinfo | None) -> O
         phase=phase,
         measure=measure,  # type: ignore[arg-type]  # see above
         value=_in_display_units(measure, outlier.value),
-        usual=_in_display_units(measure, outlier.median),
-        like_runs=outlier.sample_size,
+        baseline=_in_display_units(measure, outlier.median),
+        baseline_runs=outlier.sample_size,
         modified_z=significant(outlier.score),
-        extra_cost=_in_display_units(measure, outlier.excess_cost) if measure == "cost" else None,
+        excess_cost=_in_display_units(measure, outlier.excess_cost) if measure == "cost" else None,
         sentence=describe_outlier(outlier, run_id, zone),
     )

@@ -41,7 +41,7 @@ class BudgetRun:
     id: str  # id of the run
     project: str | None  # project of the run; None: no project is named
     cost: float  # cost of the run, USD
-    at_least: bool  # whether the cost is a lower bound
+    is_lower_bound: bool  # whether the cost is a lower bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +57,12 @@ class BudgetStatus:
     spent: float  # lower bound of the spending, USD; of a budget per run, the highest cost of a run
     share: float | None  # spending divided by the limit; None: the limit is 0
     state: BudgetStateName  # within, near (80% and more) or passed (exceeded)
-    at_least: bool  # whether more may have been spent
+    is_lower_bound: bool  # whether more may have been spent
     runs: int  # number of checked runs
     unknown_runs: int  # number of runs with unknown cost, which count as 0
     runs_over: int  # number of runs above a budget per run; 0 for a day, week or month
     never_seen: bool  # whether no run has this workflow or project, maybe because of a typo
-    costliest: tuple[BudgetRun, ...]  # runs above a budget per run, else those of the highest cost, at most 5
+    top_runs: tuple[BudgetRun, ...]  # runs above a budget per run, else those of the highest cost, at most 5
     sentence: str  # description of the status in one sentence
 
 
@@ -75,11 +75,13 @@ class BudgetReport:
     since: datetime  # start of the checked period
     until: datetime  # end of the checked period, usually now
     time_zone: str | None  # time zone of days, weeks and months; None: local
-    passed: int  # number of exceeded budgets
+    exceeded: int  # number of exceeded budgets
     near: int  # number of budgets near the limit
     latest_run: datetime | None  # creation time of the latest synced run; None: no run has a time
     undated_runs: int  # number of runs without a date, which count in no day, week or month
-    misdated: ImplausibleDates  # runs dated before 2000 or after the end, which also count in no period
+    invalid_timestamps: (
+        ImplausibleDates  # runs dated before 2000 or after the end, which also count in no period
+    )
     budgets: tuple[BudgetStatus, ...]  # status of each budget
     regressions: tuple[Finding, ...] | None  # recent regressions; None: not requested
     series: int | None  # number of time series checked for regressions; None: not requested
@@ -118,25 +120,25 @@ def check_budgets(
     with database.open_required() as history:
         all_runs = history.columns("runs", BUDGET_COLUMNS)
         originals = all_runs.take(all_runs.integers["is_copy"] != 1)
-        runs, misdated = drop_implausible_dates(history, originals, until)
+        runs, invalid_timestamps = drop_implausible_dates(history, originals, until)
         statuses = _evaluate_budgets(history, runs, config, periods, start, until)
-    order: dict[BudgetStateName, int] = {"passed": 0, "near": 1, "within": 2}
+    order: dict[BudgetStateName, int] = {"exceeded": 0, "near": 1, "within": 2}
     statuses.sort(key=lambda budget: order[budget.state])
     states = [budget.state for budget in statuses]
     is_dated = is_known(runs.integers["created_at"])
     anomalies = find_anomalies(tz=_zone_name(config) or LOCAL_ZONE, now=until) if regressions else None
     regressions_found = anomalies.regressions if anomalies else None
     return BudgetReport(
-        ok="passed" not in states and not regressions_found,
+        ok="exceeded" not in states and not regressions_found,
         config=str(config.path),
         since=start,
         until=until,
         time_zone=_zone_name(config),
-        passed=states.count("passed"),
+        exceeded=states.count("exceeded"),
         near=states.count("near"),
         latest_run=from_microseconds(int(runs.integers["created_at"].max())) if is_dated.any() else None,
-        undated_runs=int((~is_dated).sum()) - misdated.runs,
-        misdated=misdated,
+        undated_runs=int((~is_dated).sum()) - invalid_timestamps.runs,
+        invalid_timestamps=invalid_timestamps,
         budgets=tuple(statuses),
         regressions=regressions_found,
         series=anomalies.series if anomalies else None,
@@ -195,12 +197,12 @@ def _to_budget_status(
         spent=state.spent / _NANODOLLARS,
         share=state.share if state.limit else None,
         state=state.state,
-        at_least=state.is_lower_bound,
+        is_lower_bound=state.is_lower_bound,
         runs=len(state.rows),
         unknown_runs=state.unknown,
         runs_over=runs_over,
         never_seen=not state.has_runs,
-        costliest=runs,
+        top_runs=runs,
         sentence=describe_budget(state, start, runs_over),
     )
 

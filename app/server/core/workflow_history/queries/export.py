@@ -86,7 +86,7 @@ class StatisticsRow:
     cache_read_tokens: int | None  # number of cache read tokens
     cache_creation_tokens: int | None  # number of cache write tokens
     total_tokens: int | None  # number of tokens of all four kinds
-    cache_hit_share: float | None  # cache hit rate: cache read divided by all input tokens, 0 to 1
+    cache_hit_rate: float | None  # cache hit rate: cache read divided by all input tokens, 0 to 1
     duration_seconds: float | None  # total duration of runs with a completely known duration, s
     duration_mean_seconds: float | None  # mean duration of a run, s
     duration_median_seconds: float | None  # median duration of a run, s
@@ -128,7 +128,7 @@ def _to_statistics_row(group: GroupStatistics) -> StatisticsRow:
         cache_read_tokens=tokens.cache_read,
         cache_creation_tokens=tokens.cache_creation,
         total_tokens=tokens.total,
-        cache_hit_share=group.cache_hit_share,
+        cache_hit_rate=group.cache_hit_rate,
         duration_seconds=duration.total,
         duration_mean_seconds=duration.mean,
         duration_median_seconds=duration.median,

@@ -22,7 +22,7 @@ class PatternRef:
     id: str  # id of the pattern
     kind: str  # kind of the pattern: operation or sequence
     signature: str  # normalized operations of the pattern
-    count: int  # number of occurrences in all runs
+    occurrences: int  # number of occurrences in all runs
     cost: float | None  # estimated cost of all occurrences, USD; None: unknown
 
 
@@ -40,24 +40,32 @@ class RankedPattern:
     decided_at: str | None  # time of the decision, ISO 8601 UTC
     first_seen_at: str | None  # time at which the pattern was first stored, ISO 8601 UTC
     runs: int  # number of runs with the pattern
-    count: int  # number of occurrences in all of these runs
+    occurrences: int  # number of occurrences in all of these runs
     successes: int  # number of successful occurrences
     failures: int  # number of failed occurrences; unknown outcomes count as neither
     success_rate: float | None  # successes divided by known outcomes, 0 to 1; None: no outcome is known
-    success_at_least: float | None  # lower end of the 95% interval (Wilson) of the success rate
+    success_rate_lower_bound: float | None  # lower end of the 95% interval (Wilson) of the success rate
     stability: float | None  # share of a sequence's starts that run to the end; else runs by occurrences
     cost: float | None  # estimated cost of all occurrences, USD; None: unknown
-    cost_at_least: bool  # whether the cost is a lower bound: the cost in some runs is unknown
+    cost_is_lower_bound: bool  # whether the cost is a lower bound: the cost in some runs is unknown
     cost_per_time: float | None  # cost per occurrence, USD; a lower bound if the cost is one
     seconds: float | None  # estimated duration of all occurrences, in seconds; None: unknown
-    seconds_at_least: bool  # whether the duration is a lower bound: the duration in some runs is unknown
-    kept_share: float | None  # residual cost: share that remains with a script; None: no script can do it
-    saved: float | None  # estimated savings by a script, USD; None: unknown
-    saved_at_least: bool  # whether the savings are a lower bound: some costs or outcomes are unknown
-    saved_per_month: float | None  # estimated savings per month, USD; None: unknown, or under 7 days of runs
-    worth: float | None  # risk-adjusted savings, USD: cost * (1 - kept_share) * success_at_least * stability
-    part_of: PatternRef | None  # larger pattern that already covers the cost of this pattern
-    parts: tuple[PatternRef, ...]  # patterns covered by this one, highest cost first
+    seconds_is_lower_bound: (
+        bool  # whether the duration is a lower bound: the duration in some runs is unknown
+    )
+    residual_cost: float | None  # residual cost: share that remains with a script; None: no script can do it
+    estimated_savings: float | None  # estimated savings by a script, USD; None: unknown
+    estimated_savings_is_lower_bound: (
+        bool  # whether the savings are a lower bound: some costs or outcomes are unknown
+    )
+    savings_per_month: (
+        float | None
+    )  # estimated savings per month, USD; None: unknown, or under 7 days of runs
+    risk_adjusted_savings: (
+        float | None
+    )  # risk-adjusted savings, USD: cost * (1 - residual_cost) * success_rate_lower_bound * stability
+    covered_by: PatternRef | None  # larger pattern that already covers the cost of this pattern
+    covers: tuple[PatternRef, ...]  # patterns covered by this one, highest cost first
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +89,13 @@ class PatternReport:
     """Recurring patterns, highest risk-adjusted savings first."""
 
     span: RunPeriod  # number and period of the runs
-    keep_share: float  # assumed residual cost per occurrence, 0 to 1; of a sequence at least one call
+    residual_cost: float  # assumed residual cost per occurrence, 0 to 1; of a sequence at least one call
     found: int  # number of patterns found, including those beyond the limit
-    folded: int  # number of further patterns that are covered by these
+    hidden: int  # number of further patterns that are covered by these
     commands_cost: float | None  # cost of all recurring commands, each call counted once, USD; None: unknown
-    commands_cost_at_least: bool  # whether the cost of the commands is a lower bound: some of it is unknown
+    commands_cost_is_lower_bound: (
+        bool  # whether the cost of the commands is a lower bound: some of it is unknown
+    )
     patterns: tuple[RankedPattern, ...]  # the patterns, up to the limit
 
 
@@ -96,7 +106,7 @@ class ExampleRun:
     run: str  # id of the run
     project: str | None  # project of the run; None: no project is named
     created_at: str | None  # creation time of the run, ISO 8601 UTC
-    count: int | None  # number of occurrences in this run; None: unknown
+    occurrences: int | None  # number of occurrences in this run; None: unknown
     cost: float | None  # estimated cost in this run, USD; None: unknown
     agents_dir: str | None  # agents folder from which the run was read
     path: str | None  # path of a file with an example, relative to the agents folder
@@ -108,7 +118,7 @@ class PatternDetail:
     """One pattern with examples."""
 
     span: RunPeriod  # number and period of the runs
-    keep_share: float  # assumed residual cost per occurrence, 0 to 1; of a sequence at least one call
+    residual_cost: float  # assumed residual cost per occurrence, 0 to 1; of a sequence at least one call
     pattern: RankedPattern  # the pattern
     examples: tuple[ExampleRun, ...]  # examples in the newest runs with the pattern
 
@@ -126,7 +136,7 @@ class PatternDecision:
     decided_at: str | None  # time of the decision, ISO 8601 UTC; None: no decision
 
 
-def to_ranked_pattern(scored: ScoredPattern, span: RunPeriod, keep_share: float) -> RankedPattern:
+def to_ranked_pattern(scored: ScoredPattern, span: RunPeriod, residual_cost: float) -> RankedPattern:
     """Convert a scored pattern to a result record."""
     pattern, savings = scored.pattern, scored.saving
     cost = known_cost(pattern)
@@ -141,24 +151,24 @@ def to_ranked_pattern(scored: ScoredPattern, span: RunPeriod, keep_share: float)
         decided_at=pattern.decided_at,
         first_seen_at=pattern.first_seen_at,
         runs=pattern.runs,
-        count=pattern.count,
+        occurrences=pattern.count,
         successes=pattern.successes,
         failures=pattern.failures,
         success_rate=scored.success_rate,
-        success_at_least=significant(scored.success_at_least),
+        success_rate_lower_bound=significant(scored.success_rate_lower_bound),
         stability=scored.stability,
         cost=usd(cost),
-        cost_at_least=cost is not None and pattern.unpriced_runs > 0,
+        cost_is_lower_bound=cost is not None and pattern.unpriced_runs > 0,
         cost_per_time=None if cost is None or not pattern.count else cost / pattern.count / _NANODOLLARS,
         seconds=None if pattern.untimed_runs >= pattern.runs else pattern.seconds,
-        seconds_at_least=pattern.runs > pattern.untimed_runs > 0,
-        kept_share=float(remaining_fraction(pattern, keep_share)) if scored.scriptable else None,
-        saved=usd(savings.nanodollars),
-        saved_at_least=savings.at_least,
-        saved_per_month=usd(per_month(savings.nanodollars, span.duration_us)),
-        worth=usd(scored.priority),
-        part_of=None if scored.part_of is None else to_pattern_ref(scored.part_of),
-        parts=tuple(to_pattern_ref(part) for part in scored.parts),
+        seconds_is_lower_bound=pattern.runs > pattern.untimed_runs > 0,
+        residual_cost=float(remaining_fraction(pattern, residual_cost)) if scored.scriptable else None,
+        estimated_savings=usd(savings.nanodollars),
+        estimated_savings_is_lower_bound=savings.is_lower_bound,
+        savings_per_month=usd(per_month(savings.nanodollars, span.duration_us)),
+        risk_adjusted_savings=usd(scored.priority),
+        covered_by=None if scored.part_of is None else to_pattern_ref(scored.part_of),
+        covers=tuple(to_pattern_ref(part) for part in scored.parts),
     )
 
 

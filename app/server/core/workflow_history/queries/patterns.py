@@ -48,26 +48,26 @@ def find_patterns(
     kinds: Sequence[PatternKind] | None = None,
     statuses: Sequence[PatternStatus] = DEFAULT_STATUSES,
     limit: int | None = None,
-    keep_share: float = DEFAULT_REMAINING,
+    residual_cost: float = DEFAULT_REMAINING,
     everything: bool = False,
 ) -> PatternReport:
     """Return the patterns in the runs of a filter, highest risk-adjusted savings first.
 
     Without `kinds` only scriptable patterns are returned: commands and their sequences. With `kinds` all
     patterns of these kinds are returned, also phases and tools that a script cannot replace. `everything`
-    returns all kinds, including patterns covered by another one. `keep_share` is the residual cost.
-    Raises InvalidQueryError if a kind or status is unknown, the limit is below 1, or `keep_share` is not
+    returns all kinds, including patterns covered by another one. `residual_cost` is the residual cost.
+    Raises InvalidQueryError if a kind or status is unknown, the limit is below 1, or `residual_cost` is not
     within 0 and 1.
     """
     _check_choices("kind", kinds or (), PATTERN_KINDS)
     _check_choices("status", statuses, PATTERN_STATUSES)
-    _check_numbers(limit, keep_share)
+    _check_numbers(limit, residual_cost)
     with database.open_if_exists() as history:
         patterns = [] if history is None else history.pattern_totals(where)
         span = RunPeriod(0, None, None) if history is None else _period_of(history, where)
     matching = [
         scored
-        for scored in rank_patterns(patterns, keep_share)
+        for scored in rank_patterns(patterns, residual_cost)
         if scored.pattern.status in statuses
         and (scored.pattern.kind in kinds if kinds else everything or scored.scriptable)
     ]
@@ -76,12 +76,12 @@ def find_patterns(
     costs = [cost for cost in map(known_cost, commands) if cost is not None]
     return PatternReport(
         span=span,
-        keep_share=keep_share,
+        residual_cost=residual_cost,
         found=len(visible),
-        folded=len(matching) - len(visible),
+        hidden=len(matching) - len(visible),
         commands_cost=usd(sum(costs)) if costs else None,
-        commands_cost_at_least=any(pattern.unpriced_runs for pattern in commands),
-        patterns=tuple(to_ranked_pattern(scored, span, keep_share) for scored in visible[:limit]),
+        commands_cost_is_lower_bound=any(pattern.unpriced_runs for pattern in commands),
+        patterns=tuple(to_ranked_pattern(scored, span, residual_cost) for scored in visible[:limit]),
     )
 
 
@@ -89,7 +89,7 @@ def show_pattern(
     pattern_id: str,
     where: RunFilter | None = None,
     *,
-    keep_share: float = DEFAULT_REMAINING,
+    residual_cost: float = DEFAULT_REMAINING,
     examples: int = DEFAULT_EXAMPLES,
 ) -> PatternDetail:
     """Return one pattern in the runs of a filter, with its newest examples.
@@ -97,12 +97,13 @@ def show_pattern(
     `pattern_id` is an id, a unique prefix of it with four digits or more, or a signature. Raises
     PatternNotFoundError, also if no run of the filter has the pattern, or AmbiguousPatternError.
     """
-    _check_numbers(examples, keep_share)
+    _check_numbers(examples, residual_cost)
     with _existing_history() as history:
         pattern = resolve_pattern(history, pattern_id)
         patterns = _patterns_including(history, pattern, where)
         scored = next(
-            (other for other in rank_patterns(patterns, keep_share) if other.pattern.id == pattern.id), None
+            (other for other in rank_patterns(patterns, residual_cost) if other.pattern.id == pattern.id),
+            None,
         )
         if scored is None:
             raise PatternNotFoundError(f"none of these runs shows {pattern.signature!r}; ask for other ones")
@@ -110,8 +111,8 @@ def show_pattern(
         pattern_examples = history.pattern_examples(pattern.id, examples, where)
     return PatternDetail(
         span=span,
-        keep_share=keep_share,
-        pattern=to_ranked_pattern(scored, span, keep_share),
+        residual_cost=residual_cost,
+        pattern=to_ranked_pattern(scored, span, residual_cost),
         examples=tuple(_to_example_run(place) for place in pattern_examples),
     )
 
@@ -177,7 +178,7 @@ def _to_example_run(example: PatternExample) -> ExampleRun:
         run=example.id,
         project=example.project or None,
         created_at=example.created_at,
-        count=example.times,
+        occurrences=example.times,
         cost=usd(example.nanodollars),
         agents_dir=example.agents_dir,
         path=None if path is None else "/".join(filter(None, (files_folder(example._asdict()), path))),
@@ -191,9 +192,9 @@ def _check_choices(name: str, values: Sequence[str], allowed: Sequence[str]) -> 
             raise InvalidQueryError(f"no {name} {value!r}; use one of: {', '.join(allowed)}")
 
 
-def _check_numbers(limit: object, keep_share: object) -> None:
+def _check_numbers(limit: object, residual_cost: object) -> None:
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
         raise InvalidQueryError(f"limit={limit!r} is not allowed; use a whole number from 1")
-    is_number = isinstance(keep_share, int | float) and not isinstance(keep_share, bool)
-    if not is_number or not 0 <= keep_share <= 1:  # type: ignore[operator]
-        raise InvalidQueryError(f"keep_share={keep_share!r} is not allowed; use a share from 0 to 1")
+    is_number = isinstance(residual_cost, int | float) and not isinstance(residual_cost, bool)
+    if not is_number or not 0 <= residual_cost <= 1:  # type: ignore[operator]
+        raise InvalidQueryError(f"residual_cost={residual_cost!r} is not allowed; use a share from 0 to 1")

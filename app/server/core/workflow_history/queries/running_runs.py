@@ -34,7 +34,7 @@ class RunProgress:
     started_derived: bool | None  # whether the start was derived from ids or file times; null: it is unknown
     elapsed_seconds: float | None  # time until the last write of a running run, else its duration, in seconds
     spent: float | None  # cost so far, US dollars
-    spent_at_least: bool  # whether more may have been spent, always true while running
+    spent_is_lower_bound: bool  # whether more may have been spent, always true while running
     tokens: int | None  # number of tokens so far, a lower bound
     flight: Remaining | None  # forecast of the remaining work; null: the run has ended
 

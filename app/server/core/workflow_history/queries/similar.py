@@ -63,7 +63,7 @@ class SimilarRun:
     score: float  # similarity score, 0 to 1
     parts: tuple[ScorePart, ...]  # components of the score
     shared: tuple[SharedWord, ...]  # words in both requests, highest contribution first
-    akin: tuple[SharedWord, ...]  # related words of the two requests, highest contribution first
+    related: tuple[SharedWord, ...]  # related words of the two requests, highest contribution first
     status: str | None  # status of the run
     template: str | None  # name of the workflow
     request: str | None  # beginning of the request
@@ -250,7 +250,7 @@ def _to_similar_run(text: str, run: Workflow, score: float, part_values: Sequenc
         score=score,
         parts=to_similarity_parts(part_values),
         shared=tuple(SharedWord(*word_pair) for word_pair in words.shared),
-        akin=tuple(SharedWord(*word_pair) for word_pair in words.related),
+        related=tuple(SharedWord(*word_pair) for word_pair in words.related),
         status=run.get("status"),
         template=run.get("workflow_template"),
         request=request[:MAX_REQUEST_CHARS] if request else None,

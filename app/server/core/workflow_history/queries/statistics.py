@@ -254,8 +254,8 @@ class _Query:
 
     def trend(self, period: timedelta) -> Trend:
         """Compare these runs by period."""
-        runs, misdated = self._without_implausible_dates(self._runs)
-        return compare_periods(runs, period, self._now, misdated)
+        runs, invalid_timestamps = self._without_implausible_dates(self._runs)
+        return compare_periods(runs, period, self._now, invalid_timestamps)
 
     def _without_implausible_dates(self, runs: ColumnTable) -> tuple[ColumnTable, ImplausibleDates]:
         """Return the runs without implausible dates, and the runs that had one."""

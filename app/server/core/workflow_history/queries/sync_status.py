@@ -19,7 +19,7 @@ class ReadErrors:
     errors: int  # number of errors: data is missing
     warnings: int  # number of warnings: data is doubtful
     folders: dict[str, list[dict[str, Any]]]  # first problems by agents folder: rows of `unreadable`
-    left_out: int  # number of problems that are not included here
+    more: int  # number of problems that are not included here
 
 
 def list_read_errors(*, most: int = MAX_PROBLEMS) -> ReadErrors:
@@ -85,7 +85,7 @@ class LastSync:
     changed: int  # number of stored runs that were written again
     unchanged: int  # number of stored runs that needed no write
     failed: int  # number of runs with a failure
-    newly_gone: int  # number of runs whose files went missing since the sync before
+    newly_missing: int  # number of runs whose files went missing since the sync before
     problems: int  # number of problems found while reading
 
 

@@ -24,7 +24,7 @@ BUDGET_COLUMNS: Final = (
 
 Span = Literal["run", "day", "week", "month"]
 Scope = Literal["all", "template", "project"]
-BudgetStateName = Literal["within", "near", "passed"]
+BudgetStateName = Literal["within", "near", "exceeded"]
 
 
 class BudgetLimits(NamedTuple):
@@ -88,7 +88,7 @@ class BudgetState:
     def state(self) -> BudgetStateName:
         """The budget status; spending exactly at the limit is not exceeded."""
         if self.spent > self.limit:
-            return "passed"
+            return "exceeded"
         return "near" if self.limit and self.spent >= WARNING_THRESHOLD * self.limit else "within"
 
 

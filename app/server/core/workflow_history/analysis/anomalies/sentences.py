@@ -197,7 +197,7 @@ def _format_spending(budget: BudgetState, start: datetime, exceeding_runs: int) 
         exceeding = f", {pluralize(exceeding_runs, 'run')} above it" if exceeding_runs else ""
         return f"the costliest of {runs}{scope} cost {spent}, budget {limit} each{exceeding}"
     share = f", {_used_percent(budget)} of it" if budget.limit else ""
-    excess = f", {format_dollars(budget.spent - budget.limit)} too much" if budget.state == "passed" else ""
+    excess = f", {format_dollars(budget.spent - budget.limit)} too much" if budget.state == "exceeded" else ""
     return (
         f"{_format_period(budget.span, start)}: {spent} spent by {runs}{scope}, budget {limit}{share}{excess}"
     )

@@ -55,7 +55,7 @@ def compare_figures(a: Run, b: Run) -> tuple[NumberComparison, ...]:
     return (
         compare_cost("cost", run_cost(a), run_cost(b)),
         *(compare_value(name, "tokens", a.get(name), b.get(name)) for name in TOKENS),
-        compare_value("cache_hit_share", "share", cache_hit_share(a), cache_hit_share(b)),
+        compare_value("cache_hit_rate", "share", cache_hit_rate(a), cache_hit_rate(b)),
         compare_value(
             "duration_seconds",
             "seconds",
@@ -117,10 +117,10 @@ def compare_cost(name: str, a: Cost, b: Cost) -> NumberComparison:
     )
 
 
-def cache_hit_share(run: Run) -> float | None:
+def cache_hit_rate(run: Run) -> float | None:
     """Return the cache hit rate, 0 to 1: cache read tokens divided by all input tokens, or None.
 
-    >>> cache_hit_share({"cache_read_tokens": 90, "input_tokens": 4, "cache_creation_tokens": 6})
+    >>> cache_hit_rate({"cache_read_tokens": 90, "input_tokens": 4, "cache_creation_tokens": 6})
     0.9
     """
     read, *others = (

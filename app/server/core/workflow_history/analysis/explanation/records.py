@@ -81,7 +81,7 @@ class Explanation:
     parts: tuple[Component, ...] = ()
     total: float | None = None  # sum of the components that add; None if the value is not a sum
     remainder: float | None = None  # `value` minus `total`; None if there is no sum
-    at_least: bool = False  # whether the value is a lower bound
+    is_lower_bound: bool = False  # whether the value is a lower bound
     unknown_parts: int = 0  # number of components with unknown spending, whose `value` is null
     prices: PriceVersions | None = None  # price table versions, if the value depends on prices
     notes: tuple[str, ...] = ()

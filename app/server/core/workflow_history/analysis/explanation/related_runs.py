@@ -29,7 +29,7 @@ def explain_score(context: ExplanationContext, name: str) -> Explanation:
         "the weighted mean of its parts, 0 to 100; weights of missing parts are shared out",
         unit="score",
         docs=DOCS,
-        inputs={"version": stored.get("version"), "coverage": stored.get("coverage")},
+        inputs={"version": stored.get("version"), "completeness": stored.get("completeness")},
         parts=parts,
         total=total,
         remainder=None if total is None or value is None else round(value - total, 1),

@@ -59,7 +59,7 @@ class Past:
     completed: Flags
     failed: Flags
     undated: int  # number of runs without a date
-    misdated: int  # number of runs with an invalid timestamp, treated as undated
+    invalid_timestamps: int  # number of runs with an invalid timestamp, treated as undated
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -70,11 +70,11 @@ class Past:
         return int(rows[0]) if len(rows) else None
 
 
-def build_past(runs: ColumnTable, misdated: int = 0) -> Past:
-    """Build the past runs from columns; `misdated` is the number of runs with an invalid timestamp."""
+def build_past(runs: ColumnTable, invalid_timestamps: int = 0) -> Past:
+    """Build the past runs from columns; `invalid_timestamps` is the number of runs with one."""
     created = runs.integers["created_at"]
     dated = is_known(created)
-    undated = len(runs) - int(np.count_nonzero(dated)) - misdated
+    undated = len(runs) - int(np.count_nonzero(dated)) - invalid_timestamps
     oldest = int(created[dated].min()) if dated.any() else 1
     started = np.where(dated, created, oldest - 1)
     order = np.lexsort((runs.integers["key"], started))
@@ -103,7 +103,7 @@ def build_past(runs: ColumnTable, misdated: int = 0) -> Past:
         statuses.equals("completed"),
         statuses.equals("failed"),
         undated,
-        misdated,
+        invalid_timestamps,
     )
 
 

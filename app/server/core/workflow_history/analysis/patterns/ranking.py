@@ -103,7 +103,7 @@ class ScoredPattern:
     scriptable: bool  # whether a script could replace it, see `is_automatable`
     stability: float | None  # stability, 0 to 1, see `compute_stability`; None: unknown, or a phase sequence
     success_rate: float | None  # success rate of the occurrences with a known outcome; None: of none
-    success_at_least: float | None  # lower bound of the success rate: Wilson's 95% interval
+    success_rate_lower_bound: float | None  # lower bound of the success rate: Wilson's 95% interval
     saving: Saving  # estimated savings
     priority: int | None  # risk-adjusted savings, nanodollars; None: unknown, or not scriptable
     part_of: PatternTotals | None  # sequence that covers the pattern
@@ -170,16 +170,16 @@ def _score_pattern(
 ) -> ScoredPattern:
     known = pattern.successes + pattern.failures
     rate = pattern.successes / known if known else None
-    success_at_least = None if rate is None else wilson(rate, known, Z_95)[0]
+    success_rate_lower_bound = None if rate is None else wilson(rate, known, Z_95)[0]
     scriptable, stability = is_automatable(pattern), compute_stability(pattern, counts)
     return ScoredPattern(
         pattern=pattern,
         scriptable=scriptable,
         stability=stability,
         success_rate=rate,
-        success_at_least=success_at_least,
-        saving=estimate_saving(pattern, residual_cost) if scriptable else Saving(None, at_least=False),
-        priority=_risk_adjusted_savings(pattern, residual_cost, success_at_least, stability)
+        success_rate_lower_bound=success_rate_lower_bound,
+        saving=estimate_saving(pattern, residual_cost) if scriptable else Saving(None, is_lower_bound=False),
+        priority=_risk_adjusted_savings(pattern, residual_cost, success_rate_lower_bound, stability)
         if scriptable
         else None,
         part_of=part_of,
@@ -188,9 +188,14 @@ def _score_pattern(
 
 
 def _risk_adjusted_savings(
-    pattern: PatternTotals, residual_cost: float, success_at_least: float | None, stability: float | None
+    pattern: PatternTotals,
+    residual_cost: float,
+    success_rate_lower_bound: float | None,
+    stability: float | None,
 ) -> int | None:
     cost = known_cost(pattern)
-    if cost is None or success_at_least is None or stability is None:
+    if cost is None or success_rate_lower_bound is None or stability is None:
         return None
-    return round(cost * float(1 - remaining_fraction(pattern, residual_cost)) * success_at_least * stability)
+    return round(
+        cost * float(1 - remaining_fraction(pattern, residual_cost)) * success_rate_lower_bound * stability
+    )

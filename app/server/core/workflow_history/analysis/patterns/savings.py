@@ -28,7 +28,7 @@ class Saving:
     """Estimated savings of a pattern."""
 
     nanodollars: int | None  # saved nanodollars; None: no cost or no outcome is known
-    at_least: bool  # whether it is a lower bound: some costs or some outcomes are unknown
+    is_lower_bound: bool  # whether it is a lower bound: some costs or some outcomes are unknown
 
 
 def steps_of(pattern: PatternTotals) -> tuple[str, ...]:
@@ -60,10 +60,10 @@ def estimate_saving(pattern: PatternTotals, residual_cost: float) -> Saving:
     """
     cost, known_outcomes = known_cost(pattern), pattern.successes + pattern.failures
     if cost is None or not known_outcomes:
-        return Saving(None, at_least=False)
-    success_share = Fraction(pattern.successes, max(pattern.count, known_outcomes))
-    saved = int(cost * success_share * (1 - remaining_fraction(pattern, residual_cost)))
-    return Saving(saved, at_least=bool(pattern.unpriced_runs) or known_outcomes < pattern.count)
+        return Saving(None, is_lower_bound=False)
+    success_rate = Fraction(pattern.successes, max(pattern.count, known_outcomes))
+    saved = int(cost * success_rate * (1 - remaining_fraction(pattern, residual_cost)))
+    return Saving(saved, is_lower_bound=bool(pattern.unpriced_runs) or known_outcomes < pattern.count)
 
 
 def per_month(nanodollars: int | None, span: int | None) -> int | None:

@@ -50,5 +50,5 @@ def calculate_workflow_scores(workflow: Mapping[str, Any]) -> dict[str, float | 
 
 
 def score_parts(workflow: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return all scores as JSON types: version, value, coverage, components and missing evidence."""
+    """Return all scores as JSON types: version, value, completeness, components and missing evidence."""
     return {name: score.as_dict() for name, score in explain_workflow_scores(workflow).items()}

@@ -34,7 +34,7 @@ class Score(msgspec.Struct, frozen=True):
     missing: tuple[str, ...] = ()  # names of missing evidence
 
     @property
-    def coverage(self) -> float:
+    def completeness(self) -> float:
         """Share of the score's total weight for which there was evidence, 0 to 1."""
         return round(fsum(part.weight for part in self.parts), 6)
 
@@ -43,7 +43,7 @@ class Score(msgspec.Struct, frozen=True):
         return {
             "version": SCORE_VERSION,
             "value": self.value,
-            "coverage": self.coverage,
+            "completeness": self.completeness,
             "parts": [
                 {
                     "name": part.name,

@@ -110,7 +110,7 @@ def _build_statistics(
         runs_without_cost=sums["without_cost"],
         runs_costing_more=sums["partial"],
         tokens=_token_totals(sums),
-        cache_hit_share=_cache_hit_rate(sums),
+        cache_hit_rate=_cache_hit_rate(sums),
         duration=_duration_distribution(durations, runs),
     )
 

@@ -49,7 +49,7 @@ class GroupStatistics:
     runs_without_cost: int  # number of runs without any known cost
     runs_costing_more: int  # number of runs that cost more than recorded: interrupted, no transcript or price
     tokens: TokenTotals  # total tokens by kind
-    cache_hit_share: float | None  # cache hit rate, 0 to 1, over runs with all input token kinds known
+    cache_hit_rate: float | None  # cache hit rate, 0 to 1, over runs with all input token kinds known
     duration: Distribution  # duration of the runs, seconds
 
 
@@ -62,7 +62,7 @@ class RunStatistics:
     time_zone: str | None  # time zone of days and hours; None: not grouped by time
     total: GroupStatistics  # statistics of all runs, each counted once
     groups: tuple[GroupStatistics, ...]  # groups in order of time, or by descending cost; unknown last
-    misdated: ImplausibleDates | None  # runs with invalid timestamps; None: not grouped by time
+    invalid_timestamps: ImplausibleDates | None  # runs with invalid timestamps; None: not grouped by time
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Timeline:
 class WasteKind:
     """Wasted cost of one category."""
 
-    kind: str  # waste category: failed_runs, retries, false_successes, errors, cut_off
+    kind: str  # waste category: failed_runs, retries, false_successes, errors, interrupted
     runs: int  # number of runs with waste of this category, of known cost or not
     cost: float | None  # US dollars, lower bound, without costs of earlier categories; None: unknown
     counted_above: float  # US dollars of this category that an earlier category counts
@@ -120,7 +120,7 @@ class Waste:
 class Change:
     """One metric in a period and in the previous one."""
 
-    figure: str  # metric: runs, success_rate, cost, cost_per_run, duration, tokens, cache_hit_share
+    figure: str  # metric: runs, success_rate, cost, cost_per_run, duration, tokens, cache_hit_rate
     unit: str  # unit of the values: runs, share (0 to 1), USD, seconds, tokens
     now: float | None  # value in the period; None: unknown
     before: float | None  # value in the previous period; None: unknown
@@ -128,7 +128,7 @@ class Change:
     change_percent: float | None  # change in percent of `before`; None if that is 0 or unknown
     runs_now: int  # number of runs that `now` is based on
     runs_before: int  # number of runs that `before` is based on
-    thin: bool  # true if one value is based on so few runs that the change may be noise
+    low_n: bool  # true if one value is based on so few runs that the change may be noise
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class Trend:
     before_begins: datetime  # start of the previous period, UTC; it ends when this one begins
     before_is_whole: bool  # false if the first run is later than the start of the previous period
     changes: tuple[Change, ...]  # changes by metric
-    misdated: ImplausibleDates  # runs with invalid timestamps, in neither period
+    invalid_timestamps: ImplausibleDates  # runs with invalid timestamps, in neither period
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,13 +32,15 @@ _METRICS: Final = (
     _Metric("cost_per_run", "USD", lambda f: f.cost.median, lambda f: f.cost.runs),
     _Metric("duration", "seconds", lambda f: f.duration.median, lambda f: f.duration.runs),
     _Metric("tokens", "tokens", lambda f: f.tokens.total, lambda f: f.runs),
-    _Metric("cache_hit_share", "share", lambda f: f.cache_hit_share, lambda f: f.runs),
+    _Metric("cache_hit_rate", "share", lambda f: f.cache_hit_rate, lambda f: f.runs),
 )
 """Metrics to compare: cost per run and duration by their medians, which one outlier does not move."""
 
 
-def compare_periods(runs: ColumnTable, period: timedelta, now: datetime, misdated: ImplausibleDates) -> Trend:
-    """Compare the period that ends at `now` with the previous one; `misdated` runs are in neither.
+def compare_periods(
+    runs: ColumnTable, period: timedelta, now: datetime, invalid_timestamps: ImplausibleDates
+) -> Trend:
+    """Compare the period that ends at `now` with the previous one; `invalid_timestamps` runs are in neither.
 
     Raises InvalidQueryError if the period is not positive or starts before the calendar does.
     """
@@ -57,7 +59,7 @@ def compare_periods(runs: ColumnTable, period: timedelta, now: datetime, misdate
         before_begins=before_begin.astimezone(UTC),
         before_is_whole=bool(first <= to_microseconds(before_begin)),
         changes=tuple(_change(metric, current, previous) for metric in _METRICS),
-        misdated=misdated,
+        invalid_timestamps=invalid_timestamps,
     )
 
 
@@ -81,5 +83,5 @@ def _change(metric: _Metric, current: GroupStatistics, previous: GroupStatistics
         change_percent=None if change is None or not before else 100 * change / before,
         runs_now=runs_now,
         runs_before=runs_before,
-        thin=min(runs_now, runs_before) < MIN_RUNS,
+        low_n=min(runs_now, runs_before) < MIN_RUNS,
     )

@@ -38,7 +38,7 @@ SILENT_COLUMNS: Final = ("workflow_key", "phase")
 """Columns needed of agents without a stream."""
 
 FAILED, RETRIES, FALSE_SUCCESSES, ERRORS, INTERRUPTED = KINDS = (
-    "failed_runs", "retries", "false_successes", "errors", "cut_off",
+    "failed_runs", "retries", "false_successes", "errors", "interrupted",
 )  # fmt: skip
 """All waste categories, in the order in which a dollar is counted."""
 

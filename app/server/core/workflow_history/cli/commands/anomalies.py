@@ -62,8 +62,6 @@ def _hints(result: Anomalies, zone: tzinfo | None) -> list[tuple[str, str]]:
         if finding.template is not None:
             filters = f"--template {shlex.quote(finding.template)} --since {day(finding.since, zone)}"
             hints.append((f"workflow-history list {filters}", "the runs since then"))
-    if not hints and result.stand_outs:
-        hints.append(
-            (f"workflow-history show {shlex.quote(result.stand_outs[0].id)}", "the one furthest out")
-        )
+    if not hints and result.outliers:
+        hints.append((f"workflow-history show {shlex.quote(result.outliers[0].id)}", "the one furthest out"))
     return hints

@@ -24,7 +24,7 @@ Examples:
   workflow-history check --init
   workflow-history check
   workflow-history check --regressions --quiet
-  workflow-history check --since 7d --json | jq '.budgets[] | select(.state == "passed")'
+  workflow-history check --since 7d --json | jq '.budgets[] | select(.state == "exceeded")'
 """
 
 

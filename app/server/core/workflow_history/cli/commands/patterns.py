@@ -82,7 +82,7 @@ def patterns(  # noqa: PLR0917 - a command line has many options
         bool,
         typer.Option("--all", help="Also phases, the agents' own tools, and what tells the same."),
     ] = False,
-    keep_share: RemainingShare = DEFAULT_REMAINING,
+    residual_cost: RemainingShare = DEFAULT_REMAINING,
 ) -> None:
     """Tell what agents do again and again, and what a script would save.
 
@@ -99,7 +99,7 @@ def patterns(  # noqa: PLR0917 - a command line has many options
         kinds=kind,  # type: ignore[arg-type]  # find_patterns validates the words
         statuses=state or DEFAULT_STATUSES,  # type: ignore[arg-type]
         limit=DEFAULT_LIMIT if limit is None and not everything else limit,
-        keep_share=keep_share,
+        residual_cost=residual_cost,
         everything=everything,
     )
     if output.as_json:
@@ -124,7 +124,7 @@ def _list_hints(result: PatternReport) -> list[tuple[str, str]]:
 
 def _needs_decision(pattern: RankedPattern) -> bool:
     """Return whether the pattern is undecided, scriptable and not covered by another pattern."""
-    return pattern.status == "detected" and pattern.scriptable and pattern.part_of is None
+    return pattern.status == "detected" and pattern.scriptable and pattern.covered_by is None
 
 
 def _decision_hints(pattern: RankedPattern) -> list[tuple[str, str]]:
@@ -144,11 +144,11 @@ def show(
     examples: Annotated[
         int, typer.Option(metavar="N", help="Name at most this many places.", min=1)
     ] = DEFAULT_EXAMPLES,
-    keep_share: RemainingShare = DEFAULT_REMAINING,
+    residual_cost: RemainingShare = DEFAULT_REMAINING,
 ) -> None:
     """Show one pattern: its cost, the estimated savings of a script, and where it occurs."""
     output = get_output(context)
-    result = show_pattern(pattern, get_filter(context), keep_share=keep_share, examples=examples)
+    result = show_pattern(pattern, get_filter(context), residual_cost=residual_cost, examples=examples)
     if output.as_json:
         output.print_result(result)
     elif output.quiet:

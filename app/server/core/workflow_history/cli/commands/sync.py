@@ -81,7 +81,7 @@ def sync_command(
             waiting=None if output.quiet else _print_lock_owner,
             with_pruned=with_pruned,
         )
-    has_runs = any(count(stats, name) for name in ("scanned", "gone", "pruned")) or stats["errors"]
+    has_runs = any(count(stats, name) for name in ("scanned", "missing", "pruned")) or stats["errors"]
     if has_runs or output.as_json:
         _print_summary(output, stats, is_new=is_new)
     if not has_runs:

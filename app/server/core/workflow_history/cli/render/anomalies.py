@@ -20,15 +20,15 @@ from ...queries.budgets import BudgetReport, BudgetStatus
 from .symbols import sparkline
 from .text import implausible_dates_note, join_parts, section_rule
 
-_MARKS = {"passed": ("✗", "red"), "near": ("!", "magenta"), "within": ("✓", "green")}
+_MARKS = {"exceeded": ("✗", "red"), "near": ("!", "magenta"), "within": ("✓", "green")}
 
 
 def render_anomalies(anomalies: Anomalies, width: int, zone: tzinfo | None = None) -> RenderableType:
     """Format regressions, improvements and outliers; days are in `zone`, None: the local time zone."""
-    since, outliers = anomalies.recent_since, anomalies.stand_outs
+    since, outliers = anomalies.recent_since, anomalies.outliers
     if since is None:
         reason = "No runs to compare." if anomalies.runs == 0 else "No run has a time: nothing to compare."
-        return Group(reason, *implausible_dates_note(anomalies.misdated))
+        return Group(reason, *implausible_dates_note(anomalies.invalid_timestamps))
     series = pluralize(anomalies.series, "series", "series") if anomalies.series else "nothing"
     runs = Text(pluralize(anomalies.runs, "run"), "bold")
     blocks: list[RenderableType] = [
@@ -42,10 +42,10 @@ def render_anomalies(anomalies: Anomalies, width: int, zone: tzinfo | None = Non
     if outliers:
         sentences = (_marked(("·", ""), _emphasize_head(outlier.sentence)) for outlier in outliers)
         blocks += ["", section_rule("Runs that stand out", width), *sentences]
-    if len(outliers) < anomalies.stand_outs_found:
-        blocks.append(Text(f"  and {anomalies.stand_outs_found - len(outliers):,} more", "dim"))
-    if anomalies.misdated.runs:
-        blocks += ["", *implausible_dates_note(anomalies.misdated)]
+    if len(outliers) < anomalies.outliers_found:
+        blocks.append(Text(f"  and {anomalies.outliers_found - len(outliers):,} more", "dim"))
+    if anomalies.invalid_timestamps.runs:
+        blocks += ["", *implausible_dates_note(anomalies.invalid_timestamps)]
     return Group(*blocks)
 
 
@@ -81,9 +81,9 @@ def _curve(finding: Finding) -> Text:
     """Return the sparkline of a time series, coloured from its change point on, and the excess cost."""
     curve, change = sparkline(finding.curve), finding.curve_change
     line = Text.assemble((curve[:change], "dim"), (curve[change:], "red" if finding.worse else "green"))
-    if finding.extra_cost is not None:
-        direction = "more" if finding.extra_cost > 0 else "less"
-        line.append(f"  {format_usd(abs(finding.extra_cost))} {direction} since then", "bold")
+    if finding.excess_cost is not None:
+        direction = "more" if finding.excess_cost > 0 else "less"
+        line.append(f"  {format_usd(abs(finding.excess_cost))} {direction} since then", "bold")
     return line
 
 
@@ -113,21 +113,21 @@ def render_budgets(report: BudgetReport, width: int) -> RenderableType:
     if report.undated_runs:
         note = f"{pluralize(report.undated_runs, 'run')} without a time: in no day, week or month"
         blocks.append(_marked(_MARKS["near"], Text(note)))
-    return Group(*blocks, *implausible_dates_note(report.misdated), "", _verdict(report))
+    return Group(*blocks, *implausible_dates_note(report.invalid_timestamps), "", _verdict(report))
 
 
 def render_exceeded(report: BudgetReport) -> list[Text]:
     """Return one line for each exceeded budget and each regression."""
-    exceeded = [Text(single_line(budget.sentence)) for budget in report.budgets if budget.state == "passed"]
+    exceeded = [Text(single_line(budget.sentence)) for budget in report.budgets if budget.state == "exceeded"]
     return exceeded + render_sentences(report.regressions or ())
 
 
 def _budget(budget: BudgetStatus, width: int) -> RenderableType:
     lines = [Text(single_line(budget.sentence))]
-    if budget.state != "within" and budget.costliest:
+    if budget.state != "within" and budget.top_runs:
         costliest = [
-            f"{single_line(run.id)} {'≥ ' if run.at_least else ''}{format_usd(run.cost)}"
-            for run in budget.costliest
+            f"{single_line(run.id)} {'≥ ' if run.is_lower_bound else ''}{format_usd(run.cost)}"
+            for run in budget.top_runs
         ]
         lines.append(Text(truncate(f"most: {', '.join(costliest)}", width - 4), "dim"))
     return _marked(_MARKS[budget.state], *lines)
@@ -135,7 +135,7 @@ def _budget(budget: BudgetStatus, width: int) -> RenderableType:
 
 def _verdict(report: BudgetReport) -> Text:
     issues = [
-        f"{pluralize(report.passed, 'budget')} passed" if report.passed else "",
+        f"{pluralize(report.exceeded, 'budget')} passed" if report.exceeded else "",
         f"{report.near} near the limit" if report.near else "",
         pluralize(len(report.regressions), "regression") if report.regressions else "",
     ]

@@ -31,7 +31,7 @@ _METHOD_NAMES = {
 
 def render_calibration(report: CalibrationReport, width: int, *, brief: bool = False) -> RenderableType:
     """Render a calibration report; `brief`: only the interval coverage of cost and duration."""
-    if not report.tried:
+    if not report.backtested:
         return Text("No stored run that has ended and a date: nothing to forecast.")
     figures = (("Cost", report.cost, format_usd), ("Duration", report.duration, format_duration))
     if brief:
@@ -39,8 +39,8 @@ def render_calibration(report: CalibrationReport, width: int, *, brief: bool = F
     lines: list[RenderableType] = [*_scope(report)]
     for title, figure, formatter in figures:
         lines += ["", section_rule(title, width), _coverage_sentence(title, figure)]
-        if figure.held is not None:
-            lines += [_coverage_table(figure.held, width), "", _error_table(figure, formatter, width)]
+        if figure.coverage is not None:
+            lines += [_coverage_table(figure.coverage, width), "", _error_table(figure, formatter, width)]
             lines += _verdicts(figure)
     lines += ["", section_rule("Success", width), *_success(report, width)]
     if report.templates:
@@ -51,7 +51,7 @@ def render_calibration(report: CalibrationReport, width: int, *, brief: bool = F
 
 def _scope(report: CalibrationReport) -> list[Text]:
     """Format the number of runs that were forecast, and of those that were not."""
-    which = "" if report.tried == report.runs else f" the latest {report.tried:,} of"
+    which = "" if report.backtested == report.runs else f" the latest {report.backtested:,} of"
     lines = [
         Text(
             f"Of{which} {pluralize(report.runs, 'stored run')}, each forecast from those ended before it "
@@ -59,20 +59,20 @@ def _scope(report: CalibrationReport) -> list[Text]:
             "one of the time."
         ),
         Text(
-            f"No forecast of the cost: {report.thin:,} had too few runs before them, {report.unlike:,} named "
-            "no template and had too few before them that asked for the like.",
+            f"No forecast of the cost: {report.low_n:,} had too few runs before them, {report.unlike:,} named"
+            " no template and had too few before them that asked for the like.",
             "dim",
         ),
     ]
     if report.undated:
         lines.append(Text(f"{pluralize(report.undated, 'run')} without a date left out.", "dim"))
-    if report.tried < report.runs:
+    if report.backtested < report.runs:
         lines.append(Text("--all forecasts every one of them.", "dim"))
     return lines
 
 
 def _coverage_sentence(title: str, figure: FigureCalibration) -> Text:
-    coverage = figure.held
+    coverage = figure.coverage
     if coverage is None:
         return Text(f"{title}: no run was forecast of which is known what came.")
     interval = f"{coverage.low:.1%} to {coverage.high:.1%}"
@@ -99,7 +99,7 @@ def _coverage_table(coverage: Coverage, width: int) -> RenderableType:
     """Build a table of nominal and actual shares of runs below, within and above the interval."""
     rows = (
         ("below p10", 0.1, coverage.below),
-        ("p10 to p90", 0.8, coverage.held),
+        ("p10 to p90", 0.8, coverage.inside),
         ("above p90", 0.1, coverage.above),
     )
     shares = [count / coverage.count for _, _, count in rows]

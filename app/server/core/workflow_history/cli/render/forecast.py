@@ -45,7 +45,7 @@ def render_forecast(forecast: Forecast, width: int) -> RenderableType:
         lines += ["", section_rule("Phases", width, "where it has them"), phase_table(forecast.phases, width)]
     if forecast.runs:
         runs = len(forecast.runs)
-        note = f"{runs} of {forecast.rests_on}" if forecast.rests_on > runs else ""
+        note = f"{runs} of {forecast.based_on}" if forecast.based_on > runs else ""
         lines += ["", section_rule("Rests on", width, note), run_table(forecast.runs, width)]
     return Group(*lines, *render_warnings(forecast.weak))
 
@@ -57,7 +57,7 @@ def headline(forecast: Forecast) -> Text:
 
 def render_estimates(forecast: Forecast) -> list[Text]:
     """Format cost, duration and success, one line each; empty if there are no comparable runs."""
-    if not forecast.rests_on:
+    if not forecast.based_on:
         return []
     return [
         render_estimate("cost", forecast.cost, format_usd),
@@ -121,7 +121,7 @@ def run_table(runs: Sequence[ComparableRun], width: int) -> RenderableType:
         number_column("alike", "alike", [format_fraction(run.similarity) for run in runs]),
         Column("status", "", tuple(symbols.status_text(run.status, sign_only=True) for run in runs)),
         number_column(
-            "cost", "cost", [format_actual_cost(run.cost, at_least=run.cost_at_least) for run in runs]
+            "cost", "cost", [format_actual_cost(run.cost, at_least=run.cost_is_lower_bound) for run in runs]
         ),
         number_column("duration", "time", [format_duration(run.duration_seconds) for run in runs]),
         Column(
@@ -150,11 +150,11 @@ def interval_bar(estimate: Estimate, scale_max: float, width: int) -> str:
 def render_success(success: SuccessChance) -> Text:
     """Format the success probability with its interval and sample size, or why it is unknown."""
     label = Text.assemble(("success   ", "dim"))
-    if success.share is None:
-        return label.append(f"not to be told: {single_line(success.why_not)}")
+    if success.probability is None:
+        return label.append(f"not to be told: {single_line(success.reason)}")
     interval = f"{format_fraction(success.low)} to {format_fraction(success.high)}"
     sample = f"{success.completed:,} of {pluralize(success.ended, 'run')} that ended completed"
-    label.append(format_fraction(success.share), "bold")
+    label.append(format_fraction(success.probability), "bold")
     return label.append(f", likely {interval}; {sample}")
 
 
@@ -163,7 +163,7 @@ def render_estimate(title: str, estimate: Estimate, formatter: Formatter) -> Tex
     label = Text.assemble((f"{title:<10}", "dim"))
     if estimate.median is None:
         observed = describe_observed_range(estimate, formatter)
-        return label.append(f"not to be told: {single_line(estimate.why_not)}{observed}")
+        return label.append(f"not to be told: {single_line(estimate.reason)}{observed}")
     label.append(f"about {formatter(estimate.median)}", "bold")
-    sample = f"{pluralize(estimate.runs, 'run')}, weighed as {estimate.worth:.0f}"
+    sample = f"{pluralize(estimate.runs, 'run')}, weighed as {estimate.effective_n:.0f}"
     return label.append(f", 8 in 10: {format_interval(estimate, formatter)}").append(f"  ({sample})", "dim")

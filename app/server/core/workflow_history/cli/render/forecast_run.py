@@ -33,9 +33,9 @@ def render_run_forecast(forecast: RunForecast, width: int) -> RenderableType:
     lines: list[RenderableType] = [title, run_headline(forecast)]
     if forecast.flight is not None:
         lines += ["", section_rule("Still to come", width), *_remaining(forecast.flight)]
-    note = f"from {pluralize(prior.rests_on, 'run')} that had ended before" if prior.rests_on else ""
+    note = f"from {pluralize(prior.based_on, 'run')} that had ended before" if prior.based_on else ""
     lines += ["", section_rule("Forecast before it began", width, note)]
-    lines += [*render_estimates(prior)] if prior.rests_on else [headline(prior)]
+    lines += [*render_estimates(prior)] if prior.based_on else [headline(prior)]
     lines += ["", section_rule("What came", width), *_actual_values(forecast)]
     if prior.phases:
         lines += ["", section_rule("Phases", width, "as forecast"), phase_table(prior.phases, width)]
@@ -56,8 +56,8 @@ def _remaining(remaining: Remaining) -> list[RenderableType]:
     )
     intervals = [format_interval(total, formatter) for total, formatter in totals if total.median is not None]
     return [
-        render_estimate("cost", remaining.rest_cost, format_usd),
-        render_estimate("duration", remaining.rest_duration, format_duration),
+        render_estimate("cost", remaining.remaining_cost, format_usd),
+        render_estimate("duration", remaining.remaining_duration, format_duration),
         render_success(remaining.success),
         Text.assemble(("in all    ", "dim"), ", ".join(intervals) or "not to be told"),
         Text(f"from {pluralize(remaining.runs, 'run')} that went through this phase", "dim"),
@@ -66,11 +66,11 @@ def _remaining(remaining: Remaining) -> list[RenderableType]:
 
 def _actual_values(forecast: RunForecast) -> list[RenderableType]:
     suffix = " so far" if forecast.flight is not None else ""
-    cost = format_actual_cost(forecast.cost, at_least=forecast.cost_at_least) + suffix
+    cost = format_actual_cost(forecast.cost, at_least=forecast.cost_is_lower_bound) + suffix
     duration = format_duration(forecast.duration_seconds) + suffix
     return [
-        _actual_value("cost", cost, forecast.cost_was),
-        _actual_value("duration", duration, forecast.duration_was),
+        _actual_value("cost", cost, forecast.cost_verdict),
+        _actual_value("duration", duration, forecast.duration_verdict),
         Text.assemble(("status    ", "dim"), symbols.status_text(forecast.status)),
     ]
 

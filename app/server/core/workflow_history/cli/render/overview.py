@@ -56,8 +56,8 @@ def _typical_run(total: GroupStatistics) -> Text:
         _median("takes", total.duration, format_duration),
         f"{format_tokens(total.tokens.total)} tokens" if total.tokens.total else None,
         None
-        if total.cache_hit_share is None
-        else f"{format_fraction(total.cache_hit_share)} read from the cache",
+        if total.cache_hit_rate is None
+        else f"{format_fraction(total.cache_hit_rate)} read from the cache",
     ])  # fmt: skip
 
 
@@ -82,7 +82,7 @@ def _weeks(weeks: RunStatistics, width: int) -> list[RenderableType]:
         for group in weeks.groups
         if group.first_day is None
     ]
-    notes += implausible_dates_note(weeks.misdated)
+    notes += implausible_dates_note(weeks.invalid_timestamps)
     if not shown:
         return [Text("No run tells when it was."), *notes]
     if not any(week.cost.runs or week.lower_bound_cost is not None for week in shown):

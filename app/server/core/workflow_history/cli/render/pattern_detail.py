@@ -46,10 +46,10 @@ def render_pattern_detail(detail: PatternDetail, width: int, zone: tzinfo | None
     )
     grid = label_grid((label, fact) for label, fact in facts if fact is not None)
     blocks: list[RenderableType] = [title, *_decision(pattern), "", grid]
-    if pattern.parts:
-        more = len(pattern.parts) - MAX_PARTS
+    if pattern.covers:
+        more = len(pattern.covers) - MAX_PARTS
         rule = section_rule("Tells of these, too", width, f"{more:,} more: --json" if more > 0 else "")
-        blocks += ["", rule, _part_table(pattern.parts[:MAX_PARTS], width)]
+        blocks += ["", rule, _part_table(pattern.covers[:MAX_PARTS], width)]
     if detail.examples:
         rule = section_rule("Seen in", width, "the newest runs")
         blocks += ["", rule, *_examples(detail.examples, width, zone)]
@@ -59,9 +59,10 @@ def render_pattern_detail(detail: PatternDetail, width: int, zone: tzinfo | None
 def render_pattern_line(detail: PatternDetail) -> Text:
     """Format the pattern as one self-contained line."""
     pattern = detail.pattern
-    cost = format_estimate(pattern.cost, at_least=pattern.cost_at_least)
+    cost = format_estimate(pattern.cost, at_least=pattern.cost_is_lower_bound)
     return Text(
-        f"{single_line(pattern.signature)}: {pluralize(pattern.count, 'time')}, cost {cost}, would save "
+        f"{single_line(pattern.signature)}: {pluralize(pattern.occurrences, 'time')}, cost {cost}, would save"
+        " "
         f"{format_savings(pattern)}"
     )
 
@@ -74,8 +75,8 @@ def _decision(pattern: RankedPattern) -> list[Text]:
         when = "" if pattern.decided_at is None else f" {format_timestamp(pattern.decided_at)}"
         note = "" if pattern.note is None else f": {single_line(pattern.note)}"
         lines.append(Text.assemble((f"{sign} {pattern.status}", style), f"{when}{note}"))
-    if pattern.part_of is not None:
-        covering = f"{single_line(pattern.part_of.signature)} ({short_id(pattern.part_of.id)})"
+    if pattern.covered_by is not None:
+        covering = f"{single_line(pattern.covered_by.signature)} ({short_id(pattern.covered_by.id)})"
         lines.append(Text(f"most of it is told by {covering}", "magenta"))
     return lines
 
@@ -88,17 +89,17 @@ def _occurrences(detail: PatternDetail) -> Text:
         else single_line(pattern.kind)
     )
     runs = f"in {pattern.runs:,} of {pluralize(detail.span.runs, 'run')}"
-    return join_parts([Text.assemble((pluralize(pattern.count, "time"), "bold"), f" {runs}"), kind])
+    return join_parts([Text.assemble((pluralize(pattern.occurrences, "time"), "bold"), f" {runs}"), kind])
 
 
 def _cost(pattern: RankedPattern) -> Text:
     if pattern.cost is None:
         return Text(f"{UNKNOWN} nothing shows what it cost")
-    each = f"{format_estimate(pattern.cost_per_time, at_least=pattern.cost_at_least)} each time"
-    sign = "≥" if pattern.seconds_at_least else "≈"
+    each = f"{format_estimate(pattern.cost_per_time, at_least=pattern.cost_is_lower_bound)} each time"
+    sign = "≥" if pattern.seconds_is_lower_bound else "≈"
     time = None if pattern.seconds is None else f"{sign} {format_duration(pattern.seconds)} of work"
     return join_parts(
-        [Text(format_estimate(pattern.cost, at_least=pattern.cost_at_least), "bold"), each, time]
+        [Text(format_estimate(pattern.cost, at_least=pattern.cost_is_lower_bound), "bold"), each, time]
     )
 
 
@@ -106,10 +107,10 @@ def _success(pattern: RankedPattern) -> Text:
     ended = pattern.successes + pattern.failures
     if pattern.success_rate is None:
         return Text(f"{UNKNOWN} of no time it is known how it ended")
-    unknown = pattern.count - ended
+    unknown = pattern.occurrences - ended
     return join_parts([
         f"{format_fraction(pattern.success_rate)} of {ended:,} ended well",
-        f"at least {format_fraction(pattern.success_at_least)}, as far as so many can tell",
+        f"at least {format_fraction(pattern.success_rate_lower_bound)}, as far as so many can tell",
         f"unknown of {unknown:,}" if unknown > 0 else None,
     ])  # fmt: skip
 
@@ -118,7 +119,7 @@ def _stability(pattern: RankedPattern) -> Text | None:
     if pattern.stability is None:
         return None
     if pattern.kind == "operation":
-        ratio = f"{pluralize(pattern.runs, 'run')} by {pluralize(pattern.count, 'time')}"
+        ratio = f"{pluralize(pattern.runs, 'run')} by {pluralize(pattern.occurrences, 'time')}"
         explanation = f"{ratio}; 100% would be once in each run"
     else:
         explanation = "of all times that its first step is done, so many go on to the end"
@@ -126,14 +127,14 @@ def _stability(pattern: RankedPattern) -> Text | None:
 
 
 def _script(pattern: RankedPattern) -> Text:
-    if pattern.kept_share is None:
+    if pattern.residual_cost is None:
         return Text(
             "none can do it: it is the agent's own work" if pattern.kind == "operation" else "none can do it"
         )
-    if pattern.saved is None:
+    if pattern.estimated_savings is None:
         return Text(f"{UNKNOWN} unknown what it would have saved")
-    keeps_one_call = pattern.kind == "sequence" and abs(pattern.kept_share * pattern.steps - 1) < 1e-9
-    share = f"{format_fraction(pattern.kept_share)} of the cost"
+    keeps_one_call = pattern.kind == "sequence" and abs(pattern.residual_cost * pattern.steps - 1) < 1e-9
+    share = f"{format_fraction(pattern.residual_cost)} of the cost"
     kept = f"one call of {pattern.steps}" if keeps_one_call else share
     return join_parts([
         Text.assemble("would have saved ", (format_savings(pattern), "bold")),
@@ -142,22 +143,22 @@ def _script(pattern: RankedPattern) -> Text:
 
 
 def _risk_adjusted_savings(pattern: RankedPattern) -> Text | None:
-    if pattern.worth is None or pattern.cost is None or pattern.kept_share is None:
+    if pattern.risk_adjusted_savings is None or pattern.cost is None or pattern.residual_cost is None:
         return None
     factors = (
         f"{format_usd(pattern.cost)} cost",
-        f"{format_fraction(1 - pattern.kept_share)} not kept",
-        f"{format_fraction(pattern.success_at_least)} well",
+        f"{format_fraction(1 - pattern.residual_cost)} not kept",
+        f"{format_fraction(pattern.success_rate_lower_bound)} well",
         f"{format_fraction(pattern.stability)} steady",
     )
-    return Text(f"{format_usd(pattern.worth)} = {', times '.join(factors)}")
+    return Text(f"{format_usd(pattern.risk_adjusted_savings)} = {', times '.join(factors)}")
 
 
 def _break_even(pattern: RankedPattern) -> Text | None:
-    if pattern.saved_per_month is None:
+    if pattern.savings_per_month is None:
         return None
-    at_least = "at least " if pattern.saved_at_least else ""
-    amount = f"{at_least}≈ {format_usd(pattern.saved_per_month)}"
+    at_least = "at least " if pattern.estimated_savings_is_lower_bound else ""
+    amount = f"{at_least}≈ {format_usd(pattern.savings_per_month)}"
     return Text(f"where a script costs less than {amount} a month to make and to keep")
 
 
@@ -166,7 +167,7 @@ def _part_table(parts: tuple[PatternRef, ...], width: int) -> RenderableType:
     columns = [
         Column("id", "id", tuple(Text(short_id(part.id), "bold") for part in parts)),
         Column("signature", "pattern", signatures, flexible=True, max_width=90),
-        number_column("count", "times", [f"{part.count:,}" for part in parts]),
+        number_column("count", "times", [f"{part.occurrences:,}" for part in parts]),
         number_column("cost", "cost", [format_estimate(part.cost) for part in parts]),
     ]
     return build_table(fit_columns(columns, width, _DROP_ORDER), width)
@@ -175,7 +176,7 @@ def _part_table(parts: tuple[PatternRef, ...], width: int) -> RenderableType:
 def _examples(examples: tuple[ExampleRun, ...], width: int, zone: tzinfo | None) -> list[RenderableType]:
     """Render the example runs with file and line; a common agents directory is printed once."""
     folders = {single_line(each.agents_dir) for each in examples if each.agents_dir}
-    counts = [UNKNOWN if each.count is None else f"{each.count:,}" for each in examples]
+    counts = [UNKNOWN if each.occurrences is None else f"{each.occurrences:,}" for each in examples]
     columns = [
         Column("run", "run", tuple(clean_text(each.run, "bold") for each in examples)),
         text_column("when", "when", [format_timestamp(each.created_at, zone) for each in examples]),

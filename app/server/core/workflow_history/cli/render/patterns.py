@@ -61,26 +61,37 @@ def _head(report: PatternReport, zone: tzinfo | None) -> Text:
         Text(pluralize(report.span.runs, "run"), "bold"),
         " to ".join(days),
         count if shown == report.found else f"{shown:,} of {count}",
-        f"{report.folded:,} more tell the same: --all" if report.folded else None,
+        f"{report.hidden:,} more tell the same: --all" if report.hidden else None,
     ])  # fmt: skip
 
 
 def _pattern_table(patterns: Sequence[RankedPattern], width: int) -> RenderableType:
-    largest = max((pattern.worth or 0.0 for pattern in patterns), default=0.0)
+    largest = max((pattern.risk_adjusted_savings or 0.0 for pattern in patterns), default=0.0)
     names = tuple(map(_name, patterns))
     columns = [
         Column("id", "id", tuple(Text(short_id(pattern.id), "bold") for pattern in patterns)),
         Column("signature", "pattern", names, flexible=True, max_width=MAX_SIGNATURE_WIDTH, wraps=True),
         Column("kind", "kind", tuple(Text(single_line(pattern.kind), "dim") for pattern in patterns)),
         number_column("runs", "runs", [f"{pattern.runs:,}" for pattern in patterns]),
-        number_column("count", "times", [f"{pattern.count:,}" for pattern in patterns]),
-        number_column("cost", "cost ≈", [format_minimum(p.cost, at_least=p.cost_at_least) for p in patterns]),
+        number_column("count", "times", [f"{pattern.occurrences:,}" for pattern in patterns]),
+        number_column(
+            "cost", "cost ≈", [format_minimum(p.cost, at_least=p.cost_is_lower_bound) for p in patterns]
+        ),
         number_column("success", "well", [format_fraction(pattern.success_rate) for pattern in patterns]),
         number_column("steady", "steady", [format_fraction(pattern.stability) for pattern in patterns]),
         number_column(
-            "saved", "would save ≈", [format_minimum(p.saved, at_least=p.saved_at_least) for p in patterns]
+            "saved",
+            "would save ≈",
+            [
+                format_minimum(p.estimated_savings, at_least=p.estimated_savings_is_lower_bound)
+                for p in patterns
+            ],
         ),
-        bar_column([share_of(pattern.worth, largest) for pattern in patterns], BAR_WIDTH, title="worth"),
+        bar_column(
+            [share_of(pattern.risk_adjusted_savings, largest) for pattern in patterns],
+            BAR_WIDTH,
+            title="worth",
+        ),
     ]
     return build_table(fit_columns(columns, width, _DROP_ORDER, MIN_SIGNATURE_WIDTH), width, ruled=True)
 
@@ -88,17 +99,17 @@ def _pattern_table(patterns: Sequence[RankedPattern], width: int) -> RenderableT
 def _name(pattern: RankedPattern) -> Text:
     sign, style = STATUS_MARKS[pattern.status]
     name = Text(single_line(pattern.signature))
-    if pattern.part_of is not None:
+    if pattern.covered_by is not None:
         name = Text.assemble((PART_OF_PREFIX, "dim"), " ", name)
     return Text.assemble((sign, style), " ", name) if sign else name
 
 
 def _legend(report: PatternReport) -> list[Text]:
-    kept = f"{format_fraction(report.keep_share)} of the cost"
+    kept = f"{format_fraction(report.residual_cost)} of the cost"
     shown = report.patterns
     lines = []
     if report.commands_cost:
-        total = format_estimate(report.commands_cost, at_least=report.commands_cost_at_least)
+        total = format_estimate(report.commands_cost, at_least=report.commands_cost_is_lower_bound)
         lines.append(f"all commands that recur {total}; the rows overlap: never add them up")
     if any(pattern.scriptable for pattern in shown):
         lines += [
@@ -107,8 +118,10 @@ def _legend(report: PatternReport) -> list[Text]:
         ]
     signs = {
         "≈ an estimate": True,
-        "≥ at least": any(pattern.cost_at_least or pattern.saved_at_least for pattern in shown),
-        f"{PART_OF_PREFIX} told by another one": any(pattern.part_of is not None for pattern in shown),
+        "≥ at least": any(
+            pattern.cost_is_lower_bound or pattern.estimated_savings_is_lower_bound for pattern in shown
+        ),
+        f"{PART_OF_PREFIX} told by another one": any(pattern.covered_by is not None for pattern in shown),
         "✓ accepted": any(pattern.status == "accepted" for pattern in shown),
         "✗ dismissed": any(pattern.status == "dismissed" for pattern in shown),
     }

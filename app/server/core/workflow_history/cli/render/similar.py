@@ -90,7 +90,7 @@ def _run(run: SimilarRun, width: int, *, with_parts: bool) -> list[RenderableTyp
             for part in run.parts
         ]
         lines.append(Text(f"{INDENT}made of  ", style="dim").append_text(join_parts(parts)))
-    for label, words in (("shares", run.shared), ("akin", run.akin)):
+    for label, words in (("shares", run.shared), ("related", run.related)):
         if words:
             lines.append(_words(label, words, width))
     return lines

@@ -58,7 +58,7 @@ def render_statistics(statistics: RunStatistics, width: int) -> RenderableType:
         render_totals(statistics.total),
         *([render_total_cost(statistics.total)] if group_spending(statistics.total).partial else []),
         *_notes(statistics, len(statistics.groups) - len(groups)),
-        *implausible_dates_note(statistics.misdated),
+        *implausible_dates_note(statistics.invalid_timestamps),
     )
 
 
@@ -80,7 +80,7 @@ def group_table(statistics: RunStatistics, groups: Sequence[GroupStatistics], wi
         number_column("median", "median", [format_usd(group.cost.median) for group in groups]),
         number_column("p90", "p90", [format_usd(group.cost.p90) for group in groups]),
         number_column("tokens", "tokens", [format_tokens(group.tokens.total) for group in groups]),
-        number_column("cache", "cached", [format_fraction(group.cache_hit_share) for group in groups]),
+        number_column("cache", "cached", [format_fraction(group.cache_hit_rate) for group in groups]),
     ]
     if any(group.duration.median is not None for group in groups):
         durations = [format_duration(group.duration.median) for group in groups]

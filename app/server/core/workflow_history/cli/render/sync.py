@@ -138,7 +138,7 @@ def _repeated(stats: Stats) -> Text | None:
 
 
 def _missing(stats: Stats) -> Text | None:
-    runs = count(stats, "gone")
+    runs = count(stats, "missing")
     return (
         Text(f"{pluralize(runs, 'run')} gone from the disk, kept in this history", "magenta")
         if runs
@@ -152,8 +152,8 @@ def _pruned(stats: Stats) -> Text | None:
 
 
 def _skipped(stats: Stats) -> Text | None:
-    paths = [single_line(skipped["path"]) for skipped in stats.get("left_out_paths") or ()]
-    total = max(count(stats, "left_out"), len(paths))
+    paths = [single_line(skipped["path"]) for skipped in stats.get("skipped_paths") or ()]
+    total = max(count(stats, "skipped"), len(paths))
     if not total:
         return None
     names = ", ".join(paths[:MAX_SKIPPED_NAMES]) + (", …" if total > MAX_SKIPPED_NAMES else "")

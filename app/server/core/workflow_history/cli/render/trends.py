@@ -35,14 +35,14 @@ def render_trend(trend: Trend, width: int, zone: tzinfo | None = None) -> Render
     notes = []
     if not trend.before_is_whole:
         notes.append("The first run is younger than the period before: that one is not whole.")
-    if any(change.thin for change in trend.changes):
+    if any(change.low_n for change in trend.changes):
         notes.append(f"few runs: fewer than {MIN_RUNS} on one side, chance may have made the change")
     return Group(
         title,
         "",
         _change_table(trend.changes, width),
         *(Text(note, "dim") for note in notes),
-        *implausible_dates_note(trend.misdated),
+        *implausible_dates_note(trend.invalid_timestamps),
     )
 
 
@@ -57,7 +57,7 @@ def render_main_changes(trend: Trend) -> Text | None:
         change = changes[name]
         based_on = f" of {change.runs_now:,}" if change.unit == "share" and change.now is not None else ""
         parts.append(f"{TREND_LABELS[name]} {format_current(change)}{based_on} ({format_change(change)})")
-    return join_parts([*parts, "few runs" if changes["cost_per_run"].thin else None])
+    return join_parts([*parts, "few runs" if changes["cost_per_run"].low_n else None])
 
 
 def _change_table(changes: Sequence[Change], width: int) -> RenderableType:
@@ -69,6 +69,6 @@ def _change_table(changes: Sequence[Change], width: int) -> RenderableType:
         number_column(
             "runs", "of runs", [f"{change.runs_before:,} → {change.runs_now:,}" for change in changes]
         ),
-        Column("note", "", tuple(Text("few runs" if change.thin else "", "magenta") for change in changes)),
+        Column("note", "", tuple(Text("few runs" if change.low_n else "", "magenta") for change in changes)),
     ]
     return build_table(fit_columns(columns, width, _DROP_ORDER), width)

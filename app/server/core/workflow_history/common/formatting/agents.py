@@ -55,7 +55,7 @@ def agent_notes(agent: Mapping[str, Any], *, at_work: bool = False) -> list[str]
         notes.append(pluralize(restarts, "restart"))
     if agent.get("superseded"):
         notes.append("overwritten")
-    elif agent.get("gone") or agent.get("source_state") == "gone":
+    elif agent.get("missing") or agent.get("source_state") == "missing":
         notes.append("gone")
     if agent.get("duplicate_of"):
         notes.append(f"counted in {single_line(agent['duplicate_of'])}")

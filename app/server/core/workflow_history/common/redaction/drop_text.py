@@ -26,7 +26,7 @@ _NAME_KEYS: Final = (
 )
 _KEPT_KEYS: Final = frozenset({
     "id", "project", "adw_id", "nl_input_source", "created_at", "started_at", "completed_at", "times_basis",
-    "duration_basis", "bottleneck_phase", "price_version", "agents_dir", "source_state", "gone_at",
+    "duration_basis", "bottleneck_phase", "price_version", "agents_dir", "source_state", "missing_since",
     "fingerprint", "file_times", "first_seen_at", "last_changed_at", "score_parts", "phase_durations",
     "cost_basis", "cost_data", "phase_costs", "similar_workflows", "times_source", "duration_source",
     "agents_without_stream", "files_folder", "phases_without_stream", "patterns", "problems", *_NAME_KEYS,

@@ -27,7 +27,7 @@ class Scan:
     root: FolderPath
     runs: list[ScannedRun] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)  # ids of directories without any readable run data
-    left_out: list[Problem] = field(default_factory=list)  # skipped directories and files, with reasons
+    skipped: list[Problem] = field(default_factory=list)  # skipped directories and files, with reasons
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -50,12 +50,12 @@ def scan(root: FolderPath, now: datetime, progress: Progress | None = None) -> S
     non_runs = [run for run in facts if not _add_run(result, run, (neighbours, commits), now)]
     run_folders = folders_of([*result.failed, *(run.workflow["id"] for run in result.runs)])
     for run in non_runs:
-        left_out = not_a_run_problem(run)
-        if left_out is not None and left_out.path in run_folders:
+        skipped = not_a_run_problem(run)
+        if skipped is not None and skipped.path in run_folders:
             result.problems.extend(run.problems)
-        elif left_out is not None and left_out not in result.left_out:
-            result.left_out.append(left_out)
-    result.left_out[:0] = walk.left_out
+        elif skipped is not None and skipped not in result.skipped:
+            result.skipped.append(skipped)
+    result.skipped[:0] = walk.skipped
     result.problems[:0] = walk.problems
     return result
 

@@ -53,7 +53,7 @@ class FolderScan:
     root: FolderPath
     listing: DirLister  # lists any directory below `root`
     groups: list[list[FileEntry]] = field(default_factory=list)  # entries that belong together
-    left_out: list[Problem] = field(default_factory=list)  # skipped entries, with reasons
+    skipped: list[Problem] = field(default_factory=list)  # skipped entries, with reasons
     problems: list[Problem] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[RunFolder]:
@@ -71,7 +71,7 @@ class FolderScan:
 
     def add_skipped(self, shown: str, reason: str) -> None:
         """Record a skipped entry and the reason."""
-        self.left_out.append(Problem(shown, reason, severity="warning"))
+        self.skipped.append(Problem(shown, reason, severity="warning"))
 
 
 def walk_agents_folder(root: FolderPath, beside: Beside | None = NOT_LOOKED) -> FolderScan:

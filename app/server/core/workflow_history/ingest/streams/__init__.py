@@ -227,9 +227,9 @@ class _StreamPass:
         checkpoint = checkpoint or self._build_checkpoint()
         facts = self.parser.build_facts(self.opened.agent)
         if cut:
-            cut_off = Problem(facts.path, "the last line is cut off", self.number, "warning")
+            interrupted = Problem(facts.path, "the last line is cut off", self.number, "warning")
             others = (problem for problem in facts.problems if problem.line != self.number)
-            facts = replace(facts, problems=(*others, cut_off))
+            facts = replace(facts, problems=(*others, interrupted))
         return StreamRead(replace(facts, is_truncated=cut, identity=self.identity), checkpoint)
 
     def _parse_block(self, block: bytes) -> None:

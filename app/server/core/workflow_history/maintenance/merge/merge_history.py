@@ -176,9 +176,9 @@ class Merge:
 
     def _placed(self, run: CompleteRun) -> CompleteRun:
         """Return a run with the caller's host, if the host of the run is unknown."""
-        if self._host is None or run.workflow.get("found_on") is not None:
+        if self._host is None or run.workflow.get("host") is not None:
             return run
-        return replace(run, workflow={**run.workflow, "found_on": self._host})
+        return replace(run, workflow={**run.workflow, "host": self._host})
 
     def _plan(self, theirs: Mapping[Name, Sequence[CompleteRun]]) -> MergePlan:
         own = self._own.read([key for name in theirs for key in self._keys.get(name, ())])

@@ -28,7 +28,7 @@ def base_name(run_id: str) -> str:
 def assign_names(runs: Sequence[Mapping[str, Any]], called: Sequence[Sequence[str]]) -> list[str]:
     """Return an id for each of some different runs; `called`: the current ids of the versions of each.
 
-    >>> one, other = {"created_at": "1", "found_on": "x"}, {"created_at": "2", "found_on": "y"}
+    >>> one, other = {"created_at": "1", "host": "x"}, {"created_at": "2", "host": "y"}
     >>> assign_names([other, one], [["a"], ["a"]])
     ['a~070b6546', 'a']
     """
@@ -51,5 +51,5 @@ def _order(run: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def _digest(run: Mapping[str, Any]) -> str:
-    place = f"{run.get('found_on')}\0{run.get('agents_dir')}"
+    place = f"{run.get('host')}\0{run.get('agents_dir')}"
     return blake2b(place.encode(), digest_size=4).hexdigest()

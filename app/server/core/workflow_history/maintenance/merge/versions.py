@@ -41,8 +41,8 @@ def version_sort_key(version: Workflow) -> tuple[Any, ...]:
     """Return a sort key for versions of a run, the latest last, by the state of the files that were read."""
     return (
         version.get("last_written_ns") or -1,
-        version.get("source_state") == "gone",
-        version.get("gone_at") or "",
+        version.get("source_state") == "missing",
+        version.get("missing_since") or "",
         version.get("completed_at") or "",
         len(version.get("phase_costs") or ()),
         canonical_json(version),

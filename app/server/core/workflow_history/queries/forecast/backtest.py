@@ -60,7 +60,7 @@ class Coverage:
     """Coverage of the p10-p90 intervals; nominal is 80%."""
 
     count: int  # number of runs with a forecast and an actual value
-    held: int  # number of actual values inside the interval
+    inside: int  # number of actual values inside the interval
     below: int  # number of actual values below p10; nominal is 10%
     above: int  # number of actual values above p90; nominal is 10%
     share: float  # coverage, 0 to 1
@@ -85,7 +85,7 @@ class FigureCalibration:
     """Calibration of the forecasts of cost or duration."""
 
     forecast: int  # number of runs with an interval
-    held: Coverage | None  # coverage of the intervals; None: no run
+    coverage: Coverage | None  # coverage of the intervals; None: no run
     errors: tuple[MethodError, ...]  # errors of each method, for the same runs
     errors_with_template: tuple[MethodError, ...]  # errors for runs whose workflow had earlier runs
     verdicts: tuple[BaselineComparison, ...]  # comparisons with each of the other methods
@@ -130,9 +130,9 @@ class CalibrationReport:
     """Calibration of forecasts of stored runs, each from runs that had ended before it began."""
 
     runs: int  # number of stored runs with a date that have ended
-    tried: int  # number of the latest of these runs that were backtested
+    backtested: int  # number of the latest of these runs that were backtested
     unlike: int  # number of backtested runs without workflow and with too few similar runs
-    thin: int  # number of backtested runs without a cost interval: too few earlier runs
+    low_n: int  # number of backtested runs without a cost interval: too few earlier runs
     undated: int  # number of stored runs left out since their date is unknown
     cost: FigureCalibration  # calibration of the cost, US dollars
     duration: FigureCalibration  # calibration of the duration, in seconds
@@ -170,7 +170,7 @@ def _to_report(past: Past, tests: Sequence[Backtest]) -> CalibrationReport:
         len(tests),
         unlike,
         thin,
-        past.undated + past.misdated,
+        past.undated + past.invalid_timestamps,
         _to_figure_calibration(
             sum(test.cost.bounds is not None for test in tests), _known_cases(cost.values()), 1e9
         ),

@@ -110,7 +110,10 @@ def weighted_neighbours(
 def _undated_limitations(past: Past, target: ForecastTarget) -> list[str]:
     """Describe the treatment of runs without a plausible date; a forecast for now counts them as oldest."""
     treatment = "count as the oldest" if target.at == NOW else "are left out: nothing tells what was before"
-    kinds = (("without a date", past.undated), ("dated before 2000 or in the future", past.misdated))
+    kinds = (
+        ("without a date", past.undated),
+        ("dated before 2000 or in the future", past.invalid_timestamps),
+    )
     return [f"{count:,} stored runs {kind} {treatment}" for kind, count in kinds if count]
 
 
@@ -161,7 +164,7 @@ def _forecast_without_estimates(
         cost=cost_estimate(cost, reason),
         duration=duration_estimate(duration, reason),
         runs=top_runs(history, past, similar, examples),
-        rests_on=len(similar.rows),
+        based_on=len(similar.rows),
         neighbours=significant(similar.neighbours),
     )
 

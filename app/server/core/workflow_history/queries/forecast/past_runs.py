@@ -28,9 +28,9 @@ class TextVectors(NamedTuple):
 
 
 def load_past_runs(history: History, now: datetime | None = None) -> Past:
-    """Load all runs; those with an implausible date count as misdated."""
-    runs, misdated = mask_implausible_dates(history.columns("runs", COLUMNS), resolve_now(now))
-    return build_past(runs, len(misdated))
+    """Load all runs; those with an implausible date count as invalid_timestamps."""
+    runs, invalid_timestamps = mask_implausible_dates(history.columns("runs", COLUMNS), resolve_now(now))
+    return build_past(runs, len(invalid_timestamps))
 
 
 def load_text_vectors(history: History, past: Past, rows: Integers) -> TextVectors:

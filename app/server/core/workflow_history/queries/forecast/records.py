@@ -1,6 +1,6 @@
 """Result records of forecasts: money in US dollars, time in seconds. No computation.
 
-If the data is insufficient, a value is None and `why_not` is the reason.
+If the data is insufficient, a value is None and `reason` is the reason.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ class Estimate:
     p10: float | None  # 10th percentile, US dollars or seconds
     p90: float | None  # 90th percentile, US dollars or seconds
     runs: int  # number of past runs with a known value
-    at_least: int  # number of past runs with only a lower bound
-    worth: float  # effective sample size, in equally weighted runs with exact values
-    why_not: str | None  # reason why there is no estimate; None: there is one
+    lower_bounds: int  # number of past runs with only a lower bound
+    effective_n: float  # effective sample size, in equally weighted runs with exact values
+    reason: str | None  # reason why there is no estimate; None: there is one
     least: float | None = None  # lowest value of these runs, US dollars or seconds; None: unknown
     most: float | None = None  # highest value of these runs, a lower bound, US dollars or seconds
 
@@ -29,13 +29,13 @@ class Estimate:
 class SuccessChance:
     """Success probability among runs that complete or fail."""
 
-    share: float | None  # success probability, 0 to 1; None: insufficient data
+    probability: float | None  # success probability, 0 to 1; None: insufficient data
     low: float | None  # lower end of the 80% interval of the probability
     high: float | None  # upper end of the 80% interval of the probability
     completed: int  # number of past runs that completed
     ended: int  # number of past runs that completed or failed
-    worth: float  # effective sample size, in equally weighted runs
-    why_not: str | None  # reason why there is no probability; None: there is one
+    effective_n: float  # effective sample size, in equally weighted runs
+    reason: str | None  # reason why there is no probability; None: there is one
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class ComparableRun:
     similarity: float  # similarity of the request texts, 0 to 1
     status: str | None  # status of the run
     cost: float | None  # cost of the run, US dollars
-    cost_at_least: bool  # whether the cost is a lower bound
+    cost_is_lower_bound: bool  # whether the cost is a lower bound
     duration_seconds: float | None  # duration of the run, in seconds
     created_at: datetime | None  # creation time of the run
     template: str | None  # name of the workflow
@@ -91,7 +91,7 @@ class Forecast:
     success: SuccessChance  # success probability
     phases: tuple[PhaseForecast, ...]  # forecasts of the phases, in the usual order
     runs: tuple[ComparableRun, ...]  # comparable runs with the highest weight
-    rests_on: int  # number of weighted past runs; without a forecast, of those with a similar request
+    based_on: int  # number of weighted past runs; without a forecast, of those with a similar request
     basis: Basis | None  # basis: runs with a similar request, the latest runs, or both; None: no forecast
     neighbours: float  # combined weight of the runs with a similar request
     weak: tuple[str, ...]  # limitations of the forecast, one sentence each
@@ -103,10 +103,10 @@ class Remaining:
 
     phase: str | None  # current phase; None: the run has not begun
     spent: float | None  # cost so far, US dollars
-    spent_at_least: bool  # whether the cost so far is a lower bound
+    spent_is_lower_bound: bool  # whether the cost so far is a lower bound
     elapsed_seconds: float | None  # elapsed time at the last sync, in seconds
-    rest_cost: Estimate  # remaining cost, US dollars
-    rest_duration: Estimate  # remaining working time, in seconds
+    remaining_cost: Estimate  # remaining cost, US dollars
+    remaining_duration: Estimate  # remaining working time, in seconds
     total_cost: Estimate  # total cost at the end, US dollars
     total_duration: Estimate  # total duration at the end, in seconds
     success: SuccessChance  # success probability
@@ -121,9 +121,11 @@ class RunForecast:
     project: str  # project of the run; empty: no project is named
     status: str | None  # status of the run
     cost: float | None  # actual cost so far, US dollars
-    cost_at_least: bool  # whether the actual cost is a lower bound
+    cost_is_lower_bound: bool  # whether the actual cost is a lower bound
     duration_seconds: float | None  # actual duration so far, in seconds
-    cost_was: str | None  # actual cost: below, within or above the interval; None: unknown or too early
-    duration_was: str | None  # actual duration: below, within or above the interval; None: unknown, too early
+    cost_verdict: str | None  # actual cost: below, within or above the interval; None: unknown or too early
+    duration_verdict: (
+        str | None
+    )  # actual duration: below, within or above the interval; None: unknown, too early
     forecast: Forecast  # forecast from the runs that had ended before this one began
     flight: Remaining | None  # forecast of the remaining work; None: the run has ended

@@ -141,12 +141,12 @@ class SyncResult(TypedDict):
     changed: int  # number of stored runs whose record changed
     failed: int  # number of runs with a failure
     unread: int  # number of files and folders that could not be accessed; the next sync tries again
-    gone: int  # number of stored runs whose files are missing
-    newly_gone: int  # number of runs whose files went missing since the last sync
+    missing: int  # number of stored runs whose files are missing
+    newly_missing: int  # number of runs whose files went missing since the last sync
     returned: int  # number of runs whose missing files are present again
-    left_out: int  # number of skipped folders, which are not runs
+    skipped: int  # number of skipped folders, which are not runs
     pruned: int  # number of runs that are not stored again, since they were pruned
-    left_out_paths: list[SkippedFolder]  # the skipped folders
+    skipped_paths: list[SkippedFolder]  # the skipped folders
     patterns: int  # number of patterns stored, counted per run
     partial_costs: int  # number of runs whose cost is a lower bound or unknown
     runs_without_cost: int  # number of runs with neither a recorded cost nor a lower bound

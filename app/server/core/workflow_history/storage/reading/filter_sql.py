@@ -90,9 +90,9 @@ def build_where(run_filter: RunFilter, dialect: Backend) -> WhereClauses:
     if run_filter.has_cost is not None:
         cost = run.spent_nanodollars
         conditions.append(cost.is_not(None) if run_filter.has_cost else cost.is_(None))
-    if run_filter.gone is not None:
-        is_gone = func.coalesce(run.source_state, "") == "gone"
-        conditions.append(is_gone if run_filter.gone else ~is_gone)
+    if run_filter.missing is not None:
+        is_missing = func.coalesce(run.source_state, "") == "missing"
+        conditions.append(is_missing if run_filter.missing else ~is_missing)
     has_own_index = run_filter == RunFilter(status=run_filter.status)  # or without any filter
     return _add_related_conditions(run_filter, WhereClauses(conditions, [], [], [], has_own_index), dialect)
 

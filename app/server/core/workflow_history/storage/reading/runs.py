@@ -106,7 +106,7 @@ class StoredRunState(NamedTuple):
     file_times: str | None
     first_written_ns: int | None
     last_written_ns: int | None
-    found_on: str | None
+    host: str | None
 
 
 class Home(NamedTuple):
@@ -114,7 +114,7 @@ class Home(NamedTuple):
 
     project: str
     agents_dir: str
-    found_on: str | None  # host; None: unknown
+    host: str | None  # host; None: unknown
 
 
 class WhereStored(NamedTuple):
@@ -124,7 +124,7 @@ class WhereStored(NamedTuple):
     project: str
     id: str
     agents_dir: str | None
-    found_on: str | None
+    host: str | None
     files_folder: str | None  # start of its files' paths in agents_dir; None: the run's own directory
 
 
@@ -379,7 +379,7 @@ def where_stored(connection: Connection, keys: Sequence[int]) -> list[WhereStore
     """Return the locations in which runs were found, ordered by key."""
     run = workflows.c
     folder = run.extra["files_folder"].as_string()
-    query = select(run.key, run.project, run.id, run.agents_dir, run.found_on, folder).order_by(run.key)
+    query = select(run.key, run.project, run.id, run.agents_dir, run.host, folder).order_by(run.key)
     return [
         WhereStored(*row)
         for batch in batched(keys)
@@ -391,7 +391,7 @@ def _home_conditions(home: Home) -> list[ColumnElement[bool]]:
     return [
         workflows.c.project == home.project,
         workflows.c.agents_dir == home.agents_dir,
-        workflows.c.found_on.is_not_distinct_from(home.found_on),
+        workflows.c.host.is_not_distinct_from(home.host),
     ]
 
 

@@ -108,7 +108,7 @@ def _foreign_key(
 
 SYNC_INDEX = (
     "project", "id", "agents_dir", "fingerprint", "source_state", "file_times", "first_written_ns",
-    "last_written_ns", "recorded_cost_nanodollars", "lower_bound_cost_nanodollars", "cost_basis", "found_on",
+    "last_written_ns", "recorded_cost_nanodollars", "lower_bound_cost_nanodollars", "cost_basis", "host",
     "copy_of",
 )  # fmt: skip
 """Columns that a sync reads for every stored run. An index covers them, so the wide rows are not read."""
@@ -180,9 +180,9 @@ workflows = Table(
     _float("idle_time_seconds", "time in which no agent ran, seconds; null: unknown"),
     _name("price_version", "version of the price table for computed_cost; null: unknown"),
     _name("agents_dir", "agents folder of the run; null: unknown"),
-    _name("found_on", "host whose sync found the run; null: unknown"),
-    _name("source_state", "present, or gone: the files of the run are missing; null: unknown"),
-    _time("gone_at", "time at which the files were first missing", null="present"),
+    _name("host", "host whose sync found the run; null: unknown"),
+    _name("source_state", "present, or missing: the files of the run are missing; null: unknown"),
+    _time("missing_since", "time at which the files were first missing", null="present"),
     _name("fingerprint", "hash of the sizes and times of the files; null: the next sync reads them again"),
     _name(
         "file_times",

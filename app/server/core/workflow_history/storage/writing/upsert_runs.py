@@ -178,8 +178,8 @@ def _upsert_statement(dialect: str, replaced: frozenset[str]) -> Insert:
     changes["spent_nanodollars"] = func.coalesce(new_recorded + new_bound, new_recorded, new_bound)
     changes["copy_of"] = case((new.cost_basis.is_(None), changes["copy_of"]), else_=null())
     changes["first_seen_at"] = func.coalesce(old.first_seen_at, new.first_seen_at)
-    changes["gone_at"] = case(
-        (new.source_state == literal_column("'present'"), null()), else_=changes["gone_at"]
+    changes["missing_since"] = case(
+        (new.source_state == literal_column("'present'"), null()), else_=changes["missing_since"]
     )
     upsert: Insert = statement.on_conflict_do_update(index_elements=["key"], set_=changes)
     return upsert
@@ -243,7 +243,7 @@ def move_home(connection: Connection, home: Home, agents_dir: str) -> None:
     is_moved = (
         workflows.c.project == home.project,
         workflows.c.agents_dir == home.agents_dir,
-        workflows.c.found_on.is_not_distinct_from(home.found_on),
+        workflows.c.host.is_not_distinct_from(home.host),
     )
     connection.execute(update(workflows).where(*is_moved).values(agents_dir=sanitize_text(agents_dir)))
     problem_update = update(problems).where(problems.c.agents_dir == home.agents_dir)
@@ -264,7 +264,7 @@ def move_run(connection: Connection, key: int, project: str, run_id: str, agents
 def mark_deleted(connection: Connection, keys: Sequence[int], at: str) -> None:
     """Record that the files of these runs are missing; a time recorded before is kept."""
     invalidate_blocks(connection, keys)
-    values = {"source_state": "gone", "gone_at": func.coalesce(workflows.c.gone_at, at)}
+    values = {"source_state": "missing", "missing_since": func.coalesce(workflows.c.missing_since, at)}
     for batch in batched(keys):
         connection.execute(update(workflows).where(workflows.c.key.in_(batch)).values(values))
 
@@ -272,6 +272,6 @@ def mark_deleted(connection: Connection, keys: Sequence[int], at: str) -> None:
 def mark_restored(connection: Connection, keys: Sequence[int]) -> None:
     """Record that the files of these runs are present again."""
     invalidate_blocks(connection, keys)
-    values = {"source_state": "present", "gone_at": None}
+    values = {"source_state": "present", "missing_since": None}
     for batch in batched(keys):
         connection.execute(update(workflows).where(workflows.c.key.in_(batch)).values(values))

@@ -68,7 +68,7 @@ def list_patterns(  # noqa: PLR0917 - one argument per query parameter
     everything: Annotated[
         bool, Query(alias="all", description="Also phases, the agents' own tools, and what tells the same.")
     ] = False,
-    keep_share: RemainingShare = DEFAULT_REMAINING,
+    residual_cost: RemainingShare = DEFAULT_REMAINING,
 ) -> Response:
     """Return recurring operations and sequences, ranked by the risk-adjusted savings of a script."""
     report = find_patterns(
@@ -76,7 +76,7 @@ def list_patterns(  # noqa: PLR0917 - one argument per query parameter
         kinds=kind,
         statuses=state or DEFAULT_STATUSES,
         limit=limit,
-        keep_share=keep_share,
+        residual_cost=residual_cost,
         everything=everything,
     )
     return json_response(request, report)
@@ -90,10 +90,12 @@ def one_pattern(
     pattern_id: PatternId,
     where: FilterDep,
     examples: Annotated[int, Query(ge=1, le=100, description="At most this many places.")] = DEFAULT_EXAMPLES,
-    keep_share: RemainingShare = DEFAULT_REMAINING,
+    residual_cost: RemainingShare = DEFAULT_REMAINING,
 ) -> Response:
     """Return a pattern's cost, the estimated savings of a script, and example runs with file and line."""
-    return json_response(request, show_pattern(pattern_id, where, keep_share=keep_share, examples=examples))
+    return json_response(
+        request, show_pattern(pattern_id, where, residual_cost=residual_cost, examples=examples)
+    )
 
 
 @router.post("/{id}", summary="Decide on a pattern", responses=schema_responses("patterns-decide"))

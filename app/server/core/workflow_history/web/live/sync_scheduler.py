@@ -130,6 +130,6 @@ def _last_sync(stats: dict[str, Any]) -> LastSync:
         changed=stats["changed"],
         unchanged=stats["unchanged"],
         failed=stats["failed"],
-        newly_gone=stats["newly_gone"],
+        newly_missing=stats["newly_missing"],
         problems=stats["problems"],
     )

@@ -50,7 +50,7 @@ def insights(request: Request, context: ContextDep) -> Response:
     wasted = context.query_cache(waste, query.where)
     patterns = find_patterns(
         query.where,
-        keep_share=parse_residual_cost(residual_cost),
+        residual_cost=parse_residual_cost(residual_cost),
         limit=None if show_all else _MAX_PATTERNS,
         statuses=("detected", "accepted", "dismissed") if show_all else DEFAULT_STATUSES,
     )
@@ -68,7 +68,7 @@ def insights(request: Request, context: ContextDep) -> Response:
         least_runs=(MIN_BEFORE, MIN_AFTER),
         regressions=anomalies_view.finding_cards(report.regressions, query.filter_params, zone),
         improvements=anomalies_view.finding_cards(report.improvements, query.filter_params, zone),
-        outliers=anomalies_view.outlier_rows(report.stand_outs),
+        outliers=anomalies_view.outlier_rows(report.outliers),
         wasted=wasted,
         waste_summary=format_waste(wasted),
         waste=spending_view.waste_view(wasted, query.filter_params),
@@ -111,8 +111,12 @@ def residual_cost_field(chosen: str) -> SelectField:
 
 def monthly_saving(report: PatternReport) -> str | None:
     """Format the top pattern's monthly savings; None if unknown. Savings overlap and are never added up."""
-    first = next((pattern for pattern in report.patterns if pattern.saved_per_month is not None), None)
-    return None if first is None else format_estimate(first.saved_per_month, at_least=first.saved_at_least)
+    first = next((pattern for pattern in report.patterns if pattern.savings_per_month is not None), None)
+    return (
+        None
+        if first is None
+        else format_estimate(first.savings_per_month, at_least=first.estimated_savings_is_lower_bound)
+    )
 
 
 def _budget_values() -> dict[str, Any]:

@@ -32,7 +32,7 @@ def pattern(request: Request, pattern_id: str) -> Response:
     query = parse_page_query(request)
     residual_cost, zone = residual_cost_text(query), zone_named(query.zone)
     detail = show_pattern(
-        pattern_id, query.where, keep_share=parse_residual_cost(residual_cost), examples=_EXAMPLES
+        pattern_id, query.where, residual_cost=parse_residual_cost(residual_cost), examples=_EXAMPLES
     )
     pattern = detail.pattern
     params = {**query.filter_params, "pattern": pattern.id}
@@ -47,9 +47,9 @@ def pattern(request: Request, pattern_id: str) -> Response:
         short_id=short_id(pattern.id),
         facts=patterns_view.pattern_facts(detail),
         examples=patterns_view.example_rows(detail.examples, zone),
-        covered=patterns_view.related_patterns(pattern.parts, query.filter_params, residual_cost),
+        covered=patterns_view.related_patterns(pattern.covers, query.filter_params, residual_cost),
         covered_by=patterns_view.related_patterns(
-            [pattern.part_of] if pattern.part_of else [], query.filter_params, residual_cost
+            [pattern.covered_by] if pattern.covered_by else [], query.filter_params, residual_cost
         ),
         chart=chart(runs, dated_groups(runs_over_time.whole.groups), periods)
         if runs_over_time.whole.total.runs

@@ -73,7 +73,7 @@ def _page_values(run: Mapping[str, Any]) -> dict[str, Any]:
         "duration": run_detail.duration_fact(run),
         "cost": run_detail.cost_fact(run),
         "tokens": run_detail.tokens_fact(run),
-        "deleted_note": run_detail.deleted_files_note(run) if run.get("source_state") == "gone" else None,
+        "deleted_note": run_detail.deleted_files_note(run) if run.get("source_state") == "missing" else None,
         "cache_hit_rate": cache_hit_rate(run),
         "request_text": _request(run),
         "timeline": timeline(agents),

@@ -76,15 +76,15 @@ def outlier_rows(outliers: Sequence[OutlierRun]) -> list[OutlierRow]:
             run_url({"id": outlier.id, "project": outlier.project}),
             single_line(outlier.sentence),
             _UNITS[outlier.measure].format(outlier.value),
-            _UNITS[outlier.measure].format(outlier.usual),
-            None if outlier.extra_cost is None else format_usd(outlier.extra_cost),
+            _UNITS[outlier.measure].format(outlier.baseline),
+            None if outlier.excess_cost is None else format_usd(outlier.excess_cost),
         )
         for outlier in outliers
     ]
 
 
 def _finding_card(finding: Finding, filter_params: Mapping[str, Any], zone: tzinfo | None) -> FindingCard:
-    extra = finding.extra_cost
+    extra = finding.excess_cost
     excess_cost = None
     if extra is not None:
         excess_cost = f"{format_usd(abs(extra))} {'more' if extra > 0 else 'less'} since then"

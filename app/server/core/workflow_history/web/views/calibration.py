@@ -86,7 +86,7 @@ def coverage_by_template(report: CalibrationReport) -> list[tuple[str, str, str]
 def _metric_view(
     title: str, calibration: FigureCalibration, format_value: Callable[[Any], str]
 ) -> MetricCalibration:
-    coverage = calibration.held
+    coverage = calibration.coverage
     if coverage is None:
         return MetricCalibration(title, "No run was forecast of which is known what came.", (), ())
     sentence = (
@@ -101,7 +101,7 @@ def _metric_view(
             _outcome_row(coverage, name, nominal, count)
             for name, nominal, count in (
                 ("below", 0.1, coverage.below),
-                ("within", NOMINAL_COVERAGE, coverage.held),
+                ("within", NOMINAL_COVERAGE, coverage.inside),
                 ("above", 0.1, coverage.above),
             )
         ),

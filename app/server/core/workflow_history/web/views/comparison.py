@@ -264,7 +264,7 @@ def _similar_row(similar: SimilarRun, a: str) -> SimilarRow:
     parts = [_part(part.name, part.gave) for part in similar.parts]
     words = [
         single_line(pair.word if pair.word == pair.other else f"{pair.word} ~ {pair.other}")
-        for pair in [*similar.shared, *similar.akin][:8]
+        for pair in [*similar.shared, *similar.related][:8]
     ]
     return SimilarRow(
         truncate(single_line(similar.id), 28),

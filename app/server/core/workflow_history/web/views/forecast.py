@@ -111,19 +111,21 @@ def remaining_plots(remaining: Remaining) -> list[EstimatePlot]:
 def success_view(success: SuccessChance) -> SuccessView:
     """Build the view of the success probability, with the number of runs it is based on."""
     basis = f"{success.completed:,} of {pluralize(success.ended, 'run')} that ended completed"
-    if success.share is None or success.low is None or success.high is None:
+    if success.probability is None or success.low is None or success.high is None:
         return SuccessView(
             UNKNOWN,
             "",
             basis if success.ended else "",
-            single_line(success.why_not or "too little is known"),
+            single_line(success.reason or "too little is known"),
             None,
         )
     interval = f"likely {format_fraction(success.low)} to {format_fraction(success.high)}"
     chart = interval_bar(
-        Bounds(success.low, success.share, success.high), 1.0, f"{format_fraction(success.share)}, {interval}"
+        Bounds(success.low, success.probability, success.high),
+        1.0,
+        f"{format_fraction(success.probability)}, {interval}",
     )
-    return SuccessView(format_fraction(success.share), interval, basis, None, chart)
+    return SuccessView(format_fraction(success.probability), interval, basis, None, chart)
 
 
 def phase_rows(forecasts: Sequence[PhaseForecast]) -> list[PhaseRow]:
@@ -157,7 +159,7 @@ def comparable_rows(similar: Sequence[ComparableRun]) -> list[ComparableRow]:
             bar(run.weight, max_weight, f"counts {run.weight:.2f}"),
             format_fraction(run.similarity),
             run.status,
-            format_actual_cost(run.cost, at_least=run.cost_at_least),
+            format_actual_cost(run.cost, at_least=run.cost_is_lower_bound),
             format_duration(run.duration_seconds),
             truncate(single_line(run.template), 40) if run.template else UNKNOWN,
             truncate(single_line(run.request), _MAX_REQUEST_WIDTH) if run.request else UNKNOWN,
@@ -170,11 +172,11 @@ def _estimate_plot(
     title: str, estimate: Estimate, unit: AxisUnit, dots: Sequence[Dot | None], actual: float | None
 ) -> EstimatePlot:
     if estimate.median is None or estimate.p10 is None or estimate.p90 is None:
-        reason = single_line(estimate.why_not or "too little is known")
+        reason = single_line(estimate.reason or "too little is known")
         reason += describe_observed_range(estimate, unit.format)
         return EstimatePlot(title, UNKNOWN, "", "", reason, None)
-    lower_bounds = f", {estimate.at_least:,} of them at least" if estimate.at_least else ""
-    basis = f"{pluralize(estimate.runs, 'run')}{lower_bounds}, weighed as {estimate.worth:.0f}"
+    lower_bounds = f", {estimate.lower_bounds:,} of them at least" if estimate.lower_bounds else ""
+    basis = f"{pluralize(estimate.runs, 'run')}{lower_bounds}, weighed as {estimate.effective_n:.0f}"
     bounds = Bounds(estimate.p10, estimate.median, estimate.p90)
     chart = forecast_plot(title, bounds, [dot for dot in dots if dot is not None], unit, actual)
     return EstimatePlot(

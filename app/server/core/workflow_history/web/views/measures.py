@@ -60,7 +60,7 @@ MEASURES: Final = (
     Measure("duration", "Time of a run, median", SECONDS, "line", lambda f: f.duration.median,
             lambda f: f.duration.runs),
     Measure("tokens", "Tokens", TOKENS, "columns", lambda f: f.tokens.total, lambda f: f.runs),
-    Measure("cache_hit_share", "Read from the cache", SHARE, "line", lambda f: f.cache_hit_share,
+    Measure("cache_hit_rate", "Read from the cache", SHARE, "line", lambda f: f.cache_hit_rate,
             lambda f: f.runs),
 )  # fmt: skip
 """All metrics in the order of the page."""

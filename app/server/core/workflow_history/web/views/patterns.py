@@ -60,7 +60,7 @@ def pattern_rows(
     patterns: Sequence[RankedPattern], filter_params: Mapping[str, Any], residual_cost: str
 ) -> list[PatternRow]:
     """Build the rows of ranked patterns; `residual_cost` is the one that links repeat, as typed."""
-    largest = max_known(pattern.worth for pattern in patterns)
+    largest = max_known(pattern.risk_adjusted_savings for pattern in patterns)
     return [
         PatternRow(
             pattern.id,
@@ -69,10 +69,10 @@ def pattern_rows(
             pattern_url(pattern.id, filter_params, residual_cost),
             url_for("/", {**filter_params, "pattern": pattern.id}),
             pattern,
-            format_minimum(pattern.cost, at_least=pattern.cost_at_least),
-            format_minimum(pattern.saved, at_least=pattern.saved_at_least),
-            format_minimum(pattern.saved_per_month, at_least=pattern.saved_at_least),
-            bar(pattern.worth, largest, f"worth {format_usd(pattern.worth)}"),
+            format_minimum(pattern.cost, at_least=pattern.cost_is_lower_bound),
+            format_minimum(pattern.estimated_savings, at_least=pattern.estimated_savings_is_lower_bound),
+            format_minimum(pattern.savings_per_month, at_least=pattern.estimated_savings_is_lower_bound),
+            bar(pattern.risk_adjusted_savings, largest, f"worth {format_usd(pattern.risk_adjusted_savings)}"),
         )
         for pattern in patterns
     ]
@@ -87,30 +87,32 @@ def pattern_facts(detail: PatternDetail) -> list[PatternFact]:
     """Build the metrics of a pattern, each with an explanation."""
     pattern = detail.pattern
     ended = pattern.successes + pattern.failures
-    cost_per_time = format_estimate(pattern.cost_per_time, at_least=pattern.cost_at_least)
-    sign = "≥" if pattern.seconds_at_least else "≈"
+    cost_per_time = format_estimate(pattern.cost_per_time, at_least=pattern.cost_is_lower_bound)
+    sign = "≥" if pattern.seconds_is_lower_bound else "≈"
     work = "" if pattern.seconds is None else f", {sign} {format_duration(pattern.seconds)} of work"
-    monthly_savings = format_estimate(pattern.saved_per_month, at_least=pattern.saved_at_least)
+    monthly_savings = format_estimate(
+        pattern.savings_per_month, at_least=pattern.estimated_savings_is_lower_bound
+    )
     return [
         PatternFact(
             "Seen",
-            pluralize(pattern.count, "time"),
+            pluralize(pattern.occurrences, "time"),
             f"in {pattern.runs:,} of {pluralize(detail.span.runs, 'run')}",
         ),
         PatternFact(
             "Cost",
-            format_estimate(pattern.cost, at_least=pattern.cost_at_least),
+            format_estimate(pattern.cost, at_least=pattern.cost_is_lower_bound),
             f"{cost_per_time} each time{work}",
         ),
         PatternFact(
             "Ended well",
             format_fraction(pattern.success_rate),
-            f"of {ended:,}; at least {format_fraction(pattern.success_at_least)}",
+            f"of {ended:,}; at least {format_fraction(pattern.success_rate_lower_bound)}",
         ),
         PatternFact("Steady", format_fraction(pattern.stability), _explain_stability(pattern)),
         PatternFact("Would have saved", format_savings(pattern), _explain_savings(pattern)),
         PatternFact("A month", monthly_savings, "a script that costs less to make and keep pays"),
-        PatternFact("Worth", format_usd(pattern.worth), _savings_formula(pattern)),
+        PatternFact("Worth", format_usd(pattern.risk_adjusted_savings), _savings_formula(pattern)),
     ]  # fmt: skip
 
 
@@ -121,7 +123,7 @@ def example_rows(examples: Sequence[ExampleRun], zone: tzinfo | None = None) -> 
             truncate(single_line(example.run), 32),
             run_url({"id": example.run, "project": example.project}),
             format_timestamp(example.created_at, zone),
-            UNKNOWN if example.count is None else f"{example.count:,}",
+            UNKNOWN if example.occurrences is None else f"{example.occurrences:,}",
             format_estimate(example.cost),
             _source_location(example),
         )
@@ -155,30 +157,30 @@ def _explain_stability(pattern: RankedPattern) -> str | None:
     if pattern.stability is None:
         return None
     if pattern.kind == "operation":
-        runs, times = pluralize(pattern.runs, "run"), pluralize(pattern.count, "time")
+        runs, times = pluralize(pattern.runs, "run"), pluralize(pattern.occurrences, "time")
         return f"{runs} by {times}; 100% is once in each run"
     return "of all times that its first step is done, so many go on to the end"
 
 
 def _explain_savings(pattern: RankedPattern) -> str:
-    if pattern.kept_share is None:
+    if pattern.residual_cost is None:
         return "no script can do it: it is the agent's own work"
-    is_one_call = pattern.kind == "sequence" and abs(pattern.kept_share * pattern.steps - 1) < 1e-9
+    is_one_call = pattern.kind == "sequence" and abs(pattern.residual_cost * pattern.steps - 1) < 1e-9
     remainder = (
         f"one call of {pattern.steps}"
         if is_one_call
-        else f"{format_fraction(pattern.kept_share)} of the cost"
+        else f"{format_fraction(pattern.residual_cost)} of the cost"
     )
     return f"assumed: {remainder} stays, and what failed gets no cheaper"
 
 
 def _savings_formula(pattern: RankedPattern) -> str | None:
-    if pattern.worth is None or pattern.cost is None or pattern.kept_share is None:
+    if pattern.risk_adjusted_savings is None or pattern.cost is None or pattern.residual_cost is None:
         return None
     factors = (
         format_usd(pattern.cost),
-        f"{format_fraction(1 - pattern.kept_share)} not kept",
-        f"{format_fraction(pattern.success_at_least)} well",
+        f"{format_fraction(1 - pattern.residual_cost)} not kept",
+        f"{format_fraction(pattern.success_rate_lower_bound)} well",
         f"{format_fraction(pattern.stability)} steady",
     )
     return " times ".join(factors)

@@ -20,7 +20,7 @@ from ..charts.inline_charts import Part, bar, stacked_bar
 from ..charts.stacked import legend_swatch
 from ..rendering import run_url, url_for
 
-_STATUS_SYMBOLS: Final = {"passed": "✗", "near": "!", "within": "✓"}
+_STATUS_SYMBOLS: Final = {"exceeded": "✗", "near": "!", "within": "✓"}
 _MAX_LOCATIONS: Final = 6  # maximum of workflows, and of phases
 
 
@@ -96,7 +96,7 @@ def budget_rows(report: BudgetReport) -> list[BudgetRow]:
 
 def budget_summary(report: BudgetReport) -> str:
     """Summarize the status of all budgets in a few words."""
-    parts = [f"{pluralize(report.passed, 'budget')} passed"] if report.passed else []
+    parts = [f"{pluralize(report.exceeded, 'budget')} passed"] if report.exceeded else []
     parts += [f"{report.near:,} near the limit"] if report.near else []
     return ", ".join(parts) or f"all within {pluralize(len(report.budgets), 'budget')}"
 
@@ -137,7 +137,7 @@ def _budget_row(budget: BudgetStatus) -> BudgetRow:
             used,
             1.0,
             f"{format_usd(budget.spent)} of {format_usd(budget.limit)}",
-            "bad" if budget.state == "passed" else "",
+            "bad" if budget.state == "exceeded" else "",
         ),
         tuple(
             (
@@ -145,7 +145,7 @@ def _budget_row(budget: BudgetStatus) -> BudgetRow:
                 run_url({"id": run.id, "project": run.project}),
                 format_usd(run.cost),
             )
-            for run in budget.costliest
+            for run in budget.top_runs
         )
         if budget.state != "within"
         else (),

@@ -40,7 +40,7 @@ _GAP = " " * 3
 
 def render_header(run: Run, width: int) -> RenderableType:
     """Render the run's name, which is never broken, its status and the reason for the status."""
-    gone = run.get("source_state") == "gone"
+    gone = run.get("source_state") == "missing"
     name, status = unbroken_text(qualified_id(run), "bold"), symbols.status_text(run.get("status"), gone=gone)
     fits = name.cell_len + len(_GAP) + status.cell_len <= width
     lines = [name.append(_GAP).append_text(status)] if fits else [name, status]
