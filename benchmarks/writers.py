@@ -99,7 +99,7 @@ def content(database: str) -> dict[str, Found]:
             "patterns of runs": {names[key]: dict(run.patterns) for key, run in runs.items()},
             "problems of runs": {names[key]: run.problems for key, run in runs.items()},
             "patterns": {
-                one.id: (one.runs, one.count, one.nanodollars) for one in history.pattern_totals(least_runs=1)
+                one.id: (one.runs, one.count, one.nanodollars) for one in history.pattern_totals(min_runs=1)
             },
             "lists": {
                 f"{names[key]} {rank}": (names[other] if other is not None else None, round(score, 9))

@@ -24,7 +24,10 @@ from app.server.core.workflow_history.common.errors import (
 )
 from app.server.core.workflow_history.maintenance.backup import backup_history
 from app.server.core.workflow_history.maintenance.restore import restore_history
-from app.server.core.workflow_history.storage.connection.dialects.sqlite_files import _is_in_use, keeps_no_log
+from app.server.core.workflow_history.storage.connection.dialects.sqlite_files import (
+    _is_in_use,
+    is_without_wal,
+)
 from app.server.core.workflow_history.storage.history import History
 from scripts.postgresql import Server
 
@@ -104,7 +107,7 @@ def copied_by_hand(file: Path, tmp_path: Path) -> Path:
     with History.open(other) as history:
         history.save([{"id": f"other-{number}", "nl_input": "z" * 4_000} for number in range(30)])
     shutil.copyfile(other, copied)
-    assert not keeps_no_log(copied)
+    assert not is_without_wal(copied)
     return copied
 
 
@@ -368,7 +371,7 @@ def test_the_locks_of_a_history_outlast_a_look_at_its_header(file: Path, copy: P
     """To close a file takes away all locks of the process on it, as POSIX has it."""
     with History.open(file) as history:
         history.list_refs()
-        assert keeps_no_log(file) is False
+        assert is_without_wal(file) is False
         code = (
             "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], timeout=0);"
             "print(c.execute('PRAGMA journal_mode = DELETE').fetchone()[0])"

@@ -33,6 +33,7 @@ from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.storage.tables.schema import workflows
 from app.server.tests.support.build import assistant, init, result, run, stream, tool_use
 from app.server.tests.support.paths import ROOT
+from app.server.tests.support.thoroughness import sample
 from faults.places import FilePlace, Place, ServerPlace
 from faults.stories import miscount
 
@@ -185,9 +186,9 @@ def moments(seen: list[str], place: Place) -> list[int]:
     """Return every commit, what follows on one, and some statements; on a server some of the commits."""
     ends = {number for number, kind in enumerate(seen, 1) if kind == "commit"}
     if isinstance(place, ServerPlace):  # a history is copied there slowly
-        return sorted(ends)[:: max(1, len(ends) // 3)]
+        return sample(sorted(ends)[:: max(1, len(ends) // 3)])
     after = {number + 1 for number in ends if number < len(seen)}
-    return sorted(ends | after | set(range(1, len(seen) + 1, max(1, len(seen) // MOST))))
+    return sample(sorted(ends | after | set(range(1, len(seen) + 1, max(1, len(seen) // MOST)))))
 
 
 def damages_if_any() -> list[str]:
@@ -293,7 +294,7 @@ def test_a_scrub_that_is_stopped_before_the_files_are_erased_is_finished_by_the_
         raise StoppedError
 
     with monkeypatch.context() as patched:
-        patched.setattr(sqlite, "_run", stop)
+        patched.setattr(sqlite, "_run_outside_transaction", stop)
         with pytest.raises(StoppedError):
             database.redact()
     assert database.check() == []
@@ -314,10 +315,10 @@ def test_a_sync_goes_on_if_another_program_keeps_the_files_from_being_erased(
         raise StoppedError
 
     with monkeypatch.context() as patched:
-        patched.setattr(sqlite, "_run", stop)
+        patched.setattr(sqlite, "_run_outside_transaction", stop)
         with pytest.raises(StoppedError):
             database.redact()
-        patched.setattr(sqlite, "_run", lambda *_: None)
+        patched.setattr(sqlite, "_run_outside_transaction", lambda *_: None)
         patched.setattr(sqlite, "_pragma", partial(busy, sqlite._pragma))
         do_sync(agents)
     assert WORD in (tmp_path / "history.db").read_bytes()

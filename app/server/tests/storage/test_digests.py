@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import delete
 
@@ -40,6 +40,7 @@ from app.server.core.workflow_history.storage.column_cache import blocks
 from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.storage.tables.schema import column_blocks
 from app.server.tests.queries.test_statistics import check, made_anew, of_run, read_runs, runs, stored
+from app.server.tests.support.thoroughness import tries
 
 NOW = datetime(2026, 3, 31, 18, tzinfo=UTC)
 FAILED = RunFilter(status=("failed",))
@@ -52,7 +53,7 @@ def record(name: str, digest: Aggregate) -> Any:
 
 
 @pytest.mark.parametrize("name", CACHED)
-@settings(max_examples=40)
+@tries(40)
 @given(rows=runs, blocks_of=st.lists(st.integers(0, 3), min_size=12, max_size=12))
 def test_the_digests_of_any_parts_of_the_runs_make_that_of_all(
     tmp_path_factory: pytest.TempPathFactory, name: str, rows: list[dict[str, Any]], blocks_of: list[int]

@@ -428,4 +428,4 @@ def by_name(history: History) -> dict[tuple[str, str], Any]:
 
 
 def sums(history: History) -> set[tuple[Any, ...]]:
-    return {(p.id, p.runs, p.count, p.nanodollars) for p in history.pattern_totals(least_runs=1)}
+    return {(p.id, p.runs, p.count, p.nanodollars) for p in history.pattern_totals(min_runs=1)}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import delete, select
 
@@ -24,6 +24,7 @@ from app.server.core.workflow_history.resync import resync_all_completed_workflo
 from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.storage.tables.schema import occurrences, patterns, workflows
 from app.server.tests.support.build import assistant, init, result, run, stream, tool_result, tool_use
+from app.server.tests.support.thoroughness import tries
 
 
 @pytest.fixture
@@ -106,7 +107,7 @@ STEP = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@tries(60)
 @given(steps=st.lists(STEP, max_size=8))
 def test_sums_are_those_of_the_occurrences_whatever_happens(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, Any]]
@@ -116,10 +117,10 @@ def test_sums_are_those_of_the_occurrences_whatever_happens(
         for what, how in steps:
             take(history, keys, what, how)
             expected = added_up(history)
-            assert told(history.pattern_totals(least_runs=0), expected) == expected
+            assert told(history.pattern_totals(min_runs=0), expected) == expected
         assert history.check() == []
         some = {name: sums for name, sums in expected.items() if sums["runs"]} if steps else {}
-        assert told(history.pattern_totals(RunFilter(status=("completed",)), least_runs=1), some) == some
+        assert told(history.pattern_totals(RunFilter(status=("completed",)), min_runs=1), some) == some
 
 
 def take(history: History, keys: list[int], what: str, how: Any) -> None:
@@ -145,7 +146,7 @@ def test_a_pattern_that_another_detector_takes_over_counts_once(history: History
     [key] = with_runs(history, "a")
     history.save_patterns({key: [seen("x", 2, cost=0.5)]}, detector="host")
     history.save_patterns({key: [seen("x", 5, seconds=1.5)]})
-    [found] = history.pattern_totals(least_runs=1)
+    [found] = history.pattern_totals(min_runs=1)
     assert (found.runs, found.count, found.nanodollars, found.unpriced_runs) == (1, 5, 0, 1)
     assert (found.seconds, found.untimed_runs) == (1.5, 0)
 
@@ -271,8 +272,8 @@ def test_patterns_are_told_by_kind_state_and_spread_the_most_widespread_first(hi
     )
     assert [found.signature for found in history.pattern_totals()] == ["x → y", "x"]
     assert [found.signature for found in history.pattern_totals(kinds=["operation"])] == ["x"]
-    assert [found.signature for found in history.pattern_totals(least_runs=3)] == ["x → y"]
-    assert {found.signature for found in history.pattern_totals(least_runs=1)} == {"x", "y", "z", "x → y"}
+    assert [found.signature for found in history.pattern_totals(min_runs=3)] == ["x → y"]
+    assert {found.signature for found in history.pattern_totals(min_runs=1)} == {"x", "y", "z", "x → y"}
     assert history.pattern_totals(kinds=[]) == []
 
 
@@ -282,7 +283,7 @@ def test_a_filter_sums_the_runs_that_are_meant_alone(history: History) -> None:
     history.save([{"id": "b", "status": "failed"}, {"id": "d", "status": "failed"}])
     [found] = history.pattern_totals(RunFilter(status=("failed",)))
     assert (found.runs, found.count, found.nanodollars) == (2, 1010, 1_000_000_000)
-    assert history.pattern_totals(RunFilter(status=("failed",)), least_runs=3) == []
+    assert history.pattern_totals(RunFilter(status=("failed",)), min_runs=3) == []
 
 
 def test_examples_are_the_newest_runs_that_are_meant(history: History) -> None:

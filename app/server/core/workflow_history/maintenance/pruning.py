@@ -16,7 +16,7 @@ from ..common.errors import InvalidQueryError
 from ..common.spending import RECORDED_BASES
 from ..costs.accounting.deduplication import Unit
 from ..costs.accounting.message_claims import Claim, units_of
-from ..pipeline.shared_messages import settle_shares, shares_now
+from ..pipeline.shared_messages import recompute_shares, settle_shares
 from ..pipeline.unfinished_work import finish
 from ..storage.history import History
 from ..storage.rows.column_types import to_dollars, to_nanodollars
@@ -122,7 +122,7 @@ def _moved_costs(history: History, runs: Sequence[Mapping[str, Any]]) -> dict[in
     for keys in _sets_sharing_messages(claims):
         if not (deleted := keys & spent.keys()) or deleted == keys:
             continue
-        shares = shares_now(history, keys - deleted, without=deleted)
+        shares = recompute_shares(history, keys - deleted, without=deleted)
         moved_total = sum(
             _nanodollars(run) - _nanodollars(shares.runs[key]) for key, run in shares.changed.items()
         )

@@ -28,7 +28,7 @@ def restore_history(file: Path | str) -> dict[str, Any]:
     """
     started = time.monotonic()
     source, url = Path(file).expanduser().absolute(), database.current_url()
-    target, put_in_place = get_backend(url).file(url), get_backend(url).put_in_place
+    target, put_in_place = get_backend(url).file(url), get_backend(url).replace_file
     if target is None or put_in_place is None:
         raise InvalidQueryError(
             "a history on a server is not replaced by a file: merge the file into an empty one, "

@@ -34,16 +34,15 @@ from .connection.engine import (
 )
 from .connection.url import database_url
 from .merge_store import MergeStore
-from .reading import export_source, page_query
-from .reading import patterns as recurrence
-from .reading import run_lookup as names
-from .reading import runs as reads
+from .reading import export_source, page_query, run_lookup
+from .reading import patterns as pattern_queries
+from .reading import runs as run_queries
 from .reading.filter_sql import NAME_COLUMNS, build_where, distinct_names
 from .reading.page_query import PageCursor
 from .reading.paging import page_keys
 from .reading.patterns import PatternExample
 from .reading.run_lookup import RunRef
-from .reading.runs import FolderCostTotals, Home, RunsFound, StoredRunState, WhereStored, read_summaries
+from .reading.runs import FolderCostTotals, Home, StatusCounts, StoredRunState, WhereStored, read_summaries
 from .rows.column_types import to_timestamp
 from .rows.row_codec import WORKFLOW, Row
 from .rows.run_rows import RunRows, to_pattern_rows, to_rows
@@ -52,7 +51,7 @@ from .tables.migrate import check_schema, ensure_schema, stored_revision
 from .tables.schema import workflows
 from .tables.views import VIEW_COLUMNS
 from .writing import message_claims, pruning, redact_stored, side_tables, upsert_runs
-from .writing.upsert_runs import Identity
+from .writing.pruning import Identity
 
 if TYPE_CHECKING:  # these import numpy and the pattern detection
     from ..analysis.patterns.records import PatternStatus, PatternTotals
@@ -88,20 +87,20 @@ class History:
         self._url = url
         self._read_only = read_only
         self._connection = connection
-        self._inside = False  # whether a transaction of the caller is open
-        self._patterns = side_tables.PatternKeyCache()
-        self._version = self.data_version()
-        self._unsettled = False  # whether something was written since the last flush
+        self._in_transaction = False  # whether a transaction of the caller is open
+        self._pattern_keys = side_tables.PatternKeyCache()
+        self._checked_version = self.data_version()
+        self._needs_flush = False  # whether something was written since the last flush
 
     @classmethod
     @contextmanager
-    def open(cls, location: Path | str | URL, *, make: bool = True) -> Iterator[Self]:
-        """Open the history at a path or database URL; with `make`, a missing file is created.
+    def open(cls, location: Path | str | URL, *, create: bool = True) -> Iterator[Self]:
+        """Open the history at a path or database URL; with `create`, a missing file is created.
 
         A history that cannot be written is opened read-only; writes then raise WorkflowHistoryError.
         """
         url = database_url(location)
-        if make:
+        if create:
             make_file(url)
         if is_read_only(url):
             with connect(url, read_only=True) as connection:
@@ -130,10 +129,10 @@ class History:
     def scrub(self, *, no_text: bool = False) -> redact_stored.RedactionResult:
         """Redact secrets, or all texts, in the whole history, and erase them from its files."""
         with self._writing() as connection:
-            found = redact_stored.redact_all(connection, no_text=no_text)
-        self._patterns.forget(-1)
+            result = redact_stored.redact_all(connection, no_text=no_text)
+        self._pattern_keys.forget(-1)
         self.finish_erasing()
-        return found
+        return result
 
     def finish_erasing(self) -> None:
         """Erase the text that `scrub` redacted from the database's files, if that is still pending.
@@ -141,35 +140,35 @@ class History:
         Raises WorkflowHistoryError if another program prevents the files from being rewritten.
         """
         with self._reading() as connection:
-            if not redact_stored.is_to_be_erased(connection):
+            if not redact_stored.erasure_pending(connection):
                 return
         with translate_errors(self._url):
             get_backend(self._url).secure_delete(self._connection)
         with self._writing() as connection:
-            redact_stored.note_erased(connection)
+            redact_stored.record_erasure(connection)
 
     def data_version(self) -> int:
         """Return a number that changes when another connection commits changes."""
         with translate_errors(self._url):
-            return get_backend(self._url).version(self._connection)
+            return get_backend(self._url).data_version(self._connection)
 
     def refresh_schema(self) -> None:
         """Check or upgrade the tables again if another program has changed the database."""
         version = self.data_version()
-        if version != self._version:
+        if version != self._checked_version:
             with translate_errors(self._url):
                 (check_schema if self._read_only else ensure_schema)(self._connection)
-            self._version = version
+            self._checked_version = version
 
     def flush(self) -> None:
         """Run the database's maintenance after the last write, if something was written."""
-        if self._unsettled:
+        if self._needs_flush:
             get_backend(self._url).after_last_write(self._connection)
-            self._unsettled = False
+            self._needs_flush = False
 
     @contextmanager
     def lock(
-        self, name: str, what: str, wait: float | None = None, told: OnWait | None = None
+        self, name: str, work: str, wait: float | None = None, on_wait: OnWait | None = None
     ) -> Iterator[None]:
         """Lock a name against other processes while the block runs; see `advisory_lock.acquire_lock`.
 
@@ -178,19 +177,19 @@ class History:
         if self._read_only:
             yield
             return
-        with translate_errors(self._url), acquire_lock(self._connection, name, what, wait, told):
+        with translate_errors(self._url), acquire_lock(self._connection, name, work, wait, on_wait):
             yield
 
     # --- workflows, one at a time
 
     def insert(self, workflow: Mapping[str, Any]) -> bool:
         """Store a new workflow; return False, and write nothing, if it is stored already."""
-        parts = _storable(workflow, keeps_text=self.check_text_policy())
+        rows = _storable_rows(workflow, keeps_text=self.check_text_policy())
         with self._writing() as connection:
-            name = (parts.project, parts.id)
-            if upsert_runs.find_existing(connection, [name]):
+            identity = (rows.project, rows.id)
+            if upsert_runs.find_existing(connection, [identity]):
                 return False
-            upsert_runs.upsert_runs(connection, {name: parts}, _now())
+            upsert_runs.upsert_runs(connection, {identity: rows}, _now())
             return True
 
     def update(self, reference: str, workflow: Mapping[str, Any]) -> bool:
@@ -201,11 +200,11 @@ class History:
         keeps_text = self.check_text_policy()
         with self._writing() as connection:
             project = None if "/" in reference else workflow.get("project")
-            found = names.find_by_reference(connection, reference, project)
-            if found is None:
+            ref = run_lookup.find_by_reference(connection, reference, project)
+            if ref is None:
                 return False
-            parts = _storable(workflow, found.project, found.id, keeps_text=keeps_text)
-            upsert_runs.upsert_runs(connection, {(found.project, found.id): parts}, _now())
+            rows = _storable_rows(workflow, ref.project, ref.id, keeps_text=keeps_text)
+            upsert_runs.upsert_runs(connection, {(ref.project, ref.id): rows}, _now())
             return True
 
     def get(self, reference: str) -> Workflow | None:
@@ -214,8 +213,8 @@ class History:
         Raises AmbiguousWorkflowError if several projects have it.
         """
         with self._reading() as connection:
-            found = names.find_by_reference(connection, reference)
-            return None if found is None else reads.read_runs(connection, [found.key])[found.key]
+            ref = run_lookup.find_by_reference(connection, reference)
+            return None if ref is None else run_queries.read_runs(connection, [ref.key])[ref.key]
 
     def find(self, reference: str) -> RunRef:
         """Return the only workflow with this id, "project/id" or beginning of one of its parts.
@@ -223,20 +222,20 @@ class History:
         Raises WorkflowNotFoundError or AmbiguousWorkflowError.
         """
         with self._reading() as connection:
-            found = names.find_by_reference(connection, reference)
-            if found is not None:
-                return found
-            return names.find_by_prefix(connection, reference)
+            ref = run_lookup.find_by_reference(connection, reference)
+            if ref is not None:
+                return ref
+            return run_lookup.find_by_prefix(connection, reference)
 
-    def newest(self, prefix: str, most: int) -> list[RunRef]:
+    def newest(self, prefix: str, limit: int) -> list[RunRef]:
         """Return the newest workflows whose id, or "project/id", begins with `prefix`."""
         with self._reading() as connection:
-            return names.newest_by_prefix(connection, prefix, most)
+            return run_lookup.newest_by_prefix(connection, prefix, limit)
 
-    def distinct_values(self, column: str, prefix: str, most: int) -> list[str]:
+    def distinct_values(self, column: str, prefix: str, limit: int) -> list[str]:
         """Return the distinct values of a column of runs or agent runs that begin with `prefix`."""
         with self._reading() as connection:
-            return names.distinct_values(connection, column, prefix, most)
+            return run_lookup.distinct_values(connection, column, prefix, limit)
 
     # --- workflows, many at a time
 
@@ -245,35 +244,37 @@ class History:
 
         None overwrites a stored value only for the keys in `replace`.
         """
-        parts: list[RunRows] = []
+        batch_rows: list[RunRows] = []
         failures: list[tuple[str, str]] = []
         keeps_text = self.check_text_policy()
         for workflow in batch:
             try:
-                parts.append(to_rows(workflow, keeps_text=keeps_text))
+                batch_rows.append(to_rows(workflow, keeps_text=keeps_text))
             except ValueError as error:
                 failures.append((str(workflow.get("id")), str(error)))
-        return dataclasses.replace(self.save_rows(parts, replace=replace), failures=tuple(failures))
+        return dataclasses.replace(self.save_rows(batch_rows, replace=replace), failures=tuple(failures))
 
-    def save_rows(self, parts: Sequence[RunRows], *, replace: Sequence[str] = ()) -> SaveResult:
+    def save_rows(self, batch_rows: Sequence[RunRows], *, replace: Sequence[str] = ()) -> SaveResult:
         """Insert or merge workflows, as `save` does, from rows that may come from another process."""
         with self._writing() as connection:
-            saved = upsert_runs.upsert_runs(connection, upsert_runs.merge_duplicates(parts), _now(), replace)
-        new = frozenset(key for name, key in saved.keys.items() if name not in saved.before)
-        return SaveResult(len(new), len(parts) - len(new), keys=saved.keys, new=new)
+            saved = upsert_runs.upsert_runs(
+                connection, upsert_runs.merge_duplicates(batch_rows), _now(), replace
+            )
+        new = frozenset(key for name, key in saved.keys.items() if name not in saved.existing)
+        return SaveResult(len(new), len(batch_rows) - len(new), keys=saved.keys, new=new)
 
     def page(self, query: page_query.PageQuery) -> StoredPage:
         """Return one page of workflows, and the number of workflows on all pages."""
         with self._reading() as connection:
-            found = page_keys(connection, query)
-            runs = list(reads.read_runs(connection, found.keys).values())
-            return StoredPage(runs, found.total, found.last)
+            page = page_keys(connection, query)
+            runs = list(run_queries.read_runs(connection, page.keys).values())
+            return StoredPage(runs, page.total, page.last)
 
     def summary_page(self, query: page_query.PageQuery) -> StoredPage:
         """Return one page of runs with only the fields that lists show."""
         with self._reading() as connection:
-            found = page_keys(connection, query)
-            return StoredPage(read_summaries(connection, found.keys), found.total, found.last)
+            page = page_keys(connection, query)
+            return StoredPage(read_summaries(connection, page.keys), page.total, page.last)
 
     def list_refs(
         self,
@@ -288,14 +289,14 @@ class History:
         start = None if created_from is None else to_timestamp(created_from)
         end = None if created_before is None else to_timestamp(created_before)
         with self._reading() as connection:
-            return names.query_refs(
+            return run_lookup.query_refs(
                 connection, page_query.by_status_and_date(status, start, end, after_key, limit)
             )
 
     def read(self, keys: Sequence[int]) -> dict[int, Workflow]:
         """Return whole workflow dicts by key."""
         with self._reading() as connection:
-            return reads.read_runs(connection, keys)
+            return run_queries.read_runs(connection, keys)
 
     def read_fields(self, keys: Sequence[str] | None = None) -> list[Workflow]:
         """Return some or all keys of every workflow, without agent runs; much faster than whole dicts."""
@@ -306,23 +307,23 @@ class History:
                 f"no column for {', '.join(unknown)}; known: {', '.join(WORKFLOW.fields)}"
             )
         with self._reading() as connection:
-            return reads.read_fields(connection, keys)
+            return run_queries.read_fields(connection, keys)
 
-    def matching_keys(self, wanted: RunFilter) -> Integers:
+    def matching_keys(self, run_filter: RunFilter) -> Integers:
         """Return the keys of the runs that match a filter, ascending."""
         import numpy as np  # noqa: PLC0415 - it takes longer to import than most commands take
 
         with self._reading() as connection:
-            found = build_where(wanted, get_backend(connection))
+            where = build_where(run_filter, get_backend(connection))
             # As one text, since 100,000 rows would take four times as long.
             keys = func.aggregate_strings(cast(workflows.c.key, Text), ",")
-            text = connection.scalar(select(keys).where(*found.clauses()))
+            text = connection.scalar(select(keys).where(*where.clauses()))
         return np.sort(np.fromstring(text or "", np.int64, sep=","))
 
     def names(self, name: str) -> list[str]:
         """Return the values for which the filter `name`, a key of NAME_COLUMNS, finds runs, sorted."""
-        found = distinct_names(NAME_COLUMNS[name])
-        query = select(found.c.name).where(found.c.name != "").order_by(found.c.name)
+        distinct = distinct_names(NAME_COLUMNS[name])
+        query = select(distinct.c.name).where(distinct.c.name != "").order_by(distinct.c.name)
         with self._reading() as connection:
             return [str(word) for word in connection.scalars(query)]
 
@@ -369,41 +370,41 @@ class History:
     # --- whole tables
 
     def batches(
-        self, source: export_source.ExportSource, names: Sequence[str], wanted: RunFilter
+        self, source: export_source.ExportSource, names: Sequence[str], run_filter: RunFilter
     ) -> Iterator[ColumnBatch]:
         """Yield some columns of a table in batches, all from one snapshot."""
         columns = [source.columns[name] for name in names]
         with self._reading() as connection:
-            clauses = build_where(wanted, get_backend(connection)).clauses()
+            clauses = build_where(run_filter, get_backend(connection)).clauses()
             yield from source.batches(connection, clauses, columns)
 
     # --- patterns over many runs
 
     def pattern_totals(
         self,
-        wanted: RunFilter | None = None,
+        run_filter: RunFilter | None = None,
         *,
         kinds: Sequence[str] | None = None,
         statuses: Sequence[str] | None = None,
-        least_runs: int = 2,
+        min_runs: int = 2,
     ) -> list[PatternTotals]:
-        """Return the patterns in at least `least_runs` of these runs, the most widespread first."""
+        """Return the patterns in at least `min_runs` of these runs, the most widespread first."""
         with self._reading() as connection:
-            return recurrence.pattern_totals(
-                connection, wanted, kinds=kinds, statuses=statuses, least_runs=least_runs
+            return pattern_queries.pattern_totals(
+                connection, run_filter, kinds=kinds, statuses=statuses, min_runs=min_runs
             )
 
     def find_pattern(self, text: str) -> list[PatternTotals]:
         """Return the patterns with this signature, otherwise with this id or id prefix (4 digits or more)."""
         with self._reading() as connection:
-            return recurrence.find_pattern(connection, text)
+            return pattern_queries.find_pattern(connection, text)
 
     def pattern_examples(
-        self, pattern_id: str, limit: int = 3, wanted: RunFilter | None = None
+        self, pattern_id: str, limit: int = 3, run_filter: RunFilter | None = None
     ) -> list[PatternExample]:
         """Return the newest runs with a pattern; an empty list if no pattern has this id."""
         with self._reading() as connection:
-            return recurrence.examples(connection, pattern_id, limit, wanted)
+            return pattern_queries.examples(connection, pattern_id, limit, run_filter)
 
     def decide_pattern(self, pattern_id: str, status: PatternStatus, note: str | None = None) -> None:
         """Store the decision that a pattern is accepted or dismissed, with a reason; `detected` removes it.
@@ -411,48 +412,52 @@ class History:
         Raises InvalidQueryError for another status, PatternNotFoundError if no pattern has this id.
         """
         with self._writing() as connection:
-            recurrence.set_status(connection, pattern_id, status, note, _now())
+            pattern_queries.set_status(connection, pattern_id, status, note, _now())
 
     # --- operations of a sync
 
     def stored_runs(self, project: str) -> dict[str, StoredRunState]:
         """Return the stored runs of a project, by id."""
         with self._reading() as connection:
-            return reads.stored_runs(connection, project)
+            return run_queries.stored_runs(connection, project)
 
     def cost_totals(
         self, project: str, agents_dir: str, keys: Sequence[int] | None = None
     ) -> FolderCostTotals:
         """Add up the costs of a project's present runs in an agents directory; `keys` limits the runs."""
         with self._reading() as connection:
-            return reads.cost_totals(connection, project, agents_dir, keys)
+            return run_queries.cost_totals(connection, project, agents_dir, keys)
 
     def runs_found(
         self, project: str, agents_dir: str, now: datetime, keys: Sequence[int] | None = None
-    ) -> list[RunsFound]:
+    ) -> list[StatusCounts]:
         """Count a project's present runs in an agents directory by status; `keys` limits the runs."""
         with self._reading() as connection:
-            return reads.runs_found(connection, project, agents_dir, to_timestamp(now + MAX_CLOCK_SKEW), keys)
+            return run_queries.count_by_status(
+                connection, project, agents_dir, to_timestamp(now + MAX_CLOCK_SKEW), keys
+            )
 
-    def costs_of(self, wanted: RunFilter) -> FolderCostTotals:
+    def costs_of(self, run_filter: RunFilter) -> FolderCostTotals:
         """Add up the costs of the runs that match a filter."""
         with self._reading() as connection:
-            return reads.costs_of(connection, build_where(wanted, get_backend(connection)).clauses())
+            return run_queries.costs_of(
+                connection, build_where(run_filter, get_backend(connection)).clauses()
+            )
 
     def homes(self) -> list[Home]:
         """Return the agents directories in which runs were found."""
         with self._reading() as connection:
-            return reads.homes(connection)
+            return run_queries.homes(connection)
 
     def ids_at(self, home: Home) -> list[str]:
         """Return the ids of the runs that were found in an agents directory."""
         with self._reading() as connection:
-            return reads.ids_at(connection, home)
+            return run_queries.ids_at(connection, home)
 
     def stream_identities(self, home: Home, ids: Sequence[str]) -> dict[str, set[str]]:
         """Return the identities of streams (hashes of their first lines) by run id."""
         with self._reading() as connection:
-            return reads.stream_identities(connection, home, ids)
+            return run_queries.stream_identities(connection, home, ids)
 
     def move_home(self, home: Home, agents_dir: str) -> None:
         """Record that an agents directory was moved: update it in its runs and problems."""
@@ -467,27 +472,27 @@ class History:
     def where_stored(self, keys: Sequence[int]) -> list[WhereStored]:
         """Return the locations in which runs were found, ordered by key."""
         with self._reading() as connection:
-            return reads.where_stored(connection, keys)
+            return run_queries.where_stored(connection, keys)
 
     def runs_with(self, units: Iterable[int]) -> list[WhereStored]:
         """Return the locations of the runs that have any of these messages or results."""
         with self._reading() as connection:
-            return reads.where_stored(connection, sorted(message_claims.having(connection, units)))
+            return run_queries.where_stored(connection, sorted(message_claims.runs_having(connection, units)))
 
     def agent_runs(self, keys: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
         """Return the `phase_costs` entries of workflows that have some, including superseded attempts."""
         with self._reading() as connection:
-            return reads.agent_records(connection, keys)
+            return run_queries.agent_records(connection, keys)
 
     def stage_entries(self, keys: Sequence[int]) -> dict[int, list[Mapping[str, Any]]]:
         """Return phase, cost (nanodollars), duration and outcome of the agent runs of workflows, by key."""
         with self._reading() as connection:
-            return reads.phase_segments(connection, keys)
+            return run_queries.phase_segments(connection, keys)
 
     def clear_fingerprints(self, keys: Sequence[int]) -> None:
         """Make the next sync read these runs again, in every agents directory."""
         with self._writing() as connection:
-            upsert_runs.forget_fingerprints(connection, keys)
+            upsert_runs.clear_fingerprints(connection, keys)
             side_tables.forget_other_places(connection, keys)
 
     def other_places(self, agents_dir: str) -> dict[int, str]:
@@ -501,11 +506,14 @@ class History:
             return side_tables.lying_elsewhere(connection, keys)
 
     def save_other_places(
-        self, agents_dir: str, keys: Sequence[int], left: Mapping[int, tuple[str, str]]
+        self, agents_dir: str, keys: Sequence[int], former_places: Mapping[int, tuple[str, str]]
     ) -> None:
-        """Record that runs were read in `agents_dir`; `left`: previous directory and fingerprint by run."""
+        """Record that runs were read in `agents_dir`.
+
+        `former_places` are their previous directories and fingerprints, by run key.
+        """
         with self._writing() as connection:
-            side_tables.save_other_places(connection, agents_dir, keys, left)
+            side_tables.save_other_places(connection, agents_dir, keys, former_places)
 
     def forget_other_places(self, keys: Sequence[int]) -> None:
         """Make the next sync of the other directories of these runs read their copies again."""
@@ -517,13 +525,13 @@ class History:
         with self._reading() as connection:
             return pruning.pruned_ids(connection, project)
 
-    def prune(self, keys: Sequence[int], passed: Mapping[int, int] | None = None) -> int:
+    def prune(self, keys: Sequence[int], transferred: Mapping[int, int] | None = None) -> int:
         """Delete runs, record them as pruned, and return their number.
 
-        `passed` is the cost by key, in nanodollars, that is not recorded since remaining runs count it.
+        `transferred` is the cost by key, in nanodollars, that is not recorded since remaining runs count it.
         """
         with self._writing() as connection:
-            return pruning.prune(connection, keys, _now(), passed or {})
+            return pruning.prune(connection, keys, _now(), transferred or {})
 
     def mark_deleted(self, keys: Sequence[int], at: datetime) -> None:
         """Record that the files of these runs are missing."""
@@ -543,12 +551,12 @@ class History:
     def problems(self, agents_dir: str, key: int | None = None) -> list[dict[str, Any]]:
         """Return the problems of the last sync of an agents directory, or of one of its runs."""
         with self._reading() as connection:
-            return reads.problems_of(connection, agents_dir, key)
+            return run_queries.read_problems(connection, agents_dir, key)
 
     def patterns(self, key: int) -> list[dict[str, Any]]:
         """Return the recurring patterns of one run: sequences first, then by cost, highest first."""
         with self._reading() as connection:
-            return reads.patterns_of(connection, key)
+            return run_queries.read_patterns(connection, key)
 
     def similarity(self) -> SimilarityStore:
         """Return the store for computing lists of similar runs; each of its calls is one transaction."""
@@ -556,43 +564,49 @@ class History:
 
     def merge_store(self) -> MergeStore:
         """Return the store for merging histories; each of its calls is one transaction."""
-        return MergeStore(self._reading, self._writing, self._patterns)
+        return MergeStore(self._reading, self._writing, self._pattern_keys)
 
     def save_patterns(
-        self, found: Mapping[int, Sequence[Mapping[str, Any]]], *, detector: str = "builtin"
+        self, findings_by_run: Mapping[int, Sequence[Mapping[str, Any]]], *, detector: str = "builtin"
     ) -> None:
-        """Replace the stored findings of a detector in these runs; `found` is by run key."""
-        rows = {key: to_pattern_rows(findings) for key, findings in found.items()}
+        """Replace the stored findings of a detector in these runs; `findings_by_run` is by run key."""
+        rows = {key: to_pattern_rows(findings) for key, findings in findings_by_run.items()}
         self.save_pattern_rows(rows, detector=detector)
 
-    def save_pattern_rows(self, found: Mapping[int, Sequence[Row]], *, detector: str = "builtin") -> None:
+    def save_pattern_rows(
+        self, rows_by_run: Mapping[int, Sequence[Row]], *, detector: str = "builtin"
+    ) -> None:
         """Replace findings, as `save_patterns` does, by rows that may come from another process."""
         with self._writing() as connection:
-            side_tables.save_patterns(connection, found, detector, _now(), self._patterns)
+            side_tables.save_patterns(connection, rows_by_run, detector, _now(), self._pattern_keys)
 
     def save_run_problems(
-        self, agents_dir: str, found: Mapping[int, Sequence[Problem]], *, new: AbstractSet[int] = frozenset()
+        self,
+        agents_dir: str,
+        problems_by_run: Mapping[int, Sequence[Problem]],
+        *,
+        new: AbstractSet[int] = frozenset(),
     ) -> None:
         """Replace the stored problems of these runs; runs in `new` have none stored."""
         with self._writing() as connection:
-            side_tables.save_run_problems(connection, agents_dir, found, new=new)
+            side_tables.save_run_problems(connection, agents_dir, problems_by_run, new=new)
 
     def replace_run_problems(
-        self, agents_dir: str, key: int, gone: Sequence[Problem], come: Sequence[Problem]
+        self, agents_dir: str, key: int, removed: Sequence[Problem], added: Sequence[Problem]
     ) -> None:
-        """Delete the problems `gone` of a run, and add the problems `come` that are not stored yet."""
+        """Delete the problems `removed` of a run, and add the problems `added` that are not stored yet."""
         with self._writing() as connection:
-            side_tables.replace_run_problems(connection, agents_dir, key, gone, come)
+            side_tables.replace_run_problems(connection, agents_dir, key, removed, added)
 
-    def save_folder_problems(self, agents_dir: str, found: Sequence[Problem]) -> None:
+    def save_folder_problems(self, agents_dir: str, problems: Sequence[Problem]) -> None:
         """Replace the stored problems of an agents directory outside stored runs."""
         with self._writing() as connection:
-            side_tables.save_folder_problems(connection, agents_dir, found)
+            side_tables.save_folder_problems(connection, agents_dir, problems)
 
     def read_checkpoints(self, keys: Sequence[int]) -> dict[int, dict[str, bytes]]:
         """Return the stream marks (read positions) by run key and path."""
         with self._reading() as connection:
-            return reads.read_checkpoints(connection, keys)
+            return run_queries.read_checkpoints(connection, keys)
 
     def save_checkpoints(self, marks: Mapping[int, Mapping[str, bytes]], written: Mapping[int, int]) -> None:
         """Replace the stream marks of these runs; `written` is each run's last write, in ns since 1970."""
@@ -602,39 +616,39 @@ class History:
     def delete_old_checkpoints(self, before_ns: int) -> None:
         """Delete the marks of runs last written before a time (ns since 1970): these no longer grow."""
         with self._writing() as connection:
-            side_tables.forget_stream_marks(connection, before_ns)
+            side_tables.delete_stream_marks(connection, before_ns)
 
     def save_claims(
-        self, given: Mapping[int, Sequence[Claim]], *, new: AbstractSet[int] = frozenset()
+        self, claims_by_run: Mapping[int, Sequence[Claim]], *, new: AbstractSet[int] = frozenset()
     ) -> None:
         """Store the claims of the streams of stored runs; runs in `new` have no claims yet."""
         with self._writing() as connection:
-            message_claims.save_claims(connection, given, new=new)
+            message_claims.save_claims(connection, claims_by_run, new=new)
 
-    def replace_claims(self, wanted: Mapping[int, Sequence[Claim]]) -> None:
+    def replace_claims(self, claims_by_run: Mapping[int, Sequence[Claim]]) -> None:
         """Replace all stored claims of these runs."""
         with self._writing() as connection:
-            message_claims.replace_claims(connection, wanted)
+            message_claims.replace_claims(connection, claims_by_run)
 
     def connected(self, keys: Iterable[int]) -> dict[int, list[Claim]]:
         """Return the claims of these runs and of all runs that share messages with them, also indirectly."""
         with self._reading() as connection:
-            return message_claims.connected(connection, keys)
+            return message_claims.connected_claims(connection, keys)
 
     def claims(self, keys: Sequence[int]) -> dict[int, list[Claim]]:
         """Return the claims of runs by key."""
         with self._reading() as connection:
-            return message_claims.claims_of(connection, keys)
+            return message_claims.read_claims(connection, keys)
 
     def sharing(self, units: Iterable[int]) -> set[int]:
         """Return the keys of the runs that share any of these units with another run."""
         with self._reading() as connection:
-            return message_claims.sharing(connection, units)
+            return message_claims.runs_sharing(connection, units)
 
-    def folder_problems_unchanged(self, agents_dir: str, found: Sequence[Problem]) -> bool:
+    def folder_problems_unchanged(self, agents_dir: str, problems: Sequence[Problem]) -> bool:
         """Return whether the problems of an agents directory outside stored runs are unchanged."""
         with self._reading() as connection:
-            return side_tables.folder_problems_unchanged(connection, agents_dir, found)
+            return side_tables.folder_problems_unchanged(connection, agents_dir, problems)
 
     def record_sync(self, sync: Mapping[str, Any]) -> None:
         """Store one sync. This changes the file, so a sync that wrote nothing else should not be recorded."""
@@ -644,7 +658,7 @@ class History:
     def syncs(self, limit: int, before: int) -> tuple[list[dict[str, Any]], int]:
         """Return recorded syncs with numbers below `before`, latest first, and the number of all syncs."""
         with self._reading() as connection:
-            return reads.read_syncs(connection, limit, before)
+            return run_queries.read_syncs(connection, limit, before)
 
     def view(self, name: str) -> list[dict[str, Any]]:
         """Return the rows of one of the views in VIEW_COLUMNS."""
@@ -673,10 +687,10 @@ class History:
             copy(self._connection, file)
         return True
 
-    def leave(self) -> None:
+    def before_close(self) -> None:
         """Prepare for closing, as the database file may have been replaced."""
         with translate_errors(self._url):
-            get_backend(self._url).leave(self._connection)
+            get_backend(self._url).before_close(self._connection)
 
     def vacuum(self) -> None:
         """Release unused space; takes as long as copying the whole history."""
@@ -691,21 +705,21 @@ class History:
     def checkpoint_wal(self) -> None:
         """Merge the log into the database file; no other connection may be open."""
         with translate_errors(self._url):
-            get_backend(self._url).into_one_file(self._connection)
+            get_backend(self._url).checkpoint_wal(self._connection)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Run all calls in the block in one transaction: all changes are stored, or none."""
         with self._writing():
-            self._inside = True
+            self._in_transaction = True
             try:
                 yield
             finally:
-                self._inside = False
+                self._in_transaction = False
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        if self._inside:
+        if self._in_transaction:
             yield self._connection
             return
         with translate_errors(self._url), read_transaction(self._connection) as connection:
@@ -713,19 +727,19 @@ class History:
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        if self._inside:
+        if self._in_transaction:
             yield self._connection
             return
         try:
-            self._unsettled = True
+            self._needs_flush = True
             with translate_errors(self._url), write_transaction(self._connection) as connection:
                 yield connection
         except BaseException:
-            self._patterns.forget(0)  # rolled-back patterns have no key
+            self._pattern_keys.forget(0)  # rolled-back patterns have no key
             raise
 
 
-def _storable(
+def _storable_rows(
     workflow: Mapping[str, Any],
     project: str | None = None,
     run_id: str | None = None,

@@ -14,25 +14,26 @@ def check_integrity(connection: Connection) -> list[str]:
     """Return one message per problem; an empty list if there is none."""
     from .derived_checks import verify_derived  # noqa: PLC0415 - numpy takes longer to import than most commands take
 
-    if found := get_backend(connection).integrity_errors(connection):
-        return found  # further checks of damaged data are meaningless
+    if errors := get_backend(connection).integrity_errors(connection):
+        return errors  # further checks of damaged data are meaningless
     return [
-        *_wrong_sums(connection),
-        *_wrong_scores(connection),
-        *_pruned_and_there(connection),
+        *_verify_costs(connection),
+        *_verify_scores(connection),
+        *_verify_pruned(connection),
         *verify_totals(connection),
         *verify_derived(connection),
     ]
 
 
-def _wrong_sums(connection: Connection) -> list[str]:
+def _verify_costs(connection: Connection) -> list[str]:
     """Compare each run's cost with the sum over its agent runs; each may be rounded by a nanodollar.
 
     Lower bounds are not part of a recorded cost; they are the total only if no cost is recorded.
     """
     cost, basis = agent_runs.c.cost_nanodollars, func.coalesce(agent_runs.c.cost_basis, "reported")
-    own, beyond = case((basis == "lower_bound", cost)), agent_runs.c.lower_bound_cost_nanodollars
-    bound = case((func.coalesce(own, beyond).is_not(None), func.coalesce(own, 0) + func.coalesce(beyond, 0)))
+    bounds = (case((basis == "lower_bound", cost)), agent_runs.c.lower_bound_cost_nanodollars)
+    bound_sum = func.coalesce(bounds[0], 0) + func.coalesce(bounds[1], 0)
+    bound = case((func.coalesce(*bounds).is_not(None), bound_sum))
     sums = (
         select(
             agent_runs.c.workflow_key,
@@ -58,24 +59,24 @@ def _wrong_sums(connection: Connection) -> list[str]:
     ]
 
 
-def _wrong_scores(connection: Connection) -> list[str]:
+def _verify_scores(connection: Connection) -> list[str]:
     """Find scores outside the range 0 to 100."""
     columns = [column for column in workflows.columns if column.name.endswith("_score")]
-    found = []
+    messages = []
     for column in columns:
         query = select(workflows.c.project, workflows.c.id, column).where(~column.between(0, 100))
-        found += [
+        messages += [
             f"{project}/{run_id}: {column.name} is {score}"
             for project, run_id, score in connection.execute(query)
         ]
-    return found
+    return messages
 
 
-def _pruned_and_there(connection: Connection) -> list[str]:
+def _verify_pruned(connection: Connection) -> list[str]:
     """Find runs that are stored, but recorded as pruned."""
-    same = (workflows.c.project == pruned_runs.c.project) & (workflows.c.id == pruned_runs.c.id)
-    query = select(workflows.c.project, workflows.c.id).join(pruned_runs, same).order_by(workflows.c.key)
+    is_same_run = (workflows.c.project == pruned_runs.c.project) & (workflows.c.id == pruned_runs.c.id)
+    query = select(workflows.c.project, workflows.c.id).join(pruned_runs, is_same_run)
     return [
         f"{project}/{run_id}: it is there, and noted as pruned"
-        for project, run_id in connection.execute(query)
+        for project, run_id in connection.execute(query.order_by(workflows.c.key))
     ]

@@ -6,8 +6,7 @@ Each call is one transaction, or a part of the caller's transaction.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,21 +15,20 @@ from sqlalchemy import Connection, Select, Table, bindparam, func, insert, selec
 from ..common.models import Problem, Workflow
 from ..costs.accounting.message_claims import Claim
 from .column_cache.blocks import invalidate_blocks
-from .reading import runs as reads
+from .connection.engine import TransactionFactory
+from .reading import runs as run_queries
+from .reading.current_status import current_column
 from .reading.run_lookup import RunRef
-from .reading.standing import shown
 from .rows.row_codec import OCCURRENCE, WORKFLOW, Row
 from .rows.run_rows import to_pattern_rows
 from .tables.schema import agent_runs, occurrences, patterns, problems, pruned_runs, sync_runs, workflows
 from .writing import pruning, row_keys, side_tables
 from .writing.bulk_insert import batched, execute_many, insert_rows
-from .writing.message_claims import claims_of
+from .writing.message_claims import read_claims
 from .writing.similarity_rows import mark_stale
 
-Access = Callable[[], AbstractContextManager[Connection]]
-
-_HIDDEN: Final = {key: WORKFLOW.fields[key].column for key in sorted(WORKFLOW.hidden)}
-_DECISION: Final = ("status", "note", "decided_at")
+_HIDDEN_COLUMNS: Final = {key: WORKFLOW.fields[key].column for key in sorted(WORKFLOW.hidden)}
+_DECISION_COLUMNS: Final = ("status", "note", "decided_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +62,15 @@ class Decisions:
 class MergeStore:
     """Part of a history that a merge reads and writes."""
 
-    def __init__(self, reading: Access, writing: Access, known: side_tables.PatternKeyCache) -> None:
+    def __init__(
+        self,
+        reading: TransactionFactory,
+        writing: TransactionFactory,
+        pattern_keys: side_tables.PatternKeyCache,
+    ) -> None:
         self._reading = reading
         self._writing = writing
-        self._known = known
+        self._pattern_keys = pattern_keys
 
     def refs(self) -> list[RunRef]:
         """Return references to all runs."""
@@ -78,23 +81,22 @@ class MergeStore:
     def read(self, keys: Sequence[int]) -> dict[int, CompleteRun]:
         """Return complete runs by key; unknown keys are skipped."""
         with self._reading() as connection:
-            found = reads.read_runs(connection, keys)
-            hidden = _by_key(
-                connection, select(workflows.c.key, *(workflows.c[c] for c in _HIDDEN.values())), keys
-            )
-            learnt = _patterns(connection, keys)
-            wrong = _problems(connection, keys)
-            marks = reads.read_checkpoints(connection, keys)
-            claims = claims_of(connection, keys)
+            runs = run_queries.read_runs(connection, keys)
+            hidden_query = select(workflows.c.key, *(workflows.c[c] for c in _HIDDEN_COLUMNS.values()))
+            hidden = _by_key(connection, hidden_query, keys)
+            patterns_by_run = _read_patterns(connection, keys)
+            problems_by_run = _read_problems(connection, keys)
+            marks = run_queries.read_checkpoints(connection, keys)
+            claims = read_claims(connection, keys)
         return {
             key: CompleteRun(
-                {**run, **dict(zip(_HIDDEN, hidden[key], strict=True))},
-                learnt.get(key, {}),
-                tuple(wrong.get(key, ())),
+                {**run, **dict(zip(_HIDDEN_COLUMNS, hidden[key], strict=True))},
+                patterns_by_run.get(key, {}),
+                tuple(problems_by_run.get(key, ())),
                 marks.get(key, {}),
                 tuple(claims.get(key, ())),
             )
-            for key, run in found.items()
+            for key, run in runs.items()
         }
 
     def rename(self, names: Mapping[int, str]) -> None:
@@ -114,28 +116,40 @@ class MergeStore:
 
     def first_seen(self, times: Mapping[int, str]) -> None:
         """Set the times when a history first stored these runs, ISO 8601 UTC."""
-        own = workflows.c
+        run = workflows.c
         with self._writing() as connection:
-            change = update(workflows).where(own.key == bindparam("of")).values(first_seen_at=bindparam("at"))
-            execute_many(connection, change, ["of", "at"], list(times.items()))
+            statement = update(workflows).where(run.key == bindparam("of"))
+            values = statement.values(first_seen_at=bindparam("at"))
+            execute_many(connection, values, ["of", "at"], list(times.items()))
 
     def duplicate_streams(self, keys: Iterable[int]) -> list[tuple[RunRef, RunRef]]:
         """Return pairs of one of these runs and any other run that have a stream in common."""
-        wanted = set(keys)
-        own = agent_runs.c
-        twice = select(own.identity).where(own.identity.is_not(None)).group_by(own.identity)
-        twice = twice.having(func.min(own.workflow_key) < func.max(own.workflow_key))
-        query = select(own.identity, own.workflow_key).where(own.identity.in_(twice)).distinct()
+        selected = set(keys)
+        agent_run = agent_runs.c
+        duplicated = (
+            select(agent_run.identity)
+            .where(agent_run.identity.is_not(None))
+            .group_by(agent_run.identity)
+            .having(func.min(agent_run.workflow_key) < func.max(agent_run.workflow_key))
+        )
+        query = (
+            select(agent_run.identity, agent_run.workflow_key)
+            .where(agent_run.identity.in_(duplicated))
+            .distinct()
+        )
         with self._reading() as connection:
-            runs: dict[str, set[int]] = defaultdict(set)
+            keys_by_identity: dict[str, set[int]] = defaultdict(set)
             for identity, key in connection.execute(query):
-                runs[identity].add(key)
+                keys_by_identity[identity].add(key)
             pairs = {
-                (key, other) for some in runs.values() for key in some & wanted for other in some - {key}
+                (key, other)
+                for group in keys_by_identity.values()
+                for key in group & selected
+                for other in group - {key}
             }
-            named = {ref.key: ref for ref in _refs(connection, {key for pair in pairs for key in pair})}
-        ordered = sorted(pairs, key=lambda pair: [(named[key].project, named[key].id) for key in pair])
-        return [(named[key], named[other]) for key, other in ordered if key < other or other not in wanted]
+            refs = {ref.key: ref for ref in _refs(connection, {key for pair in pairs for key in pair})}
+        ordered = sorted(pairs, key=lambda pair: [(refs[key].project, refs[key].id) for key in pair])
+        return [(refs[key], refs[other]) for key, other in ordered if key < other or other not in selected]
 
     def pruning_fields(self, keys: Sequence[int]) -> list[dict[str, Any]]:
         """Return the columns of runs that decide whether they may be deleted, and their costs."""
@@ -143,23 +157,23 @@ class MergeStore:
             "key", "project", "status", "created_at", "spent_nanodollars", "cost_basis",
             "lower_bound_cost_nanodollars", "copy_of",
         )  # fmt: skip
-        query = select(*(shown(name) for name in names))
+        query = select(*(current_column(name) for name in names))
         with self._reading() as connection:
             return [
                 dict(row)
-                for some in batched(keys)
-                for row in connection.execute(query.where(workflows.c.key.in_(some))).mappings()
+                for batch in batched(keys)
+                for row in connection.execute(query.where(workflows.c.key.in_(batch))).mappings()
             ]
 
     # --- other tables
 
     def pattern_decisions(self) -> list[dict[str, Any]]:
         """Return name, time first seen and decision of the patterns that have runs or a decision."""
-        names = ("id", "kind", "signature", "first_seen_at", *_DECISION)
+        names = ("id", "kind", "signature", "first_seen_at", *_DECISION_COLUMNS)
         query = select(*(patterns.c[name] for name in names))
         with self._reading() as connection:
-            known = (patterns.c.runs > 0) | patterns.c.decided_at.is_not(None)
-            rows = connection.execute(query.where(known))
+            is_relevant = (patterns.c.runs > 0) | patterns.c.decided_at.is_not(None)
+            rows = connection.execute(query.where(is_relevant))
             return [dict(row) for row in rows.mappings()]
 
     def later_decisions(self, theirs: Sequence[Mapping[str, Any]]) -> Decisions:
@@ -169,17 +183,17 @@ class MergeStore:
         """
         with self._reading() as connection:
             rows = connection.execute(select(patterns)).mappings()
-            known: dict[str, dict[str, Any]] = {row["id"]: dict(row) for row in rows}
-        decided = [row for row in theirs if _is_later(row, known.get(row["id"]))]
+            stored: dict[str, dict[str, Any]] = {row["id"]: dict(row) for row in rows}
+        decided = [row for row in theirs if _is_later(row, stored.get(row["id"]))]
         earlier = [
             (row["id"], row["first_seen_at"])
             for row in theirs
-            if row["id"] in known
-            and (row["first_seen_at"] or "~") < (known[row["id"]]["first_seen_at"] or "~")
+            if row["id"] in stored
+            and (row["first_seen_at"] or "~") < (stored[row["id"]]["first_seen_at"] or "~")
         ]
         return Decisions(
-            [row for row in decided if row["id"] not in known],
-            [row for row in decided if row["id"] in known],
+            [row for row in decided if row["id"] not in stored],
+            [row for row in decided if row["id"] in stored],
             earlier,
         )
 
@@ -190,12 +204,12 @@ class MergeStore:
             insert_rows(
                 connection, patterns, [{**row, "key": key} for key, row in zip(keys, later.new, strict=True)]
             )
-            change = update(patterns).where(patterns.c.id == bindparam("of"))
-            values: dict[str, Any] = {name: bindparam(f"its_{name}") for name in _DECISION}
-            rows = [(row["id"], *(row[name] for name in _DECISION)) for row in later.known]
-            names = ["of", *(f"its_{name}" for name in _DECISION)]
-            execute_many(connection, change.values(values), names, rows)
-            seen = change.values(first_seen_at=bindparam("at"))
+            statement = update(patterns).where(patterns.c.id == bindparam("of"))
+            values: dict[str, Any] = {name: bindparam(f"its_{name}") for name in _DECISION_COLUMNS}
+            rows = [(row["id"], *(row[name] for name in _DECISION_COLUMNS)) for row in later.known]
+            names = ["of", *(f"its_{name}" for name in _DECISION_COLUMNS)]
+            execute_many(connection, statement.values(values), names, rows)
+            seen = statement.values(first_seen_at=bindparam("at"))
             execute_many(connection, seen, ["of", "at"], later.first_seen)
 
     def syncs(self) -> list[dict[str, Any]]:
@@ -225,15 +239,17 @@ class MergeStore:
                 if rows:
                     connection.execute(insert(table), list(rows))
 
-    def _rows(self, table: Table, without: str | None) -> list[dict[str, Any]]:
+    def _rows(self, table: Table, omitted: str | None) -> list[dict[str, Any]]:
         with self._reading() as connection:
             rows = connection.execute(select(table).order_by(*table.primary_key.columns)).mappings()
-            return [_without(dict(row), without) for row in rows]
+            return [_without(dict(row), omitted) for row in rows]
 
     def save_related(self, runs: Mapping[int, CompleteRun], now: str) -> None:
         """Replace the patterns, problems and stream marks of stored runs."""
         with self._writing() as connection:
-            _save_patterns(connection, runs, self._known, now)
+            for detector in sorted({name for run in runs.values() for name in run.patterns}):
+                rows = {key: run.patterns[detector] for key, run in runs.items() if detector in run.patterns}
+                side_tables.save_patterns(connection, rows, detector, now, self._pattern_keys)
             for key, run in runs.items():
                 folder = run.workflow.get("agents_dir") or ""
                 side_tables.save_run_problems(connection, folder, {key: run.problems}, new=frozenset())
@@ -241,40 +257,35 @@ class MergeStore:
             side_tables.save_stream_marks(connection, {key: run.marks for key, run in runs.items()}, written)
 
 
-def _save_patterns(
-    connection: Connection, runs: Mapping[int, CompleteRun], known: side_tables.PatternKeyCache, now: str
-) -> None:
-    for detector in sorted({name for run in runs.values() for name in run.patterns}):
-        found = {key: run.patterns[detector] for key, run in runs.items() if detector in run.patterns}
-        side_tables.save_patterns(connection, found, detector, now, known)
-
-
-def _patterns(connection: Connection, keys: Sequence[int]) -> dict[int, dict[str, list[Row]]]:
+def _read_patterns(connection: Connection, keys: Sequence[int]) -> dict[int, dict[str, list[Row]]]:
     query = select(patterns.c.kind, patterns.c.signature, occurrences)
     query = query.join(occurrences, occurrences.c.pattern_key == patterns.c.key)
-    found: dict[int, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
-    for some in batched(keys):
-        for row in connection.execute(query.where(occurrences.c.workflow_key.in_(some))).mappings():
-            told = {"kind": row["kind"], "signature": row["signature"], **OCCURRENCE.decode(dict(row))}
-            found[row["workflow_key"]][row["detector"] or "builtin"] += to_pattern_rows([told])
-    return {key: {name: sorted(rows, key=repr) for name, rows in of.items()} for key, of in found.items()}
+    patterns_by_run: dict[int, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
+    for batch in batched(keys):
+        for row in connection.execute(query.where(occurrences.c.workflow_key.in_(batch))).mappings():
+            finding = {"kind": row["kind"], "signature": row["signature"], **OCCURRENCE.decode(dict(row))}
+            patterns_by_run[row["workflow_key"]][row["detector"] or "builtin"] += to_pattern_rows([finding])
+    return {
+        key: {detector: sorted(rows, key=repr) for detector, rows in by_detector.items()}
+        for key, by_detector in patterns_by_run.items()
+    }
 
 
-def _problems(connection: Connection, keys: Sequence[int]) -> dict[int, list[Problem]]:
-    own = problems.c
-    query = select(own.workflow_key, own.path, own.reason, own.line, own.severity).order_by(own.key)
-    found: dict[int, list[Problem]] = defaultdict(list)
-    for some in batched(keys):
-        for key, path, reason, line, severity in connection.execute(query.where(own.workflow_key.in_(some))):
-            found[key].append(Problem(path, reason, line, severity))
-    return found
+def _read_problems(connection: Connection, keys: Sequence[int]) -> dict[int, list[Problem]]:
+    names = ("workflow_key", "path", "reason", "line", "severity")
+    query = select(*(problems.c[name] for name in names)).order_by(problems.c.key)
+    problems_by_run: dict[int, list[Problem]] = defaultdict(list)
+    for batch in batched(keys):
+        for key, *values in connection.execute(query.where(problems.c.workflow_key.in_(batch))):
+            problems_by_run[key].append(Problem(*values))
+    return problems_by_run
 
 
 def _by_key(connection: Connection, query: Select[Any], keys: Sequence[int]) -> dict[int, Row]:
     return {
         key: tuple(values)
-        for some in batched(keys)
-        for key, *values in connection.execute(query.where(workflows.c.key.in_(some)))
+        for batch in batched(keys)
+        for key, *values in connection.execute(query.where(workflows.c.key.in_(batch)))
     }
 
 
@@ -282,18 +293,18 @@ def _refs(connection: Connection, keys: Iterable[int]) -> list[RunRef]:
     query = select(workflows.c.key, workflows.c.project, workflows.c.id)
     return [
         RunRef(*row)
-        for some in batched(sorted(keys))
-        for row in connection.execute(query.where(workflows.c.key.in_(some)))
+        for batch in batched(sorted(keys))
+        for row in connection.execute(query.where(workflows.c.key.in_(batch)))
     ]
 
 
-def _is_later(row: Mapping[str, Any], known: Mapping[str, Any] | None) -> bool:
+def _is_later(row: Mapping[str, Any], stored: Mapping[str, Any] | None) -> bool:
     if row["decided_at"] is None:
         return False
     order = ("decided_at", "status", "note")
-    mine = ("", "", "") if known is None else tuple(known[name] or "" for name in order)
-    return tuple(row[name] or "" for name in order) > mine
+    stored_order = ("", "", "") if stored is None else tuple(stored[name] or "" for name in order)
+    return tuple(row[name] or "" for name in order) > stored_order
 
 
-def _without(row: dict[str, Any], name: str | None) -> dict[str, Any]:
-    return {key: value for key, value in row.items() if key != name}
+def _without(row: dict[str, Any], omitted: str | None) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key != omitted}

@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection
-
-from .connection.engine import get_backend
+from .connection.engine import TransactionFactory, get_backend
 from .writing import similarity_rows
 from .writing.similarity_rows import FeatureRow, SimilarPairRow, StaleRun
 
 if TYPE_CHECKING:  # it imports numpy
     from .column_cache.vectors import StoredVectors
 
-Access = Callable[[], AbstractContextManager[Connection]]
-
 
 class SimilarityStore:
     """Part of a history for computing lists of similar runs; each call is one transaction."""
 
-    def __init__(self, reading: Access, writing: Access) -> None:
+    def __init__(self, reading: TransactionFactory, writing: TransactionFactory) -> None:
         self._reading = reading
         self._writing = writing
 
     def version(self) -> int:
         """Return a number that changes when another program has written to the history."""
         with self._reading() as connection:
-            return get_backend(connection).version(connection)
+            return get_backend(connection).data_version(connection)
 
     def stale_runs(self, model: str) -> list[StaleRun]:
         """Return the runs whose lists were computed before their last change, or by another model."""
@@ -38,12 +33,12 @@ class SimilarityStore:
     def count_without(self, model: str) -> int:
         """Count the runs that `model` has not compared, or that were written since."""
         with self._reading() as connection:
-            return similarity_rows.count_unindexed(connection, model)
+            return similarity_rows.count_uncompared(connection, model)
 
     def features(self, keys: Sequence[int]) -> list[tuple[Any, ...]]:
         """Return key, request, status, cost (nanodollars) and duration (seconds) of runs, as stored."""
         with self._reading() as connection:
-            return list(similarity_rows.feature_columns(connection, keys))
+            return list(similarity_rows.compared_values(connection, keys))
 
     def names(self) -> Iterator[list[tuple[int, str, str]]]:
         """Yield key, project and id of every run in batches, ordered by project and id."""
@@ -58,7 +53,7 @@ class SimilarityStore:
     def rows(self, model: str) -> Iterator[list[FeatureRow]]:
         """Yield the features of every run with a current list by `model`, in batches."""
         with self._reading() as connection:
-            yield from similarity_rows.likeness_rows(connection, model)
+            yield from similarity_rows.feature_rows(connection, model)
 
     def vectors(self, model: str) -> StoredVectors:
         """Return the request vectors of all runs with a current list by `model`, as arrays."""
@@ -86,12 +81,12 @@ class SimilarityStore:
         self,
         model: str,
         rows: Iterable[FeatureRow],
-        least: Iterable[tuple[int, float | None]],
-        listed: Sequence[int],
-        places: Iterable[SimilarPairRow],
+        min_scores: Iterable[tuple[int, float | None]],
+        list_keys: Sequence[int],
+        pairs: Iterable[SimilarPairRow],
     ) -> None:
-        """Store features by `model`, the last scores of other lists, and the lists of runs in `listed`."""
+        """Store features by `model`, the last scores of other lists, and the lists of runs in `list_keys`."""
         with self._writing() as connection:
-            similarity_rows.save_likeness(connection, rows, model)
-            similarity_rows.save_min_scores(connection, least)
-            similarity_rows.save_lists(connection, listed, places)
+            similarity_rows.save_features(connection, rows, model)
+            similarity_rows.save_min_scores(connection, min_scores)
+            similarity_rows.save_lists(connection, list_keys, pairs)

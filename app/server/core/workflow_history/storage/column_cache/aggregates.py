@@ -20,10 +20,11 @@ from ...analysis.statistics.aggregate_codec import (
     encode_aggregate,
 )
 from ...analysis.statistics.aggregates import Aggregate
+from ..connection.engine import fetch_raw_rows
 from ..tables.schema import column_blocks
 from ..writing.bulk_insert import execute_many
 from .blocks import BLOCK_SIZE, DIGESTS, all_blocks, block_ranges, missing_blocks
-from .columns import fell_silent, fetch_raw_rows, read_columns
+from .columns import fell_silent, read_columns
 
 _SAMPLE: Final = CACHED[0]
 """One aggregate; if it is packed in a block, so are all others."""
@@ -33,28 +34,32 @@ def read_digests(connection: Connection, name: str) -> list[Aggregate]:
     """Return the aggregate `name`, one of CACHED, of consecutive ranges of runs; merge them for all runs."""
     columns = column_blocks.c
     query = select(columns.block, columns.data).where(columns.family == DIGESTS, columns.name == name)
-    silent = {key // BLOCK_SIZE for key in fell_silent(connection)}
-    found: dict[int, Aggregate] = {}
+    silent_blocks = {key // BLOCK_SIZE for key in fell_silent(connection)}
+    digests: dict[int, Aggregate] = {}
     for block, data in fetch_raw_rows(connection, query):
-        if block in silent:
+        if block in silent_blocks:
             continue  # it was packed with the statuses of the last sync
         with suppress(msgspec.MsgspecError, ValueError, TypeError):  # damaged: compute it from the columns
-            found[block * BLOCK_SIZE] = decode_aggregate(data)
-    for keys in block_ranges(block for block in all_blocks(connection) if block * BLOCK_SIZE not in found):
-        found[keys.start] = compute_aggregate(name, partial(read_columns, connection, keys=keys))
-    return [found[first] for first in sorted(found)]
+            digests[block * BLOCK_SIZE] = decode_aggregate(data)
+    for keys in block_ranges(block for block in all_blocks(connection) if block * BLOCK_SIZE not in digests):
+        digests[keys.start] = compute_aggregate(name, partial(read_columns, connection, keys=keys))
+    return [digests[first] for first in sorted(digests)]
 
 
-def wrong_digests(connection: Connection) -> list[tuple[str, int]]:
+def verify_digests(connection: Connection) -> list[tuple[str, int]]:
     """Return name and first possible run key of each packed aggregate that differs from its columns."""
-    own, wrong = column_blocks.c, []
-    query = select(own.name, own.block, own.data).where(own.family == DIGESTS).order_by(own.block)
+    columns, errors = column_blocks.c, []
+    query = (
+        select(columns.name, columns.block, columns.data)
+        .where(columns.family == DIGESTS)
+        .order_by(columns.block)
+    )
     for name, block, data in fetch_raw_rows(connection, query):
         [keys] = block_ranges([block])
         digest = compute_aggregate(name, cache(partial(read_columns, connection, keys=keys, as_stored=True)))
         if data and bytes(data) != encode_aggregate(digest):
-            wrong.append((f"sums {name}", keys.start))
-    return wrong
+            errors.append((f"sums {name}", keys.start))
+    return errors
 
 
 def pack_digests(connection: Connection) -> None:

@@ -16,7 +16,7 @@ from ..tables.schema import column_blocks, workflows
 BLOCK_SIZE: Final = 512
 """Runs per block: few enough to repack cheaply after one change, enough to read 100,000 runs quickly."""
 
-_SPAN: Final = 16
+_MAX_BLOCKS: Final = 16
 """Maximum number of blocks processed at a time, so that intermediate results stay in the CPU cache."""
 
 VECTORS: Final = "likeness"
@@ -38,10 +38,10 @@ def stored_as(family: str) -> str:
 
 def invalidate_blocks(connection: Connection, keys: Iterable[int], *, family: str | None = None) -> None:
     """Drop the blocks of these runs, of one family or of all; a sync packs them again at its end."""
-    touched = sorted({key // BLOCK_SIZE for key in keys})
-    if touched:
-        of = [] if family is None else [column_blocks.c.family == stored_as(family)]
-        connection.execute(delete(column_blocks).where(column_blocks.c.block.in_(touched), *of))
+    blocks = sorted({key // BLOCK_SIZE for key in keys})
+    if blocks:
+        is_of_family = [] if family is None else [column_blocks.c.family == stored_as(family)]
+        connection.execute(delete(column_blocks).where(column_blocks.c.block.in_(blocks), *is_of_family))
 
 
 def missing_blocks(connection: Connection, family: str, name: str) -> list[int]:
@@ -69,6 +69,6 @@ def block_ranges(blocks: Iterable[int]) -> Iterator[range]:
     >>> list(block_ranges([0, 1, 2, 5, 16]))
     [range(0, 1536), range(2560, 3072), range(8192, 8704)]
     """
-    for _, some in groupby(enumerate(blocks), key=lambda item: (item[1] - item[0], item[1] // _SPAN)):
-        found = [block for _, block in some]
-        yield range(found[0] * BLOCK_SIZE, (found[-1] + 1) * BLOCK_SIZE)
+    for _, group in groupby(enumerate(blocks), key=lambda item: (item[1] - item[0], item[1] // _MAX_BLOCKS)):
+        run = [block for _, block in group]
+        yield range(run[0] * BLOCK_SIZE, (run[-1] + 1) * BLOCK_SIZE)

@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import (
     Connection,
-    Select,
     exists,
     false,
     func,
@@ -27,7 +26,7 @@ from sqlalchemy import (
 )
 
 from ...analysis.statistics.cost_by_part import PART_COLUMNS, PART_TABLES, cost_by_part
-from ...common.coercion import coerce_word, moment_in_utc
+from ...common.coercion import coerce_word
 from ...common.column_data import (
     COLUMNS,
     MISSING_INT,
@@ -41,10 +40,10 @@ from ...common.column_data import (
     is_known,
 )
 from ...common.errors import InvalidQueryError
-from ...common.plausible_dates import to_microseconds
 from ..connection.dialects.base import malformed_error
+from ..connection.engine import fetch_raw_rows
 from ..reading.cost_sql import whole_duration
-from ..reading.standing import FELL_SILENT, RUNNING, SILENT
+from ..reading.current_status import FELL_SILENT, INCOMPLETE, RUNNING
 from ..tables.schema import agent_runs, column_blocks, model_usage, silent_agents, workflows
 from ..writing.bulk_insert import execute_many
 from .blocks import BLOCK_SIZE, all_blocks, block_ranges, blocks_for, missing_blocks, stored_as
@@ -53,12 +52,12 @@ _EPOCH = np.datetime64(0, "us")
 _SAMPLE: dict[TableName, str] = {family: next(iter(names)) for family, names in COLUMNS.items()}
 """One column of each family; if it is packed in a block, so is the whole family."""
 
-_NO_WORDS = CategoricalColumn.from_values(())
+_NO_CATEGORIES = CategoricalColumn.from_values(())
 
-_SIZES = (np.uint8, np.uint16, np.uint32)
+_INTEGER_TYPES = (np.uint8, np.uint16, np.uint32)
 """Types for packing integers that fit; the largest value of a type encodes unknown."""
 
-_MOST = {np.dtype(size).itemsize: np.iinfo(size).max for size in _SIZES}
+_MISSING_BY_SIZE = {np.dtype(size).itemsize: np.iinfo(size).max for size in _INTEGER_TYPES}
 
 
 class _Packed(msgspec.Struct, array_like=True):
@@ -88,13 +87,13 @@ def read_columns(
         raise InvalidQueryError(
             f"no column {', '.join(unknown)} in {family}; known: {', '.join(COLUMNS[family])}"
         )
-    wanted = list(dict.fromkeys([_SAMPLE[family], *names]))
-    found: dict[int, Block] = dict(_packed(connection, family, wanted, keys))
-    asked = all_blocks(connection) if keys is None else blocks_for(keys)
-    for some in block_ranges(block for block in asked if block not in found):
-        found[some.start // BLOCK_SIZE] = _read(connection, family, wanted, some)
-    columns = _assembled(family, wanted, [found[block] for block in sorted(found)])
-    return columns if as_stored else _as_they_stand(connection, columns)
+    needed = list(dict.fromkeys([_SAMPLE[family], *names]))
+    values_by_block: dict[int, Block] = dict(_read_packed(connection, family, needed, keys))
+    block_numbers = all_blocks(connection) if keys is None else blocks_for(keys)
+    for missing in block_ranges(block for block in block_numbers if block not in values_by_block):
+        values_by_block[missing.start // BLOCK_SIZE] = _read(connection, family, needed, missing)
+    columns = _assemble(family, needed, [values_by_block[block] for block in sorted(values_by_block)])
+    return columns if as_stored else _with_current_status(connection, columns)
 
 
 def fell_silent(connection: Connection) -> list[int]:
@@ -103,15 +102,20 @@ def fell_silent(connection: Connection) -> list[int]:
     return list(connection.scalars(query))
 
 
-def _as_they_stand(connection: Connection, columns: ColumnTable) -> ColumnTable:
-    if columns.family != "runs" or not columns.categorical.get("status", _NO_WORDS).equals(RUNNING).any():
+def _with_current_status(connection: Connection, columns: ColumnTable) -> ColumnTable:
+    if (
+        columns.family != "runs"
+        or not columns.categorical.get("status", _NO_CATEGORIES).equals(RUNNING).any()
+    ):
         return columns
     statuses = columns.categorical["status"]
     silent = np.isin(columns.integers["key"], fell_silent(connection)) & statuses.equals(RUNNING)
-    known_words = statuses.categories if SILENT in statuses.categories else (*statuses.categories, SILENT)
-    codes = np.where(silent, known_words.index(SILENT), statuses.codes).astype(np.int32)
+    categories = (
+        statuses.categories if INCOMPLETE in statuses.categories else (*statuses.categories, INCOMPLETE)
+    )
+    codes = np.where(silent, categories.index(INCOMPLETE), statuses.codes).astype(np.int32)
     return replace(
-        columns, categorical={**columns.categorical, "status": CategoricalColumn(codes, known_words)}
+        columns, categorical={**columns.categorical, "status": CategoricalColumn(codes, categories)}
     )
 
 
@@ -127,35 +131,37 @@ def build_cache(connection: Connection) -> None:
             ):
                 continue  # sums beyond 64 bits are computed at each use
             rows = [
-                (stored_as(family), name, block, msgspec.msgpack.encode(_pack(columns[name], value)))
-                for name, value in values.items()
+                (stored_as(family), name, block, data)
+                for name, data in _encode_block(columns, values).items()
             ]
             execute_many(connection, insert(column_blocks), column_blocks.columns.keys(), rows)
 
 
 def verify_cache(connection: Connection) -> list[tuple[str, int]]:
     """Return the family and the first possible run key of each block that differs from its rows."""
-    wrong: list[tuple[str, int]] = []
+    errors: list[tuple[str, int]] = []
     for family, columns in sorted(COLUMNS.items(), key=lambda item: item[0] in PART_TABLES):
-        if wrong and family in PART_TABLES:
+        if errors and family in PART_TABLES:
             break  # these are computed from the others
         missing = set(missing_blocks(connection, family, _SAMPLE[family]))
-        for keys in (
-            keys for block in all_blocks(connection) if block not in missing for keys in block_ranges([block])
-        ):
-            made = _made(columns, _read(connection, family, list(columns), keys))
-            if _stored(connection, family, keys.start // BLOCK_SIZE) != made:
-                wrong.append((family, keys.start))
-    return wrong
+        for block in all_blocks(connection):
+            if block not in missing:
+                [keys] = block_ranges([block])
+                expected = _encode_block(columns, _read(connection, family, list(columns), keys))
+                if _read_block(connection, family, block) != expected:
+                    errors.append((family, keys.start))
+    return errors
 
 
-def _stored(connection: Connection, family: TableName, block: int) -> dict[str, bytes]:
-    own = column_blocks.c
-    query = select(own.name, own.data).where(own.family == stored_as(family), own.block == block)
+def _read_block(connection: Connection, family: TableName, block: int) -> dict[str, bytes]:
+    columns = column_blocks.c
+    query = select(columns.name, columns.data).where(
+        columns.family == stored_as(family), columns.block == block
+    )
     return {name: bytes(data) for name, data in fetch_raw_rows(connection, query)}
 
 
-def _made(columns: Mapping[str, Kind], values: Block) -> dict[str, bytes]:
+def _encode_block(columns: Mapping[str, Kind], values: Block) -> dict[str, bytes]:
     return {name: msgspec.msgpack.encode(_pack(columns[name], value)) for name, value in values.items()}
 
 
@@ -163,9 +169,10 @@ Values = CategoricalColumn | Integers | Floats
 Block = Mapping[str, Values]
 
 
-def _packed(
+def _read_packed(
     connection: Connection, family: TableName, names: Sequence[str], keys: range | None
 ) -> dict[int, dict[str, Values]]:
+    """Return the packed blocks by number: integers in their small types; damaged blocks are left out."""
     columns = column_blocks.c
     query = select(columns.block, columns.name, columns.data).where(
         columns.family == stored_as(family), columns.name.in_(names)
@@ -174,30 +181,34 @@ def _packed(
         blocks = blocks_for(keys)
         query = query.where(columns.block.between(blocks[0], blocks[-1]))
     kinds, decoder = COLUMNS[family], msgspec.msgpack.Decoder(_Packed)
-    found: dict[int, dict[str, Values]] = {}
+    blocks_by_number: dict[int, dict[str, Values]] = {}
     damaged: set[int] = set()
     for block, name, data in fetch_raw_rows(connection, query):
         try:
-            found.setdefault(block, {})[name] = _unpack(kinds[name], decoder.decode(data))
+            packed = decoder.decode(data)
+            values: npt.NDArray[Any] = np.frombuffer(packed.data, np.dtype(packed.dtype))
+            is_categorical = kinds[name] == "words"
+            column = CategoricalColumn(values, tuple(packed.words)) if is_categorical else values
+            blocks_by_number.setdefault(block, {})[name] = column
         except (msgspec.MsgspecError, ValueError, TypeError):  # damaged: read the rows instead
             damaged.add(block)
-    return {block: columns for block, columns in found.items() if block not in damaged}
+    return {block: columns for block, columns in blocks_by_number.items() if block not in damaged}
 
 
-def _assembled(family: TableName, names: Sequence[str], blocks: Sequence[Block]) -> ColumnTable:
+def _assemble(family: TableName, names: Sequence[str], blocks: Sequence[Block]) -> ColumnTable:
     kinds = COLUMNS[family]
-    words: dict[str, CategoricalColumn] = {}
-    whole: dict[str, Integers] = {}
-    real: dict[str, Floats] = {}
+    categorical: dict[str, CategoricalColumn] = {}
+    integers: dict[str, Integers] = {}
+    floats: dict[str, Floats] = {}
     for name in names:
         parts: list[Any] = [block[name] for block in blocks]
         if kinds[name] == "words":
-            words[name] = concat_categories(parts)
+            categorical[name] = concat_categories(parts)
         elif kinds[name] == "real":
-            real[name] = np.concatenate(parts) if parts else np.empty(0, np.float64)
+            floats[name] = np.concatenate(parts) if parts else np.empty(0, np.float64)
         else:
-            whole[name] = _whole(parts)
-    return ColumnTable(family, len(whole[_SAMPLE[family]]), words, whole, real)
+            integers[name] = _concat_integers(parts)
+    return ColumnTable(family, len(integers[_SAMPLE[family]]), categorical, integers, floats)
 
 
 # --- packing
@@ -209,32 +220,26 @@ def _pack(kind: Kind, values: Values) -> _Packed:
         return _Packed(codes.dtype.str, codes.tobytes(), list(values.categories))
     if kind == "real":
         return _Packed(values.dtype.str, values.tobytes())
-    there = is_known(values)
-    largest = int(values[there].max(initial=0))
-    for size in _SIZES:
-        most = int(np.iinfo(size).max)
-        if largest < most and int(values[there].min(initial=0)) >= 0:
-            small = np.where(there, values, most).astype(size)
+    is_present = is_known(values)
+    largest = int(values[is_present].max(initial=0))
+    for integer_type in _INTEGER_TYPES:
+        missing = int(np.iinfo(integer_type).max)
+        if largest < missing and int(values[is_present].min(initial=0)) >= 0:
+            small = np.where(is_present, values, missing).astype(integer_type)
             return _Packed(small.dtype.str, small.tobytes())
     return _Packed(values.dtype.str, values.tobytes())
 
 
-def _unpack(kind: Kind, packed: _Packed) -> Values:
-    """Return the values as packed: integers in their small types."""
-    values: npt.NDArray[Any] = np.frombuffer(packed.data, np.dtype(packed.dtype))
-    return CategoricalColumn(values, tuple(packed.words)) if kind == "words" else values
-
-
-def _whole(parts: Sequence[npt.NDArray[Any]]) -> Integers:
+def _concat_integers(parts: Sequence[npt.NDArray[Any]]) -> Integers:
     """Concatenate integers as int64, with unknown as MISSING_INT; larger ones stay objects."""
-    found = [np.empty(0, np.int64)]
-    for dtype, some in groupby(parts, key=lambda part: part.dtype):
-        small = np.concatenate(list(some))
-        whole = small if dtype.kind == "O" else small.astype(np.int64, copy=False)
-        if dtype.itemsize in _MOST:
-            whole[small == _MOST[dtype.itemsize]] = MISSING_INT
-        found.append(whole)
-    return np.concatenate(found)
+    arrays = [np.empty(0, np.int64)]
+    for dtype, group in groupby(parts, key=lambda part: part.dtype):
+        packed = np.concatenate(list(group))
+        integers = packed if dtype.kind == "O" else packed.astype(np.int64, copy=False)
+        if dtype.itemsize in _MISSING_BY_SIZE:
+            integers[packed == _MISSING_BY_SIZE[dtype.itemsize]] = MISSING_INT
+        arrays.append(integers)
+    return np.concatenate(arrays)
 
 
 # --- reading rows
@@ -251,7 +256,7 @@ class _Source(NamedTuple):
 def _read(connection: Connection, family: TableName, names: Sequence[str], keys: range) -> Block:
     """Return the columns of the runs with these keys, read from their rows."""
     if family in PART_TABLES:
-        return _shared_out(connection, family, keys)
+        return _read_cost_by_part(connection, family, keys)
     source = _SOURCES[family](names)
     query = source.query.where(source.key.between(keys[0], keys[-1]))
     rows = fetch_raw_rows(connection, query.order_by(*source.order))
@@ -262,7 +267,7 @@ def _read(connection: Connection, family: TableName, names: Sequence[str], keys:
     }
 
 
-def _shared_out(connection: Connection, family: TableName, keys: range) -> Block:
+def _read_cost_by_part(connection: Connection, family: TableName, keys: range) -> Block:
     """Return the costs and tokens of the runs with these keys by phase, agent or model."""
     parts_family, by = PART_TABLES[family]
     parts = read_columns(connection, parts_family, (*PART_COLUMNS[parts_family], by), keys=keys)
@@ -271,15 +276,10 @@ def _shared_out(connection: Connection, family: TableName, keys: range) -> Block
     return {**shares.categorical, **shares.integers, **shares.floats}
 
 
-def _microseconds(moment: Any) -> int:
-    when = moment_in_utc(moment)
-    return MISSING_INT if when is None else to_microseconds(when)
-
-
 def _column(kind: Kind, name: str, values: Sequence[Any]) -> Values:
     if kind == "words":
-        tidy = coerce_word if name == "status" else _name
-        return CategoricalColumn.from_values(tidy(value) for value in values)
+        normalize = coerce_word if name == "status" else _stripped
+        return CategoricalColumn.from_values(normalize(value) for value in values)
     if kind == "real":
         return np.array([np.nan if value is None else value for value in values], np.float64)
     if kind == "time":
@@ -291,48 +291,61 @@ def _column(kind: Kind, name: str, values: Sequence[Any]) -> Values:
     return np.array([MISSING_INT if value is None else value for value in values], np.int64)
 
 
-def _name(value: object) -> str | None:
+def _stripped(value: object) -> str | None:
     return (value.strip() or None) if isinstance(value, str) else None
 
 
 def _runs(names: Sequence[str]) -> _Source:
-    own = workflows.c
+    run = workflows.c
     special = {
-        "created_at": func.coalesce(own.created_at, own.started_at),
+        "created_at": func.coalesce(run.created_at, run.started_at),
         "duration_seconds": whole_duration(),
-        "has_error": own.error_message.is_not(None) & (own.error_message != ""),
-        "total_cost": own.recorded_cost_nanodollars,
-        "is_copy": own.copy_of.is_not(None),
+        "has_error": run.error_message.is_not(None) & (run.error_message != ""),
+        "total_cost": run.recorded_cost_nanodollars,
+        "is_copy": run.copy_of.is_not(None),
     }
-    return _Source(select(*_chosen("runs", own, names, special)), own.key, [own.key])
+    return _Source(select(*_select_columns("runs", run, names, special)), run.key, [run.key])
 
 
 def _agent_runs(names: Sequence[str]) -> _Source:
-    own = agent_runs.c
-    special = {"is_copy": own.duplicate_of.is_not(None)}
-    columns = _chosen("agent_runs", own, names, special)
-    return _Source(select(*columns), own.workflow_key, [own.workflow_key, own.ordinal])
+    agent_run = agent_runs.c
+    special = {"is_copy": agent_run.duplicate_of.is_not(None)}
+    columns = _select_columns("agent_runs", agent_run, names, special)
+    return _Source(select(*columns), agent_run.workflow_key, [agent_run.workflow_key, agent_run.ordinal])
 
 
 def _models(names: Sequence[str]) -> _Source:
-    shares, agents = model_usage.c, agent_runs.c
-    split = exists().where(shares.workflow_key == agents.workflow_key, shares.agent_ordinal == agents.ordinal)
-    copied = {"is_copy": agents.duplicate_of.is_not(None)}
-    untold = {"is_copy": false(), "outcome": null()}
-    both = union_all(
-        select(*_chosen("models", shares, names, untold), shares.workflow_key.label("of"),
-               shares.agent_ordinal.label("agent"), shares.ordinal.label("place")),
-        select(*_chosen("models", agents, names, copied), agents.workflow_key, agents.ordinal, null())
-        .where(~split),
-    ).subquery()  # fmt: skip
+    usage, agent_run = model_usage.c, agent_runs.c
+    has_split = exists().where(
+        usage.workflow_key == agent_run.workflow_key, usage.agent_ordinal == agent_run.ordinal
+    )
+    agent_special = {"is_copy": agent_run.duplicate_of.is_not(None)}
+    usage_special = {"is_copy": false(), "outcome": null()}
+    split = select(
+        *_select_columns("models", usage, names, usage_special),
+        usage.workflow_key.label("run_key"),
+        usage.agent_ordinal.label("agent_ordinal"),
+        usage.ordinal.label("model_ordinal"),
+    )
+    unsplit = select(
+        *_select_columns("models", agent_run, names, agent_special),
+        agent_run.workflow_key,
+        agent_run.ordinal,
+        null(),
+    )
+    both = union_all(split, unsplit.where(~has_split)).subquery()
     columns = [both.c[number] for number in both.c.keys()[: len(names)]]
-    return _Source(select(*columns), both.c.of, [both.c.of, both.c.agent, both.c.place])
+    return _Source(
+        select(*columns), both.c.run_key, [both.c.run_key, both.c.agent_ordinal, both.c.model_ordinal]
+    )
 
 
 def _silent_agents(names: Sequence[str]) -> _Source:
-    own = silent_agents.c
-    columns = _chosen("silent_agents", own, names, {})
-    return _Source(select(*columns), own.workflow_key, [own.workflow_key, own.agent])
+    silent_agent = silent_agents.c
+    columns = _select_columns("silent_agents", silent_agent, names, {})
+    return _Source(
+        select(*columns), silent_agent.workflow_key, [silent_agent.workflow_key, silent_agent.agent]
+    )
 
 
 _SOURCES: dict[TableName, Callable[[Sequence[str]], _Source]] = {
@@ -343,18 +356,13 @@ _SOURCES: dict[TableName, Callable[[Sequence[str]], _Source]] = {
 }
 
 
-def _chosen(family: TableName, own: Any, names: Sequence[str], special: Mapping[str, Any]) -> list[Any]:
+def _select_columns(
+    family: TableName, table_columns: Any, names: Sequence[str], special: Mapping[str, Any]
+) -> list[Any]:
     kinds = COLUMNS[family]
     return [
         special[name].label(name)
         if name in special
-        else own[f"{name}_nanodollars" if kinds[name] == "money" else name].label(name)
+        else table_columns[f"{name}_nanodollars" if kinds[name] == "money" else name].label(name)
         for name in names
     ]
-
-
-def fetch_raw_rows(connection: Connection, query: Select[Any]) -> list[Any]:
-    """Return the driver's own tuples, as a row object for each would double the time."""
-    cursor: Any = connection.execute(query).cursor
-    rows: list[Any] = cursor.fetchall()
-    return rows

@@ -5,7 +5,7 @@ Code that stores a vector drops its block, so that a block is never out of date;
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -14,6 +14,7 @@ from sqlalchemy import Connection, insert, select
 
 from ...analysis.similarity.feature_table import concat_vectors, squared_norms, unpack_vectors
 from ...common.column_data import Integers
+from ..connection.engine import fetch_raw_rows
 from ..tables.schema import column_blocks, likeness
 from ..writing.bulk_insert import execute_many
 from .blocks import BLOCK_SIZE, VECTORS, missing_blocks
@@ -37,12 +38,11 @@ def read_vectors(connection: Connection, model: str) -> StoredVectors:
     """Return the vectors computed by `model`."""
     columns, decoder = column_blocks.c, msgspec.msgpack.Decoder(_Packed)
     query = select(columns.block, columns.data).where(columns.family == VECTORS, columns.name == model)
-    cursor: Any = connection.execute(query).cursor
     blocks: dict[int, StoredVectors] = {}
     damaged: list[int] = []
-    for block, data in cursor.fetchall():
+    for block, data in fetch_raw_rows(connection, query):
         try:
-            blocks[block] = _unpacked(decoder.decode(data))
+            blocks[block] = _unpack(decoder.decode(data))
         except (msgspec.MsgspecError, ValueError):  # damaged: read the rows instead
             damaged.append(block)
     for block in (*missing_blocks(connection, VECTORS, model), *damaged):
@@ -60,7 +60,7 @@ def read_vectors(connection: Connection, model: str) -> StoredVectors:
 def pack_vectors(connection: Connection, model: str) -> None:
     """Pack the missing blocks, in the caller's transaction."""
     rows = [
-        (VECTORS, model, block, _made(connection, model, block))
+        (VECTORS, model, block, _encode_block(connection, model, block))
         for block in missing_blocks(connection, VECTORS, model)
     ]
     execute_many(connection, insert(column_blocks), column_blocks.columns.keys(), rows)
@@ -68,35 +68,37 @@ def pack_vectors(connection: Connection, model: str) -> None:
 
 def verify_vectors(connection: Connection) -> list[tuple[str, int]]:
     """Return the family and the first possible run key of each block that differs from its rows."""
-    own = column_blocks.c
-    query = select(own.name, own.block, own.data).where(own.family == VECTORS).order_by(own.block)
-    cursor: Any = connection.execute(query).cursor
+    columns = column_blocks.c
+    query = (
+        select(columns.name, columns.block, columns.data)
+        .where(columns.family == VECTORS)
+        .order_by(columns.block)
+    )
     return [
         ("vectors", block * BLOCK_SIZE)
-        for model, block, data in cursor.fetchall()
-        if bytes(data) != _made(connection, model, block)
+        for model, block, data in fetch_raw_rows(connection, query)
+        if bytes(data) != _encode_block(connection, model, block)
     ]
 
 
-def _made(connection: Connection, model: str, block: int) -> bytes:
-    found = _read(connection, model, block)
-    packed = _Packed(found.keys.tobytes(), found.vectors.tobytes(), found.norms.tobytes())
+def _encode_block(connection: Connection, model: str, block: int) -> bytes:
+    vectors = _read(connection, model, block)
+    packed = _Packed(vectors.keys.tobytes(), vectors.vectors.tobytes(), vectors.norms.tobytes())
     return msgspec.msgpack.encode(packed)
 
 
 def _read(connection: Connection, model: str, block: int) -> StoredVectors:
     """Return the vectors of one block's runs, read from their rows."""
-    own, first = likeness.c, block * BLOCK_SIZE
-    query = select(own.workflow_key, own.text_vector).where(
-        own.workflow_key.between(first, first + BLOCK_SIZE - 1), own.text_model == model
+    columns, first = likeness.c, block * BLOCK_SIZE
+    query = select(columns.workflow_key, columns.text_vector).where(
+        columns.workflow_key.between(first, first + BLOCK_SIZE - 1), columns.text_model == model
     )
-    cursor: Any = connection.execute(query.order_by(own.workflow_key)).cursor
-    rows = cursor.fetchall()
+    rows = fetch_raw_rows(connection, query.order_by(columns.workflow_key))
     vectors = unpack_vectors([vector for _, vector in rows])
     return StoredVectors(np.array([key for key, _ in rows], np.int64), vectors, squared_norms(vectors))
 
 
-def _unpacked(packed: _Packed) -> StoredVectors:
+def _unpack(packed: _Packed) -> StoredVectors:
     keys = np.frombuffer(packed.keys, np.int64)
     vectors = np.frombuffer(packed.vectors, np.int8)
     width = len(vectors) // len(keys) if len(keys) else 0

@@ -17,7 +17,8 @@ from .engine import get_backend
 
 HOST_VARIABLE: Final = "WORKFLOW_HISTORY_HOST"
 
-_PAUSES: Final = (0.02, 0.5)  # seconds between two attempts: first and longest pause
+_FIRST_PAUSE: Final = 0.02  # seconds between the first two attempts; then twice as long each time
+_MAX_PAUSE: Final = 0.5  # seconds
 
 
 class LockOwner(NamedTuple):
@@ -44,25 +45,25 @@ def host_name() -> str:
 
 @contextmanager
 def acquire_lock(
-    connection: Connection, name: str, what: str, wait: float | None, told: OnWait | None = None
+    connection: Connection, name: str, work: str, wait: float | None, on_wait: OnWait | None = None
 ) -> Iterator[None]:
-    """Lock `name` in a database while the block runs; `what` describes the work in error messages.
+    """Lock `name` in a database while the block runs; `work` describes the work in error messages.
 
     `wait` is the maximum wait in seconds, None for no limit. Raises BusyError if another process still owns
-    the lock after that. `told` is called once, when a wait begins.
+    the lock after that. `on_wait` is called once, when a wait begins.
     """
     dialect = get_backend(connection)
-    until = None if wait is None else time.monotonic() + wait
-    pause, most = _PAUSES
-    while (release := dialect.try_lock(connection, name, _myself())) is None:
-        holder = _holder(dialect.lock_holder(connection, name))
-        if until is not None and time.monotonic() >= until:
-            raise BusyError(what, str(holder))
-        if told is not None:
-            told(holder)
-            told = None
-        left = most if until is None else max(0.0, until - time.monotonic())
-        time.sleep(min(pause, most, left))
+    deadline = None if wait is None else time.monotonic() + wait
+    pause = _FIRST_PAUSE
+    while (release := dialect.try_lock(connection, name, _describe_process())) is None:
+        owner = _parse_owner(dialect.lock_owner(connection, name))
+        if deadline is not None and time.monotonic() >= deadline:
+            raise BusyError(work, str(owner))
+        if on_wait is not None:
+            on_wait(owner)
+            on_wait = None
+        remaining = _MAX_PAUSE if deadline is None else max(0.0, deadline - time.monotonic())
+        time.sleep(min(pause, _MAX_PAUSE, remaining))
         pause *= 2
     try:
         yield
@@ -70,14 +71,14 @@ def acquire_lock(
         release()
 
 
-def _myself() -> str:
+def _describe_process() -> str:
     """Return this process as an owner text; kept short because PostgreSQL stores only 63 bytes."""
     return f"{os.getpid()} {time.time():.0f} {host_name()}"
 
 
-def _holder(told: str) -> LockOwner:
+def _parse_owner(text: str) -> LockOwner:
     try:
-        pid, since, host = told.split(" ", 2)
+        pid, since, host = text.split(" ", 2)
         return LockOwner(int(pid), host, datetime.fromtimestamp(int(since), UTC))
     except (ValueError, OverflowError, OSError):
         return LockOwner()  # the owner has the lock, but has not stored its name yet

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import URL, Connection, Engine, inspect
+from sqlalchemy import URL, Connection, Engine, Select, inspect
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from ...common.errors import ConnectionLostError, WorkflowHistoryError
 from .dialects import DIALECTS, Backend
+
+TransactionFactory = Callable[[], AbstractContextManager[Connection]]
+"""Function that opens a transaction, or returns the caller's own one, as a context manager."""
 
 VERSION_TABLE: Final = "workflow_history_version"
 """Schema revision table of every history; not Alembic's default name, as a server database may be shared."""
@@ -26,11 +29,11 @@ def get_backend(source: URL | Connection) -> Backend:
 
 def engine_for(url: URL, *, read_only: bool = False) -> Engine:
     """Return this process's engine for `url`; a forked child gets its own."""
-    return _engine(url, read_only, os.getpid())
+    return _cached_engine(url, read_only, os.getpid())
 
 
 @lru_cache(maxsize=8)
-def _engine(url: URL, read_only: bool, _process: int) -> Engine:
+def _cached_engine(url: URL, read_only: bool, _process: int) -> Engine:
     return get_backend(url).create_engine(url, read_only)
 
 
@@ -45,19 +48,19 @@ def exists(url: URL) -> bool:
     Raises WorkflowHistoryError if the server cannot be reached.
     """
     file = get_backend(url).file(url)
-    return _is_served(url) if file is None else file.exists()
+    return _has_history(url) if file is None else file.exists()
 
 
-_SERVED: set[URL] = set()
+_KNOWN_SERVERS: set[URL] = set()
 """Cache of server URLs that have a history; no command of the program removes one."""
 
 
-def _is_served(url: URL) -> bool:
-    if url not in _SERVED:
+def _has_history(url: URL) -> bool:
+    if url not in _KNOWN_SERVERS:
         with connect(url) as connection, read_transaction(connection):
             if inspect(connection).has_table(VERSION_TABLE):
-                _SERVED.add(url)
-    return url in _SERVED
+                _KNOWN_SERVERS.add(url)
+    return url in _KNOWN_SERVERS
 
 
 def make_file(url: URL) -> None:
@@ -84,15 +87,18 @@ def translate_errors(url: URL) -> Iterator[None]:
     """Convert driver errors to a WorkflowHistoryError that names the database."""
     try:
         yield
-    except (SQLAlchemyError, _driver_error(url)) as error:
+    except (SQLAlchemyError, _driver_error_class(url)) as error:
         file = get_backend(url).file(url)
-        is_there = file is None or file.exists()
-        why = _reason(url, error) if is_there else "there is no such file; a sync makes one"
+        if file is None or file.exists():
+            text = str(error.orig) if isinstance(error, DBAPIError) else str(error)
+            explanation = get_backend(url).explain_error(text)
+        else:
+            explanation = "there is no such file; a sync makes one"
         # An error without a statement comes from a failed attempt to connect.
         unreachable = file is None and isinstance(error, OperationalError) and error.statement is None
         is_lost = unreachable or (isinstance(error, DBAPIError) and error.connection_invalidated)
         raise (ConnectionLostError if is_lost else WorkflowHistoryError)(
-            f"{display_name(url)}: {why}"
+            f"{display_name(url)}: {explanation}"
         ) from error
 
 
@@ -100,7 +106,7 @@ def translate_errors(url: URL) -> Iterator[None]:
 def read_transaction(connection: Connection) -> Iterator[Connection]:
     """Run the block in a read-only transaction: all its queries see the same rows."""
     connection.execution_options(writes=False)
-    with _undone_if_stopped(connection), connection.begin():
+    with _rollback_on_error(connection), connection.begin():
         yield connection
 
 
@@ -108,21 +114,30 @@ def read_transaction(connection: Connection) -> Iterator[Connection]:
 def write_transaction(connection: Connection) -> Iterator[Connection]:
     """Run the block in a write transaction: all of its changes are stored, or none."""
     connection.execution_options(writes=True)
-    with _undone_if_stopped(connection), connection.begin():
+    with _rollback_on_error(connection), connection.begin():
         yield connection
 
 
 @contextmanager
-def _undone_if_stopped(connection: Connection) -> Iterator[None]:
+def _rollback_on_error(connection: Connection) -> Iterator[None]:
     """Roll back a transaction that was interrupted at its commit, which SQLAlchemy considers ended."""
     try:
         yield
     except BaseException:
         if not connection.closed and not connection.invalidated:
-            with suppress(_driver_error(connection.engine.url)):
+            with suppress(_driver_error_class(connection.engine.url)):
                 raw: Any = connection.connection.dbapi_connection
                 raw.rollback()
         raise
+
+
+def fetch_raw_rows(
+    connection: Connection, query: Select[Any], parameters: Mapping[str, Any] | None = None
+) -> list[Any]:
+    """Return the driver's own tuples, undecoded; row objects would double the time for many rows."""
+    cursor: Any = connection.execute(query, parameters).cursor
+    rows: list[Any] = cursor.fetchall()
+    return rows
 
 
 def display_name(url: URL) -> str:
@@ -135,12 +150,7 @@ def display_name(url: URL) -> str:
     return url.set(username=account, query=shown).render_as_string(hide_password=True)
 
 
-def _driver_error(url: URL) -> type[Exception]:
+def _driver_error_class(url: URL) -> type[Exception]:
     """Return the driver's error class, which is raised directly if code bypasses SQLAlchemy."""
-    found: type[Exception] = engine_for(url).dialect.loaded_dbapi.Error
-    return found
-
-
-def _reason(url: URL, error: Exception) -> str:
-    text = str(error.orig) if isinstance(error, DBAPIError) else str(error)
-    return get_backend(url).explain_error(text)
+    error_class: type[Exception] = engine_for(url).dialect.loaded_dbapi.Error
+    return error_class

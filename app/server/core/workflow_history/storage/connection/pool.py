@@ -45,12 +45,12 @@ def open_read_only(location: Path | str | URL) -> Iterator[History]:
         if revision is None:
             raise WorkflowHistoryError(f"{url.database}: this database holds no history")
         reject_newer(connection, revision)
-        with _upgraded(url, connection) as history:
+        with _open_upgraded_copy(url, connection) as history:
             yield history
 
 
 @contextmanager
-def _upgraded(url: URL, connection: Connection) -> Iterator[History]:
+def _open_upgraded_copy(url: URL, connection: Connection) -> Iterator[History]:
     copy_to = get_backend(url).copy_to
     if copy_to is None:
         raise WorkflowHistoryError(
@@ -70,13 +70,13 @@ POOL_SIZE: Final = 8  # maximum number of idle open histories
 _NUMBERS = count()
 
 
-class _Kept(NamedTuple):
+class _PooledHistory(NamedTuple):
     """An open history that can be reused."""
 
     number: int  # unique in this process
-    place: Hashable  # identity of the open database and of the process
+    identity: Hashable  # identity of the open database and of the process
     history: History
-    closing: ExitStack
+    exit_stack: ExitStack
 
 
 class HistoryPool:
@@ -84,110 +84,110 @@ class HistoryPool:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._wanted = 0  # number of active `enabled` blocks
-        self._idle: list[_Kept] = []
-        self._watching: _Kept | None = None  # used only to detect writes by others
+        self._enabled_count = 0  # number of active `enabled` blocks
+        self._idle: list[_PooledHistory] = []
+        self._watcher: _PooledHistory | None = None  # used only to detect writes by others
 
     @property
-    def is_keeping(self) -> bool:
+    def is_enabled(self) -> bool:
         """Whether histories are kept open, as in a server process."""
-        return self._wanted > 0
+        return self._enabled_count > 0
 
     @contextmanager
     def enabled(self) -> Iterator[None]:
         """Keep histories open between uses while the block runs."""
         with self._lock:
-            self._wanted += 1
+            self._enabled_count += 1
         try:
             yield
         finally:
+            unused: list[_PooledHistory] = []
             with self._lock:
-                self._wanted -= 1
-                idle = [] if self._wanted else self._drain()
-            _close(idle)
+                self._enabled_count -= 1
+                if not self._enabled_count:
+                    unused = self._histories()
+                    self._idle, self._watcher = [], None
+            _close_all(unused)
 
     @contextmanager
     def acquire(self, url: URL) -> Iterator[History]:
         """Yield an open history to one caller at a time; after an error it is closed."""
-        kept = self._pop_live(url) or _opened(url)
+        pooled = self._pop_live(url) or _open(url)
         try:
-            yield kept.history
-            kept.history.flush()
+            yield pooled.history
+            pooled.history.flush()
         except BaseException:
-            _close([kept])
+            _close_all([pooled])
             raise
         with self._lock:
-            stays = self._wanted > 0 and len(self._idle) < POOL_SIZE
-            if stays:
-                self._idle.append(kept)
-        if not stays:
-            _close([kept])
+            is_reused = self._enabled_count > 0 and len(self._idle) < POOL_SIZE
+            if is_reused:
+                self._idle.append(pooled)
+        if not is_reused:
+            _close_all([pooled])
 
     def data_version(self, url: URL) -> Hashable:
         """Return a token that changes whenever the history changes; only comparable within this process."""
         with self._lock:
-            place = _identity(url)
-            if self._watching is not None and self._watching.place == place:
+            identity = _identity(url)
+            if self._watcher is not None and self._watcher.identity == identity:
                 with suppress(ConnectionLostError):
-                    return (self._watching.number, self._watching.history.data_version())
-            _close(self._elsewhere(place))
-            _close([] if self._watching is None else [self._watching])
-            self._watching = None
-            self._watching = _opened(url)
-            return (self._watching.number, self._watching.history.data_version())
+                    return (self._watcher.number, self._watcher.history.data_version())
+            _close_all(self._pop_replaced(identity))
+            _close_all([] if self._watcher is None else [self._watcher])
+            self._watcher = None
+            self._watcher = _open(url)
+            return (self._watcher.number, self._watcher.history.data_version())
 
-    def _pop_live(self, url: URL) -> _Kept | None:
+    def _pop_live(self, url: URL) -> _PooledHistory | None:
         """Remove and return an idle history with a current schema; closes those with a lost connection."""
-        while kept := self._pop_idle(url):
+        while pooled := self._pop_idle(url):
             try:
-                kept.history.refresh_schema()
+                pooled.history.refresh_schema()
             except ConnectionLostError:
-                _close([kept])
+                _close_all([pooled])
             except BaseException:
-                _close([kept])
+                _close_all([pooled])
                 raise
             else:
-                return kept
+                return pooled
         return None
 
-    def _pop_idle(self, url: URL) -> _Kept | None:
+    def _pop_idle(self, url: URL) -> _PooledHistory | None:
         """Remove and return the most recently used history, whose page cache is warmest."""
-        place = _identity(url)
+        identity = _identity(url)
         with self._lock:
-            old = self._elsewhere(place)
-            found = self._idle.pop() if self._idle else None
-        _close(old)
-        return found
+            replaced = self._pop_replaced(identity)
+            newest = self._idle.pop() if self._idle else None
+        _close_all(replaced)
+        return newest
 
-    def _elsewhere(self, place: Hashable) -> list[_Kept]:
+    def _pop_replaced(self, identity: Hashable) -> list[_PooledHistory]:
         """Remove and return the histories of a replaced file; close them before the new file is opened."""
-        every = [*self._idle, *([] if self._watching is None else [self._watching])]
-        old = [kept for kept in every if kept.place != place]
-        self._idle = [kept for kept in self._idle if kept.place == place]
-        if self._watching in old:
-            self._watching = None
-        return old
+        replaced = [pooled for pooled in self._histories() if pooled.identity != identity]
+        self._idle = [pooled for pooled in self._idle if pooled.identity == identity]
+        if self._watcher in replaced:
+            self._watcher = None
+        return replaced
 
-    def _drain(self) -> list[_Kept]:
-        found = [*self._idle, *([] if self._watching is None else [self._watching])]
-        self._idle, self._watching = [], None
-        return found
+    def _histories(self) -> list[_PooledHistory]:
+        return self._idle if self._watcher is None else [*self._idle, self._watcher]
 
 
-def _opened(url: URL) -> _Kept:
-    place = _identity(url)  # before opening, so that a replacement since then is detected at the next use
+def _open(url: URL) -> _PooledHistory:
+    identity = _identity(url)  # before opening, so that a replacement since then is detected at the next use
     with ExitStack() as stack:
-        history = stack.enter_context(History.open(url, make=False))
-        after = _identity(url)  # opening may switch the file to WAL, which changes the last element
-        found = after if after[:-1] == place[:-1] else place
-        return _Kept(next(_NUMBERS), found, history, stack.pop_all())
+        history = stack.enter_context(History.open(url, create=False))
+        opened_identity = _identity(url)  # opening may switch the file to WAL, which changes the last element
+        current = opened_identity if opened_identity[:-1] == identity[:-1] else identity
+        return _PooledHistory(next(_NUMBERS), current, history, stack.pop_all())
 
 
-def _close(some: list[_Kept]) -> None:
-    for kept in some:
+def _close_all(histories: list[_PooledHistory]) -> None:
+    for pooled in histories:
         with suppress(WorkflowHistoryError):
-            kept.history.leave()
-        kept.closing.close()
+            pooled.history.before_close()
+        pooled.exit_stack.close()
 
 
 def _identity(url: URL) -> tuple[Hashable, ...]:
@@ -195,4 +195,4 @@ def _identity(url: URL) -> tuple[Hashable, ...]:
     file = get_backend(url).file(url)
     if file is not None and not file.exists():
         raise WorkflowHistoryError(f"cannot read the database {file}: there is no such file")
-    return (os.getpid(), url, *get_backend(url).place(url))
+    return (os.getpid(), url, *get_backend(url).identity(url))

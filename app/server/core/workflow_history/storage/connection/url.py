@@ -34,9 +34,9 @@ def database_url(location: Path | str | URL) -> URL:
     if isinstance(location, URL):
         url = location
     elif isinstance(location, str) and "://" in location:
-        url = _parsed(location)
-    elif _MEANT_AS_URL.match(str(location)):
-        raise _no_url(str(location).partition(":")[0].partition("=")[0])
+        url = _parse_url(location)
+    elif _MALFORMED_SERVER_URL.match(str(location)):
+        raise _invalid_url_error(str(location).partition(":")[0].partition("=")[0])
     else:
         url = URL.create("sqlite", database=str(location))
     if url.get_backend_name() in _SERVERS:
@@ -46,7 +46,9 @@ def database_url(location: Path | str | URL) -> URL:
         raise WorkflowHistoryError(
             f"cannot store a history in {url.get_backend_name()!r}; use one of: {known}"
         )
-    return _absolute(url)
+    if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+        raise WorkflowHistoryError("a history in memory would not last; name a file")
+    return url.set(database=str(Path(url.database).expanduser().absolute()))
 
 
 _SERVERS: Final = ("postgresql", "postgres")
@@ -55,56 +57,50 @@ _SERVERS: Final = ("postgresql", "postgres")
 def _with_driver(url: URL) -> URL:
     """Return a server URL with the driver psycopg, and its password in the field that messages mask."""
     password = url.query.get("password")
-    found = url.set(drivername="postgresql+psycopg")
+    server_url = url.set(drivername="postgresql+psycopg")
     if isinstance(password, str):
-        return found.difference_update_query(["password"]).set(password=url.password or password)
-    return found
+        return server_url.difference_update_query(["password"]).set(password=url.password or password)
+    return server_url
 
 
-_MEANT_AS_URL: Final = re.compile(r"postgres(ql)?(\+\w+)?:|(host|user|dbname|password)\s*=")
+_MALFORMED_SERVER_URL: Final = re.compile(r"postgres(ql)?(\+\w+)?:|(host|user|dbname|password)\s*=")
 """A server URL that lacks a slash, or libpq's own format: not a path, and it may contain a password."""
 
-_PLACE: Final = re.compile(r"[^/:@]*(:\d+)?(/[^?@]*)?")
+_LOCATION: Final = re.compile(r"[^/:@]*(:\d+)?(/[^?@]*)?")
 """Host, port and database, each optional."""
 
 
-def _parsed(text: str) -> URL:
+def _parse_url(text: str) -> URL:
     scheme, _, rest = text.partition("://")
-    account, place = ("", rest) if scheme.startswith("sqlite") else _parted(rest)
-    if place is None:
-        raise _no_url(scheme)
+    account, location = ("", rest) if scheme.startswith("sqlite") else _split_account(rest)
+    if location is None:
+        raise _invalid_url_error(scheme)
     try:
-        return make_url(f"{scheme}://{account.replace('@', '%40')}{'@' if account else ''}{place}")
+        return make_url(f"{scheme}://{account.replace('@', '%40')}{'@' if account else ''}{location}")
     except (ArgumentError, ValueError):  # a non-numeric port raises ValueError
-        raise _no_url(scheme) from None
+        raise _invalid_url_error(scheme) from None
 
 
-def _parted(rest: str) -> tuple[str, str | None]:
+def _split_account(rest: str) -> tuple[str, str | None]:
     """Split the part after `://` into account and location; the location is None if ambiguous.
 
     The last `@` ends the account: a password may contain others, and no part of it may become the host name.
     """
     before, mark, query = rest.partition("?")
     if "@" not in query:
-        account, _, place = before.rpartition("@")
-        return account, f"{place}{mark}{query}"
+        account, _, location = before.rpartition("@")
+        return account, f"{location}{mark}{query}"
     if "@" in before:
         return "", None
-    if _PLACE.fullmatch(before):
+    if _LOCATION.fullmatch(before):
         return "", rest.replace("@", "%40")
-    account, _, place = rest.rpartition("@")
-    return account.replace("?", "%3F"), place
+    account, _, location = rest.rpartition("@")
+    return account.replace("?", "%3F"), location
 
 
-def _no_url(scheme: str) -> WorkflowHistoryError:
+def _invalid_url_error(scheme: str) -> WorkflowHistoryError:
     """Return the error for an invalid URL, without the URL: any part of it may be a password."""
     return WorkflowHistoryError(
         f"not a database URL: {scheme}://…; write e.g. sqlite:////path/to/file.db or "
         "postgresql://user@host:5432/database, and %40, %3A, %2F and %3F for @, :, / and ? in a password"
     )
-
-
-def _absolute(url: URL) -> URL:
-    if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
-        raise WorkflowHistoryError("a history in memory would not last; name a file")
-    return url.set(database=str(Path(url.database).expanduser().absolute()))

@@ -13,14 +13,13 @@ from sqlalchemy import Column, ColumnElement, Select, and_, or_, select
 
 from ...common.errors import InvalidQueryError
 from ...common.filters import RunFilter
-from ..rows.column_types import sanitize_text
+from ..rows.column_types import MAX_INTEGER, sanitize_text
 from ..rows.row_codec import WORKFLOW
 from ..tables.schema import workflows
-from .filter_sql import of_session
-from .standing import stands_so
+from .current_status import has_status
+from .filter_sql import runs_of_session
 
-_LARGEST = 2**63 - 1  # maximum of an integer column
-_FAULTY = "the cursor is not one of this list, or the list was asked for differently; start without it"
+_CURSOR_ERROR = "the cursor is not one of this list, or the list was asked for differently; start without it"
 
 
 class PageCursor(NamedTuple):
@@ -42,54 +41,51 @@ class PageCursor(NamedTuple):
             packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
             name, value, run_id, project = msgspec.msgpack.decode(packed, type=list)
         except (ValueError, TypeError, RecursionError, binascii.Error, msgspec.MsgspecError) as error:
-            raise InvalidQueryError(_FAULTY) from error
-        texts = isinstance(run_id, str) and isinstance(project, str)
-        if name != list_name or not texts or not _is_stored(value):
-            raise InvalidQueryError(_FAULTY)
+            raise InvalidQueryError(_CURSOR_ERROR) from error
+        are_texts = isinstance(run_id, str) and isinstance(project, str)
+        if isinstance(value, int | float):
+            is_storable = -MAX_INTEGER <= value <= MAX_INTEGER
+        else:
+            is_storable = value is None or isinstance(value, str)
+        if name != list_name or not are_texts or not is_storable:
+            raise InvalidQueryError(_CURSOR_ERROR)
         return cls(value, run_id, project)
 
     def validate(self, kind: type) -> None:
         """Raise InvalidQueryError if the cursor cannot belong to a sort column of this type."""
         texts = [self.id, self.project, *([self.value] if isinstance(self.value, str) else ())]
-        fits = self.value is None or isinstance(self.value, (int, float) if kind is float else kind)
-        small = not isinstance(self.value, int) or abs(self.value) < 2**63
-        if not (fits and small and all(text == sanitize_text(text) for text in texts)):
-            raise InvalidQueryError(_FAULTY)
+        has_type = self.value is None or isinstance(self.value, (int, float) if kind is float else kind)
+        is_storable = not isinstance(self.value, int) or abs(self.value) <= MAX_INTEGER
+        if not (has_type and is_storable and all(text == sanitize_text(text) for text in texts)):
+            raise InvalidQueryError(_CURSOR_ERROR)
 
 
-def _is_stored(value: Any) -> bool:
-    """Return whether a column can store a value."""
-    if isinstance(value, int | float):
-        return -_LARGEST <= value <= _LARGEST
-    return value is None or isinstance(value, str)
-
-
-def query_fingerprint(wanted: RunFilter, sort_by: str, sort_order: str) -> str:
+def query_fingerprint(run_filter: RunFilter, sort_by: str, sort_order: str) -> str:
     """Return a short name for a list, which differs for other filters or another order."""
-    said = repr((wanted, sort_by, sort_order.upper()))
-    return blake2b(said.encode(errors="surrogatepass"), digest_size=6).hexdigest()
+    text = repr((run_filter, sort_by, sort_order.upper()))
+    return blake2b(text.encode(errors="surrogatepass"), digest_size=6).hexdigest()
 
 
-_SPENT = "spent"
+_SPENT_KEY = "spent"
 SORT_KEYS = (
     *(
         key
-        for key, known in WORKFLOW.fields.items()
-        if known.kind in {"text", "whole", "real", "money", "time"} and key not in WORKFLOW.hidden
+        for key, column in WORKFLOW.fields.items()
+        if column.kind in {"text", "whole", "real", "money", "time"} and key not in WORKFLOW.hidden
     ),
-    _SPENT,  # recorded cost plus lower bound, as in lists
+    _SPENT_KEY,  # recorded cost plus lower bound, as in lists
 )
 SORT_ORDERS = ("ASC", "DESC")
-_LONGEST = 10_000  # maximum length of a project and an id, characters
-_MOST_CUTS = 50  # maximum number of slashes tried as their separator: no path is deeper
-MAX_ROWS = 2**63 - 1  # largest number of rows that a database can count
+_MAX_REFERENCE_LENGTH = 10_000  # maximum length of a project and an id, characters
+_MAX_SLASHES = 50  # maximum number of slashes tried as their separator: no path is deeper
+MAX_ROWS = MAX_INTEGER  # largest number of rows that a database can count
 
 
 @dataclass(frozen=True, slots=True)
 class PageQuery:
     """Validated query for one page of runs; raises InvalidQueryError with the allowed values."""
 
-    wanted: RunFilter = field(default_factory=RunFilter)
+    run_filter: RunFilter = field(default_factory=RunFilter)
     sort_by: str = "created_at"
     sort_order: str = "DESC"
     limit: int = 50
@@ -118,7 +114,7 @@ class PageQuery:
     @property
     def column(self) -> Column[Any]:
         """The sort column."""
-        if self.sort_by in (_SPENT, "total_cost"):
+        if self.sort_by in (_SPENT_KEY, "total_cost"):
             return workflows.c.spent_nanodollars
         return workflows.c[WORKFLOW.fields[self.sort_by].column]
 
@@ -142,9 +138,11 @@ def check_limit(name: str, value: Any) -> None:
 def by_reference(reference: str, project: str | None = None) -> Select[Any]:
     """Return a query for the workflows with this id or "project/id" ("/id" for a run without a project)."""
     text = sanitize_text(reference)
-    cuts = [place for place, char in enumerate(text[:_LONGEST]) if char == "/"][:_MOST_CUTS]
-    wholes = [and_(workflows.c.project == text[:cut], workflows.c.id == text[cut + 1 :]) for cut in cuts]
-    query = _identities().where(or_(workflows.c.id == text, *wholes))
+    slashes = [index for index, char in enumerate(text[:_MAX_REFERENCE_LENGTH]) if char == "/"][:_MAX_SLASHES]
+    full_references = [
+        and_(workflows.c.project == text[:slash], workflows.c.id == text[slash + 1 :]) for slash in slashes
+    ]
+    query = _identities().where(or_(workflows.c.id == text, *full_references))
     return query if project is None else query.where(workflows.c.project == sanitize_text(project))
 
 
@@ -155,34 +153,34 @@ def by_prefix(prefix: str, limit: int, *, whole_projects: bool = False) -> Selec
     """
     text = sanitize_text(prefix)
     project, slash, rest = text.partition("/")
-    named = and_(workflows.c.project == project, workflows.c.id.startswith(rest, autoescape=True))
-    matching = workflows.c.id.startswith(text, autoescape=True)
-    matching = or_(matching, named) if rest or (slash and whole_projects) else matching
-    return _first(matching, limit)
+    is_in_project = and_(workflows.c.project == project, workflows.c.id.startswith(rest, autoescape=True))
+    condition = workflows.c.id.startswith(text, autoescape=True)
+    condition = or_(condition, is_in_project) if rest or (slash and whole_projects) else condition
+    return _first_identities(condition, limit)
 
 
-def with_part_starting(text: str, limit: int) -> Select[Any]:
+def by_part_prefix(text: str, limit: int) -> Select[Any]:
     """Return a query for the workflows with a part of the id, after a slash, that begins with `text`.
 
     "project/" may precede this part in `text`.
     """
     project, slash, rest = sanitize_text(text).partition("/")
-    part = workflows.c.id.contains(f"/{sanitize_text(text)}", autoescape=True)
-    named = and_(workflows.c.project == project, workflows.c.id.contains(f"/{rest}", autoescape=True))
-    return _first(or_(part, named) if slash and rest else part, limit)
+    has_part = workflows.c.id.contains(f"/{sanitize_text(text)}", autoescape=True)
+    is_in_project = and_(workflows.c.project == project, workflows.c.id.contains(f"/{rest}", autoescape=True))
+    return _first_identities(or_(has_part, is_in_project) if slash and rest else has_part, limit)
 
 
-def with_session(text: str, limit: int) -> Select[Any]:
+def by_session(text: str, limit: int) -> Select[Any]:
     """Return a query for the workflows with a stream whose session id begins with `text`."""
-    return _first(workflows.c.key.in_(of_session(text)), limit)
+    return _first_identities(workflows.c.key.in_(runs_of_session(text)), limit)
 
 
-def containing(text: str, limit: int) -> Select[Any]:
+def by_substring(text: str, limit: int) -> Select[Any]:
     """Return a query for the workflows whose id contains `text`."""
-    return _first(workflows.c.id.contains(sanitize_text(text), autoescape=True), limit)
+    return _first_identities(workflows.c.id.contains(sanitize_text(text), autoescape=True), limit)
 
 
-def _first(condition: ColumnElement[bool], limit: int) -> Select[Any]:
+def _first_identities(condition: ColumnElement[bool], limit: int) -> Select[Any]:
     return _identities().where(condition).order_by(workflows.c.id, workflows.c.project).limit(limit)
 
 
@@ -196,7 +194,7 @@ def by_status_and_date(
     """Return a query for workflows by key, which can continue after `after_key` while rows change."""
     query = _identities().where(workflows.c.key > after_key).order_by(workflows.c.key).limit(limit)
     if status is not None:
-        query = query.where(stands_so([status]))
+        query = query.where(has_status([status]))
     if created_from is not None:
         query = query.where(workflows.c.created_at >= created_from)
     if created_before is not None:

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Text, cast, literal_co
 
 from ...common.errors import InvalidQueryError, PatternNotFoundError
 from ...common.filters import RunFilter
-from ..connection.engine import get_backend
+from ..connection.engine import fetch_raw_rows, get_backend
 from ..rows.column_types import from_time, redacted_text, sanitize_text, without_unknown_zone
 from ..tables.schema import occurrences, patterns, workflows
 from ..writing.pattern_totals import AGGREGATES, TOTAL_COLUMNS
@@ -23,7 +23,7 @@ from .paging import page_keys
 if TYPE_CHECKING:  # it imports the pattern detection
     from ...analysis.patterns.records import PatternStatus, PatternTotals
 
-_ABOUT: Final = ("id", "kind", "signature", "status", "note", "decided_at", "first_seen_at")
+_DESCRIPTION_COLUMNS: Final = ("id", "kind", "signature", "status", "note", "decided_at", "first_seen_at")
 
 
 class PatternExample(NamedTuple):
@@ -42,54 +42,55 @@ class PatternExample(NamedTuple):
 
 def pattern_totals(
     connection: Connection,
-    wanted: RunFilter | None = None,
+    run_filter: RunFilter | None = None,
     *,
     kinds: Sequence[str] | None = None,
     statuses: Sequence[str] | None = None,
-    least_runs: int = 2,
+    min_runs: int = 2,
 ) -> list[PatternTotals]:
-    """Return the patterns in at least `least_runs` of these runs, the most widespread first."""
-    own = patterns.c
-    if wanted is None or wanted.is_empty:
-        query = _stored().where(own.runs >= least_runs)
-        if least_runs > 1:  # a literal, as in the partial index: most patterns occur in one run
-            query = query.where(own.runs > literal_column("1"))
+    """Return the patterns in at least `min_runs` of these runs, the most widespread first."""
+    pattern = patterns.c
+    if run_filter is None or run_filter.is_empty:
+        query = _stored_totals().where(pattern.runs >= min_runs)
+        if min_runs > 1:  # a literal, as in the partial index: most patterns occur in one run
+            query = query.where(pattern.runs > literal_column("1"))
             query = query.with_hint(patterns, "INDEXED BY ix_patterns_recurring", "sqlite")
     else:
-        met = build_where(wanted, get_backend(connection)).clauses()
-        query = _summed_anew(select(workflows.c.key).where(*met), least_runs)
+        conditions = build_where(run_filter, get_backend(connection)).clauses()
+        query = _totals_in_runs(select(workflows.c.key).where(*conditions), min_runs)
     if kinds is not None:
-        query = query.where(own.kind.in_(kinds))
+        query = query.where(pattern.kind.in_(kinds))
     if statuses is not None:
-        query = query.where(own.status.in_(statuses))
+        query = query.where(pattern.status.in_(statuses))
     return _records(connection, query)
 
 
 def find_pattern(connection: Connection, text: str) -> list[PatternTotals]:
     """Return the patterns with this signature, otherwise those whose id is or begins with `text`."""
-    return _records(connection, _stored().where(patterns.c.key.in_(patterns_by_name(text))))
+    return _records(connection, _stored_totals().where(patterns.c.key.in_(patterns_by_name(text))))
 
 
 def examples(
-    connection: Connection, pattern_id: str, limit: int = 3, wanted: RunFilter | None = None
+    connection: Connection, pattern_id: str, limit: int = 3, run_filter: RunFilter | None = None
 ) -> list[PatternExample]:
     """Return the newest runs with a pattern."""
     key = select(patterns.c.key).where(patterns.c.id == sanitize_text(pattern_id)).scalar_subquery()
-    seen, run = occurrences.c, workflows.c
-    with_it = select(seen.workflow_key).where(seen.pattern_key == key)
-    query = PageQuery(wanted if wanted is not None else RunFilter(), limit=limit)
-    keys = page_keys(connection, query, within=[with_it]).keys
+    occurrence, run = occurrences.c, workflows.c
+    runs = select(occurrence.workflow_key).where(occurrence.pattern_key == key)
+    query = PageQuery(run_filter if run_filter is not None else RunFilter(), limit=limit)
+    keys = page_keys(connection, query, within=[runs]).keys
     columns = (
-        run.project, run.id, run.created_at, seen["count"], seen.cost_nanodollars, seen.example_path,
-        seen.example_line, run.agents_dir, run.extra["files_folder"].as_string(),
+        run.project, run.id, run.created_at, occurrence["count"], occurrence.cost_nanodollars,
+        occurrence.example_path, occurrence.example_line, run.agents_dir,
+        run.extra["files_folder"].as_string(),
         cast(run.extra["time_zone_known"].as_string(), Text),
     )  # fmt: skip
-    rows = select(run.key, *columns).join(occurrences, seen.workflow_key == run.key)
-    found = {
+    rows = select(run.key, *columns).join(occurrences, occurrence.workflow_key == run.key)
+    examples_by_key = {
         row[0]: PatternExample._make((*row[1:3], _time(row[3], row[-1]), *row[4:-1]))
-        for row in connection.execute(rows.where(run.key.in_(keys), seen.pattern_key == key))
+        for row in connection.execute(rows.where(run.key.in_(keys), occurrence.pattern_key == key))
     }
-    return [found[key] for key in keys]
+    return [examples_by_key[key] for key in keys]
 
 
 def set_status(
@@ -104,51 +105,52 @@ def set_status(
     allowed = get_args(PatternStatus)
     if status not in allowed:
         raise InvalidQueryError(f"status={status!r} is not allowed; use one of: {', '.join(allowed)}")
-    decided = status != "detected"
+    is_decided = status != "detected"
     values = {
         "status": status,
-        "note": redacted_text(note) if decided and note is not None else None,
-        "decided_at": now if decided else None,
+        "note": redacted_text(note) if is_decided and note is not None else None,
+        "decided_at": now if is_decided else None,
     }
-    change = update(patterns).where(patterns.c.id == sanitize_text(pattern_id)).values(values)
-    if not connection.execute(change).rowcount:
+    statement = update(patterns).where(patterns.c.id == sanitize_text(pattern_id)).values(values)
+    if not connection.execute(statement).rowcount:
         raise PatternNotFoundError(f"no stored pattern has the id {pattern_id!r}; give all 16 digits of one")
 
 
 def _columns(sums: Mapping[str, ColumnElement[Any]]) -> list[ColumnElement[Any]]:
     """Return the columns for a PatternTotals, in the order of its fields."""
-    about = [patterns.c[name] for name in _ABOUT]
-    whole = {**sums, "milliseconds": sums["milliseconds"] / 1000.0}
-    return [*about, *(whole[name] for name in TOTAL_COLUMNS)]
+    description = [patterns.c[name] for name in _DESCRIPTION_COLUMNS]
+    totals = {**sums, "milliseconds": sums["milliseconds"] / 1000.0}
+    return [*description, *(totals[name] for name in TOTAL_COLUMNS)]
 
 
-def _stored() -> Select[Any]:
+def _stored_totals() -> Select[Any]:
     return select(*_columns(dict(patterns.c)))
 
 
-def _summed_anew(runs: Select[Any], least_runs: int) -> Select[Any]:
-    """Return a query for the patterns in at least `least_runs` of these runs, with totals over these only."""
+def _totals_in_runs(runs: Select[Any], min_runs: int) -> Select[Any]:
+    """Return a query for the patterns in at least `min_runs` of these runs, with totals over these only."""
     pattern, run = occurrences.c.pattern_key, occurrences.c.workflow_key
-    summed = select(pattern, *(column.label(name) for name, column in AGGREGATES.items())).where(
-        run.in_(runs)
+    query = select(pattern, *(column.label(name) for name, column in AGGREGATES.items())).where(run.in_(runs))
+    totals = query.group_by(pattern).having(AGGREGATES["runs"] >= min_runs).subquery()
+    return select(*_columns(dict(totals.c))).join_from(
+        patterns, totals, totals.c.pattern_key == patterns.c.key
     )
-    found = summed.group_by(pattern).having(AGGREGATES["runs"] >= least_runs).subquery()
-    return select(*_columns(dict(found.c))).join_from(patterns, found, found.c.pattern_key == patterns.c.key)
 
 
 def _records(connection: Connection, query: Select[Any]) -> list[PatternTotals]:
     from ...analysis.patterns.records import PatternTotals  # noqa: PLC0415 - the detection comes with it
 
-    cursor: Any = connection.execute(query).cursor  # the driver's own rows, as there may be thousands
-    rows = [(*row[:5], _time(row[5]), _time(row[6]), *row[7:]) for row in cursor.fetchall()]
-    found = [PatternTotals(*row) for row in rows]
-    return sorted(found, key=lambda some: (-some.runs, -some.count, some.kind, some.signature))
+    rows = fetch_raw_rows(connection, query)
+    totals = [PatternTotals(*(*row[:5], _time(row[5]), _time(row[6]), *row[7:])) for row in rows]
+    return sorted(
+        totals, key=lambda pattern: (-pattern.runs, -pattern.count, pattern.kind, pattern.signature)
+    )
 
 
 def _time(stored: str | None, zone_known: str | None = None) -> str | None:
     """Return a stored time, without a zone if the run's zone is unknown."""
     if stored is None:
         return None
-    known = zone_known not in ("0", "false")
-    run = {"created_at": from_time(stored), "time_zone_known": known}
+    is_known = zone_known not in ("0", "false")
+    run = {"created_at": from_time(stored), "time_zone_known": is_known}
     return str(without_unknown_zone(run)["created_at"])

@@ -14,12 +14,12 @@ from ..rows.column_types import sanitize_text
 from ..tables.schema import agent_runs, workflows
 from . import page_query
 
-_MOST_CANDIDATES = 10  # maximum number of runs in an error message
-_MOST_GUESSES, _LEAST_GUESSED = 3, 4  # maximum number of suggestions, minimum characters for them
-_LEAST_OF_A_SESSION = 8  # minimum characters of a session id
-_ALIKE = 0.75  # minimum similarity of two ids, 0 to 1
-_COMPARED = 500  # maximum number of runs whose ids are compared with an unknown one
-_LONGEST = 10_000  # maximum length of a prefix, characters; databases don't match much longer ones
+_MAX_CANDIDATES = 10  # maximum number of runs in an error message
+_MAX_SUGGESTIONS, _MIN_SUGGESTION_LENGTH = 3, 4  # maximum number of suggestions, minimum characters for them
+_MIN_SESSION_LENGTH = 8  # minimum characters of a session id
+_MIN_SIMILARITY = 0.75  # minimum similarity of two ids, 0 to 1
+_MAX_COMPARED = 500  # maximum number of runs whose ids are compared with an unknown one
+_MAX_PREFIX_LENGTH = 10_000  # maximum length of a prefix, characters; databases don't match much longer ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,10 @@ def find_by_reference(connection: Connection, reference: str, project: str | Non
 
     Raises AmbiguousWorkflowError if several projects have the id.
     """
-    found = query_refs(connection, page_query.by_reference(reference, project))
-    exact = [ref for ref in found if f"{ref.project}/{ref.id}" == reference]
+    refs = query_refs(connection, page_query.by_reference(reference, project))
+    exact = [ref for ref in refs if f"{ref.project}/{ref.id}" == reference]
     # "omni/a1" is the run a1 of omni, even if another project has a run with the id "omni/a1".
-    return _only(reference, min([exact, found], key=len) if exact else found)
+    return _single(reference, min([exact, refs], key=len) if exact else refs)
 
 
 def find_by_prefix(connection: Connection, prefix: str) -> RunRef:
@@ -54,51 +54,51 @@ def find_by_prefix(connection: Connection, prefix: str) -> RunRef:
     trailing … is ignored. Raises AmbiguousWorkflowError, or WorkflowNotFoundError with similar ids.
     """
     text = prefix.rstrip("…")
-    if len(text) > _LONGEST:
+    if len(text) > _MAX_PREFIX_LENGTH:
         raise not_found(prefix)
-    by_session = (page_query.with_session,) if len(text) >= _LEAST_OF_A_SESSION else ()
-    for like in (page_query.by_prefix, page_query.with_part_starting, *by_session):
-        found = _only(prefix, query_refs(connection, like(text, _MOST_CANDIDATES)))
-        if found is not None:
-            return found
-    raise not_found(prefix, _near(connection, text))
+    by_session = (page_query.by_session,) if len(text) >= _MIN_SESSION_LENGTH else ()
+    for query in (page_query.by_prefix, page_query.by_part_prefix, *by_session):
+        ref = _single(prefix, query_refs(connection, query(text, _MAX_CANDIDATES)))
+        if ref is not None:
+            return ref
+    raise not_found(prefix, _suggestions(connection, text))
 
 
-def not_found(reference: str, near: Sequence[str] = ()) -> WorkflowNotFoundError:
-    """Return the error for an unknown run, with the runs in `near` as suggestions."""
-    guess = f". Did you mean {' or '.join(near)}?" if near else ""
+def not_found(reference: str, suggestions: Sequence[str] = ()) -> WorkflowNotFoundError:
+    """Return the error for an unknown run, with the runs in `suggestions` as suggestions."""
+    hint = f". Did you mean {' or '.join(suggestions)}?" if suggestions else ""
     return WorkflowNotFoundError(
-        f"no run {reference!r} in this history; workflow-history list shows them{guess}"
+        f"no run {reference!r} in this history; workflow-history list shows them{hint}"
     )
 
 
-def _near(connection: Connection, text: str) -> list[str]:
+def _suggestions(connection: Connection, text: str) -> list[str]:
     """Return a few runs whose id contains the text, or is spelled similarly."""
-    if len(text) < _LEAST_GUESSED:
+    if len(text) < _MIN_SUGGESTION_LENGTH:
         return []
-    found = query_refs(connection, page_query.containing(text, _MOST_GUESSES))
-    if not found:
+    refs = query_refs(connection, page_query.by_substring(text, _MAX_SUGGESTIONS))
+    if not refs:
         name = text.rpartition("/")[2]
-        like = query_refs(connection, page_query.containing(name[: len(name) // 2], _COMPARED))
-        known = {ref.id.rpartition("/")[2]: ref for ref in like}
-        found = [known[word] for word in get_close_matches(name, known, _MOST_GUESSES, _ALIKE)]
-    return [f"{ref.project}/{ref.id}" if ref.project else ref.id for ref in found]
+        candidates = query_refs(connection, page_query.by_substring(name[: len(name) // 2], _MAX_COMPARED))
+        by_name = {ref.id.rpartition("/")[2]: ref for ref in candidates}
+        refs = [by_name[word] for word in get_close_matches(name, by_name, _MAX_SUGGESTIONS, _MIN_SIMILARITY)]
+    return [f"{ref.project}/{ref.id}" if ref.project else ref.id for ref in refs]
 
 
-def newest_by_prefix(connection: Connection, prefix: str, most: int) -> list[RunRef]:
+def newest_by_prefix(connection: Connection, prefix: str, limit: int) -> list[RunRef]:
     """Return the newest workflows whose id, or "project/id", begins with `prefix`."""
-    query = page_query.by_prefix(prefix, most, whole_projects=True).order_by(None)
+    query = page_query.by_prefix(prefix, limit, whole_projects=True).order_by(None)
     return query_refs(connection, query.order_by(workflows.c.created_at.desc().nulls_last()))
 
 
-def distinct_values(connection: Connection, name: str, prefix: str, most: int) -> list[str]:
+def distinct_values(connection: Connection, name: str, prefix: str, limit: int) -> list[str]:
     """Return the distinct values of a column of runs or agent runs that begin with `prefix`."""
     column = (workflows if name in workflows.c else agent_runs).c[name]
     query = select(column).distinct().where(column.startswith(sanitize_text(prefix), autoescape=True))
-    return list(connection.scalars(query.order_by(column).limit(most)))
+    return list(connection.scalars(query.order_by(column).limit(limit)))
 
 
-def _only(reference: str, found: Sequence[RunRef]) -> RunRef | None:
-    if len(found) > 1:
-        raise AmbiguousWorkflowError(reference, sorted(f"{ref.project}/{ref.id}" for ref in found))
-    return found[0] if found else None
+def _single(reference: str, refs: Sequence[RunRef]) -> RunRef | None:
+    if len(refs) > 1:
+        raise AmbiguousWorkflowError(reference, sorted(f"{ref.project}/{ref.id}" for ref in refs))
+    return refs[0] if refs else None

@@ -23,6 +23,7 @@ from sqlalchemy import (
 from ...common.models import Workflow
 from ...common.plausible_dates import EARLIEST
 from ...costs.accounting.money import sum_known, to_decimal, to_usd_float
+from ..connection.engine import fetch_raw_rows
 from ..rows.column_types import sanitize_text, to_dollars, to_timestamp, without_unknown_zone
 from ..rows.row_codec import SYNC_RUN, WORKFLOW
 from ..rows.run_rows import SimilarPair, agent_run_from_row, costs_from_columns, from_rows
@@ -39,8 +40,8 @@ from ..tables.schema import (
     workflows,
 )
 from ..writing.bulk_insert import batched
-from .cost_sql import repeats_another
-from .standing import shown
+from .cost_sql import repeats_other_run
+from .current_status import current_column
 
 SUMMARY_FIELDS: Final = (
     "project", "id", "status", "status_reason", "created_at", "started_at", "completed_at", "times_basis",
@@ -54,44 +55,43 @@ SUMMARY_FIELDS: Final = (
 TRUNCATED_FIELDS: Final = {"nl_input": 400, "error_message": 400}
 """Keys that a list shortens to this many characters, since a request can be very long."""
 
-_FIELDS: Final = WORKFLOW.subset(SUMMARY_FIELDS).fields
+_SUMMARY_FIELDS: Final = WORKFLOW.subset(SUMMARY_FIELDS).fields
 
 
-def _query() -> Select[Any]:
+def _summary_query() -> Select[Any]:
     """Return the query for a list; built once, as building it takes SQLAlchemy as long as SQLite's answer."""
-    own = workflows.c
-    columns = [shown(field.column) for field in _FIELDS.values()]
-    texts = [func.substr(own[name], 1, most).label(name) for name, most in TRUNCATED_FIELDS.items()]
-    more = (ZONE_KNOWN.label("time_zone_known"), *texts)
-    query = select(own.key, *columns, *more)
-    return query.where(own.key.in_(bindparam("wanted", expanding=True)))
+    run = workflows.c
+    columns = [current_column(field.column) for field in _SUMMARY_FIELDS.values()]
+    texts = [func.substr(run[name], 1, length).label(name) for name, length in TRUNCATED_FIELDS.items()]
+    extra_columns = (ZONE_KNOWN.label("time_zone_known"), *texts)
+    query = select(run.key, *columns, *extra_columns)
+    return query.where(run.key.in_(bindparam("keys", expanding=True)))
 
 
-_QUERY: Final = _query()
-_NAMES: Final = (*_FIELDS, "time_zone_known", *TRUNCATED_FIELDS)
-_DECODED: Final = (
-    *((place, field.decode) for place, field in enumerate(_FIELDS.values()) if field.decode is not None),
-    (len(_FIELDS), bool),
+_SUMMARY_QUERY: Final = _summary_query()
+_SUMMARY_NAMES: Final = (*_SUMMARY_FIELDS, "time_zone_known", *TRUNCATED_FIELDS)
+_SUMMARY_DECODERS: Final = (
+    *((index, field.decode) for index, field in enumerate(_SUMMARY_FIELDS.values()) if field.decode),
+    (len(_SUMMARY_FIELDS), bool),
 )
 """Indexes and decoders of the values that are not shown as stored."""
 
 
 def read_summaries(connection: Connection, keys: Sequence[int]) -> list[dict[str, Any]]:
     """Return list entries of these runs in the order of `keys`; unknown keys are skipped."""
-    found: dict[int, dict[str, Any]] = {}
-    for some in batched(keys):
-        cursor: Any = connection.execute(_QUERY, {"wanted": list(some)}).cursor
-        for key, *values in cursor.fetchall():  # the driver's own rows, as a list has many
-            for place, decode in _DECODED:
-                if values[place] is not None:
-                    values[place] = decode(values[place])
-            run = without_unknown_zone(dict(zip(_NAMES, values, strict=True)))
-            found[key] = costs_from_columns(run)
-    return [found[key] for key in keys if key in found]
+    summaries: dict[int, dict[str, Any]] = {}
+    for batch in batched(keys):
+        for key, *values in fetch_raw_rows(connection, _SUMMARY_QUERY, {"keys": list(batch)}):
+            for index, decode in _SUMMARY_DECODERS:
+                if values[index] is not None:
+                    values[index] = decode(values[index])
+            run = without_unknown_zone(dict(zip(_SUMMARY_NAMES, values, strict=True)))
+            summaries[key] = costs_from_columns(run)
+    return [summaries[key] for key in keys if key in summaries]
 
 
-_SHOWN = [workflows.c.key, workflows.c.extra] + [
-    shown(field.column) for key, field in WORKFLOW.fields.items() if key not in WORKFLOW.hidden
+_RUN_COLUMNS = [workflows.c.key, workflows.c.extra] + [
+    current_column(field.column) for key, field in WORKFLOW.fields.items() if key not in WORKFLOW.hidden
 ]
 
 
@@ -128,7 +128,7 @@ class WhereStored(NamedTuple):
     files_folder: str | None  # start of its files' paths in agents_dir; None: the run's own directory
 
 
-class RunsFound(NamedTuple):
+class StatusCounts(NamedTuple):
     """Counts of the runs with one status in an agents directory."""
 
     status: str | None
@@ -153,15 +153,17 @@ class FolderCostTotals(NamedTuple):
 
 def read_runs(connection: Connection, keys: Sequence[int]) -> dict[int, Workflow]:
     """Return whole workflow dicts by key, in the order of `keys`; unknown keys are skipped."""
-    found: dict[int, Workflow] = {}
-    for some in batched(keys):
-        agents = agent_rows_by_run(connection, some)
-        similar = _similar(connection, some)
-        counts = _pattern_counts(connection, some)
-        for row in _dicts(connection, select(*_SHOWN).where(workflows.c.key.in_(some))):
+    runs: dict[int, Workflow] = {}
+    for batch in batched(keys):
+        agents = agent_rows_by_run(connection, batch)
+        similar = _similar_runs(connection, batch)
+        column = occurrences.c.workflow_key
+        count_query = select(column, func.count()).where(column.in_(batch)).group_by(column)
+        counts: dict[int, int] = dict(fetch_raw_rows(connection, count_query))
+        for row in _dicts(connection, select(*_RUN_COLUMNS).where(workflows.c.key.in_(batch))):
             key = row["key"]
-            found[key] = from_rows(row, agents.get(key, ()), similar.get(key, ()), counts.get(key, 0))
-    return {key: found[key] for key in keys if key in found}
+            runs[key] = from_rows(row, agents.get(key, ()), similar.get(key, ()), counts.get(key, 0))
+    return {key: runs[key] for key in keys if key in runs}
 
 
 def agent_rows_by_run(
@@ -192,30 +194,30 @@ def agent_records(connection: Connection, keys: Sequence[int]) -> dict[int, list
     """Return the `phase_costs` entries of each workflow that has some."""
     return {
         key: [agent_run_from_row(agent, models) for agent, models in agents]
-        for some in batched(keys)
-        for key, agents in agent_rows_by_run(connection, some).items()
+        for batch in batched(keys)
+        for key, agents in agent_rows_by_run(connection, batch).items()
     }
 
 
 def phase_segments(connection: Connection, keys: Sequence[int]) -> dict[int, list[Mapping[str, Any]]]:
     """Return phase, cost, duration and outcome of agent runs in their order, by workflow and as stored."""
     columns = agent_runs.c
-    query = select(columns.workflow_key, *(columns[name] for name in _OF_A_STAGE))
+    query = select(columns.workflow_key, *(columns[name] for name in _SEGMENT_COLUMNS))
     query = query.order_by(columns.workflow_key, columns.ordinal)
-    found: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
-    for some in batched(keys):
-        for row in _dicts(connection, query.where(columns.workflow_key.in_(some))):
-            found[row["workflow_key"]].append(row)
-    return found
+    segments: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
+    for batch in batched(keys):
+        for row in _dicts(connection, query.where(columns.workflow_key.in_(batch))):
+            segments[row["workflow_key"]].append(row)
+    return segments
 
 
-_OF_A_STAGE = (
+_SEGMENT_COLUMNS = (
     "phase", "cost_nanodollars", "cost_basis", "lower_bound_cost_nanodollars", "duration_seconds",
     "outcome", "duplicate_of",
 )  # fmt: skip
 
 
-def _similar(connection: Connection, keys: Sequence[int]) -> dict[int, list[SimilarPair]]:
+def _similar_runs(connection: Connection, keys: Sequence[int]) -> dict[int, list[SimilarPair]]:
     pairs = similar_pairs.c
     query = (
         select(
@@ -228,16 +230,10 @@ def _similar(connection: Connection, keys: Sequence[int]) -> dict[int, list[Simi
         .where(pairs.workflow_key.in_(keys))
         .order_by(pairs.workflow_key, pairs.rank)
     )
-    found: dict[int, list[SimilarPair]] = defaultdict(list)
+    similar: dict[int, list[SimilarPair]] = defaultdict(list)
     for key, project, run_id, score in connection.execute(query):
-        found[key].append((project, run_id, score))
-    return found
-
-
-def _pattern_counts(connection: Connection, keys: Sequence[int]) -> dict[int, int]:
-    column = occurrences.c.workflow_key
-    query = select(column, func.count()).where(column.in_(keys)).group_by(column)
-    return {key: count for key, count in connection.execute(query)}  # noqa: C416 - rows, not pairs
+        similar[key].append((project, run_id, score))
+    return similar
 
 
 def stored_runs(connection: Connection, project: str) -> dict[str, StoredRunState]:
@@ -245,30 +241,27 @@ def stored_runs(connection: Connection, project: str) -> dict[str, StoredRunStat
     query = select(*(workflows.c[name] for name in StoredRunState._fields)).where(
         workflows.c.project == sanitize_text(project)
     )
-    cursor = connection.execute(query).cursor
-    # The driver's own rows, as these columns need no decoding.
-    rows = [] if cursor is None else cursor.fetchall()
-    return {row[1]: StoredRunState._make(row) for row in rows}
+    return {row[1]: StoredRunState._make(row) for row in fetch_raw_rows(connection, query)}
 
 
 def read_checkpoints(connection: Connection, keys: Sequence[int]) -> dict[int, dict[str, bytes]]:
     """Return the stream marks (read positions) by run key and path."""
-    found: dict[int, dict[str, bytes]] = defaultdict(dict)
-    for some in batched(keys):
+    marks: dict[int, dict[str, bytes]] = defaultdict(dict)
+    for batch in batched(keys):
         query = select(stream_marks.c.workflow_key, stream_marks.c.path, stream_marks.c.mark)
-        for key, path, mark in connection.execute(query.where(stream_marks.c.workflow_key.in_(some))):
-            found[key][path] = mark
-    return found
+        for key, path, mark in connection.execute(query.where(stream_marks.c.workflow_key.in_(batch))):
+            marks[key][path] = mark
+    return marks
 
 
 def cost_totals(
     connection: Connection, project: str, agents_dir: str, keys: Sequence[int] | None = None
 ) -> FolderCostTotals:
     """Add up the costs of a project's present runs in an agents directory; `keys` limits the runs."""
-    here = _present(project, agents_dir)
+    conditions = _present_conditions(project, agents_dir)
     if keys is None:
-        return costs_of(connection, here)
-    parts = [costs_of(connection, [*here, workflows.c.key.in_(some)]) for some in batched(keys)]
+        return costs_of(connection, conditions)
+    parts = [costs_of(connection, [*conditions, workflows.c.key.in_(batch)]) for batch in batched(keys)]
     return FolderCostTotals(
         sum(part.enriched for part in parts),
         to_usd_float(sum_known(to_decimal(part.total_cost) for part in parts)),
@@ -278,72 +271,79 @@ def cost_totals(
     )
 
 
-def _present(project: str, agents_dir: str) -> list[ColumnElement[bool]]:
-    own = workflows.c
+def _present_conditions(project: str, agents_dir: str) -> list[ColumnElement[bool]]:
+    run = workflows.c
     return [
-        own.project == sanitize_text(project),
-        own.agents_dir == sanitize_text(agents_dir),
-        own.source_state == "present",
+        run.project == sanitize_text(project),
+        run.agents_dir == sanitize_text(agents_dir),
+        run.source_state == "present",
     ]
 
 
-def runs_found(
-    connection: Connection, project: str, agents_dir: str, until: str, keys: Sequence[int] | None = None
-) -> list[RunsFound]:
+def count_by_status(
+    connection: Connection, project: str, agents_dir: str, latest: str, keys: Sequence[int] | None = None
+) -> list[StatusCounts]:
     """Count a project's present runs in an agents directory by status; `keys` limits the runs.
 
-    `until` is the latest valid date of a run. Runs dated later or before 2000 count as undated.
+    `latest` is the latest valid date of a run. Runs dated later or before 2000 count as undated.
     """
-    own = workflows.c
-    here = _present(project, agents_dir)
-    some = [[]] if keys is None else [[own.key.in_(part)] for part in batched(keys)]
-    return [row for clauses in some for row in _found(connection, [*here, *clauses], until)]
+    conditions = _present_conditions(project, agents_dir)
+    if keys is None:
+        return _count_by_status(connection, conditions, latest)
+    counts: list[StatusCounts] = []
+    for batch in batched(keys):
+        counts += _count_by_status(connection, [*conditions, workflows.c.key.in_(batch)], latest)
+    return counts
 
 
-def _found(connection: Connection, clauses: Sequence[ColumnElement[bool]], until: str) -> list[RunsFound]:
-    own = workflows.c
-    in_time = (own.created_at >= to_timestamp(EARLIEST)) & (
-        own.created_at <= until
-    )  # no BETWEEN: collated bounds
-    dated = case((in_time, own.created_at))
-    asked = case((or_(own.nl_input != "", own.nl_input_source != ""), 1))
-    copied = case((own.copy_of.is_not(None), 1)).label("copied")
-    of_others = copied, case((repeats_another(), 1)).label("repeats")
-    columns = shown("status"), dated.label("made"), asked.label("asked"), *of_others
+def _count_by_status(
+    connection: Connection, clauses: Sequence[ColumnElement[bool]], latest: str
+) -> list[StatusCounts]:
+    run = workflows.c
+    # No BETWEEN: collated bounds.
+    is_valid = (run.created_at >= to_timestamp(EARLIEST)) & (run.created_at <= latest)
+    valid_date = case((is_valid, run.created_at))
+    has_request = case((or_(run.nl_input != "", run.nl_input_source != ""), 1))
+    columns = (
+        current_column("status"),
+        valid_date.label("valid_date"),
+        has_request.label("has_request"),
+        case((run.copy_of.is_not(None), 1)).label("is_copy"),
+        case((repeats_other_run(), 1)).label("repeats"),
+    )
     runs = select(*columns).where(*clauses).subquery()
-    made = runs.c.made
     sums = (
         func.count(),
-        func.count(runs.c.copied),
+        func.count(runs.c.is_copy),
         func.count(runs.c.repeats),
-        func.count(runs.c.asked),
-        func.count(made),
-        func.min(made),
-        func.max(made),
+        func.count(runs.c.has_request),
+        func.count(runs.c.valid_date),
+        func.min(runs.c.valid_date),
+        func.max(runs.c.valid_date),
     )
     return [
-        RunsFound(*row) for row in connection.execute(select(runs.c.status, *sums).group_by(runs.c.status))
+        StatusCounts(*row) for row in connection.execute(select(runs.c.status, *sums).group_by(runs.c.status))
     ]
 
 
 def costs_of(connection: Connection, clauses: Sequence[ColumnElement[bool]]) -> FolderCostTotals:
     """Add up the costs of the runs that meet all of these conditions."""
-    own = workflows.c
-    recorded, beyond = own.recorded_cost_nanodollars, own.lower_bound_cost_nanodollars
-    copied = own.copy_of.is_not(None)
-    whole = or_(own.cost_basis.in_(("reported", "computed")), copied)
+    run = workflows.c
+    recorded, lower_bound = run.recorded_cost_nanodollars, run.lower_bound_cost_nanodollars
+    is_copy = run.copy_of.is_not(None)
+    is_complete = or_(run.cost_basis.in_(("reported", "computed")), is_copy)
     # Not `spent_nanodollars`: in a sync, an index covers all of these columns.
-    known_cost = func.coalesce(recorded, beyond)
+    known_cost = func.coalesce(recorded, lower_bound)
     query = select(
         func.count(known_cost),
-        func.count(case((func.coalesce(whole, false()), null()), else_=1)),
-        func.count(case((and_(known_cost.is_(None), ~copied), 1))),
+        func.count(case((func.coalesce(is_complete, false()), null()), else_=1)),
+        func.count(case((and_(known_cost.is_(None), ~is_copy), 1))),
         func.sum(recorded),
-        func.sum(beyond),
+        func.sum(lower_bound),
     )
-    known, weak, unknown, *sums = connection.execute(query.where(*clauses)).one()
-    total, least = (None if value is None else to_dollars(int(value)) for value in sums)
-    return FolderCostTotals(known, total, least, weak, unknown)
+    known, incomplete, unknown, *sums = connection.execute(query.where(*clauses)).one()
+    total, bound_total = (None if value is None else to_dollars(int(value)) for value in sums)
+    return FolderCostTotals(known, total, bound_total, incomplete, unknown)
 
 
 def homes(connection: Connection) -> list[Home]:
@@ -355,35 +355,39 @@ def homes(connection: Connection) -> list[Home]:
 
 def ids_at(connection: Connection, home: Home) -> list[str]:
     """Return the ids of the runs that were found in an agents directory."""
-    return list(connection.scalars(select(workflows.c.id).where(*_at(home)).order_by(workflows.c.id)))
+    return list(
+        connection.scalars(select(workflows.c.id).where(*_home_conditions(home)).order_by(workflows.c.id))
+    )
 
 
 def stream_identities(connection: Connection, home: Home, ids: Sequence[str]) -> dict[str, set[str]]:
     """Return the identities of streams (hashes of their first lines) by run id."""
-    found: dict[str, set[str]] = defaultdict(set)
+    identities: dict[str, set[str]] = defaultdict(set)
     query = select(workflows.c.id, agent_runs.c.identity).join(
         agent_runs, agent_runs.c.workflow_key == workflows.c.key
     )
-    for some in batched(ids):
-        chosen = query.where(*_at(home), workflows.c.id.in_(some), agent_runs.c.identity.is_not(None))
-        for run_id, identity in connection.execute(chosen):
-            found[run_id].add(identity)
-    return found
+    for batch in batched(ids):
+        batch_query = query.where(
+            *_home_conditions(home), workflows.c.id.in_(batch), agent_runs.c.identity.is_not(None)
+        )
+        for run_id, identity in connection.execute(batch_query):
+            identities[run_id].add(identity)
+    return identities
 
 
 def where_stored(connection: Connection, keys: Sequence[int]) -> list[WhereStored]:
     """Return the locations in which runs were found, ordered by key."""
-    own = workflows.c
-    folder = own.extra["files_folder"].as_string()
-    query = select(own.key, own.project, own.id, own.agents_dir, own.found_on, folder).order_by(own.key)
+    run = workflows.c
+    folder = run.extra["files_folder"].as_string()
+    query = select(run.key, run.project, run.id, run.agents_dir, run.found_on, folder).order_by(run.key)
     return [
         WhereStored(*row)
-        for some in batched(keys)
-        for row in connection.execute(query.where(workflows.c.key.in_(some)))
+        for batch in batched(keys)
+        for row in connection.execute(query.where(workflows.c.key.in_(batch)))
     ]
 
 
-def _at(home: Home) -> list[ColumnElement[bool]]:
+def _home_conditions(home: Home) -> list[ColumnElement[bool]]:
     return [
         workflows.c.project == home.project,
         workflows.c.agents_dir == home.agents_dir,
@@ -391,7 +395,7 @@ def _at(home: Home) -> list[ColumnElement[bool]]:
     ]
 
 
-def problems_of(connection: Connection, agents_dir: str, key: int | None = None) -> list[dict[str, Any]]:
+def read_problems(connection: Connection, agents_dir: str, key: int | None = None) -> list[dict[str, Any]]:
     """Return the problems of the last sync of an agents directory, or of one of its runs."""
     names = ("path", "workflow_key", "line", "reason", "severity")
     query = select(*(problems.c[name] for name in names)).where(
@@ -402,55 +406,55 @@ def problems_of(connection: Connection, agents_dir: str, key: int | None = None)
     return [dict(row) for row in connection.execute(query.order_by(problems.c.key)).mappings()]
 
 
-def patterns_of(connection: Connection, key: int) -> list[dict[str, Any]]:
+def read_patterns(connection: Connection, key: int) -> list[dict[str, Any]]:
     """Return the recurring patterns of one run, sequences first, each with the number of its runs."""
-    names, spread = occurrences.c, patterns.c.runs
+    occurrence, run_count = occurrences.c, patterns.c.runs
     query = (
         select(
             patterns.c.kind,
             patterns.c.signature,
             patterns.c.status,
-            names.count,
-            names.failures,
-            names.cost_nanodollars,
-            spread.label("workflows"),
-            names.example_path,
-            names.example_line,
+            occurrence.count,
+            occurrence.failures,
+            occurrence.cost_nanodollars,
+            run_count.label("workflows"),
+            occurrence.example_path,
+            occurrence.example_line,
         )
-        .join(patterns, patterns.c.key == names.pattern_key)
-        .where(names.workflow_key == key, spread > 1)
+        .join(patterns, patterns.c.key == occurrence.pattern_key)
+        .where(occurrence.workflow_key == key, run_count > 1)
         .order_by(
             case({"sequence": 0, "operation": 1}, value=patterns.c.kind, else_=2),
-            names.cost_nanodollars.desc().nulls_last(),
-            spread.desc(),
+            occurrence.cost_nanodollars.desc().nulls_last(),
+            run_count.desc(),
             patterns.c.signature,
         )
     )
     rows = [dict(row) for row in connection.execute(query).mappings()]
     for row in rows:
-        nanos = row.pop("cost_nanodollars")
-        row["cost"] = None if nanos is None else to_dollars(int(nanos))
+        nanodollars = row.pop("cost_nanodollars")
+        row["cost"] = None if nanodollars is None else to_dollars(int(nanodollars))
     return rows
 
 
 def read_syncs(connection: Connection, limit: int, before: int) -> tuple[list[dict[str, Any]], int]:
     """Return recorded syncs with numbers below `before`, the latest first, and the number of all syncs."""
     total = connection.scalar(select(func.count()).select_from(sync_runs)) or 0
-    own = sync_runs.c
-    query = select(sync_runs).where(own.key < before).order_by(own.key.desc()).limit(limit)
+    sync = sync_runs.c
+    query = select(sync_runs).where(sync.key < before).order_by(sync.key.desc()).limit(limit)
     rows = connection.execute(query).mappings()
     return [{"number": row["key"], **SYNC_RUN.decode(dict(row))} for row in rows], total
 
 
 def read_fields(connection: Connection, keys: Sequence[str]) -> list[Workflow]:
     """Return some keys of every stored workflow, without its agent runs and similar runs."""
-    costs = () if {"total_cost", "lower_bound_cost"}.isdisjoint(keys) else _COSTS
+    costs = () if {"total_cost", "lower_bound_cost"}.isdisjoint(keys) else _COST_KEYS
     codec = WORKFLOW.subset(list(dict.fromkeys((*keys, *costs))))
-    columns = [shown(field.column) for field in codec.fields.values()]
+    columns = [current_column(field.column) for field in codec.fields.values()]
     rows = _dicts(connection, select(*columns).order_by(workflows.c.key))
     runs = (costs_from_columns(codec.decode(row)) if costs else codec.decode(row) for row in rows)
     return [{key: run[key] for key in keys} for run in runs]
 
 
-_COSTS: Final = ("total_cost", "cost_basis", "lower_bound_cost")
+_COST_KEYS: Final = ("total_cost", "cost_basis", "lower_bound_cost")
 """Keys of a run that are computed from the same columns."""

@@ -12,48 +12,48 @@ import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
-_PIECE = re.compile(r'(?P<out>-?)(?:"(?P<phrase>[^"]*)(?:"(?P<begins>\*?)|$)|(?P<word>[^\s"]+))')
-_SHORTEST_BEGINNING = 3  # minimum characters of a prefix; a shorter word must match exactly
-_MOST_PIECES = 64
+_TERM = re.compile(r'(?P<minus>-?)(?:"(?P<phrase>[^"]*)(?:"(?P<star>\*?)|$)|(?P<word>[^\s"]+))')
+_MIN_PREFIX_LENGTH = 3  # minimum characters of a prefix; a shorter word must match exactly
+_MAX_TERMS = 64
 
 
 class SearchTerm(NamedTuple):
     """One word or phrase of a search."""
 
     text: str
-    begins: bool  # whether its last word is a prefix
-    left_out: bool  # whether runs with it are excluded
+    is_prefix: bool  # whether its last word is a prefix
+    is_excluded: bool  # whether runs with it are excluded
 
 
 def parse_search(search: str) -> list[SearchTerm]:
     """Return the words and phrases of a search; those without a letter or digit are ignored.
 
     >>> parse_search('csv "due date" -draft !')[1:]  # doctest: +NORMALIZE_WHITESPACE
-    [SearchTerm(text='due date', begins=False, left_out=False),
-     SearchTerm(text='draft', begins=True, left_out=True)]
+    [SearchTerm(text='due date', is_prefix=False, is_excluded=False),
+     SearchTerm(text='draft', is_prefix=True, is_excluded=True)]
     """
-    found = []
-    for match in _PIECE.finditer(search):
+    terms = []
+    for match in _TERM.finditer(search):
         text = match["word"] if match["phrase"] is None else match["phrase"]
         if not any(map(_is_token, text)):
             continue
         if match["phrase"] is None:
-            begins = text.endswith("*") or sum(map(_is_token, text)) >= _SHORTEST_BEGINNING
+            is_prefix = text.endswith("*") or sum(map(_is_token, text)) >= _MIN_PREFIX_LENGTH
         else:
-            begins = bool(match["begins"])
-        found.append(SearchTerm(text, begins, bool(match["out"])))
-        if len(found) == _MOST_PIECES:
+            is_prefix = bool(match["star"])
+        terms.append(SearchTerm(text, is_prefix, bool(match["minus"])))
+        if len(terms) == _MAX_TERMS:
             break
-    return found
+    return terms
 
 
-def to_fts5(pieces: Sequence[SearchTerm]) -> str:
+def to_fts5(terms: Sequence[SearchTerm]) -> str:
     """Return the expression for SQLite's FTS5; each piece is quoted, so that none is an operator.
 
     >>> to_fts5(parse_search('csv "due date" or'))
     '"csv"* AND "due date" AND "or"'
     """
-    return " AND ".join(f'"{normalize(piece.text)}"' + ("*" if piece.begins else "") for piece in pieces)
+    return " AND ".join(f'"{normalize(term.text)}"' + ("*" if term.is_prefix else "") for term in terms)
 
 
 def normalize(text: str) -> str:

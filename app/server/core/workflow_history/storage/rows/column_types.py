@@ -18,17 +18,16 @@ import msgspec
 
 from ...common.redaction import redact_json, redact_text
 
-_LARGEST_WHOLE = 2**63 - 1
-_NANODOLLARS = 1_000_000_000  # per US dollar
-_LONGEST_WHOLE = 10_000  # bits; Python itself refuses to format longer integers as text
-_DEEPEST = 100  # levels of nesting; the JSON encoder itself fails on values nested much deeper
+MAX_INTEGER = 2**63 - 1  # maximum of an integer column
+NANODOLLARS = 1_000_000_000  # per US dollar
+_MAX_INTEGER_BITS = 10_000  # bits; Python itself refuses to format longer integers as text
+_MAX_DEPTH = 100  # levels of nesting; the JSON encoder itself fails on values nested much deeper
 
-
-_PLAIN = frozenset({str, int, float, bool, NoneType, list, dict})  # types that JSON supports
+_JSON_TYPES = frozenset({str, int, float, bool, NoneType, list, dict})  # types that JSON supports
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
-_JSON = msgspec.json.Encoder(decimal_format="number")  # four times as fast as the standard library's
+_ENCODER = msgspec.json.Encoder(decimal_format="number")  # four times as fast as the standard library's
 
 
 class UnstorableValueError(ValueError):
@@ -54,14 +53,14 @@ def storable_json(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911 - one lin
     >>> storable_json({1: (Decimal("0.5"), float("nan"))})
     {'1': [0.5, None]}
     """
-    if depth > _DEEPEST:
-        raise UnstorableValueError(f"nested more than {_DEEPEST} levels deep")
+    if depth > _MAX_DEPTH:
+        raise UnstorableValueError(f"nested more than {_MAX_DEPTH} levels deep")
     match value:
         case str():
             return sanitize_text(value)
         case None | bool():
             return value
-        case int() if value.bit_length() > _LONGEST_WHOLE:
+        case int() if value.bit_length() > _MAX_INTEGER_BITS:
             raise UnstorableValueError("a number too long to write down")
         case int():
             return int(value)
@@ -81,12 +80,12 @@ def storable_json(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911 - one lin
 def encode_json(value: Any) -> str:
     """Return `value` as JSON text that any database can store."""
     try:
-        text = _JSON.encode(value).decode()
+        text = _ENCODER.encode(value).decode()
     except (TypeError, ValueError, RecursionError):  # includes lone surrogates and non-JSON objects
         return json.dumps(storable_json(value))
     # NUL is escaped, and a non-finite Decimal is written unquoted; only such text is encoded again.
-    odd = ("\\" in text and "\\u0000" in text) or ("N" in text and "NaN" in text) or "Infinity" in text
-    return json.dumps(storable_json(value)) if odd else text
+    is_invalid = ("\\" in text and "\\u0000" in text) or ("N" in text and "NaN" in text) or "Infinity" in text
+    return json.dumps(storable_json(value)) if is_invalid else text
 
 
 def encode_extra(extra: Mapping[Any, Any]) -> str:
@@ -95,9 +94,9 @@ def encode_extra(extra: Mapping[Any, Any]) -> str:
     >>> encode_extra({"port": 1, 2: Decimal("0.5")})
     '{"port":1,"2":0.5}'
     """
-    if _PLAIN.issuperset(map(type, extra.values())):
+    if _JSON_TYPES.issuperset(map(type, extra.values())):
         text = encode_json(extra)
-        if text.count("[") + text.count("{") <= _DEEPEST:
+        if text.count("[") + text.count("{") <= _MAX_DEPTH:
             return encode_json(clean) if (clean := redact_json(extra)) is not extra else text
     return encode_json(redact_json(storable_json(extra, -1)))
 
@@ -116,11 +115,11 @@ def to_text(value: Any) -> str:
 def redacted_text(value: Any) -> str:
     """Return text from a file or a caller with its secrets redacted."""
     text = to_text(value)
-    return redact_text(text) if len(text) > _RECURRING else _scrubbed(text)
+    return redact_text(text) if len(text) > _MAX_CACHED_LENGTH else _cached_redact(text)
 
 
-_RECURRING = 80  # characters; texts up to this length are cached: most are names that recur from run to run
-_scrubbed = lru_cache(maxsize=4_096)(redact_text)
+_MAX_CACHED_LENGTH = 80  # characters; most of these texts are names that recur from run to run
+_cached_redact = lru_cache(maxsize=4_096)(redact_text)
 
 
 def to_integer(value: Any) -> int:
@@ -129,21 +128,21 @@ def to_integer(value: Any) -> int:
     >>> to_integer("12"), to_integer(3.0)
     (12, 3)
     """
-    number = value if type(value) is int else _whole_of(_number(value))
-    if not -_LARGEST_WHOLE <= number <= _LARGEST_WHOLE:
+    number = value if type(value) is int else _to_whole_number(_to_decimal(value))
+    if not -MAX_INTEGER <= number <= MAX_INTEGER:
         raise UnstorableValueError("expected a number of at most 64 bits")
     return number
 
 
-def _whole_of(number: Decimal) -> int:
-    if number.copy_abs() > _LARGEST_WHOLE or number != number.to_integral_value():
+def _to_whole_number(number: Decimal) -> int:
+    if number.copy_abs() > MAX_INTEGER or number != number.to_integral_value():
         raise UnstorableValueError("expected a whole number")
     return int(number)
 
 
 def to_float(value: Any) -> float:
     """Return a finite float; also converts text."""
-    number = value if type(value) is float else float(_number(value))
+    number = value if type(value) is float else float(_to_decimal(value))
     if not math.isfinite(number):
         raise UnstorableValueError("expected a finite number")
     return number
@@ -156,19 +155,19 @@ def to_nanodollars(value: Any) -> int:
     (36000000, 1500000000)
     """
     if type(value) is float and 0 <= value < 1e6:  # small enough that a double resolves nanodollars
-        return round(value * _NANODOLLARS)
-    number = _number(value)
-    if not 0 <= number <= _LARGEST_WHOLE // _NANODOLLARS:
+        return round(value * NANODOLLARS)
+    number = _to_decimal(value)
+    if not 0 <= number <= MAX_INTEGER // NANODOLLARS:
         raise UnstorableValueError("expected an amount of US dollars")
-    return round(number * _NANODOLLARS)
+    return round(number * NANODOLLARS)
 
 
 def to_dollars(nanodollars: int) -> float:
     """Return whole nanodollars as the nearest float of US dollars."""
-    return nanodollars / _NANODOLLARS
+    return nanodollars / NANODOLLARS
 
 
-def _number(value: Any) -> Decimal:
+def _to_decimal(value: Any) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
         raise UnstorableValueError("expected a number")
     try:
@@ -196,10 +195,10 @@ def to_timestamp(value: Any) -> str:
     if type(value) is str and value[26:] == "+00:00" and value[7] + value[10] + value[19] == "-T.":
         datetime.fromisoformat(value)  # the format this package writes: only validate it
         return value[:26] + "Z"
-    return _in_utc(value).isoformat(timespec="microseconds")[:26] + "Z"
+    return _to_utc(value).isoformat(timespec="microseconds")[:26] + "Z"
 
 
-def _in_utc(value: Any) -> datetime:
+def _to_utc(value: Any) -> datetime:
     """Return ISO 8601 text or a datetime as a datetime in UTC; a naive time stays naive."""
     if isinstance(value, str):
         moment = datetime.fromisoformat(value.strip())

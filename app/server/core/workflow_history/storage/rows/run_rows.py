@@ -33,8 +33,10 @@ Fields = dict[str, Any]
 SimilarPair = tuple[str, str, float]  # project ("" if none was given), id, score
 
 
-_SHORTEST_MARK: Final = len("[secret: key]")
-_PROJECT, _ID, _OFFSET = (WORKFLOW.index_of(key) for key in ("project", "id", "utc_offset_minutes"))
+_MIN_REDACTION_LENGTH: Final = len("[secret: key]")
+_PROJECT_INDEX, _ID_INDEX, _OFFSET_INDEX = (
+    WORKFLOW.index_of(key) for key in ("project", "id", "utc_offset_minutes")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,38 +64,34 @@ def to_rows(
 ) -> RunRows:
     """Return the rows of a workflow; `project` and `run_id`, if given, override those of the dict."""
     workflow = workflow if keeps_text else strip_texts(workflow)
-    name = run_id if run_id is not None else _identifier(workflow)
-    owner = project if project is not None else to_text(workflow.get("project") or "")
-    flat, odd = _with_cost_data(workflow)
-    listed = list_agent_runs(flat)
-    if not has_recorded_cost({**flat, "phase_costs": listed}):
+    if run_id is None:
+        if workflow.get("id") in (None, ""):
+            raise ValueError("a workflow needs an id to be stored")
+        run_id = to_text(workflow["id"])
+    project_name = project if project is not None else to_text(workflow.get("project") or "")
+    flat, extra_fields = _with_cost_data(workflow)
+    agent_runs = list_agent_runs(flat)
+    if not has_recorded_cost({**flat, "phase_costs": agent_runs}):
         flat |= {"total_cost": None, "lower_bound_cost": flat.get("total_cost")}
-    flat["copy_of"] = None if flat.get("cost_basis") else original_of(listed)
-    agents, models = _agent_rows(flat.get("phase_costs"), odd)
-    similar = _pairs(flat.get("similar_workflows"), odd)
+    flat["copy_of"] = None if flat.get("cost_basis") else original_of(agent_runs)
+    agents, models = _agent_rows(flat.get("phase_costs"), extra_fields)
+    similar = _similar_pairs(flat.get("similar_workflows"), extra_fields)
     values, extra = WORKFLOW.encode(flat)
-    values[_PROJECT], values[_ID] = owner, name
-    if values[_OFFSET] is None:
-        values[_OFFSET] = parse_utc_offset(flat.get("created_at") or flat.get("started_at"))
-    row = WORKFLOW.to_row(values, merge_extra(extra, odd) if odd else extra)
-    return RunRows(owner, name, row, agents, models, similar, _silent_rows(flat))
+    values[_PROJECT_INDEX], values[_ID_INDEX] = project_name, run_id
+    if values[_OFFSET_INDEX] is None:
+        values[_OFFSET_INDEX] = parse_utc_offset(flat.get("created_at") or flat.get("started_at"))
+    row = WORKFLOW.to_row(values, merge_extra(extra, extra_fields) if extra_fields else extra)
+    return RunRows(project_name, run_id, row, agents, models, similar, _silent_rows(flat))
 
 
-def count_redacted(parts: RunRows) -> Counter[str]:
+def count_redacted(run_rows: RunRows) -> Counter[str]:
     """Count the redacted secrets in the texts of a workflow, by kind."""
-    rows = chain([parts.row], parts.agents or (), parts.models or ())
-    found: Counter[str] = Counter()
+    rows = chain([run_rows.row], run_rows.agents or (), run_rows.models or ())
+    counts: Counter[str] = Counter()
     for value in chain.from_iterable(rows):
-        if isinstance(value, str) and len(value) > _SHORTEST_MARK:
-            found += count_redactions(value)
-    return found
-
-
-def _identifier(workflow: Mapping[str, Any]) -> str:
-    value = workflow.get("id")
-    if value is None or value == "":
-        raise ValueError("a workflow needs an id to be stored")
-    return to_text(value)
+        if isinstance(value, str) and len(value) > _MIN_REDACTION_LENGTH:
+            counts += count_redactions(value)
+    return counts
 
 
 def _with_cost_data(workflow: Mapping[str, Any]) -> tuple[Fields, Fields]:
@@ -107,24 +105,22 @@ def _with_cost_data(workflow: Mapping[str, Any]) -> tuple[Fields, Fields]:
     for key in (*RUN_TOTAL_FIELDS, "phase_costs"):
         if flat.get(key) in (None, []) and cost_data.get(key) is not None:
             flat[key] = cost_data[key]
-    known = {*RUN_TOTAL_FIELDS, "phase_costs", "models"}
-    rest = {key: value for key, value in cost_data.items() if key not in known}
-    if cost_data.get("models") and not _names_models(flat.get("phase_costs")):
-        rest["models"] = cost_data["models"]
-    return flat, {"cost_data": storable_json(rest)} if rest else {}
-
-
-def _names_models(phase_costs: Any) -> bool:
+    known_keys = {*RUN_TOTAL_FIELDS, "phase_costs", "models"}
+    remaining = {key: value for key, value in cost_data.items() if key not in known_keys}
+    phase_costs = flat.get("phase_costs")
     entries = phase_costs if isinstance(phase_costs, list | tuple) else ()
-    return any(isinstance(entry, Mapping) and entry.get("models") for entry in entries)
+    has_models = any(isinstance(entry, Mapping) and entry.get("models") for entry in entries)
+    if cost_data.get("models") and not has_models:
+        remaining["models"] = cost_data["models"]
+    return flat, {"cost_data": storable_json(remaining)} if remaining else {}
 
 
-def _agent_rows(value: Any, odd: Fields) -> tuple[list[Row] | None, list[Row] | None]:
+def _agent_rows(value: Any, extra_fields: Fields) -> tuple[list[Row] | None, list[Row] | None]:
     """Return the rows of `phase_costs`; None for an empty list, which must not remove a stored cost."""
     if value is None or value in ([], ()):
         return None, None
     if not _is_list_of_dicts(value):
-        _keep_odd(odd, "phase_costs", value)
+        _add_unreadable(extra_fields, "phase_costs", value)
         return None, None
     models: list[Row] = []
     agents = [_agent_row(ordinal, entry, models) for ordinal, entry in enumerate(value)]
@@ -136,21 +132,18 @@ def _silent_rows(workflow: Mapping[str, Any]) -> list[Row] | None:
     if workflow.get("agents_without_stream") is None:
         return None
     agents = {to_text(agent["agent"]): agent for agent in silent_agents(workflow)}
-    return [
-        (name, agent["phase"], _moment(agent), coerce_number(agent.get("duration_seconds")))
-        for name, agent in agents.items()
-    ]
-
-
-def _moment(agent: Mapping[str, Any]) -> str | None:
-    when = moment_in_utc(agent.get("timestamp"))
-    return None if when is None else to_timestamp(when)
+    rows: list[Row] = []
+    for name, agent in agents.items():
+        start = moment_in_utc(agent.get("timestamp"))
+        started_at = None if start is None else to_timestamp(start)
+        rows.append((name, agent["phase"], started_at, coerce_number(agent.get("duration_seconds"))))
+    return rows
 
 
 def costs_from_columns(run: Fields) -> Fields:
     """Restore the dict form of a stored run: without a recorded cost, `total_cost` is the lower bound."""
-    only_bound = run.get("cost_basis") == "lower_bound" and run.get("total_cost") is None
-    if only_bound and run.get("lower_bound_cost") is not None:
+    is_lower_bound = run.get("cost_basis") == "lower_bound" and run.get("total_cost") is None
+    if is_lower_bound and run.get("lower_bound_cost") is not None:
         run |= {"total_cost": run["lower_bound_cost"], "lower_bound_cost": None}
     return run
 
@@ -163,34 +156,37 @@ def _agent_row(ordinal: int, entry: Mapping[str, Any], model_rows: list[Row]) ->
         extra = merge_extra(extra, {UNREADABLE_KEY: {"models": storable_json(models)}})
     elif models:
         model_rows += [
-            (ordinal, place, *MODEL_USAGE.to_row(*MODEL_USAGE.encode(model)))
-            for place, model in enumerate(models)
+            (ordinal, index, *MODEL_USAGE.to_row(*MODEL_USAGE.encode(model)))
+            for index, model in enumerate(models)
         ]
     return (ordinal, *AGENT_RUN.to_row(values, extra))
 
 
-def _pairs(value: Any, odd: Fields) -> list[SimilarPair] | None:
+def _similar_pairs(value: Any, extra_fields: Fields) -> list[SimilarPair] | None:
     if value is None:
         return None
     try:
         if _is_list_of_dicts(value):
-            return [_pair(entry) for entry in value]
+            return [
+                (
+                    to_text(entry.get("project") or ""),
+                    to_text(entry["id"]),
+                    to_float(entry["similarity_score"]),
+                )
+                for entry in value
+            ]
     except (ValueError, KeyError):
         pass
-    _keep_odd(odd, "similar_workflows", value)
+    _add_unreadable(extra_fields, "similar_workflows", value)
     return None
-
-
-def _pair(entry: Mapping[str, Any]) -> SimilarPair:
-    return to_text(entry.get("project") or ""), to_text(entry["id"]), to_float(entry["similarity_score"])
 
 
 def _is_list_of_dicts(value: Any) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(entry, Mapping) for entry in value)
 
 
-def _keep_odd(odd: Fields, key: str, value: Any) -> None:
-    odd[UNREADABLE_KEY] = {**odd.get(UNREADABLE_KEY, {}), key: storable_json(value)}
+def _add_unreadable(extra_fields: Fields, key: str, value: Any) -> None:
+    extra_fields[UNREADABLE_KEY] = {**extra_fields.get(UNREADABLE_KEY, {}), key: storable_json(value)}
 
 
 def to_pattern_rows(findings: Iterable[Mapping[str, Any]]) -> list[Row]:
@@ -200,20 +196,20 @@ def to_pattern_rows(findings: Iterable[Mapping[str, Any]]) -> list[Row]:
             redacted_text(str(finding["kind"])),
             redacted_text(str(finding["signature"])),
             # all but `detector`, which is the same for the whole batch
-            *map(_believed, OCCURRENCE.encode(finding)[0][:-1]),
+            *map(_plausible, OCCURRENCE.encode(finding)[0][:-1]),
         )
         for finding in findings
     ]
 
 
-def _believed(value: Any) -> Any:
+def _plausible(value: Any) -> Any:
     """Return a value, or None if no run can have that amount: sums over all runs must fit into 64 bits."""
-    most = {int: _MOST_WHOLE, float: _MOST_SECONDS}.get(type(value))
-    return value if most is None or 0 <= value <= most else None
+    maximum = {int: _MAX_COUNT, float: _MAX_SECONDS}.get(type(value))
+    return value if maximum is None or 0 <= value <= maximum else None
 
 
-_MOST_WHOLE: Final = 10**16  # maximum of a count, and of nanodollars (ten million USD)
-_MOST_SECONDS: Final = 1e9
+_MAX_COUNT: Final = 10**16  # maximum of a count, and of nanodollars (ten million USD)
+_MAX_SECONDS: Final = 1e9
 
 
 def from_rows(
@@ -242,10 +238,10 @@ def agent_run_from_row(agent: Mapping[str, Any], models: Iterable[Mapping[str, A
 
 def _cost_data(workflow: Workflow) -> Fields | None:
     """Return all known costs and tokens of the run, or None if nothing is known."""
-    kept = workflow.get("cost_data")
-    known = {key: workflow[key] for key in RUN_TOTAL_FIELDS}
-    if not kept and not workflow["phase_costs"] and all(value is None for value in known.values()):
+    remaining = workflow.get("cost_data")
+    totals = {key: workflow[key] for key in RUN_TOTAL_FIELDS}
+    if not remaining and not workflow["phase_costs"] and all(value is None for value in totals.values()):
         return None
     models = totals_by_model(workflow["phase_costs"])
-    result = {"models": [], **(kept or {}), **known, "phase_costs": workflow["phase_costs"]}
+    result = {"models": [], **(remaining or {}), **totals, "phase_costs": workflow["phase_costs"]}
     return result | {"models": models} if models else result

@@ -14,7 +14,7 @@ SEARCH_TABLE: Final = "run_search"
 _TOKENS: Final = "unicode61 remove_diacritics 2"
 
 
-def _sqlite() -> tuple[str, ...]:
+def _sqlite_ddl() -> tuple[str, ...]:
     columns = ", ".join(INDEXED_COLUMNS)
     new, old = (", ".join(f"{row}.{name}" for name in INDEXED_COLUMNS) for row in ("new", "old"))
     changed = " OR ".join(f"old.{name} IS NOT new.{name}" for name in INDEXED_COLUMNS)
@@ -30,12 +30,12 @@ def _sqlite() -> tuple[str, ...]:
     )
 
 
-_WORD: Final = 200  # maximum length of an indexed word, characters; the rest is cut
-_LETTERS: Final = 250_000  # maximum indexed text per run, characters; a tsvector cannot store more
+_MAX_WORD_LENGTH: Final = 200  # maximum length of an indexed word, characters; the rest is cut
+_MAX_TEXT_LENGTH: Final = 250_000  # maximum indexed text per run, characters; a tsvector cannot store more
 _ICU: Final = 'COLLATE "und-x-icu"'  # Unicode letters, independent of the database's own collation
 
 
-def _postgresql() -> tuple[str, ...]:
+def _postgresql_ddl() -> tuple[str, ...]:
     """Return the DDL: functions that split text into words as SQLite does, the word table and its triggers.
 
     PostgreSQL's own text parser would keep paths, addresses and signed numbers whole. A control character
@@ -43,32 +43,33 @@ def _postgresql() -> tuple[str, ...]:
     """
     texts = ", ".join(rf"translate(run.{name}, E'\x01', ' ')" for name in INDEXED_COLUMNS)
     changed = " OR ".join(f"old.{name} IS DISTINCT FROM new.{name}" for name in INDEXED_COLUMNS)
-    pure = "LANGUAGE sql IMMUTABLE PARALLEL SAFE"  # not STRICT, so that the planner can inline them
+    options = "LANGUAGE sql IMMUTABLE PARALLEL SAFE"  # not STRICT, so that the planner can inline them
     script = rf"""
-        CREATE FUNCTION run_search_text(said text) RETURNS text {pure} COST 100 AS $$
-            SELECT btrim(CASE WHEN octet_length(said) = length(said)
-                THEN regexp_replace(lower(said COLLATE "C"), '[^a-z0-9\x01]+', ' ', 'g')
+        CREATE FUNCTION run_search_text(input_text text) RETURNS text {options} COST 100 AS $$
+            SELECT btrim(CASE WHEN octet_length(input_text) = length(input_text)
+                THEN regexp_replace(lower(input_text COLLATE "C"), '[^a-z0-9\x01]+', ' ', 'g')
                 ELSE regexp_replace(
                     normalize(regexp_replace(
-                        normalize(lower(said {_ICU}), NFD), '([a-z])[\u0300-\u036F]+', '\1', 'g'
+                        normalize(lower(input_text {_ICU}), NFD), '([a-z])[\u0300-\u036F]+', '\1', 'g'
                     ), NFC) {_ICU}, '[^[:alnum:]\x01]+', ' ', 'g'
                 ) COLLATE "C" END) $$
 
-        CREATE FUNCTION run_search_line(run workflows) RETURNS text {pure} COST 10000 AS $$
+        CREATE FUNCTION run_search_line(run workflows) RETURNS text {options} COST 10000 AS $$
             SELECT ' ' || run_search_text(concat_ws(E' \x01 ', {texts})) || ' ' $$
 
-        CREATE FUNCTION run_search_words(said text) RETURNS tsvector {pure} COST 1000 AS $$
-            SELECT coalesce(array_to_tsvector(array_agg(DISTINCT left(word, {_WORD}))), '')
-            FROM unnest(string_to_array(left(said, {_LETTERS}), ' ')) AS word
+        CREATE FUNCTION run_search_words(input_text text) RETURNS tsvector {options} COST 1000 AS $$
+            SELECT coalesce(array_to_tsvector(array_agg(DISTINCT left(word, {_MAX_WORD_LENGTH}))), '')
+            FROM unnest(string_to_array(left(input_text, {_MAX_TEXT_LENGTH}), ' ')) AS word
             WHERE btrim(word, E'\x01') <> '' $$
 
-        CREATE FUNCTION run_search_query(said text, begins boolean) RETURNS tsquery {pure} COST 1000 AS $$
-            SELECT string_agg(quote_literal(left(word, {_WORD}))
-                || CASE WHEN begins AND place = most THEN ':*' ELSE '' END, ' & ')::tsquery
+        CREATE FUNCTION run_search_query(input_text text, is_prefix boolean)
+            RETURNS tsquery {options} COST 1000 AS $$
+            SELECT string_agg(quote_literal(left(word, {_MAX_WORD_LENGTH}))
+                || CASE WHEN is_prefix AND number = last_number THEN ':*' ELSE '' END, ' & ')::tsquery
             FROM (
-                SELECT word, place, max(place) OVER () AS most
-                FROM unnest(string_to_array(run_search_text(said), ' '))
-                    WITH ORDINALITY AS found (word, place)
+                SELECT word, number, max(number) OVER () AS last_number
+                FROM unnest(string_to_array(run_search_text(input_text), ' '))
+                    WITH ORDINALITY AS split (word, number)
                 WHERE word <> ''
             ) AS words $$
 
@@ -76,7 +77,7 @@ def _postgresql() -> tuple[str, ...]:
             workflow_key bigint PRIMARY KEY REFERENCES workflows (key) ON DELETE CASCADE,
             words tsvector NOT NULL)
 
-        COMMENT ON TABLE run_search IS 'the words of each run, for full-text search'
+        COMMENT ON TABLE run_search IS 'words of each run, for full-text search'
 
         CREATE INDEX ix_run_search_words ON run_search USING gin (words)
 
@@ -97,25 +98,25 @@ def _postgresql() -> tuple[str, ...]:
     return tuple(script.strip().split("\n\n"))
 
 
-def _check() -> tuple[str, ...]:
+def _check_statements() -> tuple[str, ...]:
     columns = ", ".join(INDEXED_COLUMNS)
     return (
-        f"CREATE VIRTUAL TABLE temp.search_anew USING fts5({columns}, content='', tokenize='{_TOKENS}')",
-        f"INSERT INTO temp.search_anew (rowid, {columns}) SELECT key, {columns} FROM workflows",  # noqa: S608
-        "CREATE VIRTUAL TABLE temp.words_anew USING fts5vocab(temp, search_anew, col)",
-        "CREATE VIRTUAL TABLE temp.words_kept USING fts5vocab(main, run_search, col)",
+        f"CREATE VIRTUAL TABLE temp.fresh_search USING fts5({columns}, content='', tokenize='{_TOKENS}')",
+        f"INSERT INTO temp.fresh_search (rowid, {columns}) SELECT key, {columns} FROM workflows",  # noqa: S608
+        "CREATE VIRTUAL TABLE temp.fresh_terms USING fts5vocab(temp, fresh_search, col)",
+        "CREATE VIRTUAL TABLE temp.stored_terms USING fts5vocab(main, run_search, col)",
     )
 
 
-SEARCH_CHECK: Final = _check()
+SEARCH_CHECK: Final = _check_statements()
 """SQLite statements that build a second, temporary index of all runs and list the terms of both indexes."""
 
 _TERMS: Final = "SELECT term, col, doc, cnt FROM"
 STALE_ENTRIES_SQL: Final = (
     "SELECT count(DISTINCT term) FROM ("  # noqa: S608 - names, no values
-    f"SELECT * FROM ({_TERMS} words_anew EXCEPT {_TERMS} words_kept) UNION ALL "
-    f"SELECT * FROM ({_TERMS} words_kept EXCEPT {_TERMS} words_anew))"
+    f"SELECT * FROM ({_TERMS} fresh_terms EXCEPT {_TERMS} stored_terms) UNION ALL "
+    f"SELECT * FROM ({_TERMS} stored_terms EXCEPT {_TERMS} fresh_terms))"
 )
 
-SEARCH_INDEX: Final = {"sqlite": _sqlite(), "postgresql": _postgresql()}
+SEARCH_INDEX: Final = {"sqlite": _sqlite_ddl(), "postgresql": _postgresql_ddl()}
 """DDL of the index by dialect. Triggers update it, so code that writes runs cannot leave it stale."""

@@ -29,10 +29,10 @@ from .views import VIEW_SQL
 
 LATEST_REVISION = "initial"  # the newest revision under migrations/versions; a test compares them
 
-_BEFORE_RELEASE = re.compile(r"00\d\d")
+_UNRELEASED_REVISION = re.compile(r"00\d\d")
 """Pattern of the revisions of unreleased versions, from which no migration exists."""
 
-_version = Table(  # same definition as in Alembic
+_version_table = Table(  # same definition as in Alembic
     VERSION_TABLE,
     MetaData(),
     Column("version_num", String(32), nullable=False),
@@ -53,10 +53,10 @@ def ensure_schema(connection: Connection) -> None:
         # Check again with the write lock: another process may have upgraded the database in between.
         revision = stored_revision(connection)
         if revision is None:
-            _refuse_foreign_tables(connection)
+            _check_no_foreign_tables(connection)
             create_tables(connection)
-            _version.create(connection, checkfirst=True)
-            connection.execute(insert(_version).values(version_num=LATEST_REVISION))
+            _version_table.create(connection, checkfirst=True)
+            connection.execute(insert(_version_table).values(version_num=LATEST_REVISION))
         elif revision != LATEST_REVISION:
             _upgrade(connection, revision)
 
@@ -79,7 +79,7 @@ def stored_revision(connection: Connection) -> str | None:
     """Return the schema revision stored in the database, or None if it has no tables of this program."""
     if not inspect(connection).has_table(VERSION_TABLE):
         return None
-    return connection.scalar(select(_version.c.version_num))
+    return connection.scalar(select(_version_table.c.version_num))
 
 
 def create_tables(connection: Connection) -> None:
@@ -105,7 +105,7 @@ def reject_newer(connection: Connection, revision: str) -> None:
     from alembic.script import ScriptDirectory  # noqa: PLC0415 - see _upgrade
 
     scripts = ScriptDirectory.from_config(alembic_config(connection))
-    if _BEFORE_RELEASE.fullmatch(revision):
+    if _UNRELEASED_REVISION.fullmatch(revision):
         raise WorkflowHistoryError(
             f"the history was made by an unreleased version (revision {revision}), which cannot be upgraded; "
             "sync into a new one, or export its runs with the version that made it"
@@ -117,11 +117,11 @@ def reject_newer(connection: Connection, revision: str) -> None:
         )
 
 
-def _refuse_foreign_tables(connection: Connection) -> None:
-    taken = sorted(set(inspect(connection).get_table_names()) & set(metadata.tables))
-    if taken:
+def _check_no_foreign_tables(connection: Connection) -> None:
+    conflicts = sorted(set(inspect(connection).get_table_names()) & set(metadata.tables))
+    if conflicts:
         raise WorkflowHistoryError(
-            f"the database holds another program's tables ({', '.join(taken)}); name another database"
+            f"the database holds another program's tables ({', '.join(conflicts)}); name another database"
         )
 
 

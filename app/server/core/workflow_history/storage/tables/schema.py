@@ -38,8 +38,13 @@ _KEY_TYPE = BigInteger().with_variant(Integer(), "sqlite")  # SQLite autonumbers
 _TEXT = Text().with_variant(Text(collation="C"), "postgresql")  # sorts by bytes everywhere, as in SQLite
 
 
-def _text(key: str, comment: str, column: str | None = None, **options: Any) -> Column[Any]:
-    return Column(column or key, _TEXT, comment=comment, info={"key": key, "kind": "text"}, **options)
+MONEY_UNIT = ", nanodollars (1e-9 USD)"
+TIME_UNIT = ", ISO 8601 UTC with microseconds"
+"""Units in column comments; the export leaves them out, as its fields have their own units."""
+
+
+def _text(key: str, comment: str, **options: Any) -> Column[Any]:
+    return Column(key, _TEXT, comment=comment, info={"key": key, "kind": "text"}, **options)
 
 
 def _name(key: str, comment: str, **options: Any) -> Column[Any]:
@@ -68,14 +73,14 @@ def _json(key: str, comment: str, kind: str) -> Column[Any]:
 
 
 def _money(key: str, comment: str, column: str | None = None) -> Column[Any]:
-    unit = "nanodollars (1e-9 USD); null: unknown"
     info = {"key": key, "kind": "money"}
-    return Column(f"{column or key}_nanodollars", BigInteger, comment=f"{comment}, {unit}", info=info)
+    comment = f"{comment}{MONEY_UNIT}; null: unknown"
+    return Column(f"{column or key}_nanodollars", BigInteger, comment=comment, info=info)
 
 
-def _time(key: str, comment: str, column: str | None = None) -> Column[Any]:
+def _time(key: str, comment: str, column: str | None = None, null: str = "unknown") -> Column[Any]:
     info = {"key": key, "kind": "time"}
-    return Column(column or key, _TEXT, comment=f"{comment}, ISO 8601 UTC with microseconds", info=info)
+    return Column(column or key, _TEXT, comment=f"{comment}{TIME_UNIT}; null: {null}", info=info)
 
 
 def _extra(comment: str) -> Column[Any]:
@@ -84,19 +89,21 @@ def _extra(comment: str) -> Column[Any]:
 
 def _tokens() -> list[Column[Any]]:
     return [
-        _integer("input_tokens", "tokens read uncached"),
-        _integer("output_tokens", "tokens written by the model"),
-        _integer("cache_read_tokens", "tokens read from the cache"),
-        _integer("cache_creation_tokens", "tokens written to a cache, the sum of the next two"),
-        _integer("cache_creation_5m_tokens", "tokens written to the 5-minute cache"),
-        _integer("cache_creation_1h_tokens", "tokens written to the 1-hour cache"),
-        _integer("web_searches", "web searches, requests"),
+        _integer("input_tokens", "uncached input tokens; null: unknown"),
+        _integer("output_tokens", "output tokens; null: unknown"),
+        _integer("cache_read_tokens", "cache read tokens; null: unknown"),
+        _integer("cache_creation_tokens", "cache write tokens, sum of the next two; null: unknown"),
+        _integer("cache_creation_5m_tokens", "5-minute cache write tokens; null: unknown"),
+        _integer("cache_creation_1h_tokens", "1-hour cache write tokens; null: unknown"),
+        _integer("web_searches", "number of web search requests; null: unknown"),
     ]
 
 
-def _foreign_key(name: str, target: str, comment: str, **options: Any) -> Column[Any]:
-    foreign = ForeignKey(target, ondelete="CASCADE")
-    return Column(name, _KEY_TYPE, foreign, comment=f"{comment}, {target}", **options)
+def _foreign_key(
+    name: str, target: str, comment: str, null: str | None = None, **options: Any
+) -> Column[Any]:
+    comment = f"{comment}, {target}" if null is None else f"{comment}, {target}; null: {null}"
+    return Column(name, _KEY_TYPE, ForeignKey(target, ondelete="CASCADE"), comment=comment, **options)
 
 
 SYNC_INDEX = (
@@ -122,66 +129,75 @@ SORT_INDEXES = (
 workflows = Table(
     "workflows",
     metadata,
-    Column("key", _KEY_TYPE, primary_key=True, comment="number of the run in this database"),
-    _name("project", "project the run belongs to; empty: none named", nullable=False, server_default=""),
-    _name("id", "name of the run's folder; unique in its project", nullable=False),
-    _text("adw_id", "the id that the run's state file gives"),
-    _text("status", "completed, failed, stopped, running, incomplete, unknown, or the state's own word"),
-    _text("status_reason", "what the status was read from"),
-    _text("nl_input", "the request in the user's words"),
-    _text("nl_input_source", "where the request was found"),
-    _time("created_at", "when the run was made"),
-    _time("started_at", "when work began"),
-    _time("completed_at", "when work ended"),
-    _name("times_basis", "reported: times stand in the files; derived: from ids or file stamps"),
-    _integer("utc_offset_minutes", "the run's local time less UTC, minutes; null: unknown"),
-    _float("duration_seconds", "length of the run, seconds"),
-    _name("duration_basis", "what the duration was read from"),
-    _text("issue_number", "issue worked on; text, since some tools write a word"),
-    _text("issue_class", "class of the issue, such as /feature"),
-    _text("workflow_template", "workflow that was run"),
-    _text("model_used", "the costliest model"),
-    _text("branch_name", "branch worked on"),
-    _text("plan_file", "path of the plan, as the state gives it"),
-    _text("current_phase", "phase that the state names"),
-    _text("error_message", "what went wrong"),
-    _money("total_cost", "spent by all attempts, on record", column="recorded_cost"),
-    _name("cost_basis", "reported, computed, lower_bound or unpriced: the weakest of the parts"),
-    _money("lower_bound_cost", "spent at least, beyond what is on record"),
-    _money("computed_cost", "tokens x dated price, to hold against the record"),
-    _name("copy_of", "the run that counts all that this one spent, as project/id; null: it is no copy"),
-    _bool("cost_disputed", "some stream's computed cost is more than 1% off the record"),
-    _float("cost_difference_percent", "computed less recorded cost, percent of the record"),
-    _integer("unpriced_tokens", "tokens of models without a known price"),
+    Column("key", _KEY_TYPE, primary_key=True, comment="key of the run in this database"),
+    _name("project", "project of the run; empty: no project is named", nullable=False, server_default=""),
+    _name("id", "id of the run, the name of its folder; unique in its project", nullable=False),
+    _text("adw_id", "id of the run in its state file; null: none"),
+    _text(
+        "status",
+        "completed, failed, stopped, running, incomplete, unknown, or another word of the state file; "
+        "null: unknown",
+    ),
+    _text("status_reason", "source of the status; null: unknown"),
+    _text("nl_input", "request, in the user's words; null: unknown"),
+    _text("nl_input_source", "source of the request; null: unknown"),
+    _time("created_at", "creation time of the run"),
+    _time("started_at", "start time of the run"),
+    _time("completed_at", "end time of the run"),
+    _name("times_basis", "reported: from times in the files; derived: from ids or file times; null: unknown"),
+    _integer("utc_offset_minutes", "local time of the run minus UTC, minutes; null: unknown"),
+    _float("duration_seconds", "duration of the run, seconds; null: unknown"),
+    _name("duration_basis", "reported, derived, or lower_bound: agent runs may be missing; null: unknown"),
+    _text("issue_number", "number of the issue, or a word in its place; null: unknown"),
+    _text("issue_class", "issue class, such as /feature; null: unknown"),
+    _text("workflow_template", "name of the workflow; null: unknown"),
+    _text("model_used", "most expensive model; null: unknown"),
+    _text("branch_name", "branch of the run; null: unknown"),
+    _text("plan_file", "path of the plan in the state file; null: unknown"),
+    _text("current_phase", "current phase in the state file; null: unknown"),
+    _text("error_message", "error message of the run; null: none"),
+    _money("total_cost", "recorded cost of all attempts", column="recorded_cost"),
+    _name(
+        "cost_basis", "weakest basis of its parts: reported, computed, lower_bound or unpriced; null: none"
+    ),
+    _money("lower_bound_cost", "lower bound of the cost beyond the recorded cost"),
+    _money("computed_cost", "computed cost: tokens times the price on the date of use"),
+    _name("copy_of", "run that counts the whole cost of this copy, as project/id; null: not a copy"),
+    _bool("cost_disputed", "whether the costs of a stream differ by more than 1%; null: unknown"),
+    _float("cost_difference_percent", "computed minus reported cost, percent; null: not comparable"),
+    _integer("unpriced_tokens", "tokens of models without a known price; null: unknown"),
     *_tokens(),
-    _integer("total_tokens", "all tokens, cached or not"),
-    _integer("retry_count", "attempts after the first, count"),
-    _money("retry_cost", "spent on attempts after the first"),
-    _float("nl_clarity_score", "clarity of the request, 0 to 100; null: no evidence"),
-    _float("cost_efficiency_score", "spending, and the cache's share, 0 to 100; null: no evidence"),
-    _float("performance_score", "pace, idle time and retries, 0 to 100; null: no evidence"),
-    _float("quality_score", "quality of the outcome, 0 to 100; null: no evidence"),
-    _json("score_parts", "what each score was made of", "dict"),
-    _json("phase_durations", "seconds by phase", "dict"),
-    _text("bottleneck_phase", "phase that took most of the time"),
-    _float("idle_time_seconds", "time between agents, seconds"),
-    _name("price_version", "price table that computed_cost was made with"),
-    _name("agents_dir", "agents folder where the run was found"),
-    _name("found_on", "machine whose sync found it there; null: not known"),
-    _name("source_state", "present: the files are there; gone: only this history knows the run"),
-    _time("gone_at", "when the files were first missed"),
-    _name("fingerprint", "hash of the files' sizes and stamps"),
-    _name("file_times", "own, live or kept: the run's; copied, contradicted or checked out: a copy's"),
-    _integer("first_written_ns", "when the first of its files was written, nanoseconds since 1970"),
-    _integer("last_written_ns", "when the last of its files was written, nanoseconds since 1970"),
-    _time("first_seen_at", "when this history first stored the run"),
-    _time("last_changed_at", "when this history last wrote the run"),
-    _extra("state keys without a column; unreadable_values: what no column could hold"),
+    _integer("total_tokens", "tokens of all four kinds; null: unknown"),
+    _integer("retry_count", "number of attempts after the first; null: unknown"),
+    _money("retry_cost", "cost of the attempts after the first"),
+    _float("nl_clarity_score", "clarity score of the request, 0 to 100; null: no evidence"),
+    _float("cost_efficiency_score", "cost efficiency score, 0 to 100; null: no evidence"),
+    _float("performance_score", "performance score, 0 to 100; null: no evidence"),
+    _float("quality_score", "quality score, 0 to 100; null: no evidence"),
+    _json("score_parts", "components of each score; null: unknown", "dict"),
+    _json("phase_durations", "duration of each phase, seconds; null: unknown", "dict"),
+    _text("bottleneck_phase", "phase with the longest duration; null: unknown"),
+    _float("idle_time_seconds", "time in which no agent ran, seconds; null: unknown"),
+    _name("price_version", "version of the price table for computed_cost; null: unknown"),
+    _name("agents_dir", "agents folder of the run; null: unknown"),
+    _name("found_on", "host whose sync found the run; null: unknown"),
+    _name("source_state", "present, or gone: the files of the run are missing; null: unknown"),
+    _time("gone_at", "time at which the files were first missing", null="present"),
+    _name("fingerprint", "hash of the sizes and times of the files; null: the next sync reads them again"),
+    _name(
+        "file_times",
+        "own, live or kept: the run's; copied, contradicted or checked out: a copy's; null: unknown",
+    ),
+    _integer("first_written_ns", "first write to a file of the run, nanoseconds since 1970; null: unknown"),
+    _integer("last_written_ns", "last write to a file of the run, nanoseconds since 1970; null: unknown"),
+    _time("first_seen_at", "first write of the run to this history"),
+    _time("last_changed_at", "last write of the run to this history"),
+    _extra("keys of the state file without a column; unreadable_values: unstorable values; null: none"),
     # Not a generated column: to filter by one, SQLite reads each wide row even if an index covers it.
     Column(
         "spent_nanodollars",
         BigInteger,
-        comment="spent at least, on record and beyond it, nanodollars (1e-9 USD); null: unknown",
+        comment=f"recorded cost plus lower bound{MONEY_UNIT}; null: unknown",
     ),
     UniqueConstraint("project", "id"),
     Index("ix_workflows_id_project", "id", "project"),
@@ -201,65 +217,67 @@ workflows = Table(
 agent_runs = Table(
     "agent_runs",
     metadata,
-    _foreign_key("workflow_key", "workflows.key", "the run", primary_key=True),
-    Column("ordinal", Integer, primary_key=True, comment="place in the run, from 0"),
-    _name("phase", "plan, build, test, review, document ...; other: the name tells nothing"),
-    _name("agent", "name of the agent"),
-    _text("model", "the costliest model"),
-    _money("cost", "spent by this attempt"),
-    _name("cost_basis", "reported, computed, lower_bound or unpriced"),
-    _money("computed_cost", "tokens x dated price, to hold against the record"),
-    _bool("cost_disputed", "computed cost more than 1% off the record"),
-    _float("cost_difference_percent", "computed less recorded cost, percent of the record"),
-    _money("lower_bound_cost", "spent at least, beyond the cost on record"),
+    _foreign_key("workflow_key", "workflows.key", "run", primary_key=True),
+    Column("ordinal", Integer, primary_key=True, comment="position in the run, from 0"),
+    _name("phase", "plan, build, test, review, document ...; other: no phase in the name of the agent"),
+    _name("agent", "name of the agent; null: unknown"),
+    _text("model", "most expensive model; null: unknown"),
+    _money("cost", "cost of this attempt"),
+    _name("cost_basis", "reported, computed, lower_bound or unpriced; null: none"),
+    _money("computed_cost", "computed cost: tokens times the price on the date of use"),
+    _bool("cost_disputed", "whether computed and reported cost differ by more than 1%; null: unknown"),
+    _float("cost_difference_percent", "computed minus reported cost, percent; null: not comparable"),
+    _money("lower_bound_cost", "lower bound of the cost beyond `cost`"),
     *_tokens(),
-    _integer("unpriced_tokens", "tokens of models without a known price"),
-    _float("duration_seconds", "length, seconds"),
-    _float("duration_api_seconds", "time spent waiting for the model, seconds"),
-    _integer("turns", "turns, count"),
-    _integer("tool_calls", "tool calls, count"),
-    _integer("tool_errors", "failed tool calls, count"),
-    _time("timestamp", "start", column="started_at"),
-    _time("ended_at", "end"),
-    _name("time_basis", "reported or derived"),
-    _bool("is_error", "the agent's own word on failure"),
-    _text("error", "what went wrong"),
-    _name("outcome", "success, error, false_success, stopped, incomplete or empty"),
-    _bool("is_retry", "another go at work that was tried before"),
-    _integer("retries", "times this stream repeats earlier work, count"),
-    _money("retry_cost", "spent on those"),
-    _integer("restarts", "processes that wrote into the file after the first, count"),
-    _money("restart_cost", "spent by those"),
-    _integer("attempt", "1 for the first content of the file, 2 after it was overwritten"),
-    _bool("superseded", "a later attempt overwrote the file"),
-    _name("duplicate_of", "the stream in which the same spending is counted"),
-    _name("path", "the stream, relative to the run's folder"),
-    _integer("line", "line where the cost stands, from 1"),
-    _name("identity", "hash of the stream's first line: tells attempts apart"),
-    _text("session_id", "session that the stream names"),
-    _name("format", "kind of stream: claude, gemini, codex ..."),
-    _extra("keys without a column; unreadable_values: what no column could hold"),
+    _integer("unpriced_tokens", "tokens of models without a known price; null: unknown"),
+    _float("duration_seconds", "duration, seconds; null: unknown"),
+    _float("duration_api_seconds", "waiting time for the model, seconds; null: unknown"),
+    _integer("turns", "number of turns; null: unknown"),
+    _integer("tool_calls", "number of tool calls; null: unknown"),
+    _integer("tool_errors", "number of failed tool calls; null: unknown"),
+    _time("timestamp", "start time", column="started_at"),
+    _time("ended_at", "end time"),
+    _name("time_basis", "basis of the times: reported or derived; null: no times"),
+    _bool("is_error", "whether the agent reported an error; null: unknown"),
+    _text("error", "error message; null: none"),
+    _name("outcome", "outcome: success, error, false_success, stopped, incomplete or empty; null: unknown"),
+    _bool("is_retry", "whether it repeats earlier work; null: unknown"),
+    _integer("retries", "number of retries in this stream; null: unknown"),
+    _money("retry_cost", "cost of the retries"),
+    _integer("restarts", "number of processes that wrote to the file after the first; null: unknown"),
+    _money("restart_cost", "cost of the restarts"),
+    _integer(
+        "attempt", "number of the attempt, from 1; higher after the file was overwritten; null: unknown"
+    ),
+    _bool("superseded", "whether a later attempt overwrote the file; null: unknown"),
+    _name("duplicate_of", "stream that already counts the same cost; null: none"),
+    _name("path", "path of the stream, relative to the run's folder; null: unknown"),
+    _integer("line", "line of the cost in the stream, from 1; null: none"),
+    _name("identity", "hash of the first line of the stream, which distinguishes attempts; null: none"),
+    _text("session_id", "session id in the stream; null: unknown"),
+    _name("format", "format of the stream: claude, gemini, codex ...; null: unknown"),
+    _extra("keys without a column; unreadable_values: unstorable values; null: none"),
     *(
         Index(f"ix_agent_runs_{name}_workflow_key", name, "workflow_key")
         for name in ("phase", "agent", "model", "session_id")
     ),
-    comment="one row per stream and attempt: an agent's work in one phase of a run",
+    comment="one row per stream and attempt of an agent in a run",
 )
 
 model_usage = Table(
     "model_usage",
     metadata,
-    Column("workflow_key", _KEY_TYPE, primary_key=True, comment="the run, workflows.key"),
-    Column("agent_ordinal", Integer, primary_key=True, comment="agent_runs.ordinal"),
-    Column("ordinal", Integer, primary_key=True, comment="place in the agent's list, from 0"),
-    _text("model", "name of the model"),
-    _money("cost", "spent on this model"),
-    _name("cost_basis", "reported, computed, lower_bound or unpriced"),
-    _money("computed_cost", "tokens x dated price, to hold against the record"),
-    _money("lower_bound_cost", "spent at least, beyond the cost on record"),
+    Column("workflow_key", _KEY_TYPE, primary_key=True, comment="run, workflows.key"),
+    Column("agent_ordinal", Integer, primary_key=True, comment="agent run, agent_runs.ordinal"),
+    Column("ordinal", Integer, primary_key=True, comment="position in the list of the agent run, from 0"),
+    _text("model", "name of the model; null: unknown"),
+    _money("cost", "cost of the model"),
+    _name("cost_basis", "reported, computed, lower_bound or unpriced; null: none"),
+    _money("computed_cost", "computed cost: tokens times the price on the date of use"),
+    _money("lower_bound_cost", "lower bound of the cost beyond `cost`"),
     *_tokens(),
-    _integer("unpriced_tokens", "tokens without a known price"),
-    _extra("keys without a column; unreadable_values: what no column could hold"),
+    _integer("unpriced_tokens", "tokens without a known price; null: unknown"),
+    _extra("keys without a column; unreadable_values: unstorable values; null: none"),
     ForeignKeyConstraint(
         ["workflow_key", "agent_ordinal"],
         ["agent_runs.workflow_key", "agent_runs.ordinal"],
@@ -271,142 +289,158 @@ model_usage = Table(
 silent_agents = Table(
     "silent_agents",
     metadata,
-    _foreign_key("workflow_key", "workflows.key", "the run", primary_key=True),
-    Column("agent", _TEXT, primary_key=True, comment="its name, or that of the phase that the state names"),
-    Column("phase", _TEXT, nullable=False, comment="plan, build, test, review, document ...; other"),
-    Column("started_at", _TEXT, comment="start, as the state gives it, ISO 8601 UTC with microseconds"),
-    Column("duration_seconds", Double, comment="length, as the state gives it, seconds; null: unknown"),
+    _foreign_key("workflow_key", "workflows.key", "run", primary_key=True),
+    Column("agent", _TEXT, primary_key=True, comment="name of the agent, or of its phase in the state file"),
+    Column("phase", _TEXT, nullable=False, comment="phase: plan, build, test, review, document ... or other"),
+    Column("started_at", _TEXT, comment=f"start time in the state file{TIME_UNIT}; null: unknown"),
+    Column("duration_seconds", Double, comment="duration in the state file, seconds; null: unknown"),
     *(Index(f"ix_silent_agents_{name}", name) for name in ("phase", "agent")),
     sqlite_with_rowid=False,
-    comment="agents that worked in a run and left no stream: what they spent is unknown",
+    comment="one row per agent of a run without a stream, whose cost is unknown",
 )
 
 similar_pairs = Table(
     "similar_pairs",
     metadata,
-    _foreign_key("workflow_key", "workflows.key", "the run", primary_key=True),
-    Column("rank", Integer, primary_key=True, comment="place in the run's list, from 1"),
-    _foreign_key("similar_key", "workflows.key", "the similar run"),
-    Column("similar_id", _TEXT, comment="id as the caller gave it, where no stored run has it"),
+    _foreign_key("workflow_key", "workflows.key", "run", primary_key=True),
+    Column("rank", Integer, primary_key=True, comment="position in the list of the run, from 1"),
+    _foreign_key("similar_key", "workflows.key", "similar run", null="not stored"),
+    Column("similar_id", _TEXT, comment="id of a similar run that is not stored; null: it is stored"),
     Column("score", Double, nullable=False, comment="similarity, 0 to 1"),
     Index("ix_similar_pairs_similar_key", "similar_key"),
-    comment="the runs most similar to each run, best first",
+    comment="list of the most similar runs of each run, best first",
 )
 
 likeness = Table(
     "likeness",
     metadata,
-    _foreign_key("workflow_key", "workflows.key", "the run", primary_key=True),
-    Column("text_vector", LargeBinary, comment="the request, a signed byte per dimension; null: no words"),
-    _text("status", "status as compared; null: unknown"),
-    _money("cost", "cost as compared"),
-    _float("duration_seconds", "duration as compared, seconds; null: unknown"),
-    Column("least", Double, comment="score of a full list's last place, 0 to 1; null: it has room"),
-    Column("text_model", _TEXT, comment="what made it; null: the run was written since"),
+    _foreign_key("workflow_key", "workflows.key", "run", primary_key=True),
+    Column(
+        "text_vector", LargeBinary, comment="request vector, one signed byte per dimension; null: no words"
+    ),
+    _text("status", "compared status; null: unknown"),
+    _money("cost", "compared cost"),
+    _float("duration_seconds", "compared duration, seconds; null: unknown"),
+    Column("least", Double, comment="score of the last run of a full list, 0 to 1; null: not full"),
+    Column("text_model", _TEXT, comment="model of the vector; null: the run has changed since"),
     Index("ix_likeness_text_model", "text_model"),
-    comment="what each run's list of similar runs was made with",
+    comment="features by which each run was compared for its list of similar runs",
 )
 
 patterns = Table(
     "patterns",
     metadata,
-    Column("key", _KEY_TYPE, primary_key=True, comment="number of the pattern in this database"),
-    Column("kind", _TEXT, nullable=False, comment="what sort of pattern it is"),
-    Column("signature", _TEXT, nullable=False, comment="what recurs, in normal form"),
-    _text("status", "detected, accepted or dismissed", nullable=False, server_default="detected"),
-    _time("first_seen_at", "when it was first stored"),
-    _name("id", "16 hexadecimal digits of kind and signature, the same in every history"),
-    _text("note", "why it was accepted or dismissed; null: nobody said"),
-    _time("decided_at", "when it was accepted or dismissed; null: it was not"),
-    _counter("runs", "runs that show it, count"),
-    _counter("count", "times seen in all of them, count"),
-    _counter("successes", "times it went well, count"),
-    _counter("failures", "times it failed, count"),
-    _counter("cost_nanodollars", "spent on it in the runs whose part is known, nanodollars (1e-9 USD)"),
-    _counter("unpriced_runs", "runs whose cost of it is unknown, count; in all of them: the cost is unknown"),
+    Column("key", _KEY_TYPE, primary_key=True, comment="key of the pattern in this database"),
+    Column("kind", _TEXT, nullable=False, comment="kind of the pattern: operation, sequence or phases"),
+    Column("signature", _TEXT, nullable=False, comment="normalized operations of the pattern"),
+    _text("status", "decision: detected, accepted or dismissed", nullable=False, server_default="detected"),
+    _time("first_seen_at", "first write of the pattern to this history"),
+    _name("id", "16 hexadecimal digits, computed from kind and signature; the same in every history"),
+    _text("note", "reason for the decision; null: none"),
+    _time("decided_at", "time of the decision", null="none"),
+    _counter("runs", "number of runs with the pattern"),
+    _counter("count", "number of occurrences in all runs"),
+    _counter("successes", "number of successful occurrences"),
+    _counter("failures", "number of failed occurrences"),
+    _counter("cost_nanodollars", f"cost of the occurrences where it is known{MONEY_UNIT}"),
+    _counter("unpriced_runs", "number of runs without a known cost; if equal to `runs`, the cost is unknown"),
     # An integer, unlike the seconds of a run: float sums drift when parts are subtracted and re-added.
-    _counter("milliseconds", "time spent on it where that is known, each run's part rounded, milliseconds"),
-    _counter("untimed_runs", "runs whose time of it is unknown, count; in all of them: the time is unknown"),
+    _counter(
+        "milliseconds", "duration of the occurrences where it is known, rounded for each run, milliseconds"
+    ),
+    _counter(
+        "untimed_runs", "number of runs without a known duration; if equal to `runs`, the duration is unknown"
+    ),
     UniqueConstraint("kind", "signature"),
     Index("ix_patterns_id", "id", unique=True),
     Index("ix_patterns_recurring", "key", sqlite_where=text("runs > 1"), postgresql_where=text("runs > 1")),
-    comment="work that recurs, each with its sums over all runs",
+    comment="one row per pattern of operations, with its totals over all runs",
 )
 
 occurrences = Table(
     "occurrences",
     metadata,
-    _foreign_key("workflow_key", "workflows.key", "the run", primary_key=True),
-    _foreign_key("pattern_key", "patterns.key", "the pattern", primary_key=True),
-    _integer("count", "times seen in this run, count"),
-    _integer("successes", "times it went well, count"),
-    _integer("failures", "times it failed, count"),
-    _money("cost", "spent on it in this run"),
-    _float("seconds", "time spent on it in this run, seconds"),
-    _json("agents", "agents that did it", "list"),
-    _name("example_path", "stream with an example, relative to the run's folder"),
-    _integer("example_line", "line of the example, from 1"),
-    _name("detector", "builtin, or host: the hook beside the package"),
+    _foreign_key("workflow_key", "workflows.key", "run", primary_key=True),
+    _foreign_key("pattern_key", "patterns.key", "pattern", primary_key=True),
+    _integer("count", "number of occurrences in the run; null: unknown"),
+    _integer("successes", "number of successful occurrences in the run; null: unknown"),
+    _integer("failures", "number of failed occurrences in the run; null: unknown"),
+    _money("cost", "cost of the pattern in the run"),
+    _float("seconds", "duration of the pattern in the run, seconds; null: unknown"),
+    _json("agents", "names of the agents with the pattern; null: unknown", "list"),
+    _name("example_path", "path of a stream with an example, relative to the run's folder; null: none"),
+    _integer("example_line", "line of the example in the stream, from 1; null: none"),
+    _name("detector", "builtin, or host: the hook next to the package; null: builtin"),
     Index("ix_occurrences_pattern_key", "pattern_key"),
     sqlite_with_rowid=False,  # a third of the writes, and a run's rows are adjacent
-    comment="one row per pattern and run, however often the run is read",
+    comment="one row per pattern and run",
 )
 
 problems = Table(
     "problems",
     metadata,
-    Column("key", _KEY_TYPE, primary_key=True, comment="number of the problem"),
-    Column("agents_dir", _TEXT, nullable=False, comment="agents folder that was read"),
-    Column("path", _TEXT, nullable=False, comment="file, relative to the agents folder"),
-    _foreign_key("workflow_key", "workflows.key", "the run"),
-    Column("line", BigInteger, comment="line, from 1; null: the whole file"),
-    Column("reason", _TEXT, nullable=False, comment="what is wrong"),
+    Column("key", _KEY_TYPE, primary_key=True, comment="key of the problem"),
+    Column("agents_dir", _TEXT, nullable=False, comment="agents folder"),
+    Column("path", _TEXT, nullable=False, comment="path of the file, relative to the agents folder"),
+    _foreign_key("workflow_key", "workflows.key", "run", null="no stored run"),
+    Column("line", BigInteger, comment="line number, from 1; null: the whole file"),
+    Column("reason", _TEXT, nullable=False, comment="description of the problem"),
     Column("severity", _TEXT, nullable=False, comment="error: data is missing; warning: data is doubtful"),
     Index("ix_problems_agents_dir", "agents_dir"),
     Index("ix_problems_workflow_key", "workflow_key"),
-    comment="what could not be read at the last sync of each agents folder",
+    comment="problems of reading at the last sync of each agents folder",
 )
 
 stream_marks = Table(
     "stream_marks",
     metadata,
-    _foreign_key("workflow_key", "workflows.key", "the run", primary_key=True),
-    Column("path", _TEXT, primary_key=True, comment="the stream, relative to the run's folder"),
-    Column("mark", LargeBinary, nullable=False, comment="how far it was read and what it said, packed"),
+    _foreign_key("workflow_key", "workflows.key", "run", primary_key=True),
+    Column("path", _TEXT, primary_key=True, comment="path of the stream, relative to the run's folder"),
     Column(
-        "written_ns", BigInteger, nullable=False, comment="when the run was last written to, ns since 1970"
+        "mark",
+        LargeBinary,
+        nullable=False,
+        comment="read position in the stream, and the facts before it, packed",
+    ),
+    Column(
+        "written_ns",
+        BigInteger,
+        nullable=False,
+        comment="last write to a file of the run, nanoseconds since 1970",
     ),
     Index("ix_stream_marks_written_ns", "written_ns"),
-    comment="streams that may still grow: a sync reads on from here",
+    comment="read positions of streams that may still grow, from which the next sync continues",
 )
 
 other_places = Table(
     "other_places",
     metadata,
-    Column("agents_dir", _TEXT, primary_key=True, comment="agents folder that holds the run, too"),
-    _foreign_key("workflow_key", "workflows.key", "the run", primary_key=True),
-    Column("fingerprint", _TEXT, nullable=False, comment="hash of its files' sizes and stamps there"),
+    Column("agents_dir", _TEXT, primary_key=True, comment="agents folder with a copy of the run"),
+    _foreign_key("workflow_key", "workflows.key", "run", primary_key=True),
+    Column("fingerprint", _TEXT, nullable=False, comment="hash of the sizes and times of its files"),
     Index("ix_other_places_workflow_key", "workflow_key"),
-    comment="copies of a run that are read already: a sync of their folder leaves them unread",
+    comment="copies of runs in other agents folders, which syncs of those folders skip while unchanged",
 )
 
 claims = Table(
     "claims",
     metadata,
-    _foreign_key("workflow_key", "workflows.key", "the run", primary_key=True),
-    Column("path", _TEXT, primary_key=True, comment="the stream, relative to the run's folder"),
-    Column("identity", _TEXT, primary_key=True, comment="hash of the stream's first line; empty: none"),
-    Column("data", LargeBinary, nullable=False, comment="what the attempt spent by itself, packed"),
-    comment="one row per attempt: the share of a run is computed from it if others have the same messages",
+    _foreign_key("workflow_key", "workflows.key", "run", primary_key=True),
+    Column("path", _TEXT, primary_key=True, comment="path of the stream, relative to the run's folder"),
+    Column("identity", _TEXT, primary_key=True, comment="hash of the first line of the stream; empty: none"),
+    Column("data", LargeBinary, nullable=False, comment="cost of the attempt by itself, packed"),
+    comment="one row per attempt, with its cost before messages that several runs have are counted once",
 )
 
 claim_units = Table(
     "claim_units",
     metadata,
-    Column("unit", BigInteger, primary_key=True, comment="hash of a message's or a result's id"),
-    Column("workflow_key", BigInteger, primary_key=True, comment="the run that has it, workflows.key"),
+    Column("unit", BigInteger, primary_key=True, comment="hash of the id of a message or result"),
+    Column(
+        "workflow_key", BigInteger, primary_key=True, comment="run with the message or result, workflows.key"
+    ),
     sqlite_with_rowid=False,
-    comment="which runs have which messages and results: each counts once in the whole history",
+    comment="messages and results of each run, of which each counts once in the whole history",
 )
 
 column_blocks = Table(
@@ -416,39 +450,39 @@ column_blocks = Table(
         "family",
         _TEXT,
         primary_key=True,
-        comment="runs, agent_runs, models, what runs spent in their parts, or sums",
+        comment="family of columns: runs, agent_runs, models, costs of runs by part, or aggregates",
     ),
-    Column("name", _TEXT, primary_key=True, comment="the column, or what is summed up"),
-    Column("block", Integer, primary_key=True, comment="runs with these keys, divided by 512"),
-    Column("data", LargeBinary, nullable=False, comment="the values of these runs, packed"),
+    Column("name", _TEXT, primary_key=True, comment="name of the column or aggregate"),
+    Column("block", Integer, primary_key=True, comment="number of the block: keys of its runs // 512"),
+    Column("data", LargeBinary, nullable=False, comment="values of the runs of the block, packed"),
     Index("ix_column_blocks_block", "block"),
-    comment="figures packed by column, for sums over many runs; made of the other tables, may be emptied",
+    comment="cache of columns and aggregates over many runs, computed from the other tables; may be emptied",
 )
 
 sync_runs = Table(
     "sync_runs",
     metadata,
-    Column("key", _KEY_TYPE, primary_key=True, comment="number of the sync"),
-    _time("started_at", "when the sync began"),
-    _float("duration_seconds", "length of the sync, seconds"),
-    _name("agents_dir", "agents folder that was read"),
-    _name("project", "project that the runs were stored under"),
-    _name("host", "machine that synced; null: not known"),
-    _integer("scanned", "runs found, count"),
-    _integer("enriched", "runs with a known cost, count"),
-    _integer("inserted", "runs that are new, count"),
-    _integer("updated", "runs known and brought up to date, count"),
-    _integer("unchanged", "runs known and in need of no write, count"),
-    _integer("failed", "runs in trouble, count"),
-    _json("errors", "the troubles, one text each", "list"),
-    comment="one row per sync that was recorded",
+    Column("key", _KEY_TYPE, primary_key=True, comment="key of the sync"),
+    _time("started_at", "start time of the sync"),
+    _float("duration_seconds", "duration of the sync, seconds; null: unknown"),
+    _name("agents_dir", "agents folder of the sync; null: unknown"),
+    _name("project", "project of the stored runs; null: unknown"),
+    _name("host", "host of the sync; null: unknown"),
+    _integer("scanned", "number of runs found; null: unknown"),
+    _integer("enriched", "number of runs with a known cost; null: unknown"),
+    _integer("inserted", "number of new runs; null: unknown"),
+    _integer("updated", "number of stored runs that are up to date now, changed or not; null: unknown"),
+    _integer("unchanged", "number of stored runs that needed no write; null: unknown"),
+    _integer("failed", "number of runs with a failure; null: unknown"),
+    _json("errors", "errors, one text each; null: unknown", "list"),
+    comment="one row per recorded sync",
 )
 
 unfinished = Table(
     "unfinished",
     metadata,
-    Column("step", _TEXT, primary_key=True, comment="what is left to do: erase"),
-    comment="steps that a stopped command left undone: the next command that writes does them",
+    Column("step", _TEXT, primary_key=True, comment="name of the step: erase"),
+    comment="pending steps of an interrupted command, which the next writing command completes",
 )
 
 pruned_runs = Table(
@@ -456,20 +490,20 @@ pruned_runs = Table(
     metadata,
     Column("project", _TEXT, primary_key=True, comment="project of the run"),
     Column("id", _TEXT, primary_key=True, comment="name of the run's folder"),
-    Column("pruned_at", _TEXT, nullable=False, comment="when, ISO 8601 UTC with microseconds"),
-    Column("created_at", _TEXT, comment="when the run was made, ISO 8601 UTC with microseconds"),
+    Column("pruned_at", _TEXT, nullable=False, comment=f"deletion time{TIME_UNIT}"),
+    Column("created_at", _TEXT, comment=f"creation time of the run{TIME_UNIT}; null: unknown"),
     Column(
         "spent_nanodollars",
         BigInteger,
-        comment="what it had spent at least, nanodollars (1e-9 USD); null: unknown",
+        comment=f"recorded cost plus lower bound{MONEY_UNIT}; null: unknown",
     ),
-    comment="runs that were taken out of the history on purpose: no sync brings them back by itself",
+    comment="runs deleted from the history by db prune, which syncs do not store again by themselves",
 )
 
 last_keys = Table(
     "last_keys",
     metadata,
-    Column("name", _TEXT, primary_key=True, comment="the table: workflows or patterns"),
-    Column("key", BigInteger, nullable=False, comment="the highest number that a row of it ever had"),
-    comment="which numbers were given: none stands for two rows, though the first is taken out",
+    Column("name", _TEXT, primary_key=True, comment="name of the table: workflows or patterns"),
+    Column("key", BigInteger, nullable=False, comment="highest key that a row of the table ever had"),
+    comment="highest used key of each table, so that no key is used for a second row after a deletion",
 )

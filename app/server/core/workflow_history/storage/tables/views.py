@@ -4,54 +4,56 @@ Columns have the same names as in the exportable tables. Costs are recorded cost
 bound of unrecorded costs has its own column, `lower_bound_cost`.
 """
 
-_AMOUNTS = (
+_AMOUNT_COLUMNS = (
     "cost_basis", "cost_nanodollars", "lower_bound_cost_nanodollars", "input_tokens", "output_tokens",
     "cache_read_tokens", "cache_creation_tokens", "unpriced_tokens", "duration_seconds",
 )  # fmt: skip
 
 _IS_RECORDED = "CASE WHEN cost_basis IN ('reported', 'computed') THEN"
 _RECORDED = f"SUM({_IS_RECORDED} cost_nanodollars END) / 1000000000.0"
-_BEYOND = f"""SUM({_IS_RECORDED} lower_bound_cost_nanodollars
+_LOWER_BOUND = f"""SUM({_IS_RECORDED} lower_bound_cost_nanodollars
                         ELSE COALESCE(cost_nanodollars + lower_bound_cost_nanodollars, cost_nanodollars,
                                       lower_bound_cost_nanodollars) END) / 1000000000.0"""
 
 
-def _spend_by(names: str) -> str:
+def _spend_by(group_columns: str) -> str:
     """Return the SQL of costs by agent or phase, with agents without a stream and without copies of runs."""
-    bound = "cost_basis IN ('lower_bound', 'unpriced') OR lower_bound_cost_nanodollars IS NOT NULL"
-    heard = ", ".join(_AMOUNTS)
-    silent = ", ".join("duration_seconds" if name == _AMOUNTS[-1] else "NULL" for name in _AMOUNTS)
+    is_lower_bound = "cost_basis IN ('lower_bound', 'unpriced') OR lower_bound_cost_nanodollars IS NOT NULL"
+    amounts = ", ".join(_AMOUNT_COLUMNS)
+    no_amounts = ", ".join(
+        "duration_seconds" if name == _AMOUNT_COLUMNS[-1] else "NULL" for name in _AMOUNT_COLUMNS
+    )
     return f"""
-        SELECT {names}, COUNT(DISTINCT workflow_key) AS runs,
+        SELECT {group_columns}, COUNT(DISTINCT workflow_key) AS runs,
                COUNT(DISTINCT
-                     CASE WHEN has_stream = 0 OR {bound} THEN workflow_key END) AS runs_costing_more,
+                     CASE WHEN has_stream = 0 OR {is_lower_bound} THEN workflow_key END) AS runs_costing_more,
                SUM(has_stream) AS agent_runs,
                {_RECORDED} AS cost,
-               {_BEYOND} AS lower_bound_cost,
+               {_LOWER_BOUND} AS lower_bound_cost,
                SUM(input_tokens) AS input_tokens, SUM(output_tokens) AS output_tokens,
                SUM(cache_read_tokens) AS cache_read_tokens,
                SUM(cache_creation_tokens) AS cache_creation_tokens,
                SUM(unpriced_tokens) AS unpriced_tokens,
                SUM(duration_seconds) AS duration_seconds
         FROM (
-            SELECT workflow_key, agent, phase, 1 AS has_stream, {heard} FROM agent_runs
+            SELECT workflow_key, agent, phase, 1 AS has_stream, {amounts} FROM agent_runs
             UNION ALL
-            SELECT workflow_key, agent, phase, 0 AS has_stream, {silent} FROM silent_agents
+            SELECT workflow_key, agent, phase, 0 AS has_stream, {no_amounts} FROM silent_agents
         ) AS agents
         WHERE workflow_key NOT IN (SELECT key FROM workflows WHERE copy_of IS NOT NULL)
-        GROUP BY {names}
-        ORDER BY cost DESC NULLS LAST, {names}
+        GROUP BY {group_columns}
+        ORDER BY cost DESC NULLS LAST, {group_columns}
     """  # noqa: S608 - names, no values
 
 
 VIEW_COLUMNS = {
-    "runs": "every run with its costs in US dollars, and how many agent runs and patterns it has",
-    "spend_by_phase": "what each phase cost over all runs but copies, costliest first",
-    "spend_by_agent": "what each agent cost over all runs but copies, costliest first",
-    "spend_by_model": "what each model cost over all runs, costliest first",
-    "spend_by_day": "what the runs of each day (UTC) cost, copies left out",
-    "recurring_patterns": "patterns that at least two runs show, the most common first",
-    "unreadable": "what could not be read at the last sync of each agents folder",
+    "runs": "one row per run: costs in US dollars, number of agent runs and of patterns",
+    "spend_by_phase": "cost of each phase in all runs except copies, in US dollars, highest first",
+    "spend_by_agent": "cost of each agent and phase in all runs except copies, in US dollars, highest first",
+    "spend_by_model": "cost of each model in all runs, in US dollars, highest first",
+    "spend_by_day": "cost of the runs of each day (UTC), in US dollars, without copies",
+    "recurring_patterns": "patterns in two or more runs, by number of runs, highest first",
+    "unreadable": "problems of reading at the last sync of each agents folder, errors first",
 }
 
 VIEW_SQL = {
@@ -81,7 +83,7 @@ VIEW_SQL = {
     "spend_by_model": f"""
         SELECT model, COUNT(DISTINCT workflow_key) AS runs, COUNT(*) AS agent_runs,
                {_RECORDED} AS cost,
-               {_BEYOND} AS lower_bound_cost,
+               {_LOWER_BOUND} AS lower_bound_cost,
                SUM(computed_cost_nanodollars) / 1000000000.0 AS computed_cost,
                SUM(input_tokens) AS input_tokens, SUM(output_tokens) AS output_tokens,
                SUM(cache_read_tokens) AS cache_read_tokens,

@@ -23,10 +23,10 @@ from sqlalchemy.types import TypeEngine
 
 T = TypeVar("T")
 
-_MOST_PARAMETERS = 5_000  # values in one IN list; SQLite takes 32,766, PostgreSQL 65,535
+_MAX_PARAMETERS = 5_000  # values in one IN list; SQLite takes 32,766, PostgreSQL 65,535
 
 
-def batched(items: Sequence[T], size: int = _MOST_PARAMETERS) -> Iterator[Sequence[T]]:
+def batched(items: Sequence[T], size: int = _MAX_PARAMETERS) -> Iterator[Sequence[T]]:
     """Yield slices of `items` that fit into one statement."""
     for start in range(0, len(items), size):
         yield items[start : start + size]
@@ -51,7 +51,7 @@ def execute_many(
     if not rows:
         return
     if connection.dialect.name == "postgresql" and isinstance(statement, Insert):
-        _insert_columns(connection, statement, names, rows)
+        _insert_arrays(connection, statement, names, rows)
         return
     columns = list(names) if isinstance(statement, Insert) else None
     compiled = statement.compile(dialect=connection.dialect, column_keys=columns)
@@ -60,30 +60,24 @@ def execute_many(
     elif compiled.positiontup == list(names):
         connection.exec_driver_sql(str(compiled), rows)
     else:
-        places = [names.index(name) for name in compiled.positiontup]
-        connection.exec_driver_sql(str(compiled), [tuple([row[at] for at in places]) for row in rows])
+        indexes = [names.index(name) for name in compiled.positiontup]
+        connection.exec_driver_sql(str(compiled), [tuple([row[index] for index in indexes]) for row in rows])
 
 
-def _insert_columns(
+def _insert_arrays(
     connection: Connection, statement: Insert, names: Sequence[str], rows: Sequence[tuple[Any, ...]]
 ) -> None:
     """Insert rows as one array per column; otherwise a server plans and answers a statement for each row."""
-    columns = [statement.table.c[name] for name in names]
-    kinds = [_kind_in_array(own.type) for own in columns]
-    given = func.unnest(
-        *(bindparam(f"of_{name}", type_=ARRAY(kind)) for name, kind in zip(names, kinds, strict=True))
-    ).table_valued(*(column(name, kind) for name, kind in zip(names, kinds, strict=True)))
-    found = given.render_derived(name="given")
+    types: dict[str, TypeEngine[Any]] = {name: statement.table.c[name].type for name in names}
+    elements = {name: Text() if isinstance(kind, Text | JSON) else kind for name, kind in types.items()}
+    arrays = func.unnest(*(bindparam(f"of_{name}", type_=ARRAY(kind)) for name, kind in elements.items()))
+    source = arrays.table_valued(*(column(name, kind) for name, kind in elements.items()))
+    source = source.render_derived(name="source")
     values = [
-        cast(found.c[own.name], own.type) if isinstance(own.type, JSON) else found.c[own.name]
-        for own in columns
+        cast(source.c[name], kind) if isinstance(kind, JSON) else source.c[name]
+        for name, kind in types.items()
     ]
-    whole = statement.from_select(list(names), select(*values))
-    for some in batched(rows):
-        connection.execute(
-            whole, {f"of_{name}": list(of) for name, of in zip(names, zip(*some, strict=True), strict=True)}
-        )
-
-
-def _kind_in_array(kind: TypeEngine[Any]) -> TypeEngine[Any]:
-    return Text() if isinstance(kind, Text | JSON) else kind
+    insert_select = statement.from_select(list(names), select(*values))
+    for batch in batched(rows):
+        arrays_by_name = zip(names, zip(*batch, strict=True), strict=True)
+        connection.execute(insert_select, {f"of_{name}": list(array) for name, array in arrays_by_name})

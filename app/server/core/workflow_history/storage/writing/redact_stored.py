@@ -43,14 +43,14 @@ from ..tables.schema import (
     workflows,
 )
 from .bulk_insert import batched
-from .message_claims import claims_of, replace_claims
+from .message_claims import read_claims, replace_claims
 from .pattern_totals import AGGREGATES, TOTAL_COLUMNS
 from .similarity_rows import mark_stale
 
 NO_TEXT_VARIABLE: Final = "WORKFLOW_HISTORY_NO_TEXT"
 
-_ERASE: Final = "erase"
-_MANY: Final = 1_000  # rows in memory at a time
+_ERASE_STEP: Final = "erase"
+_BATCH_SIZE: Final = 1_000  # rows in memory at a time
 
 
 class RedactionResult(NamedTuple):
@@ -66,14 +66,14 @@ def text_storage_enabled(connection: Connection, *, no_text: bool) -> bool:
 
     Raises WorkflowHistoryError if texts are not allowed, but the history has some.
     """
-    none_wanted = no_text or os.environ.get(NO_TEXT_VARIABLE, "") not in {"", "0"}
-    holds = stores_text(connection)
-    if none_wanted and holds:
+    forbidden = no_text or os.environ.get(NO_TEXT_VARIABLE, "") not in {"", "0"}
+    stored = stores_text(connection)
+    if forbidden and stored:
         raise WorkflowHistoryError(
             "this history holds texts of runs: workflow-history db scrub --no-text takes them out, "
             "or name another history with --db"
         )
-    return not none_wanted if holds is None else holds
+    return not forbidden if stored is None else stored
 
 
 def stores_text(connection: Connection) -> bool | None:
@@ -81,8 +81,8 @@ def stores_text(connection: Connection) -> bool | None:
     newest = select(workflows.c.extra).where(
         workflows.c.key == select(func.max(workflows.c.key)).scalar_subquery()
     )
-    found = connection.execute(newest).first()
-    return None if found is None else (found[0] or {}).get(TEXT_FIELDS) is not False
+    row = connection.execute(newest).first()
+    return None if row is None else (row[0] or {}).get(TEXT_FIELDS) is not False
 
 
 def redact_all(connection: Connection, *, no_text: bool) -> RedactionResult:
@@ -90,31 +90,31 @@ def redact_all(connection: Connection, *, no_text: bool) -> RedactionResult:
     secrets: Counter[str] = Counter()
     rows = 0
     no_text = no_text or stores_text(connection) is False
-    for table, codec in _CODED:
-        changed = _scrub_table(connection, table, codec, secrets, no_text=no_text)
+    for table, codec in _CODED_TABLES:
+        changed = _redact_table(connection, table, codec, secrets, no_text=no_text)
         rows += len(changed)
         if table is workflows:
-            _make_anew(connection, [key for (key,) in changed])
-    rows += _scrub_problems(connection, secrets, no_text=no_text)
-    rows += _scrub_patterns(connection, secrets, no_text=no_text)
-    rows += _scrub_claims(connection, no_text=no_text)
+            _drop_derived_data(connection, [key for (key,) in changed])
+    rows += _redact_problems(connection, secrets, no_text=no_text)
+    rows += _redact_patterns(connection, secrets, no_text=no_text)
+    rows += _redact_claims(connection, no_text=no_text)
     connection.execute(delete(stream_marks))
-    mark = get_backend(connection).insert(unfinished).values(step=_ERASE)
-    connection.execute(mark.on_conflict_do_nothing())
+    pending = get_backend(connection).insert(unfinished).values(step=_ERASE_STEP)
+    connection.execute(pending.on_conflict_do_nothing())
     return RedactionResult(rows, dict(secrets), keeps_text=not no_text)
 
 
-def is_to_be_erased(connection: Connection) -> bool:
+def erasure_pending(connection: Connection) -> bool:
     """Return whether the database files may still contain redacted text."""
-    return connection.scalar(select(unfinished.c.step).where(unfinished.c.step == _ERASE)) is not None
+    return connection.scalar(select(unfinished.c.step).where(unfinished.c.step == _ERASE_STEP)) is not None
 
 
-def note_erased(connection: Connection) -> None:
+def record_erasure(connection: Connection) -> None:
     """Record that the database files contain no redacted text any more."""
-    connection.execute(delete(unfinished).where(unfinished.c.step == _ERASE))
+    connection.execute(delete(unfinished).where(unfinished.c.step == _ERASE_STEP))
 
 
-_CODED: Final = (
+_CODED_TABLES: Final = (
     (workflows, WORKFLOW),
     (agent_runs, AGENT_RUN),
     (model_usage, MODEL_USAGE),
@@ -122,59 +122,59 @@ _CODED: Final = (
 )
 
 
-def _scrub_table(
+def _redact_table(
     connection: Connection, table: Table, codec: Codec, secrets: Counter[str], *, no_text: bool
 ) -> list[tuple[Any, ...]]:
     """Redact the texts of a table and return the primary keys of the changed rows."""
     keys = list(table.primary_key.columns)
-    names = [name for name in _texts(table) if table.c[name] not in keys]
+    names = [name for name in _text_columns(table) if table.c[name] not in keys]
     values = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in names}
-    change = update(table).where(*(key == bindparam(f"of_{key.name}") for key in keys)).values(values)
+    statement = update(table).where(*(key == bindparam(f"of_{key.name}") for key in keys)).values(values)
     changed: list[tuple[Any, ...]] = []
-    for rows in _all_rows(connection, table):
-        given = []
+    for rows in _row_batches(connection, table):
+        changes = []
         for row in rows:
-            new = _clean(codec, row, no_text=no_text)
+            new = _redacted_row(codec, row, no_text=no_text)
             if all(new[name] == row[name] for name in names):
                 continue
-            secrets.update(_news(row, new, names))
-            given.append(
+            for name in names:
+                secrets.update(count_redactions(str(new[name])) - count_redactions(str(row[name])))
+            changes.append(
                 {f"new_{name}": new[name] for name in names} | {f"of_{k.name}": row[k.name] for k in keys}
             )
             changed.append(tuple(row[key.name] for key in keys))
-        if given:
-            connection.execute(change, given)
+        if changes:
+            connection.execute(statement, changes)
     return changed
 
 
-def _texts(table: Table) -> list[str]:
+def _text_columns(table: Table) -> list[str]:
     """Return the names of the columns with free text."""
-    said = [
+    names = [
         c.name
         for c in table.columns
         if c.info.get("kind") in {"text", "dict", "list"} and not c.info.get("named")
     ]
-    return [*said, "extra"] if "extra" in table.c else said
+    return [*names, "extra"] if "extra" in table.c else names
 
 
-def _clean(codec: Codec, row: Mapping[str, Any], *, no_text: bool) -> dict[str, Any]:
+def _redacted_row(codec: Codec, row: Mapping[str, Any], *, no_text: bool) -> dict[str, Any]:
     record = codec.decode(row)
     if no_text and codec is WORKFLOW:
         record = strip_texts(record)
     elif no_text and codec is not SYNC_RUN:
         record = strip_agent_texts(record)
     elif no_text:
-        record = {**record, "errors": [_without_words(entry) for entry in record.get("errors") or ()]}
+        record = {**record, "errors": [_without_quotes(entry) for entry in record.get("errors") or ()]}
     values, extra = codec.encode(record)
-    columns = [field.column for field in codec.fields.values()]
-    found = dict(zip(columns, values, strict=True))
-    for name, column in ((field.column, field) for field in codec.fields.values()):
-        if column.kind in {"dict", "list"} and found[name] is not None:
-            found[name] = _DECODER.decode(found[name])
-    return {**found, "extra": _DECODER.decode(encode_extra(extra)) if extra else None}
+    new_row = {}
+    for field, value in zip(codec.fields.values(), values, strict=True):
+        is_json = field.kind in {"dict", "list"} and value is not None
+        new_row[field.column] = _DECODER.decode(value) if is_json else value
+    return {**new_row, "extra": _DECODER.decode(encode_extra(extra)) if extra else None}
 
 
-def _without_words(entry: Any) -> Any:
+def _without_quotes(entry: Any) -> Any:
     if isinstance(entry, Mapping) and isinstance(entry.get("reason"), str):
         return {**entry, "reason": strip_quotes(entry["reason"])}
     return entry if isinstance(entry, Mapping) else None
@@ -183,34 +183,25 @@ def _without_words(entry: Any) -> Any:
 _DECODER: Final = msgspec.json.Decoder()
 
 
-def _news(row: Mapping[str, Any], new: Mapping[str, Any], names: list[str]) -> Counter[str]:
-    """Count the secrets, by kind, that are redacted in a new row but not in the old one."""
-    found: Counter[str] = Counter()
-    for name in names:
-        found += count_redactions(str(new[name])) - count_redactions(str(row[name]))
-    return found
-
-
-def _all_rows(connection: Connection, table: Table) -> Iterator[list[Mapping[str, Any]]]:
+def _row_batches(connection: Connection, table: Table) -> Iterator[list[Mapping[str, Any]]]:
     """Yield all rows in batches; all keys are listed first, as the caller changes rows meanwhile."""
-    keys = list(table.primary_key.columns)
-    first = keys[0]
-    for some in batched(sorted(set(connection.scalars(select(first)))), _MANY):
-        rows = connection.execute(select(table).where(first.in_(some))).mappings().all()
+    first, *_ = table.primary_key.columns
+    for batch in batched(sorted(set(connection.scalars(select(first)))), _BATCH_SIZE):
+        rows = connection.execute(select(table).where(first.in_(batch))).mappings().all()
         yield [dict(row) for row in rows]
 
 
-def _make_anew(connection: Connection, keys: list[int]) -> None:
+def _drop_derived_data(connection: Connection, keys: list[int]) -> None:
     """Drop the data derived from the texts of these runs; the next sync compares and packs them again."""
     invalidate_blocks(connection, keys)
-    for some in batched(keys):
-        vectors = update(likeness).where(likeness.c.workflow_key.in_(some))
+    for batch in batched(keys):
+        vectors = update(likeness).where(likeness.c.workflow_key.in_(batch))
         connection.execute(vectors.values(text_vector=None))
-        connection.execute(delete(similar_pairs).where(similar_pairs.c.workflow_key.in_(some)))
+        connection.execute(delete(similar_pairs).where(similar_pairs.c.workflow_key.in_(batch)))
     mark_stale(connection, keys)
 
 
-def _scrub_problems(connection: Connection, secrets: Counter[str], *, no_text: bool) -> int:
+def _redact_problems(connection: Connection, secrets: Counter[str], *, no_text: bool) -> int:
     number = 0
     for key, reason in connection.execute(select(problems.c.key, problems.c.reason)).all():
         new = redacted_text(strip_quotes(reason) if no_text else reason)
@@ -221,14 +212,14 @@ def _scrub_problems(connection: Connection, secrets: Counter[str], *, no_text: b
     return number
 
 
-def _scrub_patterns(connection: Connection, secrets: Counter[str], *, no_text: bool) -> int:
-    own = patterns.c
+def _redact_patterns(connection: Connection, secrets: Counter[str], *, no_text: bool) -> int:
+    columns = patterns.c
     number = 0
     for key, kind, signature, note in connection.execute(
-        select(own.key, own.kind, own.signature, own.note)
+        select(columns.key, columns.kind, columns.signature, columns.note)
     ).all():
         if no_text and not has_no_text(kind, signature):
-            connection.execute(delete(patterns).where(own.key == key))  # also deletes its occurrences
+            connection.execute(delete(patterns).where(columns.key == key))  # also deletes its occurrences
             number += 1
             continue
         new = redacted_text(signature), None if note is None or no_text else redacted_text(note)
@@ -239,16 +230,21 @@ def _scrub_patterns(connection: Connection, secrets: Counter[str], *, no_text: b
     return number
 
 
-def _scrub_claims(connection: Connection, *, no_text: bool) -> int:
+def _redact_claims(connection: Connection, *, no_text: bool) -> int:
     """Redact the claims of streams; their secrets are counted in the agent runs, which contain them, too."""
     number = 0
-    for some in batched(sorted(set(connection.scalars(select(claims.c.workflow_key)))), _MANY):
-        before = claims_of(connection, some)
-        after = {key: [cleaned(one, keeps_text=not no_text) for one in own] for key, own in before.items()}
-        changed = {key: own for key, own in after.items() if own != before[key]}
+    for batch in batched(sorted(set(connection.scalars(select(claims.c.workflow_key)))), _BATCH_SIZE):
+        before = read_claims(connection, batch)
+        after = {
+            key: [cleaned(claim, keeps_text=not no_text) for claim in run_claims]
+            for key, run_claims in before.items()
+        }
+        changed = {key: run_claims for key, run_claims in after.items() if run_claims != before[key]}
         replace_claims(connection, changed, before)
         number += sum(
-            one != old for key, own in changed.items() for one, old in zip(own, before[key], strict=True)
+            claim != previous
+            for key, run_claims in changed.items()
+            for claim, previous in zip(run_claims, before[key], strict=True)
         )
     return number
 
@@ -257,21 +253,23 @@ def _rename_pattern(connection: Connection, key: int, kind: str, new: tuple[str,
     """Rename a pattern; if another pattern has the new name, move the occurrences to that one."""
     from ...analysis.patterns.detection import pattern_id  # noqa: PLC0415 - reading needs no detection
 
-    own, seen = patterns.c, occurrences.c
+    columns, occurrence = patterns.c, occurrences.c
     signature, note = new
-    same = select(own.key).where(own.kind == kind, own.signature == signature, own.key != key)
+    same = select(columns.key).where(columns.kind == kind, columns.signature == signature, columns.key != key)
     other = connection.scalar(same)
     if other is None:
         values = {"signature": signature, "id": pattern_id(kind, signature), "note": note}
-        connection.execute(update(patterns).where(own.key == key).values(values))
+        connection.execute(update(patterns).where(columns.key == key).values(values))
         return
-    known = select(seen.workflow_key).where(seen.pattern_key == other).scalar_subquery()
-    moved = update(occurrences).where(seen.pattern_key == key, seen.workflow_key.not_in(known))
-    connection.execute(moved.values(pattern_key=other))
-    connection.execute(delete(patterns).where(own.key == key))
-    sums = connection.execute(
-        select(*(AGGREGATES[name] for name in TOTAL_COLUMNS)).where(seen.pattern_key == other)
+    runs_of_other = select(occurrence.workflow_key).where(occurrence.pattern_key == other).scalar_subquery()
+    move = update(occurrences).where(
+        occurrence.pattern_key == key, occurrence.workflow_key.not_in(runs_of_other)
+    )
+    connection.execute(move.values(pattern_key=other))
+    connection.execute(delete(patterns).where(columns.key == key))
+    totals = connection.execute(
+        select(*(AGGREGATES[name] for name in TOTAL_COLUMNS)).where(occurrence.pattern_key == other)
     ).one()
     connection.execute(
-        update(patterns).where(own.key == other).values(dict(zip(TOTAL_COLUMNS, sums, strict=True)))
+        update(patterns).where(columns.key == other).values(dict(zip(TOTAL_COLUMNS, totals, strict=True)))
     )

@@ -15,9 +15,9 @@ from ..tables.schema import last_keys
 
 def last_key(connection: Connection, table: Table) -> int:
     """Return the highest key that a row of this table ever had, or 0 if there was none."""
-    noted = connection.scalar(select(last_keys.c.key).where(last_keys.c.name == table.name))
+    recorded = connection.scalar(select(last_keys.c.key).where(last_keys.c.name == table.name))
     stored = connection.scalar(select(func.max(table.c.key)))
-    return max(noted or 0, stored or 0)
+    return max(recorded or 0, stored or 0)
 
 
 def new_keys(connection: Connection, table: Table, count: int) -> range:
@@ -25,8 +25,8 @@ def new_keys(connection: Connection, table: Table, count: int) -> range:
     first = last_key(connection, table) + 1
     keys = range(first, first + count)
     if keys:
-        note = get_backend(connection).insert(last_keys).values(name=table.name, key=keys[-1])
+        statement = get_backend(connection).insert(last_keys).values(name=table.name, key=keys[-1])
         connection.execute(
-            note.on_conflict_do_update(index_elements=["name"], set_={"key": note.excluded.key})
+            statement.on_conflict_do_update(index_elements=["name"], set_={"key": statement.excluded.key})
         )
     return keys

@@ -14,12 +14,12 @@ from sqlalchemy import Connection, Select, bindparam, delete, func, insert, null
 from sqlalchemy.sql.dml import Insert, Update
 
 from ..column_cache.blocks import VECTORS, invalidate_blocks
-from ..connection.engine import get_backend
+from ..connection.engine import fetch_raw_rows, get_backend
 from ..reading.cost_sql import whole_duration
 from ..tables.schema import likeness, similar_pairs, workflows
 from .bulk_insert import batched, execute_many
 
-_MANY = 10_000  # rows in memory as Python objects at a time
+_BATCH_SIZE = 10_000  # rows in memory as Python objects at a time
 
 
 class FeatureRow(NamedTuple):
@@ -60,47 +60,49 @@ def mark_stale(connection: Connection, keys: Sequence[int]) -> None:
 
 def stale_query(model: str) -> Select[Any]:
     """Return a query for the runs without a current list by `model`; it takes two index searches."""
-    made_by = likeness.c.text_model
-    stale = or_(made_by.is_(None), made_by < model, made_by > model)
-    marked = select(likeness.c.workflow_key).where(stale)
-    return select(workflows.c.key, workflows.c.project, workflows.c.id).where(workflows.c.key.in_(marked))
+    model_column = likeness.c.text_model
+    stale = or_(model_column.is_(None), model_column < model, model_column > model)
+    stale_keys = select(likeness.c.workflow_key).where(stale)
+    return select(workflows.c.key, workflows.c.project, workflows.c.id).where(workflows.c.key.in_(stale_keys))
 
 
 def stale_runs(connection: Connection, model: str) -> list[StaleRun]:
     """Return the runs whose lists must be computed again."""
     query = stale_query(model).order_by(workflows.c.key)
-    return [StaleRun._make(row) for row in _rows(connection, query)]
+    return [StaleRun._make(row) for row in fetch_raw_rows(connection, query)]
 
 
-def feature_columns(connection: Connection, keys: Sequence[int]) -> Iterator[tuple[Any, ...]]:
+def compared_values(connection: Connection, keys: Sequence[int]) -> Iterator[tuple[Any, ...]]:
     """Yield key, request, status, recorded cost (nanodollars) and whole duration (seconds) of some runs."""
-    own = workflows.c
-    query = select(own.key, own.nl_input, own.status, own.recorded_cost_nanodollars, whole_duration())
-    for some in batched(keys):
-        yield from _rows(connection, query.where(own.key.in_(some)))
+    columns = workflows.c
+    query = select(
+        columns.key, columns.nl_input, columns.status, columns.recorded_cost_nanodollars, whole_duration()
+    )
+    for batch in batched(keys):
+        yield from fetch_raw_rows(connection, query.where(columns.key.in_(batch)))
 
 
 def run_names(connection: Connection) -> Iterator[list[tuple[int, str, str]]]:
     """Yield key, project and id of every run in batches, ordered by project and id."""
     columns = workflows.c
     query = select(columns.key, columns.project, columns.id).order_by(columns.project, columns.id)
-    return _many(connection, query)
+    return _row_batches(connection, query)
 
 
 def names_of(connection: Connection, keys: Sequence[int]) -> dict[int, tuple[str, str]]:
     """Return the projects and ids of these runs, by key."""
     columns = workflows.c
-    found: dict[int, tuple[str, str]] = {}
-    for some in batched(keys):
-        query = select(columns.key, columns.project, columns.id).where(columns.key.in_(some))
-        found.update({key: (project, run_id) for key, project, run_id in _rows(connection, query)})
-    return found
+    names: dict[int, tuple[str, str]] = {}
+    for batch in batched(keys):
+        query = select(columns.key, columns.project, columns.id).where(columns.key.in_(batch))
+        names.update({key: (project, run_id) for key, project, run_id in fetch_raw_rows(connection, query)})
+    return names
 
 
-def likeness_rows(connection: Connection, model: str) -> Iterator[list[FeatureRow]]:
+def feature_rows(connection: Connection, model: str) -> Iterator[list[FeatureRow]]:
     """Yield the features of every run with a current list by `model` in batches, ordered by key."""
-    query = select(*_COLUMNS).where(likeness.c.text_model == model).order_by(likeness.c.workflow_key)
-    return _many(connection, query)
+    query = select(*_FEATURE_COLUMNS).where(likeness.c.text_model == model).order_by(likeness.c.workflow_key)
+    return _row_batches(connection, query)
 
 
 def text_vectors(
@@ -111,105 +113,103 @@ def text_vectors(
     query = select(columns.workflow_key, columns.text_vector).where(columns.text_model == model)
     rows = [
         row
-        for some in batched(keys)
-        for row in _rows(connection, query.where(columns.workflow_key.in_(some)))
+        for batch in batched(keys)
+        for row in fetch_raw_rows(connection, query.where(columns.workflow_key.in_(batch)))
     ]
     return [key for key, _ in rows], [vector for _, vector in rows]
 
 
-def count_unindexed(connection: Connection, model: str) -> int:
+def count_uncompared(connection: Connection, model: str) -> int:
     """Count the runs that `model` has not compared, or that were written since."""
     compared = select(func.count()).select_from(likeness).where(likeness.c.text_model == model)
     runs = connection.execute(select(func.count()).select_from(workflows)).scalar_one()
     return int(runs - connection.execute(compared).scalar_one())
 
 
-_COLUMNS = [column for column in likeness.columns if column.name != "text_model"]
+_FEATURE_COLUMNS = [column for column in likeness.columns if column.name != "text_model"]
 
 
 def similar_lists(connection: Connection, keys: Sequence[int]) -> Iterator[list[SimilarPairRow]]:
     """Yield the places of the lists of these runs in batches, ordered by run and rank."""
     columns = similar_pairs.c
-    for some in batched(keys):
+    for batch in batched(keys):
         query = select(columns.workflow_key, columns.rank, columns.similar_key, columns.score)
-        chosen = query.where(columns.workflow_key.in_(some))
-        yield from _many(connection, chosen.order_by(columns.workflow_key, columns.rank))
+        batch_query = query.where(columns.workflow_key.in_(batch))
+        yield from _row_batches(connection, batch_query.order_by(columns.workflow_key, columns.rank))
 
 
 def lists_containing(connection: Connection, keys: Sequence[int]) -> set[int]:
     """Return the keys of the runs whose lists contain any of these runs."""
     columns = similar_pairs.c
-    found: set[int] = set()
-    for some in batched(keys):
-        rows = _rows(connection, select(columns.workflow_key).where(columns.similar_key.in_(some)))
-        found.update(key for (key,) in rows)
-    return found
+    runs: set[int] = set()
+    for batch in batched(keys):
+        rows = fetch_raw_rows(connection, select(columns.workflow_key).where(columns.similar_key.in_(batch)))
+        runs.update(key for (key,) in rows)
+    return runs
 
 
-def save_likeness(connection: Connection, rows: Iterable[FeatureRow], model: str) -> None:
+def save_features(connection: Connection, rows: Iterable[FeatureRow], model: str) -> None:
     """Store the features of runs whose lists are current."""
-    names = [*(column.name for column in _COLUMNS), "text_model"]
+    names = [*(column.name for column in _FEATURE_COLUMNS), "text_model"]
     statement = get_backend(connection).insert(likeness)
-    new = {name: statement.excluded[name] for name in names[1:]}
-    change = statement.on_conflict_do_update(index_elements=["workflow_key"], set_=new)
+    new_values = {name: statement.excluded[name] for name in names[1:]}
+    upsert = statement.on_conflict_do_update(index_elements=["workflow_key"], set_=new_values)
     keys: list[int] = []
-    _run_many(connection, change, names, ((*row, model) for row in _noting_keys(rows, keys)))
+    _execute_batches(connection, upsert, names, ((*row, model) for row in _collect_keys(rows, keys)))
     invalidate_blocks(connection, keys, family=VECTORS)
 
 
-def _noting_keys(rows: Iterable[FeatureRow], keys: list[int]) -> Iterator[FeatureRow]:
+def _collect_keys(rows: Iterable[FeatureRow], keys: list[int]) -> Iterator[FeatureRow]:
     for row in rows:
         keys.append(row[0])
         yield row
 
 
-def save_min_scores(connection: Connection, least: Iterable[tuple[int, float | None]]) -> None:
+def save_min_scores(connection: Connection, min_scores: Iterable[tuple[int, float | None]]) -> None:
     """Store the scores of the last places of lists that changed while their runs did not."""
-    change = (
+    statement = (
         update(likeness).where(likeness.c.workflow_key == bindparam("of")).values(least=bindparam("score"))
     )
-    _run_many(connection, change, ["of", "score"], least)
+    _execute_batches(connection, statement, ["of", "score"], min_scores)
 
 
-def save_lists(connection: Connection, keys: Sequence[int], places: Iterable[SimilarPairRow]) -> None:
-    """Replace the lists of these runs by `places`; a run without any gets an empty list."""
-    for some in batched(keys):
-        connection.execute(delete(similar_pairs).where(similar_pairs.c.workflow_key.in_(some)))
+def save_lists(connection: Connection, keys: Sequence[int], pairs: Iterable[SimilarPairRow]) -> None:
+    """Replace the lists of these runs by `pairs`; a run without any gets an empty list."""
+    for batch in batched(keys):
+        connection.execute(delete(similar_pairs).where(similar_pairs.c.workflow_key.in_(batch)))
     names = ["workflow_key", "rank", "similar_key", "score"]
-    _run_many(connection, insert(similar_pairs), names, places)
+    _execute_batches(connection, insert(similar_pairs), names, pairs)
 
 
 def close_gaps(connection: Connection, keys: Sequence[int]) -> None:
     """Renumber the lists of these runs from 1, as runs on them may have been deleted."""
-    own = similar_pairs.c
-    moved: list[tuple[int, int, int]] = []
-    for some in batched(keys):
-        query = select(own.workflow_key, own.rank).where(own.workflow_key.in_(some))
-        places = _rows(connection, query.order_by(own.workflow_key, own.rank))
-        for key, ranks in groupby(places, itemgetter(0)):
-            moved += [(key, old, new) for new, (_, old) in enumerate(ranks, 1) if new != old]
+    columns = similar_pairs.c
+    changes: list[tuple[int, int, int]] = []
+    for batch in batched(keys):
+        query = select(columns.workflow_key, columns.rank).where(columns.workflow_key.in_(batch))
+        rows = fetch_raw_rows(connection, query.order_by(columns.workflow_key, columns.rank))
+        for key, ranks in groupby(rows, itemgetter(0)):
+            changes += [(key, old, new) for new, (_, old) in enumerate(ranks, 1) if new != old]
     # In ascending order, row by row: the new rank of a row is free by then.
-    change = update(similar_pairs).where(own.workflow_key == bindparam("of"), own.rank == bindparam("old"))
-    execute_many(connection, change.values(rank=bindparam("new")), ["of", "old", "new"], moved)
+    statement = update(similar_pairs).where(
+        columns.workflow_key == bindparam("of"), columns.rank == bindparam("old")
+    )
+    execute_many(connection, statement.values(rank=bindparam("new")), ["of", "old", "new"], changes)
 
 
-def _run_many(
+def _execute_batches(
     connection: Connection, statement: Insert | Update, names: Sequence[str], rows: Iterable[tuple[Any, ...]]
 ) -> None:
     """Run `statement` once for each row, in batches."""
     rows = iter(rows)
-    while some := list(islice(rows, _MANY)):
-        execute_many(connection, statement, names, some)
+    while batch := list(islice(rows, _BATCH_SIZE)):
+        execute_many(connection, statement, names, batch)
 
 
-def _rows(connection: Connection, query: Select[Any]) -> list[Any]:
-    return [row for many in _many(connection, query) for row in many]
-
-
-def _many(connection: Connection, query: Select[Any]) -> Iterator[list[Any]]:
+def _row_batches(connection: Connection, query: Select[Any]) -> Iterator[list[Any]]:
     """Yield rows in batches of the driver's own tuples, as a row object for each would double the time."""
     result = connection.execute(query)
     cursor: Any = result.cursor
-    while rows := cursor.fetchmany(_MANY):
+    while rows := cursor.fetchmany(_BATCH_SIZE):
         yield rows
     result.close()

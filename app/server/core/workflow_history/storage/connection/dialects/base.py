@@ -32,22 +32,22 @@ class Backend:
     create_engine: Callable[[URL, bool], Engine]  # URL, whether read-only
     is_read_only: Callable[[URL], bool]  # whether the database cannot be written
     insert: Callable[..., Any]  # INSERT statement with ON CONFLICT
-    numbers: Callable[[Sequence[int]], FromClause]  # integers as rows with one column `value`
+    integer_rows: Callable[[Sequence[int]], FromClause]  # integers as rows with one column `value`
     on_connect: Callable[[Connection], None]  # called for a new connection, outside a transaction
     after_last_write: Callable[[Connection], None]  # called after the last write, outside a transaction
     integrity_errors: Callable[[Connection], list[str]]  # damage that the database itself finds
     file: Callable[[URL], Path | None]  # the database file; None for a server
-    place: Callable[[URL], tuple[Hashable, ...]]  # identity of the database, changes with its file
-    leave: Callable[[Connection], None]  # called before closing, as the file may have been replaced
-    put_in_place: Callable[[Path, Path, Path], None] | None  # replace a file, keep the old; None for a server
+    identity: Callable[[URL], tuple[Hashable, ...]]  # identity of the database, changes with its file
+    before_close: Callable[[Connection], None]  # called before closing, as the file may have been replaced
+    replace_file: Callable[[Path, Path, Path], None] | None  # replace a file, keep the old; None for a server
     fulltext_query: Callable[[Sequence[SearchTerm]], Select[Any]]  # keys of the runs that contain all terms
-    version: Callable[[Connection], int]  # changes when another connection commits changes
+    data_version: Callable[[Connection], int]  # changes when another connection commits changes
     copy_to: Callable[[Connection, Path], None] | None  # copy the current state without blocking writers
-    into_one_file: Callable[[Connection], None]  # merge the log into the database file, if any
+    checkpoint_wal: Callable[[Connection], None]  # merge the log into the database file, if any
     vacuum: Callable[[Connection], None]  # release unused space, outside a transaction
     secure_delete: Callable[[Connection], None]  # erase deleted data from the files, outside a transaction
     size: Callable[[Connection], int]  # size of the history, bytes
     try_lock: Callable[[Connection, str, str], ReleaseLock | None]  # lock name, owner; None if already locked
-    lock_holder: Callable[[Connection, str], str]  # owner as given to `try_lock`; empty if unknown
+    lock_owner: Callable[[Connection, str], str]  # owner as given to `try_lock`; empty if unknown
     explain_error: Callable[[str], str]  # explanation of a database message, and the remedy
     extra_ddl: tuple[str, ...]  # DDL beyond the schema's tables: search index, triggers, counter

@@ -8,9 +8,8 @@ writers cannot deadlock. Readers never wait.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -48,38 +47,42 @@ CONNECT_SECONDS: Final = 10
 MIN_SERVER_VERSION: Final = 130000  # PostgreSQL 13, the first with normalize(), which strips accents
 
 VERSION_COUNTER: Final = "workflow_history_changes"
-_COUNTING: Final = (
+_TABLES: Final = (*metadata.tables, SEARCH_TABLE, VERSION_COUNTER)
+_CREATE_COUNTER: Final = (
     f"CREATE TABLE {VERSION_COUNTER} (number bigint NOT NULL)",
     f"INSERT INTO {VERSION_COUNTER} (number) VALUES (0)",  # noqa: S608 - a name
-    f"COMMENT ON TABLE {VERSION_COUNTER} IS 'how many transactions have written to this history'",
+    f"COMMENT ON TABLE {VERSION_COUNTER} IS 'number of transactions that have written to this history'",
 )
-_TURN: Final = "SELECT pg_advisory_xact_lock(1464230227, hashtext(coalesce(current_schema(), '')))"
-_IS_COUNTING: Final = f"SELECT to_regclass('{VERSION_COUNTER}') IS NOT NULL"
-_COUNT: Final = f"UPDATE {VERSION_COUNTER} SET number = number + 1"  # noqa: S608 - a name
-_VERSION: Final = f"SELECT number FROM {VERSION_COUNTER}"  # noqa: S608 - a name
+_WRITE_LOCK: Final = "SELECT pg_advisory_xact_lock(1464230227, hashtext(coalesce(current_schema(), '')))"
+_COUNTER_EXISTS: Final = f"SELECT to_regclass('{VERSION_COUNTER}') IS NOT NULL"
+_INCREMENT_COUNTER: Final = f"UPDATE {VERSION_COUNTER} SET number = number + 1"  # noqa: S608 - a name
+_READ_COUNTER: Final = f"SELECT number FROM {VERSION_COUNTER}"  # noqa: S608 - a name
 _SETTINGS: Final = (
     f"SELECT set_config('lock_timeout', '{LOCK_WAIT_SECONDS}s', false),"
     " set_config('jit', 'off', false)"  # JIT compilation takes longer than any of our queries
 )
-_HOLDS: Final = "workflow-history "  # application name of a session with a lock; the owner follows
-_LONGEST_WORD: Final = 200  # maximum length of an indexed word; longer words are searched in the run's text
+_LOCK_PREFIX: Final = "workflow-history "  # application name of a session with a lock; the owner follows
+_MAX_WORD_LENGTH: Final = 200  # characters of an indexed word; longer words are searched in the run's text
 
 
 # --- connections
 
 
-def _engine(url: URL, read_only: bool) -> Engine:  # noqa: ARG001 - the role's privileges decide
+def _create_engine(url: URL, read_only: bool) -> Engine:  # noqa: ARG001 - the role's privileges decide
     try:
         import_module("psycopg")
     except ImportError as error:  # also if its library libpq is missing
         raise WorkflowHistoryError(
             'a history on PostgreSQL needs the driver psycopg: pip install "workflow-history[postgres]"'
         ) from error
-    usual = {"application_name": "workflow-history", "connect_timeout": CONNECT_SECONDS}
-    given = {name: value for name, value in usual.items() if name not in url.query}
+    defaults = {"application_name": "workflow-history", "connect_timeout": CONNECT_SECONDS}
+    connect_args = {name: value for name, value in defaults.items() if name not in url.query}
     # No pool: a history is one connection, and a server process keeps histories open itself.
     engine = create_engine(
-        url, poolclass=NullPool, connect_args={**given, "client_encoding": "utf8"}, use_native_hstore=False
+        url,
+        poolclass=NullPool,
+        connect_args={**connect_args, "client_encoding": "utf8"},
+        use_native_hstore=False,
     )
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
@@ -101,7 +104,7 @@ def _on_connect(connection: Any, record: Any) -> None:
     connection.adapters.register_loader("numeric", Number)
     connection.execute(_SETTINGS)
     connection.commit()
-    record.info["own"] = 0
+    record.info["own_writes"] = 0
 
 
 def _on_begin(connection: Connection) -> None:
@@ -114,52 +117,52 @@ def _on_begin(connection: Connection) -> None:
     raw.isolation_level = IsolationLevel.READ_COMMITTED if writes else IsolationLevel.REPEATABLE_READ
     raw.read_only = not writes
     if writes:
-        _take_turn(connection, connection.info)
+        _lock_for_writing(connection, connection.info)
 
 
-def _take_turn(connection: Connection, known: dict[Any, Any]) -> None:
-    connection.exec_driver_sql(_TURN)
-    if not known.get("counting"):
-        known["counting"] = connection.exec_driver_sql(_IS_COUNTING).scalar()
-    if known["counting"]:
-        connection.exec_driver_sql(_COUNT)
-        known["own"] += 1
-        known["pending"] = True
+def _lock_for_writing(connection: Connection, info: dict[Any, Any]) -> None:
+    connection.exec_driver_sql(_WRITE_LOCK)
+    if not info.get("has_counter"):
+        info["has_counter"] = connection.exec_driver_sql(_COUNTER_EXISTS).scalar()
+    if info["has_counter"]:
+        connection.exec_driver_sql(_INCREMENT_COUNTER)
+        info["own_writes"] += 1
+        info["is_pending"] = True
 
 
 def _on_commit(connection: Connection) -> None:
-    connection.info["pending"] = False
+    connection.info["is_pending"] = False
 
 
 def _on_rollback(connection: Connection) -> None:
     if connection.invalidated:
         return
-    if connection.info.pop("pending", False):
-        connection.info["own"] -= 1
-    connection.info["counting"] = False  # the rollback may have removed the counter table
+    if connection.info.pop("is_pending", False):
+        connection.info["own_writes"] -= 1
+    connection.info["has_counter"] = False  # the rollback may have removed the counter table
 
 
-def _prepare(connection: Connection) -> None:
+def _check_server(connection: Connection) -> None:
     raw: Any = connection.connection.dbapi_connection
-    about = raw.info
-    encoding = about.parameter_status("server_encoding")
+    info = raw.info
+    encoding = info.parameter_status("server_encoding")
     if encoding != "UTF8":
         raise WorkflowHistoryError(
-            f"the database {about.dbname!r} holds its text as {encoding}; make one with ENCODING 'UTF8'"
+            f"the database {info.dbname!r} holds its text as {encoding}; make one with ENCODING 'UTF8'"
         )
-    if about.server_version < MIN_SERVER_VERSION:
+    if info.server_version < MIN_SERVER_VERSION:
         raise WorkflowHistoryError("this PostgreSQL is too old; a history needs version 13 or newer")
 
 
-def _version(connection: Connection) -> int:
+def _data_version(connection: Connection) -> int:
     if connection.in_transaction():
-        number: Any = connection.exec_driver_sql(_VERSION).scalar_one()
+        number: Any = connection.exec_driver_sql(_READ_COUNTER).scalar_one()
     else:
-        number = _alone(connection, _VERSION)
-    return int(number) - int(connection.info["own"])  # own writes are not changes by others
+        number = _run_autocommit(connection, _READ_COUNTER)
+    return int(number) - int(connection.info["own_writes"])  # own writes are not changes by others
 
 
-def _alone(connection: Connection, statement: str) -> Any:
+def _run_autocommit(connection: Connection, statement: str) -> Any:
     """Run a statement without SQLAlchemy, which would begin a transaction first; return its first value."""
     import psycopg  # noqa: PLC0415 - the driver is an extra
 
@@ -179,59 +182,55 @@ def _alone(connection: Connection, statement: str) -> Any:
 # --- queries and maintenance
 
 
-def _is_read_only(url: URL) -> bool:  # noqa: ARG001 - see below
-    return False  # a read-only role can read up-to-date tables; the server refuses its writes
+def _do_nothing(connection: Connection) -> None:
+    """Do nothing: the server maintains its own files."""
 
 
-def _settle(connection: Connection) -> None:
-    """Do nothing: the server maintains its tables itself."""
-
-
-def _damages(connection: Connection) -> list[str]:
-    broken = connection.exec_driver_sql(
+def _integrity_errors(connection: Connection) -> list[str]:
+    invalid_indexes = connection.exec_driver_sql(
         "SELECT c.relname FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid"
         " WHERE NOT i.indisvalid AND c.relnamespace = current_schema()::regnamespace ORDER BY c.relname"
     ).scalars()
-    lost = connection.exec_driver_sql(
+    unindexed = connection.exec_driver_sql(
         f"SELECT w.project, w.id FROM workflows AS w LEFT JOIN {SEARCH_TABLE} AS s"  # noqa: S608 - a name
         " ON s.workflow_key = w.key WHERE s.workflow_key IS NULL ORDER BY w.key"
     ).all()
-    found = [f"index {name} is not valid: REINDEX INDEX {name}" for name in broken]
-    return found + [f"{project}/{run_id}: no search finds it" for project, run_id in lost]
+    messages = [f"index {name} is not valid: REINDEX INDEX {name}" for name in invalid_indexes]
+    return messages + [f"{project}/{run_id}: no search finds it" for project, run_id in unindexed]
 
 
-def _compact(connection: Connection) -> None:
+def _vacuum(connection: Connection) -> None:
     """Free the space of deleted rows for new rows, without blocking readers and writers."""
-    _vacuum(connection, "ANALYZE")
+    _run_vacuum(connection, "ANALYZE")
 
 
-def _erase(connection: Connection) -> None:
+def _secure_delete(connection: Connection) -> None:
     """Rewrite the tables without deleted rows; the server's own log and backups still contain them."""
-    _vacuum(connection, "FULL, ANALYZE")
+    _run_vacuum(connection, "FULL, ANALYZE")
 
 
-def _vacuum(connection: Connection, how: str) -> None:
-    tables = ", ".join(f"{{schema}}.{name}" for name in (*metadata.tables, SEARCH_TABLE, VERSION_COUNTER))
-    schema = _alone(connection, "SELECT quote_ident(current_schema())")
-    _alone(connection, f"VACUUM ({how}) {tables.format(schema=schema)}")
+def _run_vacuum(connection: Connection, options: str) -> None:
+    schema = _run_autocommit(connection, "SELECT quote_ident(current_schema())")
+    tables = ", ".join(f"{schema}.{name}" for name in _TABLES)
+    _run_autocommit(connection, f"VACUUM ({options}) {tables}")
 
 
 def _size(connection: Connection) -> int:
-    names = ", ".join(f"('{name}')" for name in (*metadata.tables, SEARCH_TABLE, VERSION_COUNTER))
+    names = ", ".join(f"('{name}')" for name in _TABLES)
     sizes = "sum(pg_total_relation_size(to_regclass(name)))"
-    return int(_alone(connection, f"SELECT {sizes} FROM (VALUES {names}) AS ours (name)"))  # noqa: S608 - names
+    return int(_run_autocommit(connection, f"SELECT {sizes} FROM (VALUES {names}) AS ours (name)"))  # noqa: S608 - names
 
 
-def _try_lock(connection: Connection, name: str, told: str) -> ReleaseLock | None:
+def _try_lock(connection: Connection, name: str, owner: str) -> ReleaseLock | None:
     """Take a session lock, which the server releases when the connection ends for any reason."""
-    if not _alone(connection, f"SELECT pg_try_advisory_lock({_lock_key(name)})"):
+    if not _run_autocommit(connection, f"SELECT pg_try_advisory_lock({_lock_key(name)})"):
         return None
-    _call_session(connection, f"{_HOLDS}{told}")
+    _name_session(connection, f"{_LOCK_PREFIX}{owner}")
 
     def release() -> None:
         try:
-            _alone(connection, f"SELECT pg_advisory_unlock({_lock_key(name)})")
-            _call_session(connection, "workflow-history")
+            _run_autocommit(connection, f"SELECT pg_advisory_unlock({_lock_key(name)})")
+            _name_session(connection, "workflow-history")
         except DBAPIError as error:
             if not error.connection_invalidated:  # otherwise the server has released it already
                 raise
@@ -239,58 +238,50 @@ def _try_lock(connection: Connection, name: str, told: str) -> ReleaseLock | Non
     return release
 
 
-def _lock_holder(connection: Connection, name: str) -> str:
-    said = _alone(
+def _lock_owner(connection: Connection, name: str) -> str:
+    session_name = _run_autocommit(
         connection,
         "SELECT max(a.application_name) FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)"  # noqa: S608
         " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
         " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
         f" AND (l.classid::bigint << 32) | l.objid::bigint = {_lock_key(name)}",
     )
-    return str(said or "").removeprefix(_HOLDS)
+    return str(session_name or "").removeprefix(_LOCK_PREFIX)
 
 
 def _lock_key(name: str) -> str:
     """Return the SQL for the number of a lock, specific to this history."""
-    return f"hashtextextended(coalesce(current_schema(), '') || '/{_plain(name)}', 0)"
+    return f"hashtextextended(coalesce(current_schema(), '') || '/{_safe_literal(name)}', 0)"
 
 
-def _call_session(connection: Connection, name: str) -> None:
-    _alone(connection, f"SELECT set_config('application_name', '{_plain(name)}', false)")
+def _name_session(connection: Connection, name: str) -> None:
+    _run_autocommit(connection, f"SELECT set_config('application_name', '{_safe_literal(name)}', false)")
 
 
-def _plain(text: str) -> str:
+def _safe_literal(text: str) -> str:
     """Return text that is safe in an SQL literal; other characters become `_`."""
     return re.sub(r"[^ \w./:-]", "_", text, flags=re.ASCII)
 
 
-def _no_file(url: URL) -> Path | None:  # noqa: ARG001 - a server has none
-    return None
-
-
-def _no_place(url: URL) -> tuple[Hashable, ...]:
-    return (url,)
-
-
-def _with_words(pieces: Sequence[SearchTerm]) -> Select[Any]:
-    found = table(SEARCH_TABLE, column("workflow_key"), column("words"))
+def _fulltext_query(terms: Sequence[SearchTerm]) -> Select[Any]:
+    search_table = table(SEARCH_TABLE, column("workflow_key"), column("words"))
     run = workflows.alias("searched")
-    holds: list[Any] = []
-    itself: list[Any] = []
-    for piece in pieces:
-        said = normalize(piece.text)
-        holds.append(found.c.words.op("@@")(func.run_search_query(said, piece.begins)))
-        if not (said.isascii() and said.isalnum() and len(said) <= _LONGEST_WORD):
+    matches: list[Any] = []
+    phrases: list[Any] = []
+    for term in terms:
+        words = normalize(term.text)
+        matches.append(search_table.c.words.op("@@")(func.run_search_query(words, term.is_prefix)))
+        if not (words.isascii() and words.isalnum() and len(words) <= _MAX_WORD_LENGTH):
             # The index has the words of a run but not their order, so a phrase is matched in the run's text.
-            text = literal("% ") + func.run_search_text(said) + ("%" if piece.begins else " %")
-            itself.append(func.run_search_line(literal_column("searched")).like(text))
-    query = select(found.c.workflow_key).where(*holds)
-    if itself:
-        query = query.join(run, run.c.key == found.c.workflow_key).where(and_(*itself))
+            text = literal("% ") + func.run_search_text(words) + ("%" if term.is_prefix else " %")
+            phrases.append(func.run_search_line(literal_column("searched")).like(text))
+    query = select(search_table.c.workflow_key).where(*matches)
+    if phrases:
+        query = query.join(run, run.c.key == search_table.c.workflow_key).where(and_(*phrases))
     return query
 
 
-_REASONS: Final[tuple[tuple[str, str | Callable[[str], str]], ...]] = (
+_EXPLANATIONS: Final = (
     ("what it holds is malformed", MALFORMED_MESSAGE),
     ("Connection refused", "no PostgreSQL answers there; start it, or mend host and port of the URL"),
     ("could not translate host name", "there is no such host; mend the URL"),
@@ -312,38 +303,40 @@ _REASONS: Final[tuple[tuple[str, str | Callable[[str], str]], ...]] = (
 """Fragments of error messages, and their explanations for users."""
 
 
-def _reason(text: str) -> str:
-    first = " ".join(text.split("\n", maxsplit=1)[0].split())
-    return next((f"{why} ({first})" for sign, why in _REASONS if sign in text), first)
+def _explain_error(text: str) -> str:
+    summary = " ".join(text.split("\n", maxsplit=1)[0].split())
+    return next(
+        (f"{explanation} ({summary})" for fragment, explanation in _EXPLANATIONS if fragment in text), summary
+    )
 
 
-def _numbers(values: Sequence[int]) -> FromClause:
+def _integer_rows(values: Sequence[int]) -> FromClause:
     """Return integers as rows, from one parameter."""
-    given = func.unnest(literal(list(values), ARRAY(BigInteger)))
-    return given.table_valued(column("value", BigInteger)).render_derived(name="given")
+    rows = func.unnest(literal(list(values), ARRAY(BigInteger)))
+    return rows.table_valued(column("value", BigInteger)).render_derived(name="integers")
 
 
 POSTGRESQL: Final = Backend(
-    create_engine=_engine,
-    is_read_only=_is_read_only,
+    create_engine=_create_engine,
+    is_read_only=lambda _url: False,  # a read-only role can read; the server refuses its writes
     insert=postgresql.insert,
-    numbers=_numbers,
-    on_connect=_prepare,
-    after_last_write=_settle,
-    integrity_errors=_damages,
-    file=_no_file,
-    place=_no_place,
-    leave=_settle,
-    put_in_place=None,
-    fulltext_query=_with_words,
-    version=_version,
+    integer_rows=_integer_rows,
+    on_connect=_check_server,
+    after_last_write=_do_nothing,
+    integrity_errors=_integrity_errors,
+    file=lambda _url: None,
+    identity=lambda url: (url,),
+    before_close=_do_nothing,
+    replace_file=None,
+    fulltext_query=_fulltext_query,
+    data_version=_data_version,
     copy_to=None,  # merging a history into an empty file makes a copy
-    into_one_file=_settle,
-    vacuum=_compact,
-    secure_delete=_erase,
+    checkpoint_wal=_do_nothing,
+    vacuum=_vacuum,
+    secure_delete=_secure_delete,
     size=_size,
     try_lock=_try_lock,
-    lock_holder=_lock_holder,
-    explain_error=_reason,
-    extra_ddl=(*_COUNTING, *SEARCH_INDEX["postgresql"], *TOTALS_TRIGGERS["postgresql"]),
+    lock_owner=_lock_owner,
+    explain_error=_explain_error,
+    extra_ddl=(*_CREATE_COUNTER, *SEARCH_INDEX["postgresql"], *TOTALS_TRIGGERS["postgresql"]),
 )

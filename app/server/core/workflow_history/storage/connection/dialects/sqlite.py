@@ -39,9 +39,17 @@ from ...reading.search_query import SearchTerm, to_fts5
 from ...tables.fulltext_index import SEARCH_CHECK, SEARCH_INDEX, SEARCH_TABLE, STALE_ENTRIES_SQL
 from ...writing.pattern_totals import TOTALS_TRIGGERS
 from .base import MALFORMED_MESSAGE, Backend, malformed_error
-from .sqlite_files import OpenFile, keeps_no_log, leave, moved, opened, place_of, put_in_place
+from .sqlite_files import (
+    DatabaseConnection,
+    file_identity,
+    is_replaced,
+    is_without_wal,
+    open_database,
+    remove_replaced_wal,
+    replace_file,
+)
 
-LOG_AFTER_SECONDS = 600.0
+WRITE_LOCK_TIMEOUT_SECONDS = 600.0
 """Maximum wait of a writer for a lock while others store nothing, seconds; no limit while they store."""
 
 logger = logging.getLogger("workflow_history")
@@ -55,12 +63,12 @@ class _HintingCompiler(SQLiteCompiler):
         return text
 
 
-def _engine(url: URL, read_only: bool) -> Engine:
+def _create_engine(url: URL, read_only: bool) -> Engine:
     # No pool: a closed history leaves no file open, so a deleted or replaced file is never used again.
     # Connecting creates no file: one that was just deleted must not come back empty.
-    file = Path(str(url.database))
-    creator = partial(_to_read, file) if read_only else partial(_open, file, "mode=rw")
-    engine = create_engine(url, poolclass=NullPool, creator=creator, json_deserializer=_stored_json)
+    file = _database_file(url)
+    creator = partial(_open_read_only, file) if read_only else partial(_open, file, "mode=rw")
+    engine = create_engine(url, poolclass=NullPool, creator=creator, json_deserializer=_parse_json)
     engine.dialect.statement_compiler = _HintingCompiler
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
@@ -68,7 +76,7 @@ def _engine(url: URL, read_only: bool) -> Engine:
     return engine
 
 
-def _stored_json(text: str) -> Any:
+def _parse_json(text: str) -> Any:
     """Parse the JSON of a column; this package wrote it, so invalid JSON is damage."""
     try:
         return json.loads(text)
@@ -82,12 +90,16 @@ def _on_error(context: ExceptionContext) -> None:
         raise malformed_error(context.original_exception) from context.original_exception
 
 
+def _database_file(url: URL) -> Path:
+    return Path(str(url.database))
+
+
 def _is_read_only(url: URL) -> bool:
-    file = Path(str(url.database))
+    file = _database_file(url)
     return file.exists() and not (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK))
 
 
-def _to_read(file: Path) -> sqlite3.Connection:
+def _open_read_only(file: Path) -> sqlite3.Connection:
     """Open a file that is read-only or in a read-only directory.
 
     SQLite can read it together with other processes if it finds their shared memory or can create its own.
@@ -104,9 +116,9 @@ def _to_read(file: Path) -> sqlite3.Connection:
     return connection
 
 
-def _open(file: Path, how: str) -> sqlite3.Connection:
+def _open(file: Path, parameter: str) -> sqlite3.Connection:
     try:
-        return opened(file, how)
+        return open_database(file, parameter)
     except UnicodeDecodeError as error:  # see _on_error, which is not called for failed connections
         raise malformed_error(error) from error
 
@@ -124,36 +136,39 @@ def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
 def _on_begin(connection: Connection) -> None:
     # A writer takes the lock at once: a read transaction cannot always become a write transaction.
     if connection.get_execution_options().get("writes", False):
-        _begin_to_write(connection)
+        _begin_write(connection)
     else:
         connection.exec_driver_sql("BEGIN")
 
 
-def _begin_to_write(connection: Connection) -> None:
+def _begin_write(connection: Connection) -> None:
     """Take the write lock; wait as long as other writers store something now and then.
 
     SQLite's own timeout is the same for any number of writers. It has no queue, so unlucky writers wait long.
     """
-    seen, silent_since = None, time.monotonic()
+    last_version, last_change = None, time.monotonic()
     while True:
         try:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         except DatabaseError as error:
-            version = _version(connection)
-            if version != seen:
-                seen, silent_since = version, time.monotonic()
-            if "locked" not in str(error.orig) or time.monotonic() - silent_since >= LOG_AFTER_SECONDS:
+            version = _data_version(connection)
+            if version != last_version:
+                last_version, last_change = version, time.monotonic()
+            if (
+                "locked" not in str(error.orig)
+                or time.monotonic() - last_change >= WRITE_LOCK_TIMEOUT_SECONDS
+            ):
                 raise
             logger.warning("waiting_for_a_writer database=%s", connection.engine.url.database)
         else:
             break
-    _refuse_if_moved(connection)
+    _check_not_replaced(connection)
 
 
-def _refuse_if_moved(connection: Connection) -> None:
+def _check_not_replaced(connection: Connection) -> None:
     """Raise ConnectionLostError if the file was replaced: writes to the old file would be lost."""
-    file = Path(str(connection.engine.url.database))
-    if moved(connection.connection.dbapi_connection, file):
+    file = _database_file(connection.engine.url)
+    if is_replaced(connection.connection.dbapi_connection, file):
         connection.exec_driver_sql("ROLLBACK")
         raise ConnectionLostError(
             f"{file}: another history was put in its place meanwhile; what is stored of this one is kept "
@@ -161,19 +176,19 @@ def _refuse_if_moved(connection: Connection) -> None:
         )
 
 
-def _place(url: URL) -> tuple[Hashable, ...]:
-    file = Path(str(url.database))
-    return (place_of(file), keeps_no_log(file))
+def _identity(url: URL) -> tuple[Hashable, ...]:
+    file = _database_file(url)
+    return (file_identity(file), is_without_wal(file))
 
 
-def _leave(connection: Connection) -> None:
+def _before_close(connection: Connection) -> None:
     raw = connection.connection.dbapi_connection
-    if isinstance(raw, OpenFile):
-        leave(raw)
+    if isinstance(raw, DatabaseConnection):
+        remove_replaced_wal(raw)
 
 
-def _prepare(connection: Connection) -> None:
-    _remove_free_locks(Path(str(connection.engine.url.database)))
+def _prepare_connection(connection: Connection) -> None:
+    _remove_stale_lock_files(_database_file(connection.engine.url))
     if _pragma(connection, "journal_mode") == "wal":
         return
     try:
@@ -184,41 +199,35 @@ def _prepare(connection: Connection) -> None:
         # Another process uses the file. It has set WAL before, or the next process to open the file does.
 
 
-def _settle(connection: Connection) -> None:
-    _pragma(
-        connection, "wal_checkpoint(PASSIVE)"
-    )  # doesn't wait for readers; the last connection to close does the rest
+def _after_last_write(connection: Connection) -> None:
+    # It doesn't wait for readers; the last connection to close does the rest.
+    _pragma(connection, "wal_checkpoint(PASSIVE)")
 
 
-def _damages(connection: Connection) -> list[str]:
-    whole = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
+def _integrity_errors(connection: Connection) -> list[str]:
+    damages = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
     orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
-    found = [f"database file: {line}" for line in whole if line != "ok"]
-    found += [f"{table} row {row}: its {parent} row is missing" for table, row, parent, _ in orphans]
-    return found or _stale_words(connection)
+    messages = [f"database file: {line}" for line in damages if line != "ok"]
+    messages += [f"{table} row {row}: its {parent} row is missing" for table, row, parent, _ in orphans]
+    return messages or _search_index_errors(connection)
 
 
-def _stale_words(connection: Connection) -> list[str]:
+def _search_index_errors(connection: Connection) -> list[str]:
     """Compare the search index with a new one, built in the connection's own temporary database."""
     for statement in SEARCH_CHECK:
         connection.exec_driver_sql(statement)
     differing = connection.exec_driver_sql(STALE_ENTRIES_SQL).scalar_one()
-    for name in ("words_kept", "words_anew", "search_anew"):
+    for name in ("stored_terms", "fresh_terms", "fresh_search"):
         connection.exec_driver_sql(f"DROP TABLE temp.{name}")
     return [f"search index: {differing} words are not as in the runs' rows"] if differing else []
 
 
-def _file(url: URL) -> Path | None:
-    return Path(url.database) if url.database else None
+def _fulltext_query(terms: Sequence[SearchTerm]) -> Select[Any]:
+    matches = literal_column(SEARCH_TABLE).op("MATCH")(to_fts5(terms))
+    return select(literal_column("rowid")).select_from(table(SEARCH_TABLE)).where(matches)
 
 
-def _with_words(pieces: Sequence[SearchTerm]) -> Select[Any]:
-    found = table(SEARCH_TABLE)
-    matches = literal_column(SEARCH_TABLE).op("MATCH")(to_fts5(pieces))
-    return select(literal_column("rowid")).select_from(found).where(matches)
-
-
-def _version(connection: Connection) -> int:
+def _data_version(connection: Connection) -> int:
     return int(_pragma(connection, "data_version"))
 
 
@@ -229,18 +238,19 @@ def _copy_to(connection: Connection, file: Path) -> None:
         source.backup(copy)
 
 
-def _into_one_file(connection: Connection) -> None:
+def _checkpoint_wal(connection: Connection) -> None:
     _pragma(connection, "journal_mode = DELETE")
 
 
-def _compact(connection: Connection) -> None:
-    _run(connection, "VACUUM", "PRAGMA optimize")
+def _vacuum(connection: Connection) -> None:
+    _run_outside_transaction(connection, "VACUUM", "PRAGMA optimize")
     _pragma(connection, "wal_checkpoint(TRUNCATE)")
 
 
-def _erase(connection: Connection) -> None:
+def _secure_delete(connection: Connection) -> None:
     # Deleted data remains in the index until it is merged, in free pages of the file, and in the log.
-    _run(connection, f"INSERT INTO {SEARCH_TABLE} ({SEARCH_TABLE}) VALUES ('rebuild')", "VACUUM")  # noqa: S608
+    rebuild = f"INSERT INTO {SEARCH_TABLE} ({SEARCH_TABLE}) VALUES ('rebuild')"  # noqa: S608 - a name
+    _run_outside_transaction(connection, rebuild, "VACUUM")
     if _pragma(connection, "wal_checkpoint(TRUNCATE)"):
         raise WorkflowHistoryError(
             "what was taken out may still stand in the log, since another program has the history open; "
@@ -248,7 +258,7 @@ def _erase(connection: Connection) -> None:
         )
 
 
-def _run(connection: Connection, *statements: str) -> None:
+def _run_outside_transaction(connection: Connection, *statements: str) -> None:
     """Run statements without SQLAlchemy, which would begin a transaction first."""
     for statement in statements:
         try:
@@ -261,30 +271,30 @@ def _size(connection: Connection) -> int:
     return int(_pragma(connection, "page_count")) * int(_pragma(connection, "page_size"))
 
 
-def _try_lock(connection: Connection, name: str, told: str) -> ReleaseLock | None:
+def _try_lock(connection: Connection, name: str, owner: str) -> ReleaseLock | None:
     try:
-        return try_lock(_lock_file(connection, name), told)
+        return try_lock(_lock_file(connection, name), owner)
     except OSError as error:
         # If files cannot be locked, the stored rows are checked again before anything is written.
         logger.warning("no_lock name=%s error=%s", name, error)
         return lambda: None
 
 
-def _lock_holder(connection: Connection, name: str) -> str:
+def _lock_owner(connection: Connection, name: str) -> str:
     return read_owner(_lock_file(connection, name))
 
 
-def _remove_free_locks(database: Path) -> None:
+def _remove_stale_lock_files(database: Path) -> None:
     """Remove the lock files that killed processes left next to a history."""
-    named = re.compile(rf"{re.escape(database.name)}-sync-[0-9a-f]{{16}}\.lock")
+    pattern = re.compile(rf"{re.escape(database.name)}-sync-[0-9a-f]{{16}}\.lock")
     with suppress(OSError), os.scandir(database.parent) as entries:
-        for file in [Path(entry.path) for entry in entries if named.fullmatch(entry.name)]:
+        for file in [Path(entry.path) for entry in entries if pattern.fullmatch(entry.name)]:
             if (release := try_lock(file)) is not None:
                 release()
 
 
 def _lock_file(connection: Connection, name: str) -> Path:
-    file = Path(str(connection.engine.url.database))
+    file = _database_file(connection.engine.url)
     return file.with_name(f"{file.name}-{name}.lock")
 
 
@@ -299,12 +309,12 @@ def _pragma(connection: Connection, name: str) -> Any:
         raise malformed_error(error) from error
 
 
-def _numbers(values: Sequence[int]) -> FromClause:
+def _integer_rows(values: Sequence[int]) -> FromClause:
     """Return integers as rows, from one parameter: SQLite allows 32,766 parameters per statement."""
-    return func.json_each(json.dumps(list(values))).table_valued("value", name="given")
+    return func.json_each(json.dumps(list(values))).table_valued("value", name="integers")
 
 
-_REASONS = (
+_EXPLANATIONS = (
     ("is full", "make room and sync again; what was stored before is kept"),
     ("disk I/O error", "the disk is full, a quota is met, or it fails; what was stored before is kept"),
     ("malformed", MALFORMED_MESSAGE),
@@ -314,7 +324,7 @@ _REASONS = (
 """Fragments of SQLite messages, and the remedies."""
 
 
-def _reason(text: str) -> str:
+def _explain_error(text: str) -> str:
     if "not a database" in text:
         return (
             "this file is no SQLite database (any more); name another file, or put a backup in its place "
@@ -330,30 +340,32 @@ def _reason(text: str) -> str:
         )
     if "locked" in text:
         return "another program is writing to it; try again when it is done"
-    return next((f"{text}: {why}" for sign, why in _REASONS if sign in text), text)
+    return next(
+        (f"{text}: {explanation}" for fragment, explanation in _EXPLANATIONS if fragment in text), text
+    )
 
 
 SQLITE: Final = Backend(
-    create_engine=_engine,
+    create_engine=_create_engine,
     is_read_only=_is_read_only,
     insert=sqlite.insert,
-    numbers=_numbers,
-    on_connect=_prepare,
-    after_last_write=_settle,
-    integrity_errors=_damages,
-    file=_file,
-    place=_place,
-    leave=_leave,
-    put_in_place=put_in_place,
-    fulltext_query=_with_words,
-    version=_version,
+    integer_rows=_integer_rows,
+    on_connect=_prepare_connection,
+    after_last_write=_after_last_write,
+    integrity_errors=_integrity_errors,
+    file=lambda url: _database_file(url) if url.database else None,
+    identity=_identity,
+    before_close=_before_close,
+    replace_file=replace_file,
+    fulltext_query=_fulltext_query,
+    data_version=_data_version,
     copy_to=_copy_to,
-    into_one_file=_into_one_file,
-    vacuum=_compact,
-    secure_delete=_erase,
+    checkpoint_wal=_checkpoint_wal,
+    vacuum=_vacuum,
+    secure_delete=_secure_delete,
     size=_size,
     try_lock=_try_lock,
-    lock_holder=_lock_holder,
-    explain_error=_reason,
+    lock_owner=_lock_owner,
+    explain_error=_explain_error,
     extra_ddl=(*SEARCH_INDEX["sqlite"], *TOTALS_TRIGGERS["sqlite"]),
 )
