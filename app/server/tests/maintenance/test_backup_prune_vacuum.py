@@ -291,7 +291,7 @@ def test_rules_of_the_settings_file_are_applied(file: Path, tmp_path: Path) -> N
     config = tmp_path / "settings.toml"
     config.write_text('[budget]\nrun = 5\n[[retention]]\nolder_than = "2y"\nproject = "shop"\nkeep = 2\n')
     (rule,) = read_retention_rules(config)
-    assert (rule.keep, rule.wanted.project) == (2, ("shop",))
+    assert (rule.keep, rule.where.project) == (2, ("shop",))
     words = ["db", "prune", "--by-config", "--config", str(config), "--yes"]
     done = CliRunner().invoke(app, words)
     assert (done.exit_code, "1 run taken out" in done.output) == (0, True), done.output

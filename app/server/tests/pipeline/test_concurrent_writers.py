@@ -126,7 +126,7 @@ def test_a_prune_takes_out_the_run_that_it_meant_and_none_that_came_meanwhile(
         make(agents, "newer", NEW)
         do_sync(agents)
 
-    with meanwhile(monkeypatch, pruning, "_meant", others, after=True):
+    with meanwhile(monkeypatch, pruning, "_matching_runs", others, after=True):
         done = prune_history(old(), dry_run=False)
     assert sorted(runs_in(url)) == ["new", "newer"]
     assert done["runs"] == 0
@@ -142,7 +142,7 @@ def test_a_prune_leaves_a_run_that_is_no_longer_meant(
         with History.open(url) as history:
             history.update("old-1", {"status": "running"})
 
-    with meanwhile(monkeypatch, pruning, "_meant", begin_again, after=True):
+    with meanwhile(monkeypatch, pruning, "_matching_runs", begin_again, after=True):
         done = prune_history(old(), dry_run=False)
     assert done["runs"] == 1
     assert sorted(runs_in(url)) == ["old-1"]

@@ -543,7 +543,7 @@ def take_out(name: str) -> None:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(
             pruning,
-            "_meant",
+            "_matching_runs",
             lambda history, _: history.merge_store().pruning_fields([history.find(name).key]),
         )
         pruning.prune_history([RetentionRule(RunFilter(search="this one"))], dry_run=False)
@@ -592,7 +592,7 @@ def test_a_dry_run_tells_what_goes_out_of_the_sums(agents: Path) -> None:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(
             pruning,
-            "_meant",
+            "_matching_runs",
             lambda history, _: history.merge_store().pruning_fields([history.find("shop/a1b2c3d4").key]),
         )
         told = pruning.prune_history(NOBODY)

@@ -274,7 +274,7 @@ def test_a_merge_into_a_new_history_that_is_stopped_still_brings_what_was_pruned
         raise StoppedError
 
     with monkeypatch.context() as patched:
-        patched.setattr(merging.Merge, "_bring_the_rest", stop)
+        patched.setattr(merging.Merge, "_merge_other_tables", stop)
         with pytest.raises(StoppedError):
             merge_history(other)
     merge_history(other)
@@ -350,7 +350,7 @@ def killed(code: str, **environment: str) -> None:
 DIES = {
     "backup": """
 from app.server.core.workflow_history.maintenance import backup
-backup.sound = die
+backup.verify_copy = die
 backup.backup_history({target!r})
 """,
     "export": """

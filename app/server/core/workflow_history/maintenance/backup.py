@@ -31,12 +31,12 @@ def vacuum_history() -> dict[str, Any]:
     """
     started = time.monotonic()
     with database.open_required() as history:
-        before = history.size()
+        bytes_before = history.size()
         finish(history)  # first, because it inserts and deletes rows
         history.vacuum()
-        after = history.size()
+        bytes_after = history.size()
     seconds = time.monotonic() - started
-    return {"bytes_before": before, "bytes_after": after, "duration_seconds": seconds}
+    return {"bytes_before": bytes_before, "bytes_after": bytes_after, "duration_seconds": seconds}
 
 
 def backup_history(file: Path | str, *, force: bool = False) -> dict[str, Any]:
@@ -54,19 +54,19 @@ def backup_history(file: Path | str, *, force: bool = False) -> dict[str, Any]:
             f"{target} is there already; name another file, or replace it with --force"
         )
     with relaxed_gc(), database.open_required() as history:
-        if (own := database.current_url()) == database_url(target):
+        if (url := database.current_url()) == database_url(target):
             raise WorkflowHistoryError(f"{target} is the history itself; name another file")
         try:
-            with _written_beside(target, force=force) as part:
-                _copy(history, part)
-                runs = sound(part)
+            with _new_file(target, force=force) as temporary:
+                _copy(history, temporary)
+                runs = verify_copy(temporary)
         except OSError as error:
             raise WorkflowHistoryError(f"{target} cannot be written: {error.strerror}") from error
     size = target.stat().st_size
     seconds = time.monotonic() - started
     return {
         "file": str(target),
-        "source": display_name(own),
+        "source": display_name(url),
         "runs": runs,
         "bytes": size,
         "duration_seconds": seconds,
@@ -74,42 +74,44 @@ def backup_history(file: Path | str, *, force: bool = False) -> dict[str, Any]:
 
 
 @contextmanager
-def _written_beside(target: Path, *, force: bool) -> Iterator[Path]:
+def _new_file(target: Path, *, force: bool) -> Iterator[Path]:
     """Yield a temporary file that becomes `target` once it is flushed to disk; on errors nothing is left."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with scratch_folder(target.parent) as folder:
-        part = folder / "history.db"
-        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        yield part
-        to_disk(part)
+        temporary = folder / "history.db"
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        yield temporary
+        flush_to_disk(temporary)
         if force:
-            part.replace(target)
+            temporary.replace(target)
         else:
-            os.link(part, target)  # fails if another file got this name meanwhile
-        to_disk(target.parent)
+            os.link(temporary, target)  # fails if another file got this name meanwhile
+        flush_to_disk(target.parent)
 
 
-def _copy(history: History, part: Path) -> None:
-    if history.copy_to(part):
+def _copy(history: History, target: Path) -> None:
+    if history.copy_to(target):
         return
-    with History.open(part) as copy:
+    with History.open(target) as copy:
         Merge(copy, history).run()
         copy.vacuum()
 
 
-def sound(part: Path) -> int:
+def verify_copy(file: Path) -> int:
     """Check a copy and return its number of runs; raises WorkflowHistoryError if it is damaged."""
-    with History.open(part) as copy:
-        wrong = copy.check()
+    with History.open(file) as copy:
+        problems = copy.check()
         runs = len(copy.merge_store().refs())
         copy.checkpoint_wal()
-    if wrong:
-        more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-        raise WorkflowHistoryError(f"the copy is not sound, and was not kept: {wrong[0]}{more}; see db check")
+    if problems:
+        more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
+        raise WorkflowHistoryError(
+            f"the copy is not sound, and was not kept: {problems[0]}{more}; see db check"
+        )
     return runs
 
 
-def to_disk(path: Path) -> None:
+def flush_to_disk(path: Path) -> None:
     """Flush a file or directory to disk."""
     if os.name == "nt" and path.is_dir():
         return  # directories cannot be opened there

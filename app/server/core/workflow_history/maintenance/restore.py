@@ -15,7 +15,7 @@ from ..common.errors import InvalidQueryError, WorkflowHistoryError
 from ..common.temporary_files import scratch_folder
 from ..storage.connection.engine import get_backend
 from ..storage.connection.pool import open_read_only
-from .backup import sound, to_disk
+from .backup import flush_to_disk, verify_copy
 
 
 def restore_history(file: Path | str) -> dict[str, Any]:
@@ -43,15 +43,15 @@ def restore_history(file: Path | str) -> dict[str, Any]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with scratch_folder(target.parent) as folder:
-            part = folder / "history.db"
-            part.touch(mode=0o600)
-            with open_read_only(source) as theirs:
-                theirs.copy_to(part)
-            runs = sound(part)
-            to_disk(part)
-            aside = _free_name(target)
-            put_in_place(part, target, aside)
-            to_disk(target.parent)
+            temporary = folder / "history.db"
+            temporary.touch(mode=0o600)
+            with open_read_only(source) as backup:
+                backup.copy_to(temporary)
+            runs = verify_copy(temporary)
+            flush_to_disk(temporary)
+            kept_path = _free_path(target)
+            put_in_place(temporary, target, kept_path)
+            flush_to_disk(target.parent)
     except OSError as error:
         raise WorkflowHistoryError(f"{target} cannot be replaced: {error.strerror}") from error
     return {
@@ -59,14 +59,14 @@ def restore_history(file: Path | str) -> dict[str, Any]:
         "source": str(source),
         "runs": runs,
         "bytes": target.stat().st_size,
-        "kept": str(aside) if aside.exists() else None,
+        "kept": str(kept_path) if kept_path.exists() else None,
         "duration_seconds": time.monotonic() - started,
     }
 
 
-def _free_name(target: Path) -> Path:
+def _free_path(target: Path) -> Path:
     """Return a free path next to the current history, for keeping it."""
     name, number = f"{target.stem}-until-{datetime.now(UTC):%Y%m%dT%H%M%SZ}", 1
-    while (free := target.with_name(f"{name}{f'-{number}' * (number > 1)}{target.suffix}")).exists():
+    while (path := target.with_name(f"{name}{f'-{number}' * (number > 1)}{target.suffix}")).exists():
         number += 1
-    return free
+    return path

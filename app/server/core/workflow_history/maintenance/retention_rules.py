@@ -16,7 +16,7 @@ from ..common.errors import InvalidQueryError
 from ..common.filter_options import FILTER_OPTIONS, build_filter
 from ..common.filters import RunFilter
 
-RULE_KEYS: Final = ("older_than", "keep", *(one.name for one in FILTER_OPTIONS))
+RULE_KEYS: Final = ("older_than", "keep", *(option.name for option in FILTER_OPTIONS))
 """Names of the options that a rule may contain."""
 
 _AGE: Final = re.compile(r"(\d{1,6})(d|w|mo|y)")
@@ -28,30 +28,30 @@ _MONTHS: Final = {"mo": 1, "y": 12}
 class RetentionRule:
     """Rule that selects the runs to delete."""
 
-    wanted: RunFilter  # the selected runs; a run of unknown age never matches an age
+    where: RunFilter  # the selected runs; a run of unknown age never matches an age
     keep: int = 0  # number of runs to keep in each project, the newest of the selected ones
 
     @property
     def matches_all(self) -> bool:
         """Whether all runs are selected, which is too much to request by mistake."""
-        return self.wanted.is_empty
+        return self.where.is_empty
 
 
-def parse_rule(said: Mapping[str, Any], now: datetime | None = None) -> RetentionRule:
+def parse_rule(options: Mapping[str, Any], now: datetime | None = None) -> RetentionRule:
     """Parse a rule from option values by name; raises InvalidQueryError if one is invalid.
 
-    >>> parse_rule({"older_than": "18mo"}, datetime(2026, 8, 31, tzinfo=UTC)).wanted.created_before.date()
+    >>> parse_rule({"older_than": "18mo"}, datetime(2026, 8, 31, tzinfo=UTC)).where.created_before.date()
     datetime.date(2025, 2, 28)
     """
-    if unknown := [name for name in said if name not in RULE_KEYS]:
+    if unknown := [name for name in options if name not in RULE_KEYS]:
         raise InvalidQueryError(f"{unknown[0]!r} is unknown; allowed: {', '.join(RULE_KEYS)}")
-    narrowing = {
-        one.name: [value] if one.multiple and isinstance(value, str) else value
-        for one in FILTER_OPTIONS
-        if (value := said.get(one.name)) is not None
+    filters = {
+        option.name: [value] if option.multiple and isinstance(value, str) else value
+        for option in FILTER_OPTIONS
+        if (value := options.get(option.name)) is not None
     }
-    rule = RetentionRule(build_filter(narrowing))
-    return with_max_age(rule, said.get("older_than"), said.get("keep"), now)
+    rule = RetentionRule(build_filter(filters))
+    return with_max_age(rule, options.get("older_than"), options.get("keep"), now)
 
 
 def with_max_age(
@@ -61,24 +61,26 @@ def with_max_age(
 
     None leaves that part of the rule unchanged. Raises InvalidQueryError for an invalid value.
     """
-    wanted = rule.wanted
+    where = rule.where
     if older_than is not None:
-        before = _before(older_than, now or datetime.now(UTC))
-        wanted = wanted.at(now)
-        until = wanted.created_before
-        wanted = replace(wanted, created_before=before if until is None else min(before, until))
+        cutoff = _cutoff(older_than, now or datetime.now(UTC))
+        where = where.at(now)
+        created_before = where.created_before
+        where = replace(
+            where, created_before=cutoff if created_before is None else min(cutoff, created_before)
+        )
     if keep is None:
-        return RetentionRule(wanted, rule.keep)
+        return RetentionRule(where, rule.keep)
     if isinstance(keep, bool) or not isinstance(keep, int) or keep < 0:
         raise InvalidQueryError(f"keep={keep!r} is not allowed; use a whole number of runs")
-    return RetentionRule(wanted, keep)
+    return RetentionRule(where, keep)
 
 
-def _before(age: Any, now: datetime) -> datetime:
-    found = _AGE.fullmatch(age.strip().lower()) if isinstance(age, str) else None
-    if found is None:
+def _cutoff(age: Any, now: datetime) -> datetime:
+    match = _AGE.fullmatch(age.strip().lower()) if isinstance(age, str) else None
+    if match is None:
         raise InvalidQueryError(f"{age!r} is no age; say it as 90d, 12w, 18mo or 2y")
-    number, unit = int(found[1]), found[2]
+    number, unit = int(match[1]), match[2]
     try:
         if unit in _DAYS:
             return now - timedelta(days=number * _DAYS[unit])

@@ -50,7 +50,7 @@ def _shares_by_message(
     activity: AgentActivity, seen: AbstractSet[str], call_counts: Mapping[str | None, int]
 ) -> dict[str | None, CostShare]:
     """Return the share of the stream's cost and time of one call, by message."""
-    weights = _weights(activity, seen) if call_counts else {}
+    weights = _message_weights(activity, seen) if call_counts else {}
     total = sum(weights.values())
     usd = valid_amount(activity.about.get("cost"))
     seconds = valid_amount(activity.about.get("duration_seconds"))
@@ -98,7 +98,7 @@ def to_decimal(amount: float) -> Decimal:
     return Decimal(str(amount))
 
 
-def _weights(activity: AgentActivity, seen: AbstractSet[str]) -> dict[str, Decimal]:
+def _message_weights(activity: AgentActivity, seen: AbstractSet[str]) -> dict[str, Decimal]:
     """Return the weight of each message of the stream, without messages of unknown weight."""
     weights: dict[str, Decimal] = {}
     for message, weight in activity.weights:

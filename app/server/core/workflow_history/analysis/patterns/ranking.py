@@ -35,7 +35,7 @@ def find_subsumed(patterns: Iterable[PatternTotals]) -> dict[str, PatternTotals]
     covered_by: dict[str, PatternTotals] = {}
     for pattern in [pattern for pattern in order if pattern.kind == "sequence"]:
         steps = steps_of(pattern)
-        candidates = {each.id: each for pair in pairwise(steps) for each in by_pair[pair]}.values()
+        candidates = {other.id: other for pair in pairwise(steps) for other in by_pair[pair]}.values()
         covers = [other for other in candidates if _covers_sequence(other, pattern)]
         cover = min(covers, key=_subsumption_sort_key, default=None)
         if cover is not None and pattern.status != "accepted":

@@ -147,7 +147,9 @@ def activity_from_record(run: AgentOperations) -> AgentActivity:
         ToolCall(call["tool"], call["detail"], call["line"], call["message_id"], call["failed"])
         for call in run["calls"]
     ]
-    return AgentActivity(run, calls, [(said["message_id"], said["weight"]) for said in run["messages"]])
+    return AgentActivity(
+        run, calls, [(message["message_id"], message["weight"]) for message in run["messages"]]
+    )
 
 
 def _in_time_order(activities: list[AgentActivity]) -> list[AgentActivity]:
@@ -173,7 +175,9 @@ def _to_activity(stream: StreamFacts | None, run: Mapping[str, Any]) -> AgentAct
     if stream is None:
         return AgentActivity(run, (), ())
     return AgentActivity(
-        run, stream.tools, [(said.message_id, message_weight(said.usage)) for said in stream.messages]
+        run,
+        stream.tools,
+        [(message.message_id, message_weight(message.usage)) for message in stream.messages],
     )
 
 

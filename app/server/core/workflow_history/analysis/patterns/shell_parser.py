@@ -172,8 +172,8 @@ class _Scanner:
             level.add(self._take(_BACKTICKS), quoted=True)
         elif char == "\\":
             self._parse_escape(level)
-        elif found := self._take(_ANSI_QUOTED):
-            level.add(found[2:].rstrip("'"), quoted=True)
+        elif quoted := self._take(_ANSI_QUOTED):
+            level.add(quoted[2:].rstrip("'"), quoted=True)
         else:
             self._parse_dollar(level, depth)
 

@@ -42,7 +42,10 @@ def group_totals(runs: ColumnTable) -> list[GroupTotals]:
         ]
         for name in ("total_cost", "lower_bound_cost")
     )
-    token_counts = {name: _to_floats(runs.integers[name]) for name in (*TOKENS, "total_tokens")}
+    token_counts: dict[str, Floats] = {}
+    for name in (*TOKENS, "total_tokens"):
+        counts = runs.integers[name]
+        token_counts[name] = np.where(counts < 0, np.nan, counts.astype(np.float64))
     seconds = mask_invalid(runs.floats["duration_seconds"])
     duration, tokens, cache_percent = (
         [(min(total, sys.float_info.max), known) for total, known in grouped_sums(values, codes, count)]
@@ -73,10 +76,6 @@ def _categories_by_group(column: CategoricalColumn, codes: Codes, count: int) ->
     group_codes = np.full(count, MISSING_CODE, np.int32)
     group_codes[codes] = column.codes
     return CategoricalColumn(group_codes, column.categories).to_list()
-
-
-def _to_floats(values: Integers) -> Floats:
-    return np.where(values < 0, np.nan, values.astype(np.float64))
 
 
 def _total_tokens(token_counts: dict[str, Floats]) -> Floats:

@@ -65,6 +65,8 @@ def summarize_workflows(workflows: Iterable[object]) -> dict[str, Any]:
 def summarize_groups(groups: Sequence[GroupTotals]) -> dict[str, Any]:
     """Summarize groups of runs; groups whose names are equal after normalization are merged."""
     statuses = _counts(groups, "status")
+    first = min((group.first for group in groups if group.first), key=_sort_time, default=None)
+    last = max((group.last for group in groups if group.last), key=_sort_time, default=None)
     return {
         "total_workflows": sum(group.runs for group in groups),
         "completed_count": statuses.get("completed", 0),
@@ -84,7 +86,10 @@ def summarize_groups(groups: Sequence[GroupTotals]) -> dict[str, Any]:
         "status_breakdown": _breakdown(groups, "status"),
         "model_breakdown": _breakdown(groups, "model_used"),
         "template_breakdown": _breakdown(groups, "workflow_template"),
-        "date_range": _date_range(groups),
+        "date_range": {  # ISO 8601 with the original offsets
+            "start": first.isoformat() if first else None,
+            "end": last.isoformat() if last else None,
+        },
     }
 
 
@@ -264,13 +269,6 @@ def _local_time(row: Row) -> datetime | None:
 def _first_time(row: Row, *keys: str) -> datetime | None:
     """Return the first of these fields that is a valid time."""
     return next((time for key in keys if (time := parse_timestamp(row.get(key))) is not None), None)
-
-
-def _date_range(groups: Sequence[GroupTotals]) -> dict[str, str | None]:
-    """Return the first and last creation time, as ISO 8601 with their original offsets."""
-    first = min((group.first for group in groups if group.first), key=_sort_time, default=None)
-    last = max((group.last for group in groups if group.last), key=_sort_time, default=None)
-    return {"start": first.isoformat() if first else None, "end": last.isoformat() if last else None}
 
 
 def _sort_time(time: datetime) -> datetime:

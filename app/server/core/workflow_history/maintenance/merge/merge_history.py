@@ -39,7 +39,11 @@ from .plan import MergePlan, plan_merge
 
 BATCH_RUNS = 500  # runs of the other history that are merged in one transaction
 
-Name = tuple[str, str]  # project, id without suffix
+_DERIVED_FIELDS = frozenset({
+    "similar_workflows", "problems", "patterns", "pattern_count", "copy_of", "last_changed_at",
+})  # fmt: skip
+
+RunName = tuple[str, str]  # project, id without suffix
 
 
 def merge_history(
@@ -63,15 +67,15 @@ def merge_history(
     if source == target:
         raise InvalidQueryError(f"{source.database} is the history in use; name another one to merge")
     started = time.monotonic()
-    with relaxed_gc(), open_read_only(source) as theirs, _ours(target, dry_run=dry_run) as ours:
+    with relaxed_gc(), open_read_only(source) as theirs, _open_target(target, dry_run=dry_run) as ours:
         merge = Merge(ours, theirs, host=host, dry_run=dry_run)
         merge.run(with_pruned=with_pruned, progress=progress)
-    done = {**merge.stats, "source": display_name(source), "dry_run": dry_run}
-    return {**done, "duration_seconds": time.monotonic() - started}
+    result = {**merge.stats, "source": display_name(source), "dry_run": dry_run}
+    return {**result, "duration_seconds": time.monotonic() - started}
 
 
 @contextmanager
-def _ours(target: URL, *, dry_run: bool) -> Iterator[History]:
+def _open_target(target: URL, *, dry_run: bool) -> Iterator[History]:
     """Open the history in use; a dry run does not create it, but opens an empty temporary one."""
     if not dry_run or exists(target):
         with History.open(target) as history:
@@ -91,12 +95,12 @@ class Merge:
         self._theirs = theirs
         self._host = host
         self._dry_run = dry_run
-        self._own, self._other = ours.merge_store(), theirs.merge_store()
+        self._our_store, self._their_store = ours.merge_store(), theirs.merge_store()
         self._with_pruned = False
         self._version = 0  # data version of our history when it was last read
-        self._keys: Mapping[Name, list[int]] = {}  # keys of its runs, by name
-        self._left_out: AbstractSet[tuple[str, str]] = frozenset()  # of the runs that were pruned in it
-        self._new: list[int] = []  # keys of the runs that were inserted
+        self._keys: Mapping[RunName, list[int]] = {}  # keys of its runs, by name
+        self._pruned_ids: AbstractSet[tuple[str, str]] = frozenset()  # of the runs that were pruned in it
+        self._inserted_keys: list[int] = []  # keys of the runs that were inserted
         counts = (
             "runs",
             "inserted",
@@ -112,35 +116,36 @@ class Merge:
     def run(self, *, with_pruned: bool = False, progress: Progress | None = None) -> None:
         """Merge everything."""
         self._with_pruned = with_pruned
-        self._look()
-        self._bring_what_was_pruned()
-        refs = self._other.refs()
+        self._read_state()
+        self._copy_pruned()
+        refs = self._their_store.refs()
         self.stats["runs"] = len(refs)
-        done = 0
-        for some in _batches(_by_name(refs)):
-            self._bring(some)
-            done += sum(map(len, some.values()))
+        merged = 0
+        for batch in _batches(_by_name(refs)):
+            self._merge_names(batch)
+            merged += sum(map(len, batch.values()))
             if progress is not None:
-                progress("merge", done, len(refs))
-        self._bring_the_rest()
-        self._relate()
+                progress("merge", merged, len(refs))
+        self._merge_other_tables()
+        self._update_derived()
 
-    def _look(self) -> None:
+    def _read_state(self) -> None:
         """Read the state of our history; within a transaction, no other process can change it afterwards."""
-        self._refuse_what_differs()
+        self._check_text_policies()
         self._version = self._ours.data_version()
-        self._keys = {name: [ref.key for ref in some] for name, some in _by_name(self._own.refs()).items()}
-        pruned = [] if self._with_pruned else self._own.pruned()
-        self._left_out = {(row["project"], row["id"]) for row in pruned}
+        own_refs = _by_name(self._our_store.refs())
+        self._keys = {name: [ref.key for ref in refs] for name, refs in own_refs.items()}
+        pruned = [] if self._with_pruned else self._our_store.pruned()
+        self._pruned_ids = {(row["project"], row["id"]) for row in pruned}
 
-    def _look_again(self) -> bool:
+    def _refresh_state(self) -> bool:
         """Read the state again if another process has written since; return whether one has."""
         if self._ours.data_version() == self._version:
             return False
-        self._look()
+        self._read_state()
         return True
 
-    def _refuse_what_differs(self) -> None:
+    def _check_text_policies(self) -> None:
         """Raise InvalidQueryError if only one of the histories stores the texts of its runs."""
         keep = (self._ours.stores_text(), self._theirs.stores_text())
         if keep[0] is None and not self._ours.check_text_policy():  # empty, and configured not to store any
@@ -152,53 +157,56 @@ class Merge:
                 "merged once its texts are taken out: db scrub --no-text"
             )
 
-    def _bring(self, some: Mapping[Name, Sequence[RunRef]]) -> None:
+    def _merge_names(self, refs_by_name: Mapping[RunName, Sequence[RunRef]]) -> None:
         """Merge the runs of some names in one transaction, or in none if nothing changes."""
-        found = self._other.read([ref.key for refs in some.values() for ref in refs])
+        runs = self._their_store.read([ref.key for refs in refs_by_name.values() for ref in refs])
         theirs = {
-            name: [self._placed(found[ref.key]) for ref in refs if ref.key in found]
-            for name, refs in some.items()
+            name: [self._with_host(runs[ref.key]) for ref in refs if ref.key in runs]
+            for name, refs in refs_by_name.items()
         }
-        plan = self._plan(theirs)
+        plan = self._plan_merge(theirs)
         if plan.has_changes and not self._dry_run:
             with self._ours.transaction():
-                if self._look_again():
-                    plan = self._plan(theirs)
-                self._carry_out(plan)
+                if self._refresh_state():
+                    plan = self._plan_merge(theirs)
+                self._apply(plan)
         self.stats["inserted"] += len(plan.inserted)
         self.stats["updated"] += len(plan.updated)
         self.stats["unchanged"] += plan.unchanged
         self.stats["renamed"] += plan.renamed_count
-        self.stats["pruned"] += sum(self._is_left_out(ref) for refs in some.values() for ref in refs)
+        self.stats["pruned"] += sum(
+            (ref.project, ref.id) in self._pruned_ids for refs in refs_by_name.values() for ref in refs
+        )
 
-    def _is_left_out(self, ref: RunRef) -> bool:
-        return (ref.project, ref.id) in self._left_out
-
-    def _placed(self, run: CompleteRun) -> CompleteRun:
+    def _with_host(self, run: CompleteRun) -> CompleteRun:
         """Return a run with the caller's host, if the host of the run is unknown."""
         if self._host is None or run.workflow.get("host") is not None:
             return run
         return replace(run, workflow={**run.workflow, "host": self._host})
 
-    def _plan(self, theirs: Mapping[Name, Sequence[CompleteRun]]) -> MergePlan:
-        own = self._own.read([key for name in theirs for key in self._keys.get(name, ())])
+    def _plan_merge(self, theirs: Mapping[RunName, Sequence[CompleteRun]]) -> MergePlan:
+        own_runs = self._our_store.read([key for name in theirs for key in self._keys.get(name, ())])
         plan = MergePlan()
         for name, runs in theirs.items():
-            wanted = [run for run in runs if (name[0], run.workflow["id"]) not in self._left_out]
-            if wanted:
-                plan.extend(
-                    plan_merge({key: own[key] for key in self._keys.get(name, ()) if key in own}, wanted)
-                )
+            unpruned = [run for run in runs if (name[0], run.workflow["id"]) not in self._pruned_ids]
+            if unpruned:
+                own = {key: own_runs[key] for key in self._keys.get(name, ()) if key in own_runs}
+                plan.extend(plan_merge(own, unpruned))
         return plan
 
-    def _carry_out(self, plan: MergePlan) -> None:
-        near = self._ours.connected(plan.removed).keys() - set(plan.removed)
-        self._own.remove(plan.removed)
-        self._own.rename(plan.renamed)
-        stored = [*plan.inserted, *plan.updated.values()]
-        saved = self._ours.save([_storable(run) for run in stored], replace=REPLACED_FIELDS)
-        by_name = {(run.workflow.get("project") or "", run.workflow["id"]): run for run in stored}
-        self._own.save_related(
+    def _apply(self, plan: MergePlan) -> None:
+        connected = self._ours.connected(plan.removed).keys() - set(plan.removed)
+        self._our_store.remove(plan.removed)
+        self._our_store.rename(plan.renamed)
+        runs = [*plan.inserted, *plan.updated.values()]
+        # This history computes the derived fields itself.
+        workflows = [
+            {name: value for name, value in run.workflow.items() if name not in _DERIVED_FIELDS}
+            for run in runs
+        ]
+        saved = self._ours.save(workflows, replace=REPLACED_FIELDS)
+        by_name = {(run.workflow.get("project") or "", run.workflow["id"]): run for run in runs}
+        self._our_store.save_related(
             {key: by_name[name] for name, key in saved.keys.items()}, to_timestamp(datetime.now(UTC))
         )
         keeps_text = self._ours.check_text_policy()
@@ -207,103 +215,92 @@ class Merge:
             for name, key in saved.keys.items()
         }
         self._ours.save_claims(claims, new=saved.new)
-        settle_shares(self._ours, near | runs_to_settle(self._ours, claims, saved.new))
-        self._own.first_seen(plan.first_seen)
-        self._new += saved.new
+        settle_shares(self._ours, connected | runs_to_settle(self._ours, claims, saved.new))
+        self._our_store.first_seen(plan.first_seen)
+        self._inserted_keys += saved.new
 
-    def _bring_what_was_pruned(self) -> None:
+    def _copy_pruned(self) -> None:
         """Copy the other history's list of pruned runs if our history is new, as it replaces the other one.
 
         This comes first: after the first run our history would no longer count as new, and an interrupted
         merge would never copy the list.
         """
-        pruned = self._other.pruned()
+        pruned = self._their_store.pruned()
         if not pruned or self._dry_run or not self._is_new():
             return
         with self._ours.transaction():
-            self._look_again()
+            self._refresh_state()
             if self._is_new():
-                self._own.add(syncs=[], wrong=[], pruned=pruned)
+                self._our_store.add(syncs=[], wrong=[], pruned=pruned)
 
     def _is_new(self) -> bool:
-        return not self._keys and not self._left_out
+        return not self._keys and not self._pruned_ids
 
-    def _bring_the_rest(self) -> None:
+    def _merge_other_tables(self) -> None:
         """Merge decisions on patterns, syncs, and the problems of directories."""
-        rest = (
-            self._other.pattern_decisions(),
-            [self._synced(row) for row in self._other.syncs()],
-            self._other.folder_problems(),
+        their_rows = (
+            self._their_store.pattern_decisions(),
+            [{**row, "host": row["host"] or self._host} for row in self._their_store.syncs()],
+            self._their_store.folder_problems(),
         )
-        decided, syncs, wrong = self._news(*rest)
-        if not self._dry_run and (decided or syncs or wrong):
+        decisions, syncs, problems = self._missing_rows(*their_rows)
+        if not self._dry_run and (decisions or syncs or problems):
             with self._ours.transaction():  # another process may have stored the same meanwhile
-                decided, syncs, wrong = self._news(*rest)
-                self._own.adopt_decisions(decided)
-                self._own.add(syncs=syncs, wrong=wrong, pruned=[])
-        self.stats["patterns_decided"] = decided.count
+                decisions, syncs, problems = self._missing_rows(*their_rows)
+                self._our_store.adopt_decisions(decisions)
+                self._our_store.add(syncs=syncs, wrong=problems, pruned=[])
+        self.stats["patterns_decided"] = decisions.count
         self.stats["syncs"] = len(syncs)
 
-    def _news(
+    def _missing_rows(
         self,
         decisions: Sequence[dict[str, Any]],
         syncs: Sequence[dict[str, Any]],
-        wrong: Sequence[dict[str, Any]],
+        problems: Sequence[dict[str, Any]],
     ) -> tuple[Decisions, list[dict[str, Any]], list[dict[str, Any]]]:
         """Return the rows that our history does not have yet."""
         return (
-            self._own.later_decisions(decisions),
-            _missing(self._own.syncs(), syncs),
-            _missing(self._own.folder_problems(), wrong),
+            self._our_store.later_decisions(decisions),
+            _rows_not_in(self._our_store.syncs(), syncs),
+            _rows_not_in(self._our_store.folder_problems(), problems),
         )
 
-    def _synced(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        return {**row, "host": row["host"] or self._host}
-
-    def _relate(self) -> None:
+    def _update_derived(self) -> None:
         """Update the lists of similar runs and the cached aggregates, and find runs with common streams."""
         if self._dry_run:
             return
         finish(self._ours)
-        shared = self._own.duplicate_streams(self._new) if self._new else []
+        shared = self._our_store.duplicate_streams(self._inserted_keys) if self._inserted_keys else []
         self.stats["shared"] = [
             {"run": f"{run.project}/{run.id}", "other": f"{other.project}/{other.id}"}
             for run, other in shared
         ]
 
 
-def _by_name(refs: Sequence[RunRef]) -> dict[Name, list[RunRef]]:
-    found: dict[Name, list[RunRef]] = defaultdict(list)
+def _by_name(refs: Sequence[RunRef]) -> dict[RunName, list[RunRef]]:
+    refs_by_name: dict[RunName, list[RunRef]] = defaultdict(list)
     for ref in refs:
-        found[ref.project, base_name(ref.id)].append(ref)
-    return found
+        refs_by_name[ref.project, base_name(ref.id)].append(ref)
+    return refs_by_name
 
 
-def _batches(names: Mapping[Name, Sequence[RunRef]]) -> Iterator[dict[Name, Sequence[RunRef]]]:
-    some: dict[Name, Sequence[RunRef]] = {}
+def _batches(refs_by_name: Mapping[RunName, Sequence[RunRef]]) -> Iterator[dict[RunName, Sequence[RunRef]]]:
+    batch: dict[RunName, Sequence[RunRef]] = {}
     count = 0
-    for name in sorted(names):
-        some[name] = names[name]
-        count += len(names[name])
+    for name in sorted(refs_by_name):
+        batch[name] = refs_by_name[name]
+        count += len(refs_by_name[name])
         if count >= BATCH_RUNS:
-            yield some
-            some, count = {}, 0
-    if some:
-        yield some
+            yield batch
+            batch, count = {}, 0
+    if batch:
+        yield batch
 
 
-def _storable(run: CompleteRun) -> dict[str, Any]:
-    """Return the fields of a run without those that this history computes itself."""
-    return {name: value for name, value in run.workflow.items() if name not in _FOUND_OUT}
-
-
-_FOUND_OUT = frozenset({
-    "similar_workflows", "problems", "patterns", "pattern_count", "copy_of", "last_changed_at",
-})  # fmt: skip
-
-
-def _missing(own: Sequence[Mapping[str, Any]], theirs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows that are not in `own`, each once."""
-    seen = {repr(sorted(row.items())) for row in own}
-    found = {name: row for row in theirs if (name := repr(sorted(row.items()))) not in seen}
-    return list(found.values())
+def _rows_not_in(
+    own_rows: Sequence[Mapping[str, Any]], their_rows: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return the rows that are not in `own_rows`, each once."""
+    seen = {repr(sorted(row.items())) for row in own_rows}
+    missing = {text: row for row in their_rows if (text := repr(sorted(row.items()))) not in seen}
+    return list(missing.values())

@@ -25,31 +25,31 @@ def base_name(run_id: str) -> str:
     return _SUFFIX.sub("", run_id)
 
 
-def assign_names(runs: Sequence[Mapping[str, Any]], called: Sequence[Sequence[str]]) -> list[str]:
-    """Return an id for each of some different runs; `called`: the current ids of the versions of each.
+def assign_names(runs: Sequence[Mapping[str, Any]], current_ids: Sequence[Sequence[str]]) -> list[str]:
+    """Return an id for each of some different runs; `current_ids`: the current ids of the versions of each.
 
     >>> one, other = {"created_at": "1", "host": "x"}, {"created_at": "2", "host": "y"}
     >>> assign_names([other, one], [["a"], ["a"]])
     ['a~070b6546', 'a']
     """
-    plain = base_name(called[0][0])
-    is_free = any(plain in names for names in called)
-    first = min(range(len(runs)), key=lambda place: _order(runs[place]))
+    base = base_name(current_ids[0][0])
+    is_free = any(base in ids for ids in current_ids)
+    oldest = min(range(len(runs)), key=lambda position: _age_sort_key(runs[position]))
     return [
-        plain if is_free and place == first else _own_name(plain, runs[place], names)
-        for place, names in enumerate(called)
+        base if is_free and position == oldest else _suffixed_name(base, runs[position], ids)
+        for position, ids in enumerate(current_ids)
     ]
 
 
-def _own_name(plain: str, run: Mapping[str, Any], names: Sequence[str]) -> str:
-    given = sorted(name for name in names if name != plain)
-    return given[0] if given else f"{plain}~{_digest(run)}"
+def _suffixed_name(base: str, run: Mapping[str, Any], ids: Sequence[str]) -> str:
+    suffixed = sorted(name for name in ids if name != base)
+    return suffixed[0] if suffixed else f"{base}~{_digest(run)}"
 
 
-def _order(run: Mapping[str, Any]) -> tuple[str, str, str]:
+def _age_sort_key(run: Mapping[str, Any]) -> tuple[str, str, str]:
     return run.get("created_at") or "", min(stream_ids(run), default=""), _digest(run)
 
 
 def _digest(run: Mapping[str, Any]) -> str:
-    place = f"{run.get('host')}\0{run.get('agents_dir')}"
-    return blake2b(place.encode(), digest_size=4).hexdigest()
+    origin = f"{run.get('host')}\0{run.get('agents_dir')}"
+    return blake2b(origin.encode(), digest_size=4).hexdigest()

@@ -68,66 +68,64 @@ class _Group:
 
 def plan_merge(own: Mapping[int, CompleteRun], theirs: Sequence[CompleteRun]) -> MergePlan:
     """Plan the merge of runs of one project that have the same name, apart from suffixes."""
-    groups = [group for group in _groups(own, theirs) if group.runs]
-    wholes = [_whole(group) for group in groups]
-    called = [[str(run.workflow["id"]) for run in group.runs] for group in groups]
+    groups = [group for group in _group_versions(own, theirs) if group.runs]
+    merged_runs = [_combine_versions(group) for group in groups]
+    current_ids = [[str(run.workflow["id"]) for run in group.runs] for group in groups]
     plan = MergePlan()
-    for group, whole, name in zip(
-        groups, wholes, assign_names([whole.workflow for whole in wholes], called), strict=True
-    ):
-        _decide(plan, group, replace(whole, workflow={**whole.workflow, "id": name}))
+    names = assign_names([merged.workflow for merged in merged_runs], current_ids)
+    for group, merged, name in zip(groups, merged_runs, names, strict=True):
+        _add_to_plan(plan, group, replace(merged, workflow={**merged.workflow, "id": name}))
     return plan
 
 
-def _groups(own: Mapping[int, CompleteRun], theirs: Sequence[CompleteRun]) -> list[_Group]:
+def _group_versions(own: Mapping[int, CompleteRun], theirs: Sequence[CompleteRun]) -> list[_Group]:
     """Group versions of the same run, also two that are only connected by a third."""
     groups: list[_Group] = []
     for key, run in [*own.items(), *((None, run) for run in theirs)]:
-        near = [group for group in groups if any(_same(run, other) for other in group.runs)]
-        into = near[0] if near else _Group()
-        for more in near[1:]:
-            into.own |= more.own
-            into.theirs += more.theirs
-            groups.remove(more)
-        if not near:
-            groups.append(into)
+        matching = [
+            group
+            for group in groups
+            if any(is_same_run(run.workflow, other.workflow) for other in group.runs)
+        ]
+        target = matching[0] if matching else _Group()
+        for group in matching[1:]:
+            target.own |= group.own
+            target.theirs += group.theirs
+            groups.remove(group)
+        if not matching:
+            groups.append(target)
         if key is None:
-            into.theirs.append(run)
+            target.theirs.append(run)
         else:
-            into.own[key] = run
+            target.own[key] = run
     return groups
 
 
-def _same(one: CompleteRun, other: CompleteRun) -> bool:
-    return is_same_run(one.workflow, other.workflow)
-
-
-def _whole(group: _Group) -> CompleteRun:
+def _combine_versions(group: _Group) -> CompleteRun:
     """Combine all versions of one run; the patterns are those of the latest version with patterns."""
-    runs = _told_apart(sorted(group.runs, key=lambda run: version_sort_key(run.workflow)))
+    runs = sorted(group.runs, key=lambda run: version_sort_key(run.workflow))
+    # An attempt that differs from the latest one of its name is an earlier one.
+    latest_claims = {claim.name: claim for run in runs for claim in run.claims}
+    runs = [_mark_earlier(run, latest_claims) for run in runs]
     latest = runs[-1]
-    learner = next((run for run in reversed(runs) if run.patterns), latest)
-    without = elsewhere_of(learner.claims)
-    claims = _claims(runs)
-    whole = merge_versions(
+    with_patterns = next((run for run in reversed(runs) if run.patterns), latest)
+    elsewhere = elsewhere_of(with_patterns.claims)
+    claims = _merge_claims(runs)
+    workflow = merge_versions(
         [run.workflow for run in runs], {name: claim.written for name, claim in claims.items()}
     )
-    learnt = [with_elsewhere(claim, without.get(name, Elsewhere())) for name, claim in claims.items()]
-    return replace(latest, workflow=whole, patterns=learner.patterns, claims=tuple(learnt))
+    merged_claims = [
+        with_elsewhere(claim, elsewhere.get(name, Elsewhere())) for name, claim in claims.items()
+    ]
+    return replace(latest, workflow=workflow, patterns=with_patterns.patterns, claims=tuple(merged_claims))
 
 
-def _told_apart(runs: Sequence[CompleteRun]) -> list[CompleteRun]:
-    """Return versions of a run; an attempt that differs from the latest one of its name is an earlier one."""
-    latest = {claim.name: claim for run in runs for claim in run.claims}
-    return [_with_earlier(run, latest) for run in runs]
-
-
-def _with_earlier(run: CompleteRun, latest: Mapping[Attempt, Claim]) -> CompleteRun:
-    own = {claim.name for claim in run.claims}
+def _mark_earlier(run: CompleteRun, latest: Mapping[Attempt, Claim]) -> CompleteRun:
+    names = {claim.name for claim in run.claims}
     earlier = {
         claim.name: other
         for claim in run.claims
-        if (other := as_earlier(claim)).name not in own
+        if (other := as_earlier(claim)).name not in names
         and (other.name in latest or not is_one_stream(claim, latest[claim.name]))
     }
     if not earlier:
@@ -142,39 +140,46 @@ def _with_earlier(run: CompleteRun, latest: Mapping[Attempt, Claim]) -> Complete
     return replace(run, workflow={**run.workflow, "phase_costs": agents}, claims=claims)
 
 
-def _claims(runs: Iterable[CompleteRun]) -> dict[Attempt, Claim]:
+def _merge_claims(runs: Iterable[CompleteRun]) -> dict[Attempt, Claim]:
     """Return the most complete claim of each attempt, with its earliest time of writing."""
-    every: dict[Attempt, list[Claim]] = defaultdict(list)
+    by_attempt: dict[Attempt, list[Claim]] = defaultdict(list)
     for claim in (claim for run in runs for claim in run.claims):
-        every[claim.name].append(claim)
-    return {name: reduce(with_first_written, own, max(own, key=_knowledge)) for name, own in every.items()}
+        by_attempt[claim.name].append(claim)
+    return {
+        name: reduce(with_first_written, claims, max(claims, key=_completeness_sort_key))
+        for name, claims in by_attempt.items()
+    }
 
 
-def _knowledge(claim: Claim) -> tuple[int, int, bool, bytes]:
+def _completeness_sort_key(claim: Claim) -> tuple[int, int, bool, bytes]:
     """Return a sort key for claims of one attempt; the most complete one sorts last."""
-    told = packed(structs.replace(claim, written=None))
-    return claim.naming, len(claim.units), claim.alone is not None, told
+    return (
+        claim.naming,
+        len(claim.units),
+        claim.alone is not None,
+        packed(structs.replace(claim, written=None)),
+    )
 
 
-def _decide(plan: MergePlan, group: _Group, whole: CompleteRun) -> None:
-    seen = min((at for run in group.runs if (at := run.workflow.get("first_seen_at"))), default=None)
-    plan.renamed_count += all(run.workflow["id"] != whole.workflow["id"] for run in group.runs)
+def _add_to_plan(plan: MergePlan, group: _Group, merged: CompleteRun) -> None:
+    first_seen = min((at for run in group.runs if (at := run.workflow.get("first_seen_at"))), default=None)
+    plan.renamed_count += all(run.workflow["id"] != merged.workflow["id"] for run in group.runs)
     if not group.own:
-        plan.inserted.append(replace(whole, workflow={**whole.workflow, "first_seen_at": seen}))
+        plan.inserted.append(replace(merged, workflow={**merged.workflow, "first_seen_at": first_seen}))
         return
-    key, kept = min(group.own.items())
+    key, current = min(group.own.items())
     plan.removed += [other for other in group.own if other != key]
-    if kept.workflow["id"] != whole.workflow["id"]:
-        plan.renamed[key] = whole.workflow["id"]
-    if seen is not None and seen != kept.workflow.get("first_seen_at"):
-        plan.first_seen[key] = seen
-    if _said(kept) == _said(whole):
+    if current.workflow["id"] != merged.workflow["id"]:
+        plan.renamed[key] = merged.workflow["id"]
+    if first_seen is not None and first_seen != current.workflow.get("first_seen_at"):
+        plan.first_seen[key] = first_seen
+    if _content(current) == _content(merged):
         plan.unchanged += len(group.theirs)
     else:
-        plan.updated[key] = whole
+        plan.updated[key] = merged
 
 
-def _said(run: CompleteRun) -> tuple[object, ...]:
-    learnt = {name: rows for name, rows in run.patterns.items() if rows}
-    written = {claim.name: claim.written for claim in run.claims}
-    return canonical_json({**run.workflow, "id": None}), learnt, written
+def _content(run: CompleteRun) -> tuple[object, ...]:
+    patterns = {name: rows for name, rows in run.patterns.items() if rows}
+    written_times = {claim.name: claim.written for claim in run.claims}
+    return canonical_json({**run.workflow, "id": None}), patterns, written_times

@@ -25,16 +25,16 @@ LOCAL_FIELDS: Final = frozenset({
 })  # fmt: skip
 """Fields of a run that may differ between histories."""
 
-Written = Mapping[Attempt, float | None]  # when the streams of attempts were written, seconds since 1970
+WriteTimes = Mapping[Attempt, float | None]  # when the streams of attempts were written, seconds since 1970
 
 
-def merge_versions(versions: Iterable[Workflow], written: Written) -> Workflow:
+def merge_versions(versions: Iterable[Workflow], write_times: WriteTimes) -> Workflow:
     """Merge all versions of a run into one."""
     first, *rest = sorted(versions, key=version_sort_key)
-    found = first
+    merged = first
     for newer in rest:
-        found = _laid_over(found, newer, written)
-    return found
+        merged = _merge_newer(merged, newer, write_times)
+    return merged
 
 
 def version_sort_key(version: Workflow) -> tuple[Any, ...]:
@@ -51,78 +51,78 @@ def version_sort_key(version: Workflow) -> tuple[Any, ...]:
 
 def canonical_json(version: Mapping[str, Any]) -> str:
     """Serialize a version to text that is equal for equal versions; unknown fields count as missing."""
-    said = {key: value for key, value in version.items() if key not in LOCAL_FIELDS and value is not None}
-    said.pop("cost_data", None)  # computed from the other fields
-    return json.dumps(said, sort_keys=True, default=str)
+    fields = {key: value for key, value in version.items() if key not in LOCAL_FIELDS and value is not None}
+    fields.pop("cost_data", None)  # computed from the other fields
+    return json.dumps(fields, sort_keys=True, default=str)
 
 
-def _laid_over(older: Workflow, newer: Workflow, written: Written) -> Workflow:
-    whole = merge_run(older, newer)
-    attempts = _attempts(older.get("phase_costs") or (), newer.get("phase_costs") or (), written)
+def _merge_newer(older: Workflow, newer: Workflow, write_times: WriteTimes) -> Workflow:
+    merged = merge_run(older, newer)
+    attempts = _merge_attempts(older.get("phase_costs") or (), newer.get("phase_costs") or (), write_times)
     if attempts is None:
-        return whole
-    priced = with_costs({**whole, "model_used": None}, (), attempts)
-    return add_scores({**priced, "model_used": priced.get("model_used") or whole.get("model_used")})
+        return merged
+    priced = with_costs({**merged, "model_used": None}, (), attempts)
+    return add_scores({**priced, "model_used": priced.get("model_used") or merged.get("model_used")})
 
 
-def _attempts(
-    older: Sequence[AgentRun], newer: Sequence[AgentRun], written: Written
+def _merge_attempts(
+    older: Sequence[AgentRun], newer: Sequence[AgentRun], write_times: WriteTimes
 ) -> list[AgentRun] | None:
     """Merge the attempts of two versions; None if the newer has the same ones, or some have no identity."""
-    if not older or not newer or not all(map(_name, (*older, *newer))):
+    if not older or not newer or not all(map(_attempt_name, (*older, *newer))):
         return None
     best: dict[Attempt | None, AgentRun] = {}
     for run in (*newer, *older):
-        known = best.get(_name(run))
-        best[_name(run)] = run if known is None else max(known, run, key=_knowledge)
-    every = _numbered(best.values(), written)
-    return None if _in_order(every) == _in_order(newer) else every
+        known = best.get(_attempt_name(run))
+        best[_attempt_name(run)] = run if known is None else max(known, run, key=_completeness_sort_key)
+    attempts = _number_attempts(best.values(), write_times)
+    return None if _comparable(attempts) == _comparable(newer) else attempts
 
 
-def _name(run: AgentRun) -> Attempt | None:
+def _attempt_name(run: AgentRun) -> Attempt | None:
     path, identity = run.get("path"), run.get("identity")
     return None if path is None or identity is None else (path, identity)
 
 
-def _knowledge(run: AgentRun) -> tuple[Any, ...]:
+def _completeness_sort_key(run: AgentRun) -> tuple[Any, ...]:
     """Return a sort key for records of one attempt; the one that covers most of its stream sorts last."""
-    told = {key: value for key, value in run.items() if key not in ("attempt", "superseded")}
-    return (*completeness_key(run), json.dumps(told, sort_keys=True, default=str))
+    fields = {key: value for key, value in run.items() if key not in ("attempt", "superseded")}
+    return (*completeness_key(run), json.dumps(fields, sort_keys=True, default=str))
 
 
-def _in_order(runs: Iterable[AgentRun]) -> list[tuple[Any, ...]]:
+def _comparable(runs: Iterable[AgentRun]) -> list[tuple[Any, ...]]:
     """Return comparable records of each stream's attempts in order, without their numbers."""
     ordered = sorted(runs, key=lambda run: (run.get("path") or "", run.get("attempt") or 1))
-    return [(_name(run), bool(run.get("superseded")), _knowledge(run)) for run in ordered]
+    return [(_attempt_name(run), bool(run.get("superseded")), _completeness_sort_key(run)) for run in ordered]
 
 
-def _numbered(runs: Iterable[AgentRun], written: Written) -> list[AgentRun]:
+def _number_attempts(runs: Iterable[AgentRun], write_times: WriteTimes) -> list[AgentRun]:
     """Return the attempts of each stream, numbered by time; all but the last are superseded."""
     by_path: dict[str | None, list[AgentRun]] = defaultdict(list)
     for run in runs:
         by_path[run.get("path")].append(run)
-    found: list[AgentRun] = []
+    numbered: list[AgentRun] = []
     for attempts in by_path.values():
-        attempts.sort(key=lambda run: _time(run, written))
+        attempts.sort(key=lambda run: _time_sort_key(run, write_times))
         *earlier, last = attempts
-        found += [{**run, "attempt": at, "superseded": True} for at, run in enumerate(earlier, 1)]
-        found.append(
+        numbered += [{**run, "attempt": number, "superseded": True} for number, run in enumerate(earlier, 1)]
+        numbered.append(
             {**last, "attempt": len(attempts), "superseded": bool(last.get("superseded")) and not earlier}
         )
-    return found
+    return numbered
 
 
-def _time(run: AgentRun, written: Written) -> tuple[Any, ...]:
+def _time_sort_key(run: AgentRun, write_times: WriteTimes) -> tuple[Any, ...]:
     """Return a sort key for the attempts of one stream.
 
     Their numbers depend on the attempts that one history saw, so they only matter if no time is known.
     """
-    name, moment = _name(run), moment_in_utc(run.get("timestamp") or run.get("ended_at"))
-    file_time = None if name is None else written.get(name)
-    when = file_time if moment is None else moment.timestamp()
+    name, moment = _attempt_name(run), moment_in_utc(run.get("timestamp") or run.get("ended_at"))
+    file_time = None if name is None else write_times.get(name)
+    seconds = file_time if moment is None else moment.timestamp()
     return (
-        when is not None,
-        when or 0.0,
-        run.get("attempt") or 1 if when is None else 0,
+        seconds is not None,
+        seconds or 0.0,
+        run.get("attempt") or 1 if seconds is None else 0,
         run.get("identity") or "",
     )
