@@ -7,7 +7,7 @@ DEMO ?= demo-history
 BIN := $(VENV)/bin
 LOCKED := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help demo test lint docs screenshots bench faults lock clean
+.PHONY: help demo test lint docs site screenshots bench faults lock clean
 
 help:  ## Show the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 13
@@ -32,6 +32,9 @@ lint: $(VENV)/.installed  ## Check style and types
 
 docs: $(VENV)/.installed  ## Write the generated pages and pictures of docs/ anew
 	@$(BIN)/python -m scripts.make_docs
+
+site: $(VENV)/.installed  ## Build the documentation site, which `serve` shows at /docs; fails on a broken link
+	@$(BIN)/zensical build --clean --strict
 
 screenshots: $(VENV)/.installed  ## Take pictures of every page, light and dark, wide and narrow (needs chromium)
 	@$(BIN)/python -m scripts.make_screenshots screenshots

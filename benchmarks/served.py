@@ -36,7 +36,7 @@ def server(database: Path, seconds: float) -> Iterator[int]:
 def main() -> None:
     """Serve until stopped."""
     os.environ["WORKFLOW_HISTORY_DB"] = sys.argv[1]
-    settings = ServerSettings(port=0, keep_answers=float(sys.argv[2]))
+    settings = ServerSettings(port=0, cache_seconds=float(sys.argv[2]))
     serve_forever(settings, lambda address: print(json.dumps(address), flush=True))  # noqa: T201 - see above
 
 

@@ -23,7 +23,7 @@ WATCHED: tuple[tuple[Any, str, str], ...] = (
     (sync, "_phase_4_store", "storing"),
     (sync, "_phase_5_learn", "learning"),
     (sync, "finalize", "ending"),
-    (resync, "_resync", "counting anew"),
+    (resync, "_resync_run", "counting anew"),
     (migrate, "create_tables", "making tables"),
     (DefaultDialect, "do_commit", "committing"),
     (History, "flush", "settling"),

@@ -57,7 +57,7 @@ def _asked(given: argparse.Namespace) -> Any:
         address += ("&" if "?" in address else "?") + query
     method = given.X or ("GET" if given.json is None else "POST")
     token = None if "localhost" in address else "the-token-that-serve-printed"
-    settings = ServerSettings(token=token, names=("history.example",))
+    settings = ServerSettings(token=token, host_names=("history.example",))
     with TestClient(create_app(settings), base_url=SERVER) as client:
         return client.request(method, address, content=given.json, headers=headers, follow_redirects=False)
 

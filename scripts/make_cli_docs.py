@@ -29,7 +29,7 @@ HEAD = f"""# The command line
 Made from the program's own help by `python -m scripts.make_cli_docs`.
 
 - Every command takes `--json` (a `schema_version` and the keys that the Python functions return; `show` adds
-  `patterns` and `problems`; [taking-out.md](taking-out.md) tells of the schemas), `--db` (a file or a
+  `patterns` and `problems`; [export.md](export.md) tells of the schemas), `--db` (a file or a
   database URL, instead of `WORKFLOW_HISTORY_DB` or the file in your user data folder) and `--quiet` (no
   progress, summary or hints; `list` prints ids only).
 - Exit codes: 0 done, 1 failed, 2 wrong usage (also: no such agents folder, an unknown sort key or name), 3

@@ -95,7 +95,7 @@ def picture() -> str:
     )
     console.print(Text.assemble(("$ ", "dim"), ("workflow-history show 4f9d2c71", "bold")))
     with surroundings({"TZ": "UTC"}):
-        console.print(render_run_detail(sample_run(), WIDTH, likes=likes()))
+        console.print(render_run_detail(sample_run(), WIDTH, similar_runs=likes()))
     svg = console.export_svg(title="workflow-history", theme=DIMMED_MONOKAI, unique_id="show")
     without_fonts = re.sub(
         r"\s*@font-face \{.*?\}", "", svg, flags=re.DOTALL

@@ -1,4 +1,4 @@
-"""Write docs/schema.md: the tables' own comments go in, one page comes out; a test holds it up to date."""
+"""Write docs/database-schema.md from the comments of the tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.storage.tables.schema import metadata
 from app.server.core.workflow_history.storage.tables.views import VIEW_COLUMNS
 
-PAGE = Path(__file__).parents[1] / "docs" / "schema.md"
+PAGE = Path(__file__).parents[1] / "docs" / "database-schema.md"
 _ORDER = (
     "workflows",
     "agent_runs",

@@ -99,7 +99,7 @@ def memory_error(bench: Bench) -> Outcome:
 _SEAMS: tuple[tuple[Any, str, int, tuple[int, ...]], ...] = (
     (read_run, "_phase_1_read", 7, (3,)),
     (read_run, "_phase_2_enrich", 7, (3,)),
-    (read_run, "_learn", 7, (3,)),
+    (read_run, "_detect_patterns", 7, (3,)),
     (SimilarityUpdater, "compute_changes", 1, (1,)),
     (sync, "_phase_4_store", 1, (1,)),
     (sync, "_phase_5_learn", 1, (1,)),

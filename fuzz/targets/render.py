@@ -110,7 +110,7 @@ def made(folder: Path) -> Callable[[bytes], None]:
     engine_for(database.current_url()).dispose()
     template = folder / "template.db"
     shutil.copy(file, template)
-    runner, web, loop = CliRunner(), create_app(ServerSettings(keep_answers=0)), asyncio.new_event_loop()
+    runner, web, loop = CliRunner(), create_app(ServerSettings(cache_seconds=0)), asyncio.new_event_loop()
 
     def once(data: bytes) -> None:
         dice = Dice(data)

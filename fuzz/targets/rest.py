@@ -25,7 +25,7 @@ FAULT = 500
 def made(folder: Path) -> Callable[[bytes], None]:
     """Return what sends one request."""
     histories.make(folder)
-    app = create_app(ServerSettings(keep_answers=0))
+    app = create_app(ServerSettings(cache_seconds=0))
     described = app.openapi()["paths"]
     operations = [
         (path, method, [p["name"] for p in told.get("parameters", ()) if p["in"] == "query"])

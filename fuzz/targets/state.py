@@ -42,7 +42,7 @@ def made(folder: Path) -> Callable[[bytes], None]:
 
 def is_told(read: ReadResult) -> None:
     """Raise Broken where a run was lost, or only half understood, for what its files say."""
-    if read.errors or (read.parts is None and not read.problems):
+    if read.errors or (read.rows is None and not read.problems):
         raise Broken(f"the run was lost: {read.errors} {read.problems}")
     for problem in read.problems:
         if not problem.path or not problem.reason or len(problem.reason) > 2000:

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import URL
 
 from app.server.core.workflow_history import database
 from app.server.core.workflow_history.storage.connection.url import database_url
 from app.server.tests.support.live_server import Served, serving
+from app.server.tests.support.thoroughness import examples
 from scripts import postgresql as postgresql_server
 from scripts.postgresql import Server
 
@@ -20,6 +22,9 @@ if TYPE_CHECKING:  # see chromium
     from playwright.sync_api import Browser, Page
 
 ENGINES = ("sqlite", "postgresql")
+
+settings.register_profile("project", max_examples=examples(100))
+settings.load_profile("project")
 
 
 @pytest.fixture(scope="session")

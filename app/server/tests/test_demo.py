@@ -27,6 +27,7 @@ from app.server.core.workflow_history.demo.spending import TokenProfile, message
 from app.server.core.workflow_history.demo.tasks import family_tasks, with_articles
 from app.server.core.workflow_history.demo.texts import BUGS, CHORES, FEATURES, SUBJECTS
 from app.server.tests.support.patience import BUSY
+from app.server.tests.support.thoroughness import tries
 
 END = datetime(2026, 1, 20, 15, 0, tzinfo=timezone(timedelta(hours=1)))
 USAGE_FIELDS = {
@@ -531,7 +532,7 @@ def test_any_end_date_has_priced_models(tmp_path, year):
 # What must always hold
 
 
-@settings(max_examples=40, deadline=None)
+@tries(40)
 @given(runs=st.integers(1, 400), seed=st.integers(0, 10**6), months=st.integers(1, 24))
 def test_plans_are_in_order_of_time_and_never_share_an_id(runs, seed, months):
     plans = list(plan_runs(runs=runs, seed=seed, end=END, months=months))

@@ -28,6 +28,7 @@ from app.server.core.workflow_history.storage.connection.url import database_url
 from app.server.tests.support.build import assistant, init, result, run, stream, tool_use
 from app.server.tests.support.paths import ROOT
 from app.server.tests.support.patience import PATIENCE
+from app.server.tests.support.thoroughness import THOROUGH
 from faults.cases import COMMANDS, KILLS, OTHERS, TOGETHER
 from faults.state import State, state_of
 
@@ -38,7 +39,8 @@ RUNS = 6
 def tried(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """Try every fault, in a process of its own: it forks, and a test's process may have threads."""
     out = tmp_path_factory.mktemp("faults")
-    counts = ["--kills", "25", "--commands", "1", "--rounds", "4", "--times", "1"]
+    kills, rounds = ("25", "4") if THOROUGH else ("4", "1")
+    counts = ["--kills", kills, "--commands", "1", "--rounds", rounds, "--times", "1"]
     words = [sys.executable, "-m", "faults", *counts, "--out", str(out)]
     done = subprocess.run(  # noqa: S603 - our own
         words, cwd=ROOT, capture_output=True, text=True, timeout=3 * PATIENCE, check=False
@@ -149,7 +151,7 @@ class Cleaned:
     def __del__(self):
         raise {stop}
 signal.signal(signal.SIGINT, signal.default_int_handler)  # who starts the tests may ignore it
-signal.signal(signal.SIGTERM, app._terminate)
+signal.signal(signal.SIGTERM, app._raise_terminated)
 sys.unraisablehook = app.reraise_lost_interrupt
 Cleaned()
 for _ in range(round({PATIENCE} / 0.1)):  # no single wait: the signal does not end one that has begun

@@ -43,6 +43,7 @@ from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.storage.reading.page_query import query_fingerprint
 from app.server.core.workflow_history.sync import sync_workflow_history
 from app.server.tests.support.build import assistant, init, line, prompt, result, run, stream, usage
+from app.server.tests.support.thoroughness import examples
 from fuzz.targets import TARGETS
 
 SECONDS = 5.0  # of the processor, that nothing here may take
@@ -103,7 +104,7 @@ class TestFuzzers:
         self, target: Callable[[bytes], None]
     ) -> None:
         @settings(
-            max_examples=5,
+            max_examples=examples(5),
             derandomize=True,
             database=None,
             deadline=None,

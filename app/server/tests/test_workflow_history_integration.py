@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.server.core.workflow_history import (
@@ -43,6 +43,7 @@ from app.server.tests.support.build import (
     tool_use,
     usage,
 )
+from app.server.tests.support.thoroughness import tries
 
 
 @pytest.fixture
@@ -500,7 +501,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@tries(40, function_fixtures=True)
 @given(STEPS)
 def test_stored_lists_equal_a_full_recomputation_and_no_known_cost_falls(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, steps: list[Any]

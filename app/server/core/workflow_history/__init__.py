@@ -1,6 +1,7 @@
 """Workflow History: store the runs of AI developer workflows, and query, compare and forecast them.
 
-This is the public API. All functions take and return dicts with the same field names; see docs/schema.md.
+This is the public API. All functions take and return dicts with the same field names; see
+docs/database-schema.md.
 
 >>> {"sync_workflow_history", "find_runs", "WorkflowHistoryError"} <= set(__all__)
 True
@@ -101,7 +102,7 @@ __all__ = [
     "waste",
 ]
 
-_HOMES = {
+_MODULES = {
     "AgentsFolderError": "common.errors",
     "AmbiguousPatternError": "common.errors",
     "AmbiguousWorkflowError": "common.errors",
@@ -158,9 +159,9 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import the module of a public name on first access."""
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    return getattr(import_module(f".{_MODULES[name]}", __name__), name)
 
 
 def __dir__() -> list[str]:

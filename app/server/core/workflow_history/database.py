@@ -28,43 +28,47 @@ from .storage.reading.page_query import PageQuery
 from .storage.reading.run_lookup import not_found
 from .storage.writing.redact_stored import RedactionResult
 
-_DB_VARIABLE = "WORKFLOW_HISTORY_DB"
+_DB_ENV_VAR = "WORKFLOW_HISTORY_DB"
 
-DB_PATH: Path | str | URL | None = default_location(os.environ.get(_DB_VARIABLE))
+DB_PATH: Path | str | URL | None = default_location(os.environ.get(_DB_ENV_VAR))
 """Path or URL of the database, read on each call. Set it to use another database."""
 
 _DB_PATH_AT_IMPORT = DB_PATH
 
-_KEPT = HistoryPool()
+_POOL = HistoryPool()
 
 
-class _Chosen(NamedTuple):
+class _ContextDatabase(NamedTuple):
     """A database that a context uses instead of the configured one."""
 
     location: Path | str | URL
     must_exist: bool  # a missing database is an error, not an empty history
 
 
-_CHOSEN: ContextVar[_Chosen | None] = ContextVar("workflow_history_database", default=None)
+_CONTEXT_DATABASE: ContextVar[_ContextDatabase | None] = ContextVar("workflow_history_database", default=None)
 
 
 @contextmanager
 def use_database(location: Path | str | URL, *, must_exist: bool = False) -> Iterator[None]:
     """Use this database until the context ends, in this thread and the tasks that it starts."""
-    token = _CHOSEN.set(_Chosen(location, must_exist))
+    token = _CONTEXT_DATABASE.set(_ContextDatabase(location, must_exist))
     try:
         yield
     finally:
-        _CHOSEN.reset(token)
+        _CONTEXT_DATABASE.reset(token)
 
 
 def current_url() -> URL:
     """Return the URL of the database in use: the context's, else an assigned DB_PATH, else the default."""
-    if (chosen := _CHOSEN.get()) is not None:
-        return database_url(chosen.location)
-    if DB_PATH is not None and DB_PATH is not _DB_PATH_AT_IMPORT:
-        return database_url(DB_PATH)
-    return database_url(default_location(os.environ.get(_DB_VARIABLE)))
+    if (context_database := _CONTEXT_DATABASE.get()) is not None:
+        return database_url(context_database.location)
+    location = _assigned_location()
+    return database_url(default_location(os.environ.get(_DB_ENV_VAR)) if location is None else location)
+
+
+def _assigned_location() -> Path | str | URL | None:
+    """Return DB_PATH if it was assigned since the import."""
+    return None if DB_PATH is _DB_PATH_AT_IMPORT else DB_PATH
 
 
 def init_db() -> None:
@@ -109,11 +113,11 @@ def open_if_exists(*, may_be_assigned: bool = False) -> Iterator[History | None]
     """
     url = current_url()
     if not exists(url):
-        if not _KEPT.is_enabled:  # a server shows a history as soon as it exists
+        if not _POOL.is_enabled:  # a server shows a history as soon as it exists
             require_named_history(may_be_assigned=may_be_assigned)
         yield None
         return
-    with _KEPT.acquire(url) as history:
+    with _POOL.acquire(url) as history:
         yield history
 
 
@@ -128,13 +132,13 @@ def open_required() -> Iterator[History]:
 
 def pooled_connections() -> AbstractContextManager[None]:
     """Keep the history open between calls until the context ends; for servers with many requests."""
-    return _KEPT.enabled()
+    return _POOL.enabled()
 
 
 def change_token() -> Hashable:
     """Return a token that changes whenever the history changes, or None if there is no history."""
     url = current_url()
-    return _KEPT.data_version(url) if exists(url) else None
+    return _POOL.data_version(url) if exists(url) else None
 
 
 def history_exists() -> bool:
@@ -147,12 +151,12 @@ def require_named_history(*, may_be_assigned: bool = False) -> None:
 
     A missing database is an error, never an empty result. `may_be_assigned` is that of `open_if_exists`.
     """
-    assigned = DB_PATH is not None and DB_PATH is not _DB_PATH_AT_IMPORT
-    if (chosen := _CHOSEN.get()) is not None:
-        named = chosen.must_exist
+    if (context_database := _CONTEXT_DATABASE.get()) is not None:
+        is_named = context_database.must_exist
     else:
-        named = not may_be_assigned if assigned else bool(os.environ.get(_DB_VARIABLE))
-    if named and not history_exists():
+        is_assigned = _assigned_location() is not None
+        is_named = not may_be_assigned if is_assigned else bool(os.environ.get(_DB_ENV_VAR))
+    if is_named and not history_exists():
         raise WorkflowHistoryError(
             f"there is no history at {database_name()} yet; workflow-history sync makes one"
         )
@@ -191,10 +195,10 @@ def the_workflow(reference: str) -> Workflow:
     with open_if_exists() as history:
         if history is None:
             raise not_found(reference)
-        found = history.find(reference)
-        workflow = history.read([found.key])[found.key]
-        problems = history.problems(workflow.get("agents_dir") or "", found.key)
-        return {**workflow, "patterns": drop_subsequences(history.patterns(found.key)), "problems": problems}
+        run = history.find(reference)
+        workflow = history.read([run.key])[run.key]
+        problems = history.problems(workflow.get("agents_dir") or "", run.key)
+        return {**workflow, "patterns": drop_subsequences(history.patterns(run.key)), "problems": problems}
 
 
 def database_name() -> str:
@@ -237,13 +241,13 @@ def get_workflow_history(  # noqa: PLR0917 - the signature is a contract
 ) -> dict[str, Any]:
     """Return one page of runs: {workflows, total, limit, offset}; unknown sort values come last.
 
-    `search` finds words, see docs/asking.md. Raises InvalidQueryError, a ValueError whose message lists the
+    `search` finds words, see docs/tour.md. Raises InvalidQueryError, a ValueError whose message lists the
     allowed values.
     """
     if status is not None and not isinstance(status, str):
         raise InvalidQueryError(f"status={status!r} is not allowed; use text or None")
-    wanted = RunFilter(search=search, status=() if status is None else (status,))
-    query = PageQuery(wanted, sort_by, sort_order, limit, offset)
+    where = RunFilter(search=search, status=() if status is None else (status,))
+    query = PageQuery(where, sort_by, sort_order, limit, offset)
     with open_if_exists(may_be_assigned=True) as history:
         page = StoredPage([], 0, None) if history is None else history.page(query)
     return {"workflows": page.workflows, "total": page.total, "limit": limit, "offset": offset}

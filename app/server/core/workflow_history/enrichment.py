@@ -29,13 +29,13 @@ COST_FIELDS = (*RUN_TOTAL_FIELDS, "phase_costs")
 
 def load_cost_data(workflow_id: str) -> CostData | None:
     """Return the costs of a run in AGENTS_DIR, or None if the run is missing or has no stream."""
-    streams = _streams_of(workflow_id)
+    streams = _read_streams(workflow_id)
     return compute_run_cost(streams, None) if streams else None
 
 
 def enrich_workflow_with_cost_data(workflow: Workflow) -> Workflow:
     """Return a copy of the workflow with its costs; without a stream, a copy with the same fields."""
-    streams = _streams_of(str(workflow.get("id") or ""))
+    streams = _read_streams(str(workflow.get("id") or ""))
     return with_costs(workflow, streams)
 
 
@@ -44,22 +44,22 @@ def enrich_workflows_batch(workflows: Iterable[Workflow]) -> list[Workflow]:
     return [enrich_workflow_with_cost_data(workflow) for workflow in workflows]
 
 
-def enrich(run: ScannedRun, former: Sequence[AgentRun] = ()) -> Workflow:
-    """Return a scanned run's workflow with its costs; `former` are the stored attempts of that run."""
-    return with_costs(run.workflow, run.streams, former)
+def enrich(run: ScannedRun, previous_attempts: Sequence[AgentRun] = ()) -> Workflow:
+    """Return a scanned run's workflow with its costs; `previous_attempts` are that run's stored attempts."""
+    return with_costs(run.workflow, run.streams, previous_attempts)
 
 
 def with_costs(
-    workflow: Workflow, streams: Sequence[StreamFacts], former: Sequence[AgentRun] = ()
+    workflow: Workflow, streams: Sequence[StreamFacts], previous_attempts: Sequence[AgentRun] = ()
 ) -> Workflow:
     """Return the workflow with the costs of its streams and former attempts, priced at the run's start."""
-    return with_claims(workflow, streams, former)[0]
+    return with_claims(workflow, streams, previous_attempts)[0]
 
 
 def with_claims(
     workflow: Workflow,
     streams: Sequence[StreamFacts],
-    former: Sequence[AgentRun] = (),
+    previous_attempts: Sequence[AgentRun] = (),
     elsewhere: Mapping[Attempt, Elsewhere] = NOTHING_ELSEWHERE,
     seen: Seen = NOTHING_SEEN,
 ) -> tuple[Workflow, list[Claim]]:
@@ -68,10 +68,10 @@ def with_claims(
     `elsewhere` and `seen` are those of `accounted`. A workflow without streams and former attempts is copied
     unchanged, with no claims.
     """
-    if not streams and not former:
+    if not streams and not previous_attempts:
         return dict(workflow), []
-    at = moment_in_utc(workflow.get("started_at") or workflow.get("created_at"))
-    costs, claims = accounted(streams, at, former, elsewhere, seen)
+    priced_at = moment_in_utc(workflow.get("started_at") or workflow.get("created_at"))
+    costs, claims = accounted(streams, priced_at, previous_attempts, elsewhere, seen)
     return with_sums(workflow, costs, streams), claims
 
 
@@ -86,8 +86,10 @@ def with_sums(
 
     `counted_elsewhere` is that of `run_basis`. Changes the cost basis in `costs`.
     """
-    silent = workflow.get("agents_without_stream") or ()
-    costs["cost_basis"] = run_basis(costs["cost_basis"], costs["phase_costs"], silent, counted_elsewhere)
+    agents_without_stream = workflow.get("agents_without_stream") or ()
+    costs["cost_basis"] = run_basis(
+        costs["cost_basis"], costs["phase_costs"], agents_without_stream, counted_elsewhere
+    )
     fields: dict[str, Any] = {name: costs.get(name) for name in COST_FIELDS}
     model = workflow.get("model_used") or _main_model(costs, streams)
     return {**workflow, **fields, "model_used": model, "cost_data": costs}
@@ -102,7 +104,7 @@ def calculate_cost_summary(workflows: Iterable[Workflow]) -> dict[str, Any]:
     0.15
     """
     rows = list(workflows)
-    costs = [cost for row in rows if (cost := _amount(row.get("total_cost"))) is not None]
+    costs = [cost for row in rows if (cost := _usable_cost(row.get("total_cost"))) is not None]
     tokens = [row["total_tokens"] for row in rows if isinstance(row.get("total_tokens"), int)]
     total = sum(costs, Decimal(0)) if costs else None
     return {
@@ -113,17 +115,17 @@ def calculate_cost_summary(workflows: Iterable[Workflow]) -> dict[str, Any]:
     }
 
 
-def _streams_of(workflow_id: str) -> tuple[StreamFacts, ...]:
+def _read_streams(workflow_id: str) -> tuple[StreamFacts, ...]:
     run = read_one(scanner.agents_dir(), workflow_id, datetime.now(UTC)) if workflow_id else None
     return run.streams if run is not None else ()
 
 
 def _main_model(costs: CostData, streams: Sequence[StreamFacts]) -> str | None:
     """Return the most expensive model, or if no cost is known, the first model that a stream names."""
-    costliest = next((entry["model"] for entry in costs.get("models") or () if entry["model"]), None)
-    return costliest or next((stream.model for stream in streams if stream.model), None)
+    most_expensive = next((entry["model"] for entry in costs.get("models") or () if entry["model"]), None)
+    return most_expensive or next((stream.model for stream in streams if stream.model), None)
 
 
-def _amount(value: Any) -> Decimal | None:
-    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e12
-    return to_decimal(value) if usable else None
+def _usable_cost(value: Any) -> Decimal | None:
+    is_usable = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e12
+    return to_decimal(value) if is_usable else None

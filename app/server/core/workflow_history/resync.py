@@ -29,7 +29,7 @@ from .pipeline.folder_lock import WaitPolicy, lock_folder
 from .pipeline.merge_fields import (
     REPLACED_FIELDS,
     add_scores,
-    heard_agents,
+    agents_with_stream,
     merge_run,
     previous_attempts,
     strip_derived,
@@ -49,26 +49,24 @@ def resync_workflow_cost(workflow_id: str, *, wait: WaitPolicy = True) -> dict[s
     missing keeps its costs: that is a success without an update.
     """
     if not isinstance(workflow_id, str):
-        return _answer(workflow_id, "an id is text", success=False)
+        return _result(workflow_id, "an id is text", success=False)
     with database.open_if_exists(may_be_assigned=True) as history:
         if history is None:
-            return _answer(workflow_id, "there is no history yet: sync first", success=False)
+            return _result(workflow_id, "there is no history yet: sync first", success=False)
         try:
             stored = history.get(workflow_id)
         except WorkflowHistoryError as error:
-            return _answer(workflow_id, str(error), success=False)
-        try:
-            answer = (
-                None
-                if stored is None
-                else _resync(history, SimilarityUpdater(history), _Folders(), stored, wait)
-            )
-        except BusyError as error:
-            return _answer(workflow_id, str(error), success=False)
-        if answer is None:
-            return _answer(workflow_id, "no stored workflow has this id", success=False)
+            return _result(workflow_id, str(error), success=False)
+        result = None
+        if stored is not None:
+            try:
+                result = _resync_run(history, SimilarityUpdater(history), _SurroundingsCache(), stored, wait)
+            except BusyError as error:
+                return _result(workflow_id, str(error), success=False)
+        if result is None:
+            return _result(workflow_id, "no stored workflow has this id", success=False)
         finish(history)
-        return answer
+        return result
 
 
 def resync_all_completed_workflows(
@@ -93,7 +91,7 @@ def resync_workflows_by_date_range(
     (`2026-01-31`) includes the whole day; an end with a time is exclusive. Returns the same as
     `resync_all_completed_workflows`.
     """
-    start, end = _date(start_date), _date(end_date)
+    start, end = _parse_date(start_date), _parse_date(end_date)
     if isinstance(end_date, str) and len(end_date) <= len("2026-01-31"):
         end += timedelta(days=1)
     if end < start:
@@ -101,37 +99,45 @@ def resync_workflows_by_date_range(
     return _resync_many(50, wait, created_from=start, created_before=end)
 
 
-def _resync_many(batch_size: int, wait: WaitPolicy, **chosen: Any) -> dict[str, Any]:
-    answers: list[dict[str, Any]] = []
+def _resync_many(batch_size: int, wait: WaitPolicy, **filters: Any) -> dict[str, Any]:
+    results: list[dict[str, Any]] = []
     with database.open_if_exists(may_be_assigned=True) as history:
         if history is None:
-            return _summary(answers)
-        relations, folders, after = SimilarityUpdater(history), _Folders(), 0
-        while refs := history.list_refs(after_key=after, limit=batch_size, **chosen):
-            after = refs[-1].key
-            answers.extend(_resync_batch(history, relations, folders, refs, wait))
+            return _summary(results)
+        relations, surroundings, after_key = SimilarityUpdater(history), _SurroundingsCache(), 0
+        while refs := history.list_refs(after_key=after_key, limit=batch_size, **filters):
+            after_key = refs[-1].key
+            results.extend(_resync_batch(history, relations, surroundings, refs, wait))
         finish(history)
-    return _summary(answers)
+    return _summary(results)
 
 
 def _resync_batch(
-    history: History, relations: SimilarityUpdater, folders: _Folders, refs: list[RunRef], wait: WaitPolicy
+    history: History,
+    relations: SimilarityUpdater,
+    surroundings: _SurroundingsCache,
+    refs: list[RunRef],
+    wait: WaitPolicy,
 ) -> Iterable[dict[str, Any]]:
     for stored in history.read([ref.key for ref in refs]).values():
         try:
-            answer = _resync(history, relations, folders, stored, wait)
+            result = _resync_run(history, relations, surroundings, stored, wait)
         except ConnectionLostError:
             raise  # no other run could be stored either
         except WorkflowHistoryError as error:
             relations.reset()
             logger.error("resync_failed id=%s error=%s", stored["id"], error)  # noqa: TRY400 - told in the answer
-            answer = _answer(stored["id"], str(error), success=False)
-        if answer is not None:
-            yield answer
+            result = _result(stored["id"], str(error), success=False)
+        if result is not None:
+            yield result
 
 
-def _resync(
-    history: History, relations: SimilarityUpdater, folders: _Folders, stored: Workflow, wait: WaitPolicy
+def _resync_run(
+    history: History,
+    relations: SimilarityUpdater,
+    surroundings: _SurroundingsCache,
+    stored: Workflow,
+    wait: WaitPolicy,
 ) -> dict[str, Any] | None:
     """Read one run's streams again and store their costs, while no sync of its directory runs.
 
@@ -140,14 +146,14 @@ def _resync(
     key = history.keys_of([run_id_of(stored)]).get(run_id_of(stored))
     if key is None:
         return None
-    folder = stored.get("agents_dir")
-    if not folder or not to_path(folder).is_dir():
-        return _read_again(history, relations, folders, key)
-    with lock_folder(history, folder, wait):
-        return _read_again(history, relations, folders, key)
+    agents_dir = stored.get("agents_dir")
+    if not agents_dir or not to_path(agents_dir).is_dir():
+        return _reprice(history, relations, surroundings, key)
+    with lock_folder(history, agents_dir, wait):
+        return _reprice(history, relations, surroundings, key)
 
 
-class _Folders(dict[str, Surroundings]):
+class _SurroundingsCache(dict[str, Surroundings]):
     """Agents directories by address; each is listed only once."""
 
     def __missing__(self, folder: str) -> Surroundings:
@@ -155,8 +161,8 @@ class _Folders(dict[str, Surroundings]):
         return self[folder]
 
 
-def _read_again(
-    history: History, relations: SimilarityUpdater, folders: _Folders, key: int
+def _reprice(
+    history: History, relations: SimilarityUpdater, surroundings: _SurroundingsCache, key: int
 ) -> dict[str, Any] | None:
     """Read one run's streams again and store their costs and all values derived from them.
 
@@ -165,88 +171,93 @@ def _read_again(
     """
     stored = history.read([key]).get(key)
     while stored is not None:
-        folder = stored.get("agents_dir")
-        known = heard_agents(stored)
-        found = folders[folder].read(stored["id"], datetime.now(UTC), known) if folder else None
-        if found is None or not found.streams:
-            return _answer(
+        agents_dir = stored.get("agents_dir")
+        agent_names = agents_with_stream(stored)
+        scanned = None
+        if agents_dir:
+            scanned = surroundings[agents_dir].read(stored["id"], datetime.now(UTC), agent_names)
+        if scanned is None or not scanned.streams:
+            return _result(
                 stored["id"], "no stream of it is there any more: its costs stay as they are", success=True
             )
         seen = seen_of(history.claims([key]).get(key, ()))
-        fresh, _ = _counted_anew(stored, found, NOTHING_ELSEWHERE, seen)
-        if not _changes(stored, fresh):
-            return _answer(stored["id"], "its costs are up to date", success=True)
+        repriced, _ = _with_current_costs(stored, scanned, NOTHING_ELSEWHERE, seen)
+        if not _changed_fields(stored, repriced):
+            return _result(stored["id"], "its costs are up to date", success=True)
         with history.transaction():
-            now = history.read([key]).get(key)
-            if now is not None and now.get("agents_dir") == folder:
-                return _store(history, relations, key, now, found)
-        stored = now
+            current = history.read([key]).get(key)
+            if current is not None and current.get("agents_dir") == agents_dir:
+                return _store_costs(history, relations, key, current, scanned)
+        stored = current
     return None
 
 
-def _counted_anew(
-    stored: Workflow, found: ScannedRun, elsewhere: Mapping[Attempt, Elsewhere], seen: Seen
+def _with_current_costs(
+    stored: Workflow, scanned: ScannedRun, elsewhere: Mapping[Attempt, Elsewhere], seen: Seen
 ) -> tuple[Workflow, list[Claim]]:
     """Return a stored run with the current costs from its files, and the claim of each stream.
 
     `elsewhere` and `seen` are those of `accounted`.
     """
-    former = previous_attempts(stored)
-    streams = found.streams if not former or _dated(former) else without_file_times(found.streams)
-    silent = found.workflow["agents_without_stream"]
-    known = {**stored, "model_used": None, "agents_without_stream": silent}
-    costed, claims = with_claims(known, streams, former, elsewhere, seen)
+    previous = previous_attempts(stored)
+    streams = scanned.streams
+    if previous and not _has_file_times(previous):
+        streams = without_file_times(streams)
+    agents_without_stream = scanned.workflow["agents_without_stream"]
+    base = {**stored, "model_used": None, "agents_without_stream": agents_without_stream}
+    costed, claims = with_claims(base, streams, previous, elsewhere, seen)
     return merge_run(stored, costed), claims
 
 
-def _store(
-    history: History, relations: SimilarityUpdater, key: int, stored: Workflow, found: ScannedRun
+def _store_costs(
+    history: History, relations: SimilarityUpdater, key: int, stored: Workflow, scanned: ScannedRun
 ) -> dict[str, Any]:
     """Store the values read from a run's files, in the caller's transaction."""
     keeps_text = history.check_text_policy()
-    former = {claim.name: claim for claim in history.claims([key]).get(key, ())}
-    elsewhere = elsewhere_of(former.values())
-    fresh, found_claims = _counted_anew(stored, found, elsewhere, seen_of(former.values()))
+    previous_claims = {claim.name: claim for claim in history.claims([key]).get(key, ())}
+    elsewhere = elsewhere_of(previous_claims.values())
+    repriced, new_claims = _with_current_costs(stored, scanned, elsewhere, seen_of(previous_claims.values()))
     claims = [
-        with_first_written(claim, former.get(claim.name, claim))  # a merge may have brought an earlier time
-        for claim in to_store(found_claims, found.written, elsewhere, keeps_text=keeps_text)
+        # a merge may have brought an earlier time
+        with_first_written(claim, previous_claims.get(claim.name, claim))
+        for claim in to_store(new_claims, scanned.written, elsewhere, keeps_text=keeps_text)
     ]
-    history.save([strip_derived(add_scores(fresh))], replace=REPLACED_FIELDS)
+    history.save([strip_derived(add_scores(repriced))], replace=REPLACED_FIELDS)
     history.save_claims({key: claims})
     settle_shares(history, runs_to_settle(history, {key: claims}, frozenset()))
     relations.compute_changes().save(history, {})
-    changed = _changes(stored, history.read([key])[key])
+    changed = _changed_fields(stored, history.read([key])[key])
     if not changed:
-        return _answer(stored["id"], "its costs are up to date", success=True)
-    return _answer(stored["id"], f"counted anew: {', '.join(changed)}", success=True, updated=True)
+        return _result(stored["id"], "its costs are up to date", success=True)
+    return _result(stored["id"], f"counted anew: {', '.join(changed)}", success=True, updated=True)
 
 
-def _changes(stored: Workflow, fresh: Workflow) -> list[str]:
-    return [name for name in COST_FIELDS if name != "phase_costs" and fresh.get(name) != stored.get(name)]
+def _changed_fields(stored: Workflow, repriced: Workflow) -> list[str]:
+    return [name for name in COST_FIELDS if name != "phase_costs" and repriced.get(name) != stored.get(name)]
 
 
-def _dated(former: Iterable[AgentRun]) -> bool:
+def _has_file_times(attempts: Iterable[AgentRun]) -> bool:
     """Return whether the sync trusted the file times; a single run may not show that its tree was copied."""
-    return any(run.get("timestamp") or run.get("ended_at") for run in former)
+    return any(run.get("timestamp") or run.get("ended_at") for run in attempts)
 
 
-def _answer(workflow_id: str, message: str, *, success: bool, updated: bool = False) -> dict[str, Any]:
+def _result(workflow_id: str, message: str, *, success: bool, updated: bool = False) -> dict[str, Any]:
     return {"success": success, "workflow_id": workflow_id, "updated": updated, "message": message}
 
 
-def _summary(answers: list[dict[str, Any]]) -> dict[str, Any]:
-    successful = sum(1 for answer in answers if answer["success"])
+def _summary(results: list[dict[str, Any]]) -> dict[str, Any]:
+    successful = sum(result["success"] for result in results)
     return {
-        "total_processed": len(answers),
+        "total_processed": len(results),
         "successful": successful,
-        "failed": len(answers) - successful,
-        "workflows": answers,
+        "failed": len(results) - successful,
+        "workflows": results,
     }
 
 
-def _date(value: str | datetime) -> datetime:
+def _parse_date(value: str | datetime) -> datetime:
     try:
-        when = datetime.fromisoformat(value) if isinstance(value, str) else value
-        return when.replace(tzinfo=when.tzinfo or UTC).astimezone(UTC)
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     except (ValueError, AttributeError, OverflowError):
         raise InvalidQueryError(f"{value!r} is no date; write e.g. 2026-01-31") from None

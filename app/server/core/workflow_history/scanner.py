@@ -16,16 +16,18 @@ from .ingest.runs.discovery import agents_folders_inside, usual_folders, walk_ag
 from .ingest.runs.nested_folders import Beside, look_inside
 from .ingest.runs.records import STATE_FILE
 
-_NAMED = os.environ.get("WORKFLOW_HISTORY_AGENTS") or "agents"
-_DEFAULT = _NAMED if is_url(_NAMED) else Path(_NAMED)
+_CONFIGURED_AGENTS_DIR = os.environ.get("WORKFLOW_HISTORY_AGENTS") or "agents"
+_DEFAULT_AGENTS_DIR = (
+    _CONFIGURED_AGENTS_DIR if is_url(_CONFIGURED_AGENTS_DIR) else Path(_CONFIGURED_AGENTS_DIR)
+)
 
-AGENTS_DIR: FolderPath | str = _DEFAULT
+AGENTS_DIR: FolderPath | str = _DEFAULT_AGENTS_DIR
 """The agents directory, a path or a URL.
 
 A patched value takes precedence; otherwise the environment variable WORKFLOW_HISTORY_AGENTS, then `agents`.
 """
 
-_ARCHIVE = re.compile(r"(?<=.)\.(?:zip|tar|tgz|tar\.\w{1,4})$", re.IGNORECASE)
+_ARCHIVE_EXTENSION = re.compile(r"(?<=.)\.(?:zip|tar|tgz|tar\.\w{1,4})$", re.IGNORECASE)
 _SCRIPTS_FOLDER = re.compile(r"\.?adws?(?:[-_]\w+)?", re.IGNORECASE)
 
 __all__ = [
@@ -45,14 +47,14 @@ __all__ = [
 ]
 
 
-def agents_dir(given: FolderPath | str | None = None) -> FolderPath:
+def agents_dir(path: FolderPath | str | None = None) -> FolderPath:
     """Return the first agents directory of a path or project; None means the default one."""
-    return find_agents_folders(place_to_scan() if given is None else to_path(given))[0]
+    return find_agents_folders(place_to_scan() if path is None else to_path(path))[0]
 
 
 def place_to_scan() -> FolderPath:
     """Return the default agents directory or project, evaluated on each call."""
-    if AGENTS_DIR is not _DEFAULT:
+    if AGENTS_DIR is not _DEFAULT_AGENTS_DIR:
         return to_path(AGENTS_DIR)
     return to_path(os.environ.get("WORKFLOW_HISTORY_AGENTS") or "agents")
 
@@ -78,14 +80,14 @@ def folders_meant(path: FolderPath) -> dict[FolderPath, Beside | None]:
         return {path: None}
     if not isinstance(path, Path):
         return dict.fromkeys([folder for folder in usual_folders(path) if folder.is_dir()] or [path])
-    inside = look_inside(path)
-    found: dict[FolderPath, Beside | None] = dict.fromkeys(agents_folders_inside(path, inside))
-    if not found:
-        return {path: inside.hidden}
-    return found | {path: beside} if (beside := inside.beside_agents) else found
+    nested_folders = look_inside(path)
+    folders: dict[FolderPath, Beside | None] = dict.fromkeys(agents_folders_inside(path, nested_folders))
+    if not folders:
+        return {path: nested_folders.hidden}
+    return folders | {path: beside} if (beside := nested_folders.beside_agents) else folders
 
 
-def project_name(agents: FolderPath) -> str:
+def project_name(path: FolderPath) -> str:
     """Return the project of an agents directory: its parent's name, or its own if it is not named `agents`.
 
     Hidden directories and directories of workflow scripts belong to the project around them, a git worktree
@@ -96,36 +98,36 @@ def project_name(agents: FolderPath) -> str:
     >>> project_name(Path("/me/shop/.claude/agents")), project_name(Path("/me/shop/adws/functional/agents"))
     ('shop', 'shop')
     """
-    if isinstance(agents, Path):
-        folder: PurePath = _in_main_checkout(agents.absolute())
+    if isinstance(path, Path):
+        directory: PurePath = _in_main_checkout(path.absolute())
     else:
-        folder = PurePosixPath(url_path(str(agents)))
-    parent = folder.parent
-    if folder.name != "agents" or not parent.name:
-        return _ARCHIVE.sub("", folder.name)
-    around = list(parent.parents)
-    scripts = next((each for each in (parent, *around[:1]) if _SCRIPTS_FOLDER.fullmatch(each.name)), None)
-    holder = scripts.parent if scripts is not None and scripts.parent.name else parent
-    while holder.name.startswith(".") and holder.parent.name:
-        holder = holder.parent
-    return _ARCHIVE.sub("", holder.name)
+        directory = PurePosixPath(url_path(str(path)))
+    parent = directory.parent
+    if directory.name != "agents" or not parent.name:
+        return _ARCHIVE_EXTENSION.sub("", directory.name)
+    candidates = [parent, *parent.parents][:2]
+    scripts_dir = next((folder for folder in candidates if _SCRIPTS_FOLDER.fullmatch(folder.name)), None)
+    project_dir = scripts_dir.parent if scripts_dir is not None and scripts_dir.parent.name else parent
+    while project_dir.name.startswith(".") and project_dir.parent.name:
+        project_dir = project_dir.parent
+    return _ARCHIVE_EXTENSION.sub("", project_dir.name)
 
 
 def _in_main_checkout(folder: Path) -> Path:
     """Map a directory in a git worktree to its path in the main checkout; others stay unchanged."""
     for parent in folder.parents:
-        marker = parent / ".git"
-        if marker.is_dir():
+        git_path = parent / ".git"
+        if git_path.is_dir():
             break
-        if not marker.is_file():
+        if not git_path.is_file():
             continue
         try:
-            named = marker.read_text(errors="replace").strip()
+            pointer = git_path.read_text(errors="replace").strip()
         except OSError:
             break
-        git = Path(parent, named.removeprefix("gitdir:").strip())
-        if git.parent.name == "worktrees" and git.parent.parent.name == ".git":
-            return git.parent.parent.parent / folder.relative_to(parent)
+        git_dir = Path(parent, pointer.removeprefix("gitdir:").strip())
+        if git_dir.parent.name == "worktrees" and git_dir.parent.parent.name == ".git":
+            return git_dir.parent.parent.parent / folder.relative_to(parent)
         break
     return folder
 
@@ -153,12 +155,17 @@ def unread_files(root: FolderPath) -> list[Problem]:
 
     These are its stream files, or, if there are none, its `.json` files.
     """
-    files = sorted({found for folder in walk_agents_folder(root) for found in folder.files})
-    lines = [found for found in files if found.is_of_lines]
-    whys = ((found, read_stream(found).problem) for found in lines)
-    known = [Problem(found.shown, why.reason if why else "nothing in it is a run's") for found, why in whys]
-    arrays = (found for found in files if found.is_unsure)
-    return known or [Problem(found.shown, "not read: nothing in it is of a known kind") for found in arrays]
+    files = sorted({file for folder in walk_agents_folder(root) for file in folder.files})
+    stream_files = [file for file in files if file.is_of_lines]
+    problems = ((file, read_stream(file).problem) for file in stream_files)
+    reasons = [
+        Problem(file.shown, problem.reason if problem else "nothing in it is a run's")
+        for file, problem in problems
+    ]
+    json_files = (file for file in files if file.is_unsure)
+    return reasons or [
+        Problem(file.shown, "not read: nothing in it is of a known kind") for file in json_files
+    ]
 
 
 def parse_workflow_directory(path: FolderPath | str) -> Workflow | None:
@@ -176,5 +183,10 @@ def validate_workflow_data(workflow: Workflow) -> bool:
     >>> validate_workflow_data({"id": "a1b2c3d4"}), validate_workflow_data({"status": "completed"})
     (True, False)
     """
-    given = workflow.get("id") if isinstance(workflow, dict) else None
-    return isinstance(given, str) and bool(given.strip()) and given != STATE_FILE and "\0" not in given
+    workflow_id = workflow.get("id") if isinstance(workflow, dict) else None
+    return (
+        isinstance(workflow_id, str)
+        and bool(workflow_id.strip())
+        and workflow_id != STATE_FILE
+        and "\0" not in workflow_id
+    )

@@ -25,17 +25,17 @@ from .ingest.files import FolderPath, to_path
 from .ingest.runs.discovery import find_runs, walk_agents_folder
 from .ingest.runs.nested_folders import Beside
 from .ingest.runs.records import RunFolder, escape_undecodable
-from .pipeline.change_detection import file_times_of, is_unchanged, places_left
-from .pipeline.conflicts import CONFLICT_MESSAGE, find_conflicts, without
-from .pipeline.dates import to_date_anew
-from .pipeline.finalize import costs_now, finalize, found_now, pending_writes, summarize
+from .pipeline.change_detection import file_times_of, is_unchanged, previous_places
+from .pipeline.conflicts import CONFLICT_MESSAGE, drop_runs, find_conflicts
+from .pipeline.dates import runs_to_redate
+from .pipeline.finalize import finalize, pending_writes, stored_costs, stored_run_statistics, summarize
 from .pipeline.folder_lock import WaitPolicy, lock_folder
 from .pipeline.known_places import runs_known_elsewhere
 from .pipeline.merge_fields import REPLACED_FIELDS
-from .pipeline.moved_runs import find_home, moved_here
+from .pipeline.moved_runs import find_home, rename_moved_runs
 from .pipeline.shared_messages import runs_to_settle, settle_shares
 from .pipeline.similarity_update import SimilarityChanges, SimilarityUpdater
-from .pipeline.sync_state import Progress, SyncContext, empty_stats, together
+from .pipeline.sync_state import Progress, SyncContext, empty_stats, merge_stats
 from .pipeline.tasks import ReadResult
 from .pipeline.unfinished_work import finish_erasing
 from .pipeline.workers.executors import ExecutorBackend, open_backend
@@ -84,12 +84,15 @@ def sync_workflow_history(
     `silent` suppresses informational log messages, never errors. A failed run is counted and stops nothing;
     a fatal error is logged and raised.
     """
-    named = agents_dir if isinstance(agents_dir, list) else [_meant(agents_dir)]
-    folders = {folder: beside for each in named for folder, beside in scanner.folders_meant(each).items()}
+    if agents_dir is None:
+        roots = [scanner.place_to_scan()]
+    else:
+        roots = agents_dir if isinstance(agents_dir, list) else [to_path(agents_dir)]
+    folders = {folder: beside for root in roots for folder, beside in scanner.folders_meant(root).items()}
     started = time.monotonic()
     try:
         with ExitStack() as stack:
-            engines = [stack.enter_context(open_backend(engine, executor, folder)) for folder in folders]
+            backends = [stack.enter_context(open_backend(engine, executor, folder)) for folder in folders]
             history = stack.enter_context(History.open(database.current_url()))
             jobs = [
                 _sync_folder(
@@ -105,13 +108,13 @@ def sync_workflow_history(
                     waiting=waiting,
                     with_pruned=with_pruned,
                 )
-                for (folder, beside), readers in zip(folders.items(), engines, strict=True)
+                for (folder, beside), readers in zip(folders.items(), backends, strict=True)
             ]
-            stats = together([job.stats for job in jobs])
+            stats = merge_stats([job.stats for job in jobs])
             counted = [part for job in jobs for part in job.counted]
             if len(jobs) > 1:  # a later directory may count messages that an earlier one counted
-                stats.update(costs_now(history, counted))
-            stats.update(found_now(history, counted, datetime.now(UTC)))
+                stats.update(stored_costs(history, counted))
+            stats.update(stored_run_statistics(history, counted, datetime.now(UTC)))
     except BusyError:
         raise
     except Exception as error:
@@ -120,10 +123,6 @@ def sync_workflow_history(
         raise
     stats["duration_seconds"] = time.monotonic() - started
     return stats
-
-
-def _meant(agents_dir: FolderPath | str | None) -> FolderPath:
-    return scanner.place_to_scan() if agents_dir is None else to_path(agents_dir)
 
 
 def _sync_folder(
@@ -156,13 +155,13 @@ def _sync_folder(
         job.keeps_text = history.check_text_policy(no_text=no_text)
         find_home(job, named=project)
         _run_phases(job)
-        for home, ids in job.elsewhere.items():
-            other = job.at(home, ids)
+        for home, ids in job.runs_of_other_homes.items():
+            other = job.for_home(home, ids)
             _run_phases(other)
             job.add(other)
-        _learn_again(job)
-        if job.elsewhere:  # a later directory may count messages that an earlier one counted
-            stats.update(costs_now(history, job.counted))
+        _reread_without_patterns(job)
+        if job.runs_of_other_homes:  # a later directory may count messages that an earlier one counted
+            stats.update(stored_costs(history, job.counted))
         finish_erasing(history)
     counts = [stats[name] for name in ("scanned", "inserted", "updated", "unchanged", "failed")]
     log("sync_done scanned=%d inserted=%d updated=%d unchanged=%d failed=%d", *counts)
@@ -175,34 +174,39 @@ def _run_phases(job: SyncContext) -> None:
     job.known = job.history.stored_runs(job.project)
     job.pruned = frozenset() if job.with_pruned else job.history.pruned_ids(job.project)
     job.file_times = file_times_of(job.known.values(), job.agents_dir)
-    job.copied = job.history.other_places(job.agents_dir)
-    if job.only is None:
-        job.places = runs_known_elsewhere(job.history, job.root, job.agents_dir, job.host_names | {job.host})
-    for read, following in pairwise(chain(_phases_1_to_3(job), (None,))):
-        is_last = following is None
-        fresh = _reread_conflicts(job, read or [])
+    job.copy_fingerprints = job.history.other_places(job.agents_dir)
+    if job.only_ids is None:
+        hosts = job.host_names | {job.host}
+        job.known_places = runs_known_elsewhere(job.history, job.root, job.agents_dir, hosts)
+    for read_batch, next_batch in pairwise(chain(_phases_1_to_3(job), (None,))):
+        is_last = next_batch is None
+        fresh_batch = _reread_conflicts(job, read_batch or [])
         if is_last:
-            job.name_no_runs()
-        ending = pending_writes(job) if is_last else None
-        if not fresh and (ending is None or not (ending.has_news or job.relations.is_stale)):
+            job.record_skipped_paths()
+        final_writes = pending_writes(job) if is_last else None
+        if not fresh_batch and (
+            final_writes is None or not (final_writes.has_news or job.relations.is_stale)
+        ):
             if is_last:
                 summarize(job)
             continue  # nothing to write: the database file stays unchanged, and no lock is needed
         with job.history.transaction():  # the similarity lists must not change before they are stored
-            batch = _drop_conflicts(job, fresh)
+            batch = _drop_conflicts(job, fresh_batch)
             similar = _phase_3e_relate(job, batch, is_last=is_last)
-            shared = _phase_4_store(job, batch, similar)
+            shared_keys = _phase_4_store(job, batch, similar)
             _phase_5_learn(job, batch)
-            _count_once(job, shared, is_last=is_last)
-            if ending is not None:
-                finalize(job, ending)
+            _settle_shared_messages(job, shared_keys, is_last=is_last)
+            if final_writes is not None:
+                finalize(job, final_writes)
 
 
 def _reread_conflicts(job: SyncContext, batch: Sequence[ReadResult]) -> list[ReadResult]:
     """Return the batch after reading again the runs that were moved or that another process stored."""
-    names = find_conflicts(job, batch) | moved_here(job, batch)
-    again = _read(job, find_runs(job.root, names - job.pruned, job.beside)) if names else iter(())
-    return [*without(batch, names), *chain.from_iterable(again)]
+    run_ids = find_conflicts(job, batch) | rename_moved_runs(job, batch)
+    reread = (
+        _read_batches(job, find_runs(job.root, run_ids - job.pruned, job.beside)) if run_ids else iter(())
+    )
+    return [*drop_runs(batch, run_ids), *chain.from_iterable(reread)]
 
 
 def _drop_conflicts(job: SyncContext, batch: Sequence[ReadResult]) -> list[ReadResult]:
@@ -210,10 +214,10 @@ def _drop_conflicts(job: SyncContext, batch: Sequence[ReadResult]) -> list[ReadR
 
     With the lock, no other process can store runs anymore.
     """
-    names = find_conflicts(job, batch)
-    for name in sorted(names - job.pruned):
-        job.other_problems.append((name, job.record_failure(name, CONFLICT_MESSAGE)))
-    return without(batch, names)
+    run_ids = find_conflicts(job, batch)
+    for run_id in sorted(run_ids - job.pruned):
+        job.other_problems.append((run_id, job.record_failure(run_id, CONFLICT_MESSAGE)))
+    return drop_runs(batch, run_ids)
 
 
 def _phases_1_to_3(job: SyncContext) -> Iterator[list[ReadResult]]:
@@ -222,31 +226,31 @@ def _phases_1_to_3(job: SyncContext) -> Iterator[list[ReadResult]]:
     Runs that turn out to be copies come last and are read again, because their file times were misjudged.
     """
     if not job.root.exists():
-        missing = Problem(str(job.root), "the agents folder does not exist", None, "warning")
-        job.other_problems.append((None, missing))
+        problem = Problem(str(job.root), "the agents folder does not exist", None, "warning")
+        job.other_problems.append((None, problem))
         yield []
         return
-    waiting: list[ReadResult] = []
-    for batch in _read(job, _phase_1_scan(job)):
-        if waiting:
-            yield waiting
-        waiting = batch
+    pending: list[ReadResult] = []
+    for batch in _read_batches(job, _phase_1_scan(job)):
+        if pending:
+            yield pending
+        pending = batch
     job.is_read = True
-    wrong = to_date_anew(job)
-    rest = [run for run in waiting if run.id not in wrong]
-    again = _read(job, find_runs(job.root, wrong, job.beside)) if wrong else iter([[]])
-    yield [*rest, *next(again)]  # in one batch: a sync of few runs is one transaction
-    yield from again
+    misdated_ids = runs_to_redate(job)
+    dated = [run for run in pending if run.id not in misdated_ids]
+    reread = _read_batches(job, find_runs(job.root, misdated_ids, job.beside)) if misdated_ids else iter([[]])
+    yield [*dated, *next(reread)]  # in one batch: a sync of few runs is one transaction
+    yield from reread
 
 
 def _phase_1_scan(job: SyncContext) -> Iterator[RunFolder]:
     """Walk the directory and yield runs whose files differ from the stored state; others stay unopened."""
-    if job.only is not None:
-        yield from _new_or_changed(job, find_runs(job.root, job.only, job.beside))
+    if job.only_ids is not None:
+        yield from _select_changed(job, find_runs(job.root, job.only_ids, job.beside))
         return
     walk = walk_agents_folder(job.root, job.beside)
     for number, group in enumerate(walk.groups, 1):
-        yield from _new_or_changed(job, walk.iter_runs(group))
+        yield from _select_changed(job, walk.iter_runs(group))
         job.files_walked = number / len(walk.groups)
         job.report_progress("scan", number, len(walk.groups))
     for left_out in walk.left_out:
@@ -256,7 +260,7 @@ def _phase_1_scan(job: SyncContext) -> Iterator[RunFolder]:
     job.add_problem(None, walk.problems)
 
 
-def _new_or_changed(job: SyncContext, folders: Iterable[RunFolder]) -> Iterator[RunFolder]:
+def _select_changed(job: SyncContext, folders: Iterable[RunFolder]) -> Iterator[RunFolder]:
     """Yield the runs to read.
 
     Runs stored under an agents directory inside or around this one are left to that directory.
@@ -264,17 +268,17 @@ def _new_or_changed(job: SyncContext, folders: Iterable[RunFolder]) -> Iterator[
     for folder in folders:
         if folder.id in job.pruned:
             job.stats["pruned"] += 1
-            job.left_alone.add(folder.id)
+            job.ignored_ids.add(folder.id)
             continue
-        known = job.known_at(folder.id)
+        known = job.known_place_of(folder.id)
         if known is not None:
-            job.elsewhere.setdefault(known.home, set()).add(known.id)
-            job.left_alone.add(folder.id)
+            job.runs_of_other_homes.setdefault(known.home, set()).add(known.id)
+            job.ignored_ids.add(folder.id)
             continue
         job.seen_ids.add(folder.id)
         stored = job.known.get(folder.id)
         if stored is not None and is_unchanged(
-            stored, folder, job.agents_dir, job.now, job.copied.get(stored.key)
+            stored, folder, job.agents_dir, job.now, job.copy_fingerprints.get(stored.key)
         ):
             job.unchanged_ids.add(folder.id)
             job.host_names.add(stored.found_on)
@@ -282,7 +286,7 @@ def _new_or_changed(job: SyncContext, folders: Iterable[RunFolder]) -> Iterator[
             yield folder
 
 
-def _read(job: SyncContext, folders: Iterator[RunFolder]) -> Iterator[list[ReadResult]]:
+def _read_batches(job: SyncContext, folders: Iterator[RunFolder]) -> Iterator[list[ReadResult]]:
     first = next(folders, None)
     if first is None:
         yield []
@@ -308,22 +312,26 @@ def _phase_4_store(job: SyncContext, batch: Sequence[ReadResult], similar: Simil
 
     Returns the keys of the runs whose message shares must be settled (see `runs_to_settle`).
     """
-    saved = job.history.save_rows([run.parts for run in batch if run.parts], replace=REPLACED_FIELDS)
+    saved = job.history.save_rows([run.rows for run in batch if run.rows], replace=REPLACED_FIELDS)
     similar.save(job.history, saved.keys)
     key_of = {run_id: key for (_, run_id), key in saved.keys.items()}
     job.history.save_run_problems(
         job.agents_dir, {key_of[run.id]: run.problems for run in batch}, new=saved.new
     )
     job.history.save_checkpoints(
-        {key_of[run.id]: run.marks for run in batch if run.marks or key_of[run.id] not in saved.new},
-        {key_of[run.id]: run.dated.last for run in batch},
+        {
+            key_of[run.id]: run.checkpoints
+            for run in batch
+            if run.checkpoints or key_of[run.id] not in saved.new
+        },
+        {key_of[run.id]: run.times.last for run in batch},
     )
     job.history.save_other_places(
-        job.agents_dir, list(key_of.values()), places_left(job.known, key_of, job.agents_dir)
+        job.agents_dir, list(key_of.values()), previous_places(job.known, key_of, job.agents_dir)
     )
     if refused := [key_of[run.id] for run in batch if run.access_errors]:
         job.history.clear_fingerprints(refused)  # unreadable files may become readable without changing
-    claims = {key_of[run.id]: run.claims for run in batch if run.parts}
+    claims = {key_of[run.id]: run.claims for run in batch if run.rows}
     job.history.save_claims(claims, new=saved.new)
     job.history.build_column_cache()
     job.keys |= key_of
@@ -331,15 +339,15 @@ def _phase_4_store(job: SyncContext, batch: Sequence[ReadResult], similar: Simil
     return runs_to_settle(job.history, claims, saved.new)
 
 
-def _count_once(job: SyncContext, shared: set[int], *, is_last: bool) -> None:
+def _settle_shared_messages(job: SyncContext, shared_keys: set[int], *, is_last: bool) -> None:
     """Settle the shares of messages that several runs contain, so that each message counts in one run.
 
     Lists of similar runs are updated with the last batch.
     """
-    if not shared:
+    if not shared_keys:
         return
-    settled = settle_shares(job.history, shared)
-    job.unlearnt |= settled.unlearnt
+    settled = settle_shares(job.history, shared_keys)
+    job.keys_to_reread |= settled.keys_to_reread
     if settled.changed:
         job.relations.reload(settled.changed)
         if is_last:
@@ -347,24 +355,24 @@ def _count_once(job: SyncContext, shared: set[int], *, is_last: bool) -> None:
         job.history.build_column_cache()
 
 
-def _learn_again(job: SyncContext) -> None:
+def _reread_without_patterns(job: SyncContext) -> None:
     """Read runs again that counted as repeating others until this sync: they have no patterns yet."""
     homes: dict[Home, set[str]] = {}
-    for stored in job.history.where_stored(sorted(job.unlearnt)):
-        if stored.agents_dir is not None and stored.found_on in job.host_names | {job.host}:
-            home = Home(stored.project, stored.agents_dir, stored.found_on)
-            homes.setdefault(home, set()).add(stored.id)
+    for run in job.history.where_stored(sorted(job.keys_to_reread)):
+        if run.agents_dir is not None and run.found_on in job.host_names | {job.host}:
+            home = Home(run.project, run.agents_dir, run.found_on)
+            homes.setdefault(home, set()).add(run.id)
     for home, ids in homes.items():
-        _run_phases(job.at(home, ids))
+        _run_phases(job.for_home(home, ids))
 
 
 def _phase_5_learn(job: SyncContext, batch: Sequence[ReadResult]) -> None:
     """Store the patterns of each run; each pattern is stored once, however often it occurs."""
     for detector in {name for run in batch for name in run.patterns}:
-        found = {job.keys[run.id]: run.patterns[detector] for run in batch if detector in run.patterns}
-        job.history.save_pattern_rows(found, detector=detector)
-        job.stats["patterns"] += sum(map(len, found.values()))
-    if unlearnt := [job.keys[run.id] for run in batch if run.pattern_retry]:
-        job.history.clear_fingerprints(unlearnt)  # the next sync calls the host's detector again
+        patterns = {job.keys[run.id]: run.patterns[detector] for run in batch if detector in run.patterns}
+        job.history.save_pattern_rows(patterns, detector=detector)
+        job.stats["patterns"] += sum(map(len, patterns.values()))
+    if without_patterns := [job.keys[run.id] for run in batch if run.pattern_retry]:
+        job.history.clear_fingerprints(without_patterns)  # the next sync calls the host's detector again
     if any(run.patterns for run in batch):
         job.report_progress("learn", len(job.keys), job.estimated_total)

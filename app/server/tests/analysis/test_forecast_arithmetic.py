@@ -161,7 +161,7 @@ def test_bounds_equal_a_plain_reimplementation(amounts: list[tuple[int, bool, fl
     known = [row for row in amounts if row[0] != MISSING_INT]
     found = weighted_interval(values, exact, weights)
     assert found.runs == len(known)
-    assert found.at_least == sum(not row[1] for row in known)
+    assert found.lower_bounds == sum(not row[1] for row in known)
     if found.bounds is None:
         return
     mass = sum(row[2] for row in known)
@@ -189,7 +189,7 @@ def test_fewer_than_nine_runs_give_no_interval() -> None:
     values = np.arange(1, 10)
     assert weighted_interval(values, np.ones(9, bool), np.ones(9)).bounds == (1, 5, 9)
     few = weighted_interval(values[:8], np.ones(8, bool), np.ones(8))
-    assert (few.bounds, few.runs, few.worth) == (None, 8, 8.0)
+    assert (few.bounds, few.runs, few.effective_sample_size) == (None, 8, 8.0)
 
 
 def test_one_heavy_run_among_many_light_ones_does_not_make_an_interval() -> None:
@@ -199,7 +199,7 @@ def test_one_heavy_run_among_many_light_ones_does_not_make_an_interval() -> None
 
 def test_runs_that_are_all_known_only_as_at_least_give_no_interval() -> None:
     found = weighted_interval(np.arange(50), np.zeros(50, bool), np.ones(50))
-    assert (found.bounds, found.at_least) == (None, 50)
+    assert (found.bounds, found.lower_bounds) == (None, 50)
 
 
 # --- weights
@@ -273,7 +273,7 @@ def test_a_later_run_never_changes_an_earlier_forecast(
 def told(history: Past, texts: np.ndarray) -> dict[int, Any]:
     """Return by key what the runs before each run say."""
     return {
-        int(history.keys[test.row]): (test.cost, test.duration, test.chance)
+        int(history.keys[test.row]): (test.cost, test.duration, test.success)
         for test in backtests(history, texts, latest_rows(history, None))
     }
 
@@ -284,7 +284,7 @@ def test_a_run_is_no_evidence_for_itself(runs: list[dict[str, Any]]) -> None:
     for row in range(len(history)):
         at = int(history.started[row])
         assert row not in select_candidates(history, ForecastTarget(at))
-        everything = ForecastTarget(np.iinfo(np.int64).max, without=int(history.keys[row]))
+        everything = ForecastTarget(np.iinfo(np.int64).max, excluded_key=int(history.keys[row]))
         assert row not in select_candidates(history, everything)
 
 
@@ -323,18 +323,18 @@ def test_runs_without_a_date_are_left_out_and_counted() -> None:
 
 def test_a_chance_lies_between_what_was_seen_and_the_share_of_all() -> None:
     good = np.array([True] * 5 + [False] * 15)
-    found = estimate_success(good, ~good, np.ones(20), base=0.9)
-    assert found.share is not None
-    assert isclose(found.share, (5 + 20 * 0.9) / 40)
+    found = estimate_success(good, ~good, np.ones(20), base_rate=0.9)
+    assert found.probability is not None
+    assert isclose(found.probability, (5 + 20 * 0.9) / 40)
     assert found.low is not None
     assert found.high is not None
-    assert found.low < found.share < found.high
+    assert found.low < found.probability < found.high
     assert (found.completed, found.ended) == (5, 20)
 
 
 def test_runs_that_neither_completed_nor_failed_say_nothing_of_success() -> None:
     none = np.zeros(50, bool)
-    assert estimate_success(none, none, np.ones(50)).share is None
+    assert estimate_success(none, none, np.ones(50)).probability is None
 
 
 @pytest.mark.parametrize(("share", "count"), [(0.0, 9), (1.0, 9), (0.5, 1000)])
@@ -352,7 +352,7 @@ def test_held_counts_both_ends_as_inside() -> None:
     cases = [ForecastCase(came, 10, 20, 30, 0.0, 0.0, 0.0) for came in (9, 10, 30, 31)]
     found = coverage(cases)
     assert found is not None
-    assert (found.held, found.below, found.above, found.share) == (2, 1, 1, 0.5)
+    assert (found.inside, found.below, found.above, found.share) == (2, 1, 1, 0.5)
 
 
 @given(st.lists(st.floats(0.01, 1.0), min_size=1, max_size=50))
@@ -397,7 +397,7 @@ def test_the_rest_is_what_runs_took_that_came_as_far() -> None:
     assert rest.cost.bounds is not None
     # the 2nd and the 25th of 26: ranks 27 x 0.1 and 27 x 0.9, rounded outwards
     assert (rest.cost.bounds.p10, rest.cost.bounds.p90) == (200, 4_800)
-    assert int(rest.through.sum()) == 30
+    assert int(rest.reached.sum()) == 30
     assert rest.duration.bounds == (1_500_000, 1_500_000, 1_500_000)
 
 
@@ -408,7 +408,7 @@ def test_runs_without_the_phase_do_not_speak_of_the_rest() -> None:
     rest = estimate_remaining(
         progress_of(own, "review", 0, 0), runs, (flags, flags), (flags, ~flags), np.ones(20)
     )
-    assert (rest.cost.bounds, rest.cost.runs, rest.chance.share) == (None, 0, None)
+    assert (rest.cost.bounds, rest.cost.runs, rest.success.probability) == (None, 0, None)
 
 
 def test_forecasts_of_a_steady_template_beat_the_mean_of_all_runs() -> None:

@@ -33,7 +33,7 @@ from app.server.core.workflow_history.common.models import MessageUsage, StreamF
 from app.server.tests.support.paths import ROOT
 from app.server.tests.support.patience import BUSY, PATIENCE
 
-PAGE = ROOT / "docs" / "patterns.md"
+PAGE = ROOT / "docs" / "automate.md"
 
 
 def bash(command: str, line: int = 1, message: str | None = "m1", failed: bool | None = False) -> ToolCall:
@@ -67,7 +67,8 @@ def code(cell: str) -> list[str]:
 
 
 def table_rows() -> list[tuple[str, tuple[str, ...]]]:
-    table = PAGE.read_text(encoding="utf-8").partition("| command | operations |")[2].partition("\n\n")[0]
+    page = (ROOT / "docs" / "pattern-mining.md").read_text(encoding="utf-8")
+    table = page.partition("| command | operations |")[2].partition("\n\n")[0]
     cells = [re.split(r"(?<!\\)\|", row)[1:3] for row in table.splitlines()[2:]]
     return [(code(command)[0], tuple(code(operations))) for command, operations in cells]
 

@@ -9,7 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.server.core.workflow_history.analysis.similarity import portable_numerics
-from app.server.core.workflow_history.analysis.similarity.portable_numerics import exact_sum, exp, halved, log
+from app.server.core.workflow_history.analysis.similarity.portable_numerics import (
+    exact_sum,
+    exp,
+    half_power,
+    log,
+)
 from app.server.core.workflow_history.common import proportions
 from app.server.core.workflow_history.common.proportions import significant
 
@@ -26,12 +31,12 @@ def test_powers_of_e_are_right_to_the_last_digits(value: float) -> None:
 
 @given(st.lists(st.floats(0, 1_000), min_size=1, max_size=9))
 def test_halvings_are_right_to_six_digits(times: list[float]) -> None:
-    assert halved(np.array(times)).tolist() == pytest.approx([0.5**time for time in times], rel=1e-6)
+    assert half_power(np.array(times)).tolist() == pytest.approx([0.5**time for time in times], rel=1e-6)
 
 
 @pytest.mark.parametrize("times", [5_000.0, 1e300, math.inf])
 def test_what_was_halved_very_often_is_nothing(times: float) -> None:
-    assert halved(np.array([times])).tolist() == [0.0]
+    assert half_power(np.array([times])).tolist() == [0.0]
 
 
 @given(st.lists(st.integers(-(2**63), 2**63 - 1), max_size=9))

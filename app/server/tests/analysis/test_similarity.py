@@ -5,7 +5,7 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.server.core.workflow_history.analysis.similarity.pair_scores import (
@@ -24,6 +24,7 @@ from app.server.core.workflow_history.similarity import (
     run_features,
     text_vector,
 )
+from app.server.tests.support.thoroughness import tries
 
 EXPORT = "Add CSV export to the orders table"
 EXPORT_AGAIN = "Add a CSV export for the orders table"
@@ -195,7 +196,7 @@ def test_a_quick_look_never_says_less_than_the_score(workflows):
 histories = st.dictionaries(st.integers(0, 15), runs, max_size=12)
 
 
-@settings(max_examples=40, deadline=None)
+@tries(40)
 @given(histories, st.sampled_from([0.0, 0.5, 0.9]), st.integers(1, 6))
 def test_the_batch_says_the_same_as_the_pairs_to_the_bit(workflows, threshold, limit):
     found = best_matches(table_of(workflows), None, threshold, limit)

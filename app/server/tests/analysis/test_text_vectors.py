@@ -148,13 +148,13 @@ def test_clutter_is_only_looked_for_where_it_can_be(body):
     plain = body
     for pattern in (*patterns, request_parser._ADW, request_parser._HEX, request_parser._NUMBER):
         plain = pattern.sub(" ", plain)
-    assert request_parser._clean(body) == plain
+    assert request_parser._remove_clutter(body) == plain
 
 
 def test_forgetting_words_changes_no_vector(monkeypatch):
     texts = [FORM.format(task=task) for pair in TASKS for task in pair]
     before = [text_vector(text) for text in texts]
-    monkeypatch.setattr(word_embeddings, "_MOST_SENSES", 3)
+    monkeypatch.setattr(word_embeddings, "_MAX_CACHED_WORDS", 3)
     text_vector.cache_clear()
     assert [text_vector(text) for text in texts] == before
 

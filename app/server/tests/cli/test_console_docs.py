@@ -57,7 +57,7 @@ def test_the_examples_of_rest_are_what_it_answers(folder):
 
 
 def test_the_map_of_all_questions_has_output():
-    assert "\n$ workflow-history list" in (console_docs.ROOT / "docs" / "asking.md").read_text()
+    assert "\n$ workflow-history list" in (console_docs.ROOT / "docs" / "tour.md").read_text()
 
 
 def test_a_page_that_was_filled_in_stays_as_it_is(folder):

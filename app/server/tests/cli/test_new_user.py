@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +39,15 @@ from app.server.core.workflow_history import (
     waste,
 )
 from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.cli.common_options import _with_ids_last
+from app.server.core.workflow_history.cli.common_options import _move_ids_last
 from app.server.core.workflow_history.common import errors
-from app.server.core.workflow_history.pipeline.sync_state import FOUND
+from app.server.core.workflow_history.pipeline.sync_state import FOLDER_STATISTICS
 from app.server.core.workflow_history.queries.list_runs import list_run_summaries
 from app.server.core.workflow_history.queries.statistics import timeline
 from app.server.core.workflow_history.storage.history import History
 from app.server.tests.support.build import assistant, init, result, stream
 from app.server.tests.support.paths import ROOT
+from app.server.tests.support.thoroughness import sample
 from app.server.tests.support.web import client_of
 
 SPEC = {
@@ -268,7 +270,7 @@ def test_the_first_sync_says_the_same_to_programs(logs: Path) -> None:
     assert done["last_created_at"] == max(run["created_at"] for run in find_runs().workflows)
     again = json.loads(type_in("sync", str(logs), "--json").stdout)
     assert again.keys() == done.keys()
-    assert [again[name] for name in FOUND] == [done[name] for name in FOUND]
+    assert [again[name] for name in FOLDER_STATISTICS] == [done[name] for name in FOLDER_STATISTICS]
     assert (again["updated"], again["unchanged"], again["changed"]) == (4, 4, 0)
 
 
@@ -554,21 +556,21 @@ def test_what_can_be_copied_is_never_broken(project: Path, columns: int) -> None
 # The cases of the fault tables
 
 
-@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
-@pytest.mark.parametrize(
-    ("command", "code"),
-    [
-        ("sync", 0),
-        ("list", 0),
-        ("stats --by phase", 0),
-        ("show new00001", 0),
-        ("export", 0),
-        ("db check", 0),
-        ("list --sort beauty", 2),
-        ("--version", 0),
-    ],
-)
-def test_closed_stdout_traceback(project: Path, tmp_path: Path, command: str, code: int, closed: str) -> None:
+CLOSED = (">&-", "2>&-", "<&- >&- 2>&-")
+CODES = {
+    "sync": 0,
+    "list": 0,
+    "stats --by phase": 0,
+    "show new00001": 0,
+    "export": 0,
+    "db check": 0,
+    "list --sort beauty": 2,
+    "--version": 0,
+}
+
+
+@pytest.mark.parametrize(("closed", "command"), sample(product(CLOSED, CODES)))
+def test_closed_stdout_traceback(project: Path, tmp_path: Path, command: str, closed: str) -> None:
     words = f"{command} {shlex.quote(str(project))}" if command == "sync" else command
     if command != "sync":
         sync_workflow_history(silent=True, agents_dir=project)
@@ -582,7 +584,7 @@ def test_closed_stdout_traceback(project: Path, tmp_path: Path, command: str, co
         text=True,
         check=False,
     )
-    assert done.returncode == code, done.stderr
+    assert done.returncode == CODES[command], done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     if not command.startswith("--"):
         with History.open(tmp_path / "history.db", create=False) as history:
@@ -676,7 +678,7 @@ def test_an_id_that_could_be_an_option_is_answered_with_what_to_write(project: P
 
 
 def test_words_without_an_id_that_begins_with_a_dash_stay_as_they_are() -> None:
-    assert _with_ids_last([], ["a", "--json"]) == ["a", "--json"]
+    assert _move_ids_last([], ["a", "--json"]) == ["a", "--json"]
 
 
 def test_a_new_file_that_cannot_be_read_is_named_by_every_sync_that_ends_with_3(project: Path) -> None:

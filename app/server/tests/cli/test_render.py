@@ -15,7 +15,7 @@ from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
 from app.server.core.workflow_history.cli.render import symbols
-from app.server.core.workflow_history.cli.render.resync import render_resyncs
+from app.server.core.workflow_history.cli.render.maintenance import render_resync_summary
 from app.server.core.workflow_history.cli.render.run_detail import render_run_detail
 from app.server.core.workflow_history.cli.render.run_list import render_run_list
 from app.server.core.workflow_history.cli.render.sync import render_sync_summary
@@ -238,13 +238,13 @@ def test_hostile_text_reaches_the_terminal_nowhere(width):
     bad = hostile({**sample_run(), "error_message": "x", "gone_at": "x", "agents_without_stream": ["x"]})
     bad["source_state"] = "gone"
     views = (
-        render_run_detail(bad, width, likes=hostile(likes()), full=True),
+        render_run_detail(bad, width, similar_runs=hostile(likes()), full=True),
         render_run_detail(bad, width),
         render_run_list(*page_of(bad, bad), width),
         render_sync_summary(
             hostile(stats(errors=[problem()], left_out_paths=[{"path": "x", "reason": "y"}])), width
         ),
-        render_resyncs(
+        render_resync_summary(
             {"failed": 1, "workflows": [{"success": False, "workflow_id": HOSTILE, "message": HOSTILE}]}
         ),
         render_hints([("workflow-history show x", "y")], width),
@@ -320,12 +320,12 @@ def test_several_projects_get_a_column():
 
 @pytest.mark.parametrize("width", [60, 80, 100, 120, 200])
 def test_the_story_fits_its_width(width):
-    text = printed(render_run_detail(sample_run(), width, likes=likes()), width)
+    text = printed(render_run_detail(sample_run(), width, similar_runs=likes()), width)
     assert max(cell_len(line) for line in text.splitlines()) <= width
 
 
 def test_the_story_says_why_where_from_and_how_much():
-    text = " ".join(printed(render_run_detail(sample_run(), 120, likes=likes()), 120).split())
+    text = " ".join(printed(render_run_detail(sample_run(), 120, similar_runs=likes()), 120).split())
     for words in (
         "shop/4f9d2c71 ✓ completed",
         "pr_creator ended well",

@@ -19,8 +19,12 @@ from app.server.core.workflow_history.common.models import (
 )
 from app.server.core.workflow_history.costs.accounting import build_agent_run, compute_run_cost
 from app.server.core.workflow_history.costs.accounting.agent_run import classify_outcome
+from app.server.core.workflow_history.costs.accounting.deduplication import build_spender
 from app.server.core.workflow_history.costs.accounting.money import to_decimal, to_usd_float
-from app.server.core.workflow_history.costs.accounting.resumed_threads import own_parts, totals_of
+from app.server.core.workflow_history.costs.accounting.resumed_threads import (
+    subtract_earlier_totals,
+    thread_totals,
+)
 from app.server.tests.support.cost_builders import OPUS, SONNET, message, result, spent, stream
 
 AT = datetime(2025, 12, 1, tzinfo=UTC)
@@ -565,12 +569,18 @@ def test_a_thread_that_goes_through_three_agents_is_shared_out_whatever_their_or
 
 
 def test_what_another_run_counted_of_a_thread_is_not_counted_again():
-    elsewhere = totals_of([thread("a", 100)])
-    (own,) = own_parts([thread("b", 300, 400)], elsewhere)
+    elsewhere = thread_totals([thread("a", 100)])
+    (own,) = subtract_earlier_totals([thread("b", 300, 400)], elsewhere)
     assert build_agent_run(own, AT)["input_tokens"] == 300
 
 
 def test_a_total_that_is_no_lower_in_every_count_is_no_earlier_one():
-    elsewhere = totals_of([thread("a", 350)])
-    (own,) = own_parts([thread("b", 300, 400)], elsewhere)
+    elsewhere = thread_totals([thread("a", 350)])
+    (own,) = subtract_earlier_totals([thread("b", 300, 400)], elsewhere)
     assert build_agent_run(own, AT)["input_tokens"] == 400
+
+
+def test_the_session_of_a_stream_without_a_start_is_that_of_its_first_result() -> None:
+    sessions = [f"session-{number}" for number in range(20)]
+    facts = stream(results=tuple(result("1", session_id=session) for session in sessions))
+    assert build_spender(replace(facts, session_ids=())).session == "session-0"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
@@ -41,6 +41,7 @@ from app.server.tests.support.build import (
     tool_use,
     usage,
 )
+from app.server.tests.support.thoroughness import tries
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 OF_A_STREAM = (
@@ -240,7 +241,7 @@ def streams_bytes(draw: st.DrawFn) -> bytes:
     return data[: len(data) - cut] if cut else data
 
 
-@settings(max_examples=200)
+@tries(200)
 @given(st.lists(streams_bytes(), min_size=1, max_size=4))
 def test_a_run_costs_by_its_results_what_it_costs_by_all_of_its_lines(written: Sequence[bytes]) -> None:
     with tempfile.TemporaryDirectory() as root:

@@ -50,7 +50,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(autouse=True)
 def _none_open() -> Iterator[None]:
     yield
-    archives._open.clear()
+    archives._open_archives.clear()
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def test_each_byte_of_an_archive_is_unpacked_once_and_the_archive_opened_once(
         return noted
 
     monkeypatch.setattr(zipfile.ZipExtFile, "read", counting(zipfile.ZipExtFile.read))
-    monkeypatch.setattr(archives._Unpacked, "read", counting(archives._Unpacked.read))
+    monkeypatch.setattr(archives._LimitedDecompressor, "read", counting(archives._LimitedDecompressor.read))
     for name in ("_read_zip", "_read_tar"):
         monkeypatch.setattr(archives, name, noting(getattr(archives, name)))
     sync_into("there", address(archive))
@@ -135,9 +135,9 @@ def test_each_byte_of_an_archive_is_unpacked_once_and_the_archive_opened_once(
 def test_what_unpacks_to_too_many_times_its_size_is_named_and_costs_nothing_else(
     kind: str, agents: Path, sync_into: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archives, "FREE", 1 << 20)
+    monkeypatch.setattr(archives, "MAX_EXCESS", 1 << 20)
     monkeypatch.setattr(archives, "_READ_AHEAD", 1 << 10)
-    monkeypatch.setattr(archives, "_PIECE", 1 << 16)
+    monkeypatch.setattr(archives, "_CHUNK_SIZE", 1 << 16)
     blanks = b" " * (80 << 20)
     archive = packed(agents, kind, more={"run2/builder2/raw_output.jsonl": blanks})
     del blanks
@@ -156,7 +156,7 @@ def test_what_unpacks_to_too_many_times_its_size_is_named_and_costs_nothing_else
 def test_many_files_that_each_unpack_to_many_times_their_size_are_read_up_to_a_sum(
     agents: Path, sync_into: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archives, "FREE", 3 << 20)
+    monkeypatch.setattr(archives, "MAX_EXCESS", 3 << 20)
     more = {f"run{number}/notes/raw_output.jsonl": b"\n" * (1 << 20) for number in range(5)}
     done = sync_into("there", address(packed(agents, "zip", more=more)))
     assert len(done["errors"]) == 2
@@ -166,11 +166,11 @@ def test_many_files_that_each_unpack_to_many_times_their_size_are_read_up_to_a_s
 def test_a_packed_tar_is_unpacked_up_to_a_size_and_says_where_that_ends(
     agents: Path, sync_into: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archives, "MOST_UNPACKED", 4 << 20)
-    monkeypatch.setattr(archives, "FREE", 1 << 20)
+    monkeypatch.setattr(archives, "MIN_UNPACKED_LIMIT", 4 << 20)
+    monkeypatch.setattr(archives, "MAX_EXCESS", 1 << 20)
     monkeypatch.setattr(archives, "_READ_AHEAD", 1 << 10)
-    monkeypatch.setattr(archives, "_PIECE", 1 << 16)
-    monkeypatch.setattr(archives, "MOST_TIMES", 20)
+    monkeypatch.setattr(archives, "_CHUNK_SIZE", 1 << 16)
+    monkeypatch.setattr(archives, "MAX_RATIO", 20)
     sync_into("there", address(packed(agents, "tar.bz2")))
     archive = packed(agents, "tar.bz2", more={"run2/zzz/raw_output.jsonl": b" " * (64 << 20)})
     done = sync_into("there", address(archive))
@@ -302,14 +302,14 @@ class TestATarThatDidNotChange:
 
         monkeypatch.setattr(archives, "_read_tar", reading)
         monkeypatch.setattr(
-            archives, "_SETTLED", -3600.0
+            archives, "_MIN_AGE", -3600.0
         )  # whatever was just written counts as written long ago
         return read
 
     @pytest.fixture
     def again(self, sync_into: Any) -> Callable[[Path], dict[str, Any]]:
         def sync(archive: Path) -> dict[str, Any]:
-            archives._open.clear()
+            archives._open_archives.clear()
             done: dict[str, Any] = sync_into("there", address(archive))
             return done
 
@@ -328,7 +328,7 @@ class TestATarThatDidNotChange:
     ) -> None:
         archive = packed(agents, "tar.gz")
         again(archive)
-        archives._open.clear()
+        archives._open_archives.clear()
         assert sync_into("another", address(archive))["total_cost"] == 2.5
         assert unpacked["archive"] == 2
         sync_into("here", agents)
@@ -357,7 +357,7 @@ class TestATarThatDidNotChange:
     def test_is_read_again_as_long_as_it_may_be_written_within_one_tick(
         self, agents: Path, again: Any, unpacked: Counter[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(archives, "_SETTLED", 3600.0)
+        monkeypatch.setattr(archives, "_MIN_AGE", 3600.0)
         archive = packed(agents, "tar.gz")
         again(archive)
         again(archive)

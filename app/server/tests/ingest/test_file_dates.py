@@ -18,7 +18,7 @@ from app.server.core.workflow_history import get_workflow_history, sync_workflow
 from app.server.core.workflow_history.common import plausible_dates
 from app.server.core.workflow_history.common.models import Workflow
 from app.server.core.workflow_history.ingest import files
-from app.server.core.workflow_history.ingest.files import born
+from app.server.core.workflow_history.ingest.files import birth_time_ns
 from app.server.core.workflow_history.ingest.runs import read_one, scan
 from app.server.core.workflow_history.ingest.runs.git_commits import commits_of
 from app.server.core.workflow_history.ingest.streams import resume_stream
@@ -47,7 +47,7 @@ def births(monkeypatch: pytest.MonkeyPatch) -> dict[str, datetime]:
         known = next((when for name, when in made.items() if f"/{name}/" in file), None)
         return None if known is None else int(known.timestamp() * 1e9)
 
-    monkeypatch.setattr(files, "born_ns", told)
+    monkeypatch.setattr(files, "local_birth_time_ns", told)
     return made
 
 
@@ -183,10 +183,10 @@ class TestFileTimes:
 
     def test_a_files_birth_is_asked_of_the_system(self, tmp_path: Path) -> None:
         (tmp_path / "new").write_text("")
-        made = born(tmp_path / "new")
+        made = birth_time_ns(tmp_path / "new")
         assert made is None or abs(made - (tmp_path / "new").stat().st_mtime_ns) < 60e9
-        assert born(tmp_path / "nowhere") is None
-        assert born("s3://bucket/file") is None
+        assert birth_time_ns(tmp_path / "nowhere") is None
+        assert birth_time_ns("s3://bucket/file") is None
 
 
 def git(folder: Path, *words: str, at: str = COMMITTED) -> None:

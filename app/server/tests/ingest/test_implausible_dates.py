@@ -335,8 +335,8 @@ def test_a_run_is_read_again_when_a_time_of_it_that_lay_in_the_future_has_come(a
 
 def test_an_impossible_time_that_a_history_has_is_taken_back() -> None:
     stored = {"created_at": ODD[3], "started_at": ODD[3], "times_basis": "reported", "nl_input": "Add x"}
-    assert merge_fields.without_impossible_times(stored, NOW)["created_at"] is None
-    known = merge_fields.merge_run(merge_fields.without_impossible_times(stored, NOW), {"created_at": None})
+    assert merge_fields.drop_implausible_times(stored, NOW)["created_at"] is None
+    known = merge_fields.merge_run(merge_fields.drop_implausible_times(stored, NOW), {"created_at": None})
     assert (known["created_at"], known["times_basis"], known["nl_input"]) == (None, None, "Add x")
 
 

@@ -33,7 +33,7 @@ from app.server.core.workflow_history.ingest.runs.discovery import walk_agents_f
 from app.server.core.workflow_history.ingest.streams import checkpoint
 from app.server.core.workflow_history.pipeline.folder_costs import folder_costs
 from app.server.core.workflow_history.resync import resync_workflow_cost
-from app.server.core.workflow_history.web.live.sync_scheduler import REMOTE_POLL_INTERVAL, Syncer
+from app.server.core.workflow_history.web.live.sync_scheduler import REMOTE_POLL_INTERVAL, SyncScheduler
 from app.server.core.workflow_history.web.settings import ServerSettings
 from app.server.tests.pipeline.test_incremental import everything
 from app.server.tests.support.build import assistant, init, prompt, result, run, stream, tool_use
@@ -270,9 +270,9 @@ class TestElsewhere:
     @pytest.mark.usefixtures("in_memory")
     def test_a_folder_is_followed_by_listing_it(self) -> None:
         folder = files.to_path("memory://shop/agents")
-        syncer = Syncer(ServerSettings(agents_dir=folder), lambda _now: None)
-        assert (syncer.now.watch, syncer.now.project) == ("listing", "shop")
-        assert syncer._look_again == REMOTE_POLL_INTERVAL
+        scheduler = SyncScheduler(ServerSettings(agents_dir=folder), lambda _now: None)
+        assert (scheduler.status.watch, scheduler.status.project) == ("listing", "shop")
+        assert scheduler._interval == REMOTE_POLL_INTERVAL
 
     @pytest.mark.usefixtures("in_memory")
     def test_a_folder_of_the_command_line_may_be_a_url_also_a_projects(

@@ -237,14 +237,14 @@ def test_a_run_that_is_pruned_while_it_is_read_stays_out(
     file: Path, agents: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make(agents, "old-0", OLD, 0.75)
-    original = sync._read
+    original = sync._read_batches
 
     def read(job: Any, folders: Any) -> Any:
         batches = list(original(job, folders))
         prune_history(old(), dry_run=False)
         return iter(batches)
 
-    monkeypatch.setattr(sync, "_read", read)
+    monkeypatch.setattr(sync, "_read_batches", read)
     stats = do_sync(agents)
     assert (stats["inserted"], stats["failed"]) == (0, 0)
     assert ids(file) == ["new-0", "new-1", "new-2"]

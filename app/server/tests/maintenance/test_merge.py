@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.server.core.workflow_history import sync
@@ -28,6 +28,7 @@ from app.server.core.workflow_history.resync import resync_workflow_cost
 from app.server.core.workflow_history.storage.connection.advisory_lock import HOST_VARIABLE
 from app.server.core.workflow_history.storage.history import History
 from app.server.tests.support.build import assistant, init, result, run, stream, tool_result, tool_use
+from app.server.tests.support.thoroughness import tries
 
 HISTORYS_OWN = {"first_seen_at", "last_changed_at", "similar_workflows"}
 
@@ -337,7 +338,7 @@ def pasts(draw: st.DrawFn) -> list[tuple[str, int, list[tuple[str, str, int]]]]:
     ]
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@tries(12, function_fixtures=True)
 @given(past=pasts())
 def test_any_order_of_merges_ends_in_the_same_history(
     past: list[tuple[str, int, list[tuple[str, str, int]]]], tmp_path_factory: pytest.TempPathFactory

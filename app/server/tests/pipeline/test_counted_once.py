@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import URL, select
 from typer.testing import CliRunner
@@ -38,6 +38,7 @@ from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.storage.tables.schema import occurrences, patterns
 from app.server.core.workflow_history.sync import sync_workflow_history
 from app.server.tests.support.build import assistant, init, prompt, result, run, stream, tool_use, usage
+from app.server.tests.support.thoroughness import tries
 
 EACH = 0.018  # USD: 1,000 tokens in and 1,000 out of Sonnet 4.5
 TWO, THREE, FOUR, FIVE = 0.036, 0.054, 0.072, 0.09  # USD, of so many messages
@@ -696,7 +697,7 @@ class World:
         synced(self.roots[which % len(self.roots)])
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@tries(15, function_fixtures=True)
 @given(Steps)
 def test_any_order_and_nesting_of_syncs_copies_moves_and_forks_gives_one_total(
     tmp_path_factory: pytest.TempPathFactory, steps: list[Step]

@@ -169,7 +169,7 @@ def test_a_run_that_another_stored_while_it_was_read_is_read_again(
     """As where two folders hold runs of one project and id: the second is refused, and not laid over."""
     twin = agents.parent.parent / "copy" / "agents"
     stream(run(twin, "a1"), "planner", init("s2"), assistant("m2"), result(0.7, session="s2"))
-    original, others = sync._read, iter([twin])
+    original, others = sync._read_batches, iter([twin])
 
     def read(job: Any, folders: Any) -> Any:
         batches = list(original(job, folders))
@@ -177,7 +177,7 @@ def test_a_run_that_another_stored_while_it_was_read_is_read_again(
             do_sync(folder, project="shop")
         return iter(batches)
 
-    monkeypatch.setattr(sync, "_read", read)
+    monkeypatch.setattr(sync, "_read_batches", read)
     stats = do_sync(agents, project="shop")
     assert (stats["inserted"], stats["failed"]) == (0, 1)
     assert "same project and id" in stats["errors"][0]["reason"]

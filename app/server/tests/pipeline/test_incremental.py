@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import delete, select, update
 
@@ -34,6 +34,7 @@ from app.server.core.workflow_history.storage.tables.schema import (
     workflows,
 )
 from app.server.tests.support.build import assistant, init, result, run, stream, tool_result, tool_use, usage
+from app.server.tests.support.thoroughness import tries
 
 HISTORYS_OWN = {"first_seen_at", "last_changed_at", "gone_at"}
 """What tells when a history saw something: two histories never agree on it."""
@@ -178,7 +179,7 @@ def _more(action: str, name: str, number: int) -> str:
     return f"{said}\n{answer(f't{name}', is_error=number == 3)}\n"
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@tries(60, function_fixtures=True)
 @given(HISTORIES)
 def test_reading_only_what_changed_tells_the_same_as_reading_everything(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, steps: list[list[Any]]
@@ -271,7 +272,7 @@ class TestAStreamThatGrew:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         file = self.write(tmp_path, init(), result())
-        assert resume_stream(file, "x", "planner", wanted=False).checkpoint is None
+        assert resume_stream(file, "x", "planner", with_checkpoint=False).checkpoint is None
         monkeypatch.setattr(streams_module, "MIN_SIZE", 10_000)
         assert self.read(file).checkpoint is None
 

@@ -33,6 +33,7 @@ from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.storage.tables.schema import workflows
 from app.server.tests.support.build import assistant, init, result, run, stream, tool_use
 from app.server.tests.support.paths import ROOT
+from app.server.tests.support.thoroughness import sample
 from faults.places import FilePlace, Place, ServerPlace
 from faults.stories import miscount
 
@@ -185,9 +186,9 @@ def moments(seen: list[str], place: Place) -> list[int]:
     """Return every commit, what follows on one, and some statements; on a server some of the commits."""
     ends = {number for number, kind in enumerate(seen, 1) if kind == "commit"}
     if isinstance(place, ServerPlace):  # a history is copied there slowly
-        return sorted(ends)[:: max(1, len(ends) // 3)]
+        return sample(sorted(ends)[:: max(1, len(ends) // 3)])
     after = {number + 1 for number in ends if number < len(seen)}
-    return sorted(ends | after | set(range(1, len(seen) + 1, max(1, len(seen) // MOST))))
+    return sample(sorted(ends | after | set(range(1, len(seen) + 1, max(1, len(seen) // MOST)))))
 
 
 def damages_if_any() -> list[str]:

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from app.server.core.workflow_history import demo, find_anomalies, init_db, insert_workflow, sync
-from app.server.core.workflow_history.analysis.anomalies.detect import Detected, detect
+from app.server.core.workflow_history.analysis.anomalies.detect import DetectedAnomalies, detect_anomalies
 from app.server.core.workflow_history.analysis.anomalies.rank_tests import (
     benjamini_hochberg,
     fisher_exact_p_value,
@@ -43,6 +43,7 @@ from app.server.core.workflow_history.common.errors import InvalidQueryError
 from app.server.core.workflow_history.common.filter_options import parse_recent
 from app.server.core.workflow_history.common.filters import RunFilter
 from app.server.core.workflow_history.storage.history import History
+from app.server.tests.support.thoroughness import tries
 
 END = datetime(2026, 3, 31, 18, tzinfo=UTC)
 DAY = 86_400_000_000  # µs
@@ -127,11 +128,11 @@ def _as_columns(family: Any, names: Sequence[str], rows: list[dict[str, Any]]) -
     return ColumnTable(family, len(rows), words, whole, real)
 
 
-def look(runs: Sequence[Run], days: float = 30, **more: Any) -> Detected:
+def look(runs: Sequence[Run], days: float = 30, **more: Any) -> DetectedAnomalies:
     of_runs, of_agents = columns(runs)
     since = recent_cutoff(of_runs.integers["created_at"], round(days * DAY), None)
     assert since is not None
-    return detect(of_runs, of_agents, since, **more)
+    return detect_anomalies(of_runs, of_agents, since, **more)
 
 
 def noisy(count: int, seed: int = 1, *, first: float = 0, last: float = 100, **agent: Any) -> list[Run]:
@@ -167,10 +168,10 @@ def test_a_phase_that_costs_twice_as_much_is_found_with_its_day_and_its_figures(
     found = look(changed(cost=1.0))
     (group,) = found.regressions
     assert group.main.name == ("plan", "cost")
-    assert abs(group.lane.created_at[group.main.since] - (START + 86 * DAY)) <= 3 * DAY
+    assert abs(group.series.created_at[group.main.since] - (START + 86 * DAY)) <= 3 * DAY
     assert group.main.ratio == pytest.approx(2.0, rel=0.25)
     assert len(group.main.before_rows) + len(group.main.after_rows) == 95
-    assert group.extra == pytest.approx(0.5 * 15 * NANO, rel=0.3)
+    assert group.excess_cost == pytest.approx(0.5 * 15 * NANO, rel=0.3)
     assert not found.improvements
 
 
@@ -257,8 +258,8 @@ def test_failures_that_pile_up_are_found_and_priced():
     (group,) = look([*runs, *bad]).regressions
     assert group.main.name == ("plan", "failures")
     assert (group.main.before, group.main.after) == pytest.approx((0.0, 0.5), abs=0.05)
-    assert group.extra is not None
-    assert group.extra > 0
+    assert group.excess_cost is not None
+    assert group.excess_cost > 0
     assert "fails more often since" in describe_change(group, UTC)
 
 
@@ -296,7 +297,7 @@ def test_recent_runs_are_held_against_those_since_the_last_change_alone():
 
 def test_too_few_runs_are_not_judged():
     assert look([*noisy(80, last=85), *noisy(4, 2, first=86, cost=3.0)]).regressions == ()
-    assert look(noisy(9)).series == 0
+    assert look(noisy(9)).series_count == 0
 
 
 def test_a_cost_that_is_not_wholly_on_record_is_left_out_and_no_saving():
@@ -330,12 +331,12 @@ def test_findings_are_ranked_by_money():
         for run in changed(cost=1.5)
     ]
     found = look(sorted([*small, *large], key=lambda run: run.day))
-    assert [group.lane.template for group in found.regressions] == ["large", "small"]
+    assert [group.series.template for group in found.regressions] == ["large", "small"]
 
 
 def test_phases_that_nobody_asked_for_are_left_out():
     found = look(changed(cost=2.0), phases=("build",))
-    assert (found.series, found.regressions) == (0, ())
+    assert (found.series_count, found.regressions) == (0, ())
 
 
 # --- single runs
@@ -346,7 +347,7 @@ def test_a_run_far_above_its_like_stands_out_once():
     runs[-3] = replace(runs[-3], agents=(Agent(cost=9.0, seconds=2_000.0),))
     (one,) = look(runs).outliers
     assert (one.name, one.row) == (("plan", "cost"), 77)
-    assert ("plan", "duration") in one.also
+    assert ("plan", "duration") in one.other_keys
 
 
 def test_an_old_run_or_a_cheap_one_does_not_stand_out():
@@ -383,7 +384,7 @@ def test_in_shuffled_histories_findings_are_rare(regressed: Path):
     source = np.random.default_rng(11)
     alarms = sum(
         bool(found.regressions or found.improvements)
-        for found in (detect(shuffled(runs, source), agents, since) for _ in range(40))
+        for found in (detect_anomalies(shuffled(runs, source), agents, since) for _ in range(40))
     )
     assert alarms <= 2
 
@@ -396,7 +397,7 @@ def test_in_made_up_noise_findings_are_rare():
 def test_the_chance_of_a_split_is_not_too_small():
     source = np.random.default_rng(5)
     places = np.arange(10, 55)
-    chances = [split.chance for _ in range(400) if (split := max_rank_split(source.normal(size=60), places))]
+    chances = [split.p_value for _ in range(400) if (split := max_rank_split(source.normal(size=60), places))]
     for level in (0.01, 0.05, 0.2):
         assert np.mean(np.array(chances) <= level) <= level + 0.02
 
@@ -437,7 +438,7 @@ def test_more_series_never_make_more_discoveries(chances: list[float], more: int
 # --- what must not matter
 
 
-@settings(max_examples=15)
+@tries(15)
 @given(st.integers(2, 1_000), st.integers(0, 50))
 def test_the_unit_of_money_changes_no_finding(factor: int, seed: int):
     def times(run: Run, by: int) -> Run:
@@ -450,12 +451,12 @@ def test_the_unit_of_money_changes_no_finding(factor: int, seed: int):
     one, other = (look([times(run, by) for run in sorted(runs, key=lambda r: r.day)]) for by in (1, factor))
     for before, after in zip(one.regressions, other.regressions, strict=True):
         assert (before.main.name, before.main.since) == (after.main.name, after.main.since)
-        assert before.main.chance == pytest.approx(after.main.chance)
-        assert after.extra == pytest.approx((before.extra or 0) * factor)
+        assert before.main.p_value == pytest.approx(after.main.p_value)
+        assert after.excess_cost == pytest.approx((before.excess_cost or 0) * factor)
     assert [run.row for run in one.outliers] == [run.row for run in other.outliers]
 
 
-@settings(max_examples=15)
+@tries(15)
 @given(st.integers(0, 50), st.integers(1, 3))
 def test_other_templates_change_nothing_but_how_many_series_are_judged(seed: int, number: int):
     own = [*noisy(60, seed, last=80), *noisy(20, seed + 1, first=81, last=100, cost=2.0)]
@@ -463,14 +464,14 @@ def test_other_templates_change_nothing_but_how_many_series_are_judged(seed: int
         replace(run, template=f"other {at}") for at in range(number) for run in noisy(50, seed + 7 + at)
     ]
     alone, together = look(own), look(sorted([*own, *others], key=lambda run: run.day))
-    assert together.series > alone.series
-    told = [group for group in together.regressions if group.lane.template == "adw"]
-    assert [(group.main.name, group.main.since, group.main.chance) for group in told] == [
-        (group.main.name, group.main.since, group.main.chance) for group in alone.regressions
+    assert together.series_count > alone.series_count
+    told = [group for group in together.regressions if group.series.template == "adw"]
+    assert [(group.main.name, group.main.since, group.main.p_value) for group in told] == [
+        (group.main.name, group.main.since, group.main.p_value) for group in alone.regressions
     ]
 
 
-@settings(max_examples=15)
+@tries(15)
 @given(st.permutations(range(40)))
 def test_the_order_in_which_runs_were_stored_does_not_matter(order: list[int]):
     runs = [*noisy(28, last=80), *noisy(12, 2, first=81, last=100, cost=2.0)]

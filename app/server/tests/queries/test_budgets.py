@@ -21,7 +21,7 @@ from app.server.core.workflow_history.analysis.anomalies.budgets import (
     BudgetLimits,
     Budgets,
     Period,
-    evaluate,
+    evaluate_budgets,
 )
 from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.common.column_data import MISSING_INT, CategoricalColumn, ColumnTable
@@ -132,8 +132,8 @@ def test_a_budget_is_passed_when_the_exact_sum_is_above_it(costs: list[int], lim
     }
     words = {"cost_basis": CategoricalColumn.from_values(["reported"] * count)}
     runs = ColumnTable("runs", count, words, whole, {})
-    (day,) = evaluate(runs, Budgets(BudgetLimits(day=limit)), [Period("day", 0, 1)], 0)
-    (run,) = evaluate(runs, Budgets(BudgetLimits(run=limit)), [], 0)
+    (day,) = evaluate_budgets(runs, Budgets(BudgetLimits(day=limit)), [Period("day", 0, 1)], 0)
+    (run,) = evaluate_budgets(runs, Budgets(BudgetLimits(run=limit)), [], 0)
     assert (day.state == "passed") == (sum(costs) > limit)
     assert (run.state == "passed") == (max(costs, default=0) > limit)
 

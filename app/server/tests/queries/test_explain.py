@@ -24,7 +24,7 @@ from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.common.errors import InvalidQueryError, WorkflowNotFoundError
 from app.server.core.workflow_history.common.spending import UNKNOWN, run_spending
 from app.server.core.workflow_history.costs.accounting import cost_data
-from app.server.core.workflow_history.presentation.explanation import _plain, whole_words
+from app.server.core.workflow_history.presentation.explanation import format_explained_value, format_value
 from app.server.core.workflow_history.queries.json.encoding import json_schema, to_json
 from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.sync import sync_workflow_history
@@ -333,7 +333,12 @@ def test_hostile_text_cannot_reach_the_terminal(tmp_path):
 
 
 def test_a_count_has_no_decimals_however_large_it_is():
-    assert [_plain(value) for value in (1_140_296.0, 12.0, 7, 0.25)] == ["1,140,296", "12", "7", "0.25"]
+    assert [format_value(value, None) for value in (1_140_296.0, 12.0, 7, 0.25)] == [
+        "1,140,296",
+        "12",
+        "7",
+        "0.25",
+    ]
 
 
 # The figure of the list
@@ -363,7 +368,7 @@ def test_an_explained_cost_is_the_one_of_the_list_and_its_parts_make_it(tmp_path
     spent = run_spending(run)
     assert found.value == (None if spent.minimum is None else float(spent.minimum))
     assert found.at_least == (spent.partial and spent.minimum is not None)
-    assert whole_words(found) == shown
+    assert format_explained_value(found) == shown
     assert sorted(part.value for part in found.parts if part.adds) == sorted(parts)
     assert not found.remainder
     assert f"cost · {shown}" in type_in("a1", "cost").output

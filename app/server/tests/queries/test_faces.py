@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -29,6 +29,7 @@ from app.server.core.workflow_history.queries.export import export
 from app.server.core.workflow_history.queries.list_runs import costs_of, find_runs
 from app.server.core.workflow_history.sync import sync_workflow_history
 from app.server.tests.support.build import assistant, init, prompt, result, run, stream, usage
+from app.server.tests.support.thoroughness import tries
 from app.server.tests.support.web import client_of
 
 Amounts = tuple[Decimal | None, Decimal | None]
@@ -130,7 +131,7 @@ def spent(every: Iterable[Spending]) -> Amounts:
     return whole.recorded, whole.lower_bound
 
 
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@tries(8, function_fixtures=True)
 @given(st.lists(st.sampled_from(KINDS), min_size=1, max_size=6))
 def test_every_face_says_the_same_of_what_runs_cost(
     tmp_path_factory: pytest.TempPathFactory, kinds: list[str]

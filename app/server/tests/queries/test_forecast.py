@@ -282,7 +282,7 @@ def test_calibration_of_the_demo_counts_every_run_and_beats_the_plain_mean(
 ) -> None:
     monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(demo))
     seen: list[tuple[int, int]] = []
-    found = calibration(told=lambda done, total: seen.append((done, total)))
+    found = calibration(progress=lambda done, total: seen.append((done, total)))
     assert found.tried == found.runs >= 239, "all but the one that may be running"
     assert seen[-1] == (found.tried, found.tried)
     assert found.cost.forecast + found.unlike + found.thin == found.tried

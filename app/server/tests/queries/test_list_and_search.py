@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import URL
 from typer.testing import CliRunner
@@ -36,6 +36,7 @@ from app.server.core.workflow_history.common.filters import Range, RunFilter
 from app.server.core.workflow_history.queries.list_runs import SORT_ALIASES, find_runs
 from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.storage.reading.search_query import parse_search
+from app.server.tests.support.thoroughness import tries
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 TEMPLATES, PHASES, MODELS = (
@@ -157,7 +158,7 @@ filters = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@tries(150)
 @given(filters)
 def test_whatever_is_asked_for_combines(forty: History, wanted: RunFilter) -> None:
     expected = {one["id"] for one in RUNS if meets(one, wanted)}
@@ -166,7 +167,7 @@ def test_whatever_is_asked_for_combines(forty: History, wanted: RunFilter) -> No
     assert page.total == len(expected) == len(forty.matching_keys(wanted))
 
 
-@settings(max_examples=60, deadline=None)
+@tries(60)
 @given(
     filters,
     st.sampled_from([*SORT_ALIASES, "id", "project", "branch_name", "issue_class"]),
@@ -289,13 +290,13 @@ def test_a_search_for_nothing_finds_all(texts: None, search: str) -> None:
     assert find_runs(RunFilter(search=search)).total == 8
 
 
-@settings(max_examples=300, deadline=None)
+@tries(300)
 @given(st.text(max_size=60))
 def test_no_text_breaks_a_search(search: str) -> None:
     assert 0 <= find_runs(RunFilter(search=search)).total <= 40
 
 
-@settings(max_examples=200, deadline=None)
+@tries(200)
 @given(st.text(st.sampled_from("ab\"*-:^+() {}'\\ANDORNEAR"), max_size=30))
 def test_no_operator_of_the_database_can_be_typed(search: str) -> None:
     assert find_runs(RunFilter(search=search)).total <= 40

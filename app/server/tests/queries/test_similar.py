@@ -174,7 +174,7 @@ def test_equal_scores_come_in_the_order_of_project_and_id(tmp_path):
 
 def test_shared_words_are_found_in_any_form_and_none_where_nothing_is_shared():
     found = shared_words("Export suppliers as CSV", "Exporting the CSV of a supplier")
-    assert {(bond.one, bond.other) for bond in found.shared} == {
+    assert {(bond.word, bond.other) for bond in found.shared} == {
         ("suppliers", "supplier"),
         ("csv", "csv"),
         ("export", "exporting"),
@@ -186,13 +186,13 @@ def test_shared_words_are_found_in_any_form_and_none_where_nothing_is_shared():
 def test_any_two_texts_can_be_explained(one, other):
     found = shared_words(one, other)
     assert len(found.shared) <= 6
-    assert all(bond.gave > 0 for bond in (*found.shared, *found.akin))
+    assert all(bond.contribution > 0 for bond in (*found.shared, *found.related))
 
 
 def test_equal_texts_owe_all_of_their_likeness_to_their_words():
     found = shared_words("Rotate certificates", "rotate certificates")
-    assert [bond.one == bond.other for bond in found.shared] == [True, True]
-    assert math.fsum(bond.gave for bond in found.shared) > 0.6
+    assert [bond.word == bond.other for bond in found.shared] == [True, True]
+    assert math.fsum(bond.contribution for bond in found.shared) > 0.6
 
 
 # What cannot be answered

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -32,6 +32,7 @@ from app.server.core.workflow_history.queries.statistics import (
     waste,
 )
 from app.server.core.workflow_history.storage.history import History
+from app.server.tests.support.thoroughness import tries
 
 KINDS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -272,7 +273,7 @@ def made_anew(file: Path, by: str, zone: str) -> dict[str | None, list[Entry]]:
 
 
 @pytest.mark.parametrize("by", GROUPINGS)
-@settings(max_examples=25)
+@tries(20)
 @given(rows=runs, zone=st.sampled_from(ZONES))
 def test_every_figure_of_every_grouping_is_that_of_the_stored_rows(
     tmp_path_factory: pytest.TempPathFactory, by: str, rows: list[dict[str, Any]], zone: str
@@ -288,7 +289,7 @@ def test_every_figure_of_every_grouping_is_that_of_the_stored_rows(
     assert found.total.runs + found.total.copies == len(rows)
 
 
-@settings(max_examples=30)
+@tries(30)
 @given(
     rows=runs,
     by=st.sampled_from(["month", "status"]),
@@ -495,7 +496,7 @@ def test_every_wasted_dollar_is_counted_once_by_the_first_kind_that_holds(tmp_pa
     ]  # fmt: skip
 
 
-@settings(max_examples=40)
+@tries(40)
 @given(rows=runs)
 def test_waste_is_never_more_than_was_spent_and_adds_up_by_kind_and_place(
     tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]]

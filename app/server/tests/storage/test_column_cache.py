@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import URL
 
@@ -26,6 +26,7 @@ from app.server.core.workflow_history.common.errors import InvalidQueryError
 from app.server.core.workflow_history.storage.column_cache import blocks
 from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.sync import sync_workflow_history
+from app.server.tests.support.thoroughness import tries
 
 END = datetime(2026, 3, 31, 18, tzinfo=UTC)
 
@@ -112,7 +113,7 @@ amounts = (
 )
 
 
-@settings(max_examples=60, deadline=None)
+@tries(60)
 @given(
     st.lists(
         st.tuples(amounts, st.none() | st.floats(0, 1e300), st.none() | st.text(max_size=5)), max_size=20
@@ -139,7 +140,7 @@ writes = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@tries(25)
 @given(writes)
 def test_no_write_leaves_a_packed_column_behind(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int, int]]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import URL
 
@@ -38,6 +38,7 @@ from app.server.core.workflow_history.storage.rows.row_codec import AGENT_RUN, M
 from app.server.core.workflow_history.storage.rows.run_rows import to_pattern_rows, to_rows
 from app.server.core.workflow_history.storage.tables.views import VIEW_COLUMNS
 from app.server.core.workflow_history.storage.writing.similarity_rows import SimilarPairRow
+from app.server.tests.support.thoroughness import tries
 
 KINDS = {
     "text": st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"])),
@@ -119,7 +120,7 @@ def number_of_examples(history: History) -> str:
 # --- what goes in comes out
 
 
-@settings(max_examples=60, deadline=None)
+@tries(60)
 @given(workflow=workflows())
 def test_what_goes_in_comes_out(shared: History, workflow: dict[str, Any]) -> None:
     name = number_of_examples(shared)
@@ -129,7 +130,7 @@ def test_what_goes_in_comes_out(shared: History, workflow: dict[str, Any]) -> No
     assert_same(workflow, stored)
 
 
-@settings(max_examples=40, deadline=None)
+@tries(40)
 @given(first=workflows(), second=workflows())
 def test_a_merge_never_loses_a_value(shared: History, first: dict[str, Any], second: dict[str, Any]) -> None:
     name = number_of_examples(shared)
@@ -141,7 +142,7 @@ def test_a_merge_never_loses_a_value(shared: History, first: dict[str, Any], sec
     assert_same({**first, **known}, stored)
 
 
-@settings(max_examples=25, deadline=None)
+@tries(25)
 @given(workflow=workflows())
 def test_writing_back_what_was_read_changes_nothing(shared: History, workflow: dict[str, Any]) -> None:
     name = number_of_examples(shared)
@@ -159,7 +160,7 @@ bases = st.sampled_from(["reported", "computed", "lower_bound", "unpriced", None
 costs = st.fixed_dictionaries({"total_cost": amounts, "cost_basis": bases, "lower_bound_cost": amounts})
 
 
-@settings(max_examples=60, deadline=None)
+@tries(60)
 @given(costs=costs, agents=st.none() | st.lists(st.fixed_dictionaries({"cost_basis": bases}), max_size=3))
 def test_a_cost_comes_out_as_it_went_in_and_columns_keep_its_bound_apart(
     shared: History, costs: dict[str, Any], agents: list[dict[str, Any]] | None
@@ -177,7 +178,7 @@ def test_a_cost_comes_out_as_it_went_in_and_columns_keep_its_bound_apart(
     assert found == [spent.recorded, spent.lower_bound]
 
 
-@settings(max_examples=60, deadline=None)
+@tries(60)
 @given(
     junk=st.dictionaries(
         st.sampled_from([*sorted(WORKFLOW.fields.keys() - {"copy_of"}), "phase_costs", "similar_workflows"]),
@@ -452,7 +453,7 @@ def test_one_bad_workflow_stops_no_other(history: History) -> None:
     assert stored["status"] == "failed"
 
 
-@settings(max_examples=40, deadline=None)
+@tries(40)
 @given(first=workflows(), second=workflows())
 def test_parts_taken_apart_in_another_process_are_stored_as_workflows_are(
     shared: History, first: dict[str, Any], second: dict[str, Any]
@@ -634,7 +635,7 @@ def summed(history: History) -> list[GroupTotals]:
     return history_sums.group_totals(history.columns("runs", history_sums.COLUMNS))
 
 
-@settings(max_examples=40, deadline=None)
+@tries(40)
 @given(
     rows=st.lists(
         st.fixed_dictionaries(

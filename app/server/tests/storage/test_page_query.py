@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import URL, event
 
@@ -20,6 +20,7 @@ from app.server.core.workflow_history.common.filters import Range, RunFilter
 from app.server.core.workflow_history.common.models import Problem
 from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.storage.reading.page_query import SORT_KEYS, PageQuery
+from app.server.tests.support.thoroughness import tries
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +63,7 @@ def names(workflows: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return [(workflow["project"], workflow["id"]) for workflow in workflows]
 
 
-@settings(max_examples=60, deadline=None)
+@tries(60)
 @given(st.sampled_from(SORT_KEYS), st.sampled_from(["ASC", "DESC", "asc"]), st.integers(1, 31))
 def test_pages_neither_repeat_nor_skip(thirty: History, sort_by: str, sort_order: str, limit: int) -> None:
     whole, total, _ = thirty.page(PageQuery(RunFilter(), sort_by, sort_order, 100))

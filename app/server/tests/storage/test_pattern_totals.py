@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import delete, select
 
@@ -24,6 +24,7 @@ from app.server.core.workflow_history.resync import resync_all_completed_workflo
 from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.storage.tables.schema import occurrences, patterns, workflows
 from app.server.tests.support.build import assistant, init, result, run, stream, tool_result, tool_use
+from app.server.tests.support.thoroughness import tries
 
 
 @pytest.fixture
@@ -106,7 +107,7 @@ STEP = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@tries(60)
 @given(steps=st.lists(STEP, max_size=8))
 def test_sums_are_those_of_the_occurrences_whatever_happens(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, Any]]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import URL
 
@@ -24,6 +24,7 @@ from app.server.core.workflow_history.similarity import best_matches, build_tabl
 from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.storage.rows.row_codec import WORKFLOW
 from app.server.core.workflow_history.storage.writing.similarity_rows import stale_query
+from app.server.tests.support.thoroughness import tries
 
 LIMIT = 5
 COMPLETE = [key for key in WORKFLOW.fields if key not in ("id", "project")]
@@ -140,7 +141,7 @@ def assert_as_made_anew(history: History) -> None:
     assert history.check() == []
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@tries(60, function_fixtures=True)
 @given(batches(4), STEPS)
 def test_lists_are_as_if_made_anew_after_every_sync(
     tmp_path_factory: pytest.TempPathFactory, first: list[dict[str, Any]], steps: list[tuple[str, Any]]
@@ -155,7 +156,7 @@ def test_lists_are_as_if_made_anew_after_every_sync(
         assert_as_made_anew(history)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@tries(15, function_fixtures=True)
 @given(st.lists(batches(1), min_size=2, max_size=5))
 def test_many_batches_and_one_give_the_same(
     tmp_path_factory: pytest.TempPathFactory, some: list[list[dict[str, Any]]]

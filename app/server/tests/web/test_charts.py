@@ -11,7 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.server.core.workflow_history.web import charts
@@ -43,6 +43,7 @@ from app.server.core.workflow_history.web.charts.stacked import (
 )
 from app.server.core.workflow_history.web.charts.svg import element
 from app.server.core.workflow_history.web.charts.time_series import Kind, Point, over_time
+from app.server.tests.support.thoroughness import tries
 
 HOSTILE = "</title></svg><script>alert(1)</script>\"' onload=alert(1) & {{ 7 * 7 }}"
 AMOUNTS = st.floats(min_value=0, allow_nan=False, allow_infinity=False)
@@ -118,7 +119,9 @@ def test_the_words_of_the_time_axis_are_few_and_the_last_is_there():
 
 
 def test_what_rests_on_few_runs_and_what_is_not_over_look_different():
-    drawing = over_time("Cost", [*points(1.0, thin=True), *points(2.0, unfinished=True), *points(3.0)], MONEY)
+    drawing = over_time(
+        "Cost", [*points(1.0, low_n=True), *points(2.0, unfinished=True), *points(3.0)], MONEY
+    )
     assert [dot.get("class") for dot in marks(drawing, "dot")] == ["dot thin", "dot unfinished", "dot"]
 
 
@@ -260,19 +263,22 @@ def test_any_finding_is_finite(curve: list[float], change: int, before: float, a
 
 
 def test_a_forecast_draws_every_past_run_once_with_where_it_leads():
-    dots = [Dot(1.0, 0.9, "one", "/runs/one", well=True), Dot(2.0, 0.1, "two", "/runs/two", well=False)]
-    drawing = forecast_plot("Cost", Bounds(1.0, 1.5, 2.5), dots, MONEY, came=2.0)
+    dots = [
+        Dot(1.0, 0.9, "one", "/runs/one", succeeded=True),
+        Dot(2.0, 0.1, "two", "/runs/two", succeeded=False),
+    ]
+    drawing = forecast_plot("Cost", Bounds(1.0, 1.5, 2.5), dots, MONEY, actual=2.0)
     assert [link.get("href") for link in parsed(drawing).iter("a")] == ["/runs/one", "/runs/two"]
     assert {"one", "two", "median $1.50", "8 in 10: $1.00 to $2.50", "came: $2.00"} <= set(titles(drawing))
     assert len(marks(drawing, "failed")) == 1
 
 
 @given(st.tuples(AMOUNTS, AMOUNTS, AMOUNTS), st.lists(st.tuples(AMOUNTS, AMOUNTS), max_size=8), MAYBE, UNITS)
-@settings(max_examples=60)
+@tries(60)
 def test_any_forecast_is_drawn_inside_its_frame(
     ends: tuple[float, float, float], past: list[tuple[float, float]], came: float | None, unit: AxisUnit
 ):
-    dots = [Dot(value, weight, "run", None, well=True) for value, weight in past]
+    dots = [Dot(value, weight, "run", None, succeeded=True) for value, weight in past]
     low, middle, high = sorted(ends)
     for number in numbers(forecast_plot("Any", Bounds(low, middle, high), dots, unit, came)):
         assert -10 <= number <= 400
@@ -283,11 +289,11 @@ def test_any_forecast_is_drawn_inside_its_frame(
 
 @given(AMOUNTS, UNITS)
 def test_an_axis_has_few_even_marks_from_zero_to_at_least_the_largest_value(top: float, unit: AxisUnit):
-    found = unit.marks(top)
+    found = unit.ticks(top)
     assert found[0] == 0
     assert 2 <= len(found) <= 6
     assert all(math.isfinite(mark) for mark in found)
-    assert found[-1] >= min(top, unit.most or 1e300) * (1 - 1e-9)
+    assert found[-1] >= min(top, unit.fixed_end or 1e300) * (1 - 1e-9)
 
 
 # --- all of them
@@ -303,7 +309,7 @@ DRAWN = [
     stacked_bar([Part(HOSTILE, 1.0, HOSTILE)], 1.0, HOSTILE),
     sparkline([Point(HOSTILE, HOSTILE, 1.0), Point(HOSTILE, HOSTILE, 2.0)], 2.0, HOSTILE, MONEY),
     change_plot(HOSTILE, (1.0, 2.0), 1, (Median(1, HOSTILE), Median(2, HOSTILE)), MONEY, worse=True),
-    forecast_plot(HOSTILE, Bounds(1, 2, 3), [Dot(1, 1, HOSTILE, HOSTILE, well=True)], MONEY),
+    forecast_plot(HOSTILE, Bounds(1, 2, 3), [Dot(1, 1, HOSTILE, HOSTILE, succeeded=True)], MONEY),
 ]
 
 

@@ -22,7 +22,7 @@ from app.server.core.workflow_history.web.app import create_app
 from app.server.core.workflow_history.web.live.event_broker import MAX_CLIENTS, MAX_QUEUE, EventBroker
 from app.server.core.workflow_history.web.live.folder_watcher import FolderWatcher
 from app.server.core.workflow_history.web.live.sync_process import ProgressCallback, SyncProcess
-from app.server.core.workflow_history.web.live.sync_scheduler import Syncer
+from app.server.core.workflow_history.web.live.sync_scheduler import SyncScheduler
 from app.server.core.workflow_history.web.settings import ServerSettings
 from app.server.tests.support import build
 from app.server.tests.support.patience import PATIENCE
@@ -42,7 +42,7 @@ class Watched:
 
     def __init__(self, agents: Path, **more: Any) -> None:
         self.said: asyncio.Queue[SyncStatus] = asyncio.Queue()
-        self.syncer = Syncer(ServerSettings(agents_dir=agents), self.said.put_nowait, **more)
+        self.scheduler = SyncScheduler(ServerSettings(agents_dir=agents), self.said.put_nowait, **more)
 
     async def until(self, is_it: Callable[[SyncStatus], bool]) -> SyncStatus:
         while True:
@@ -52,7 +52,7 @@ class Watched:
 
     def during(self, story: Callable[[], Coroutine[Any, Any, None]]) -> None:
         async def told() -> None:
-            task = asyncio.create_task(self.syncer.run())
+            task = asyncio.create_task(self.scheduler.run())
             try:
                 await story()
             finally:
@@ -70,7 +70,7 @@ class GatedWorker(SyncProcess):
         self.began = 0
         self.gate = asyncio.Event()
 
-    async def run_sync(self, order: Mapping[str, Any], tell: ProgressCallback) -> dict[str, Any]:  # noqa: ARG002
+    async def run_sync(self, job: Mapping[str, Any], on_progress: ProgressCallback) -> dict[str, Any]:  # noqa: ARG002
         self.began += 1
         await self.gate.wait()
         names = (
@@ -88,18 +88,18 @@ class GatedWorker(SyncProcess):
 
 def test_wishes_during_a_sync_lead_to_exactly_one_more(agents: Path) -> None:
     worker = GatedWorker()
-    watched = Watched(agents, worker=worker)
+    watched = Watched(agents, process=worker)
 
     async def story() -> None:
-        watched.syncer.request_sync()
+        watched.scheduler.request_sync()
         await watched.until(lambda now: now.state == "running")
         for _ in range(3):
-            watched.syncer.request_sync()
+            watched.scheduler.request_sync()
         worker.gate.set()
         await watched.until(lambda now: now.state == "idle")
         await watched.until(lambda now: now.state == "running")
         await watched.until(lambda now: now.state == "idle")
-        assert not watched.syncer.is_busy
+        assert not watched.scheduler.is_busy
 
     watched.during(story)
     assert worker.began == 2
@@ -108,12 +108,12 @@ def test_wishes_during_a_sync_lead_to_exactly_one_more(agents: Path) -> None:
 def test_a_killed_process_is_reported_and_the_next_wish_syncs(agents: Path, tmp_path: Path) -> None:
     database.init_db()
     worker = SyncProcess()
-    watched = Watched(agents, worker=worker, retries=(PATIENCE, PATIENCE))
+    watched = Watched(agents, process=worker, retry_backoff=(PATIENCE, PATIENCE))
 
     async def story() -> None:
         other = sqlite3.connect(tmp_path / "history.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")  # the sync waits for it, and so is there to be killed
-        watched.syncer.request_sync()
+        watched.scheduler.request_sync()
         await watched.until(lambda now: now.phase is not None)
         assert worker.pid is not None
         os.kill(worker.pid, signal.SIGKILL)
@@ -121,7 +121,7 @@ def test_a_killed_process_is_reported_and_the_next_wish_syncs(agents: Path, tmp_
         assert failed.error == "the process that syncs was killed by SIGKILL; what it had stored is kept"
         other.execute("ROLLBACK")
         other.close()
-        watched.syncer.request_sync()
+        watched.scheduler.request_sync()
         done = await watched.until(lambda now: now.state == "idle")
         assert (done.error, done.last and done.last.inserted) == (None, 1)
 
@@ -131,12 +131,12 @@ def test_a_killed_process_is_reported_and_the_next_wish_syncs(agents: Path, tmp_
 def test_a_process_that_cannot_be_started_is_a_failed_sync_and_no_end_of_following(
     agents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    watched = Watched(agents, retries=(0.01, 0.02))
+    watched = Watched(agents, retry_backoff=(0.01, 0.02))
 
     async def story() -> None:
         with monkeypatch.context() as patch:
             patch.setattr(sys, "executable", str(tmp_path / "nosuch"))
-            watched.syncer.request_sync()
+            watched.scheduler.request_sync()
             failed = await watched.until(lambda now: now.state == "failed")
         assert failed.error is not None
         assert "cannot be started" in failed.error
@@ -149,10 +149,10 @@ def test_a_process_that_cannot_be_started_is_a_failed_sync_and_no_end_of_followi
 def test_a_failed_sync_is_tried_again_by_itself(agents: Path, tmp_path: Path) -> None:
     file = tmp_path / "history.db"
     file.write_text("no database" * 500)
-    watched = Watched(agents, retries=(0.01, 0.02))
+    watched = Watched(agents, retry_backoff=(0.01, 0.02))
 
     async def story() -> None:
-        watched.syncer.request_sync()
+        watched.scheduler.request_sync()
         failed = await watched.until(lambda now: now.state == "failed")
         assert failed.error is not None
         assert "no SQLite database" in failed.error
@@ -165,11 +165,11 @@ def test_a_failed_sync_is_tried_again_by_itself(agents: Path, tmp_path: Path) ->
 
 def test_the_process_ends_with_the_syncer(agents: Path) -> None:
     worker = SyncProcess()
-    watched = Watched(agents, worker=worker)
+    watched = Watched(agents, process=worker)
     pids: list[int] = []
 
     async def story() -> None:
-        watched.syncer.request_sync()
+        watched.scheduler.request_sync()
         await watched.until(lambda now: now.last is not None)
         assert worker.pid is not None
         pids.append(worker.pid)
@@ -193,14 +193,14 @@ def test_a_client_that_does_not_keep_up_is_dropped_and_the_others_are_told() -> 
         hub.broadcast("sync", "more")
         assert (await anext(messages)).data == '"more"'
         hub.unsubscribe(quick)
-        assert not hub.somebody.is_set()
+        assert not hub.has_subscribers.is_set()
 
     asyncio.run(story())
 
 
 def test_too_many_clients_are_refused() -> None:
     app = create_app()
-    hub = app.state.context.live.hub
+    hub = app.state.context.live.broker
     clients = [hub.subscribe() for _ in range(MAX_CLIENTS)]
     assert None not in clients
     answer = TestClient(app, base_url="http://localhost").get("/api/v1/events")
@@ -253,7 +253,7 @@ def test_where_the_system_has_no_watches_left_the_folder_is_polled(
         return watch(*folders, force_polling=True, **{**ways, "poll_delay_ms": 50})
 
     heard = Heard()
-    follower = FolderWatcher(agents, heard.changes.release, heard.watched, watching=exhausted)
+    follower = FolderWatcher(agents, heard.changes.release, heard.watched, watch_function=exhausted)
     follower.start()
     try:
         assert heard.said.acquire(timeout=PATIENCE)
@@ -273,7 +273,7 @@ def test_what_a_sync_would_not_look_at_is_no_change(agents: Path) -> None:
         return iter([set()])
 
     heard = Heard()
-    follower = FolderWatcher(agents, heard.changes.release, heard.watched, watching=watching)
+    follower = FolderWatcher(agents, heard.changes.release, heard.watched, watch_function=watching)
     follower.start()
     assert heard.changes.acquire(timeout=PATIENCE)
     follower.stop()

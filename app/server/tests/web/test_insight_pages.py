@@ -395,7 +395,7 @@ def test_a_run_that_is_not_clear_leads_back_to_the_form_and_to_those_that_may_be
 
 
 def test_many_runs_without_a_vector_are_only_read_where_somebody_asks(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr("app.server.core.workflow_history.web.pages.compare._AT_ONCE", 2)
+    monkeypatch.setattr("app.server.core.workflow_history.web.pages.compare._MAX_UNINDEXED", 2)
     store(*map(run, range(4)), tmp_path=tmp_path)
     found = page("/compare?a=run-000")
     assert "have not been compared" in found.text

@@ -17,13 +17,13 @@ import pytest
 
 from app.server.core.workflow_history.common.errors import InvalidQueryError
 from app.server.core.workflow_history.storage.history import History
-from app.server.core.workflow_history.web import guesses as guessing
-from app.server.core.workflow_history.web.guesses import MOST_WRONG, SPAN, Guesses
-from app.server.core.workflow_history.web.logs import MOST_ALIKE, log_to_stderr
-from app.server.core.workflow_history.web.logs import SPAN as SPAN_OF_LINES
+from app.server.core.workflow_history.web import guess_limiter as limiter_module
+from app.server.core.workflow_history.web.guess_limiter import MAX_WRONG_TOKENS, WINDOW_SECONDS, GuessLimiter
+from app.server.core.workflow_history.web.logs import MAX_LINES_PER_EVENT, log_to_stderr
+from app.server.core.workflow_history.web.logs import WINDOW_SECONDS as LOG_WINDOW_SECONDS
 from app.server.core.workflow_history.web.middleware.connection_limits import Limits
-from app.server.core.workflow_history.web.middleware.security import MOST_ADDRESS, SecurityMiddleware
-from app.server.core.workflow_history.web.serving import server_of
+from app.server.core.workflow_history.web.middleware.security import MAX_URL_BYTES, SecurityMiddleware
+from app.server.core.workflow_history.web.serving import build_server
 from app.server.core.workflow_history.web.settings import ServerSettings
 from app.server.tests.support.patience import PATIENCE
 from app.server.tests.support.web import client_of
@@ -52,7 +52,7 @@ def limits(**given: Any) -> Limits:
 def served(held: Limits | None = None, **given: Any) -> Iterator[int]:
     """Serve on a port of loopback until the block ends."""
     listening = socket.create_server(("127.0.0.1", 0), family=socket.AF_INET)
-    server = server_of(GUARDED, held or limits(**given))
+    server = build_server(GUARDED, held or limits(**given))
     thread = Thread(target=server.run, args=([listening],))
     thread.start()
     try:
@@ -130,7 +130,7 @@ def test_a_body_that_ends_early_is_not_taken_for_a_whole_one() -> None:
 
     headers = [(b"host", b"localhost"), (b"x-workflow-history", b"1")]
     scope = {"type": "http", "method": "POST", "path": RUNS, "query_string": b"", "headers": headers}
-    asyncio.run(SecurityMiddleware(reached, ServerSettings(), Guesses())(scope, receive, send))
+    asyncio.run(SecurityMiddleware(reached, ServerSettings(), GuessLimiter())(scope, receive, send))
     assert came == []
 
 
@@ -189,12 +189,12 @@ def test_who_does_not_read_an_answer_is_dropped(path: str) -> None:
 
 def test_a_client_does_not_fill_the_log(capsys: pytest.CaptureFixture[str]) -> None:
     with log_to_stderr(), served() as port:
-        for _ in range(5 * MOST_ALIKE):
+        for _ in range(5 * MAX_LINES_PER_EVENT):
             with connected(port) as client:
                 client.sendall(b"\x1b[2J no request\r\n\r\n")
                 assert all_of(client).startswith(b"HTTP/1.1 400")
     said = capsys.readouterr().err
-    assert said.count("Invalid HTTP request") == MOST_ALIKE
+    assert said.count("Invalid HTTP request") == MAX_LINES_PER_EVENT
     assert said.count("more of the kind is left out") == 1
     assert "\x1b" not in said
 
@@ -207,12 +207,12 @@ def test_after_a_minute_an_event_is_written_again(capsys: pytest.CaptureFixture[
         logging.getLogger("workflow_history").handle(record)
 
     with log_to_stderr():
-        for _ in range(2 * MOST_ALIKE):
+        for _ in range(2 * MAX_LINES_PER_EVENT):
             warn(1_000.0, "first")
         warn(1_000.0, "second")
-        warn(1_000.0 + SPAN_OF_LINES, "first")
+        warn(1_000.0 + LOG_WINDOW_SECONDS, "first")
     said = capsys.readouterr().err
-    assert (said.count("first"), said.count("second")) == (MOST_ALIKE + 1, 1)
+    assert (said.count("first"), said.count("second")) == (MAX_LINES_PER_EVENT + 1, 1)
 
 
 # --- tokens
@@ -233,12 +233,12 @@ def tried(client: Any, token: str) -> Any:
 
 def test_guesses_at_the_login_are_limited() -> None:
     with client_of(GUARDED) as client:
-        for number in range(MOST_WRONG):
+        for number in range(MAX_WRONG_TOKENS):
             assert tried(client, f"wrong-{number}").status_code == 403
         for token in ("wrong-again", WORD):
             late = tried(client, token)
             assert (late.status_code, "set-cookie" in late.headers) == (429, False)
-            assert 0 < int(late.headers["retry-after"]) <= SPAN
+            assert 0 < int(late.headers["retry-after"]) <= WINDOW_SECONDS
             assert "Too many wrong tokens" in late.text
         for token in ("wrong-more", WORD):
             assert client.get(RUNS, headers={"Authorization": f"Bearer {token}"}).status_code == 429
@@ -246,7 +246,7 @@ def test_guesses_at_the_login_are_limited() -> None:
 
 def test_guesses_by_header_are_limited_too() -> None:
     with client_of(GUARDED) as client:
-        for number in range(MOST_WRONG):
+        for number in range(MAX_WRONG_TOKENS):
             assert client.get(RUNS, headers={"Authorization": f"Bearer {number}"}).status_code == 401
         assert client.get(RUNS, headers={"Authorization": f"Bearer {WORD}"}).status_code == 429
         assert client.get(RUNS).status_code == 401  # who shows none guesses nothing
@@ -256,7 +256,7 @@ def test_who_is_in_is_not_locked_out_by_who_guesses() -> None:
     right = {"Authorization": f"Bearer {WORD}"}
     with client_of(GUARDED) as client:
         assert client.get(RUNS, headers=right).status_code == 200
-        for number in range(MOST_WRONG + 1):
+        for number in range(MAX_WRONG_TOKENS + 1):
             tried(client, f"wrong-{number}")
         assert tried(client, WORD).status_code == 429
         assert client.get(RUNS, headers=right).status_code == 200
@@ -264,27 +264,27 @@ def test_who_is_in_is_not_locked_out_by_who_guesses() -> None:
 
 def test_a_page_that_asks_again_and_again_with_an_old_token_makes_one_guess() -> None:
     with client_of(GUARDED) as client:
-        for _ in range(3 * MOST_WRONG):
+        for _ in range(3 * MAX_WRONG_TOKENS):
             assert client.get(RUNS, headers={"Authorization": "Bearer of-yesterday"}).status_code == 401
         assert tried(client, WORD).status_code == 303
 
 
 def test_wrong_tokens_count_for_a_minute_and_by_address(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    guesses = Guesses(lambda: now[0])
-    for number in range(MOST_WRONG):
-        guesses.was_wrong("2001:db8::1", f"wrong-{number}")
-    assert guesses.wait("2001:db8::2") == SPAN  # of the same network
-    assert guesses.wait("2001:db8:1::1") == guesses.wait("192.0.2.1") == 0
-    now[0] += SPAN - 1
-    assert not guesses.goes_on("2001:db8::1")
+    guess_limiter = GuessLimiter(lambda: now[0])
+    for number in range(MAX_WRONG_TOKENS):
+        guess_limiter.record_wrong("2001:db8::1", f"wrong-{number}")
+    assert guess_limiter.seconds_to_wait("2001:db8::2") == WINDOW_SECONDS  # of the same network
+    assert guess_limiter.seconds_to_wait("2001:db8:1::1") == guess_limiter.seconds_to_wait("192.0.2.1") == 0
+    now[0] += WINDOW_SECONDS - 1
+    assert not guess_limiter.may_try("2001:db8::1")
     now[0] += 1
-    assert guesses.goes_on("2001:db8::1")
-    monkeypatch.setattr(guessing, "_MOST_ADDRESSES", 10)
+    assert guess_limiter.may_try("2001:db8::1")
+    monkeypatch.setattr(limiter_module, "_MAX_ADDRESSES", 10)
     for number in range(100):
-        guesses.was_wrong(f"192.0.2.{number}", "wrong")
-        guesses.was_right(f"192.0.2.{number}")
-    assert (len(guesses._wrong), len(guesses._right)) == (10, 10)
+        guess_limiter.record_wrong(f"192.0.2.{number}", "wrong")
+        guess_limiter.record_right(f"192.0.2.{number}")
+    assert (len(guess_limiter._wrong), len(guess_limiter._right)) == (10, 10)
 
 
 # --- long addresses
@@ -313,7 +313,7 @@ def test_the_login_leads_back_to_an_id_with_a_slash() -> None:
 
 def test_a_real_server_takes_the_longest_address_of_the_login() -> None:
     host = "Host: localhost\r\nAccept: text/html\r\n\r\n"
-    ask = f"GET /?search={'%' * (MOST_ADDRESS - 9)} HTTP/1.1\r\n{host}".encode()
+    ask = f"GET /?search={'%' * (MAX_URL_BYTES - 9)} HTTP/1.1\r\n{host}".encode()
     with served() as port:
         with connected(port) as client:
             client.sendall(ask)

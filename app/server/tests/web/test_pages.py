@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 
 from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.web.app import create_app
-from app.server.core.workflow_history.web.known_values import CACHE_SECONDS, FilterChoices
+from app.server.core.workflow_history.web.query_cache import FILTER_CHOICES_SECONDS, FilterChoices
 from app.server.tests.support.html_pages import Page
 
 START = datetime(2026, 1, 1, 9, tzinfo=UTC)
@@ -299,13 +299,13 @@ def test_filters_that_are_on_can_be_dropped_one_by_one(history: History, client:
 def test_filters_offer_the_words_of_the_history_and_new_ones_a_moment_later(history: History) -> None:
     now = [0.0]
     words = FilterChoices(lambda: now[0])
-    assert words.all()["template"] == []
+    assert words.names()["template"] == []
     save(history, run(1, workflow_template="adw_sdlc"))
-    assert words.all()["template"] == ["adw_sdlc"]
+    assert words.names()["template"] == ["adw_sdlc"]
     save(history, run(2, workflow_template="adw_patch"))
-    assert words.all()["template"] == ["adw_sdlc"]
-    now[0] = CACHE_SECONDS
-    assert words.all()["template"] == ["adw_patch", "adw_sdlc"]
+    assert words.names()["template"] == ["adw_sdlc"]
+    now[0] = FILTER_CHOICES_SECONDS
+    assert words.names()["template"] == ["adw_patch", "adw_sdlc"]
 
 
 def test_an_empty_history_says_what_to_type(client: TestClient) -> None:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from app.server.core.workflow_history import database
 from app.server.core.workflow_history.web.app import create_app
 from app.server.core.workflow_history.web.settings import ServerSettings
+from app.server.tests.support.thoroughness import examples
 from app.server.tests.support.web import CHANGING, make_history
 
 CHECKS = {
@@ -38,7 +39,7 @@ CHECKS = {
 EXAMPLES = 8  # of each operation
 STREAM = "/api/v1/events"  # has no end; test_web_live.py reads it
 
-app = create_app(ServerSettings(names=("testserver",)))
+app = create_app(ServerSettings(host_names=("testserver",)))
 described = schemathesis.openapi.from_asgi(
     "/api/v1/openapi.json", app, config=schemathesis.Config.from_dict({"checks": CHECKS})
 ).exclude(path=STREAM)
@@ -57,7 +58,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @described.parametrize()
 @settings(
-    max_examples=EXAMPLES,
+    max_examples=examples(EXAMPLES),
     derandomize=True,
     deadline=None,
     database=None,

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 from app.server.core.workflow_history import sync
 from app.server.core.workflow_history.common.errors import InvalidQueryError
 from app.server.core.workflow_history.storage.history import History
-from app.server.core.workflow_history.web.middleware.security import COOKIE, HEADERS, MAX_BODY
+from app.server.core.workflow_history.web.middleware.security import COOKIE, HEADERS, MAX_BODY_BYTES
 from app.server.core.workflow_history.web.settings import ServerSettings
 from app.server.tests.support.web import CHANGING, client_of
 
@@ -41,7 +41,7 @@ def client():
 
 @pytest.fixture
 def guarded():
-    with client_of(ServerSettings(host="0.0.0.0", token=WORD, names=("history.example",))) as client:  # noqa: S104
+    with client_of(ServerSettings(host="0.0.0.0", token=WORD, host_names=("history.example",))) as client:  # noqa: S104
         yield client
 
 
@@ -250,10 +250,10 @@ def pieces(size: int):
 def test_a_body_that_is_too_long_is_refused_however_it_comes(client):
     path = "/api/v1/patterns/abcd1234"
     headers = {**CHANGING, "Content-Type": "application/json"}
-    assert client.post(path, content=b"x" * (MAX_BODY + 1), headers=headers).status_code == 413
-    assert client.post(path, content=pieces(MAX_BODY + 2_000), headers=headers).status_code == 413
-    assert client.post("/login", content=pieces(MAX_BODY + 2_000)).status_code == 413
-    assert client.post(path, content=pieces(MAX_BODY - 2_000), headers=headers).status_code == 422
+    assert client.post(path, content=b"x" * (MAX_BODY_BYTES + 1), headers=headers).status_code == 413
+    assert client.post(path, content=pieces(MAX_BODY_BYTES + 2_000), headers=headers).status_code == 413
+    assert client.post("/login", content=pieces(MAX_BODY_BYTES + 2_000)).status_code == 413
+    assert client.post(path, content=pieces(MAX_BODY_BYTES - 2_000), headers=headers).status_code == 422
     for length in ("-1", "1e3", "99999999999999999999", "x"):
         reply = client.post(path, content=b"", headers={**headers, "Content-Length": length})
         assert reply.status_code == 413
@@ -290,7 +290,7 @@ def every_answer(client: TestClient):
     yield client.get(RUNS, headers={"Host": "evil.example"})
     yield client.post(RUNS)
     yield client.post(RUNS, headers=CHANGING)
-    yield client.post("/login", content=b"x" * (MAX_BODY + 1))
+    yield client.post("/login", content=b"x" * (MAX_BODY_BYTES + 1))
 
 
 def test_every_answer_tells_the_browser_to_be_careful(client, guarded):

@@ -55,12 +55,13 @@ COMMAND_GROUPS = {
 """Summaries of all commands by group, in help order; `commands/<name>.py` defines each command as `app`."""
 
 COMMANDS = {name: summary for commands in COMMAND_GROUPS.values() for name, summary in commands.items()}
-_PANEL_OF = {name: panel for panel, commands in COMMAND_GROUPS.items() for name in commands}
+_PANELS = {name: panel for panel, commands in COMMAND_GROUPS.items() for name in commands}
 
-EXIT_OK, FAILED, USAGE, EXIT_PARTIAL, EXIT_BUSY, EXIT_INTERRUPTED, TERMINATED = 0, 1, 2, 3, 75, 130, 143
+EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_PARTIAL = 0, 1, 2, 3
+EXIT_BUSY, EXIT_INTERRUPTED, EXIT_TERMINATED = 75, 130, 143
 """Exit codes. 75 is EX_TEMPFAIL of sendmail's sysexits.h: a temporary failure, the same call works later."""
 
-_STOPPED = "stopped; what is stored stays, and the next sync goes on from there"
+_INTERRUPTED_MESSAGE = "stopped; what is stored stays, and the next sync goes on from there"
 
 EXAMPLES = """
 Examples:
@@ -87,14 +88,14 @@ class LazyGroup(CommandGroup):
             return None
         if not self.listing:
             return load_command(cmd_name)
-        return TyperCommand(cmd_name, help=COMMANDS[cmd_name], rich_help_panel=_PANEL_OF[cmd_name])
+        return TyperCommand(cmd_name, help=COMMANDS[cmd_name], rich_help_panel=_PANELS[cmd_name])
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Resolve the named command; for an unknown name, fail and suggest similar names."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            near = import_module("difflib").get_close_matches(args[0], COMMANDS)
-            guess = f" Did you mean {' or '.join(near)}?" if near else ""
-            ctx.fail(f"No such command {args[0]!r}.{guess}")
+            similar = import_module("difflib").get_close_matches(args[0], COMMANDS)
+            suggestion = f" Did you mean {' or '.join(similar)}?" if similar else ""
+            ctx.fail(f"No such command {args[0]!r}.{suggestion}")
         return super().resolve_command(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
@@ -118,29 +119,29 @@ class LazyGroup(CommandGroup):
         try:
             return super().invoke(ctx)
         except (AgentsFolderError, ConfigError, InvalidQueryError) as error:
-            raise _exit_with_message(str(error), USAGE) from error
+            raise _exit_with_message(str(error), EXIT_USAGE) from error
         except BusyError as error:
             raise _exit_with_message(str(error), EXIT_BUSY) from error
         except WorkflowHistoryError as error:
-            raise _exit_with_message(str(error), FAILED) from error
-        except KeyboardInterrupt as stop:
-            raise _exit_with_message(_STOPPED, EXIT_INTERRUPTED) from stop
+            raise _exit_with_message(str(error), EXIT_FAILED) from error
+        except KeyboardInterrupt as interrupt:
+            raise _exit_with_message(_INTERRUPTED_MESSAGE, EXIT_INTERRUPTED) from interrupt
         except MemoryError as error:
             raise _exit_with_message(
-                "out of memory; what is stored stays, and the next sync goes on", FAILED
+                "out of memory; what is stored stays, and the next sync goes on", EXIT_FAILED
             ) from error
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise
             reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-            raise _exit_with_message(reason, FAILED) from error
+            raise _exit_with_message(reason, EXIT_FAILED) from error
 
 
 def _exit_with_message(message: str, code: int) -> typer.Exit:
     """Print the message to standard error and return the exception that exits with `code`."""
-    screen = import_module(".output", __package__)  # imported here: --help prints without it
-    tell = screen.print_note if code in {EXIT_INTERRUPTED, TERMINATED} else screen.print_error
-    tell(message)
+    output = import_module(".output", __package__)  # imported here: --help prints without it
+    is_stopped = code in {EXIT_INTERRUPTED, EXIT_TERMINATED}
+    (output.print_note if is_stopped else output.print_error)(message)
     return typer.Exit(code)
 
 
@@ -151,8 +152,8 @@ def load_command(name: str) -> Any:
     return command
 
 
-def _print_version(asked: bool) -> None:
-    if asked:
+def _print_version(is_requested: bool) -> None:
+    if is_requested:
         typer.echo(f"workflow-history {installed_version()}")
         raise typer.Exit
 
@@ -195,24 +196,24 @@ class _TerminatedError(SystemExit):
     """Raised on SIGTERM, which the system or a process supervisor sends."""
 
 
-def _terminate(*_: Any) -> None:
-    raise _TerminatedError(TERMINATED)
+def _raise_terminated(*_: Any) -> None:
+    raise _TerminatedError(EXIT_TERMINATED)
 
 
-def reraise_lost_interrupt(lost: sys.UnraisableHookArgs) -> None:
+def reraise_lost_interrupt(unraisable: sys.UnraisableHookArgs) -> None:
     """Send a stop signal again if its exception was lost in a finalizer or a callback.
 
     Python only prints exceptions that are raised there, and continues.
     """
-    number = next((number for stop, number in _STOPS.items() if isinstance(lost.exc_value, stop)), None)
-    if number is None:
-        sys.__unraisablehook__(lost)
-    else:
-        Timer(_CLEANED, interrupt_main, [number]).start()
+    for exception_type, signal_number in _STOP_SIGNALS.items():
+        if isinstance(unraisable.exc_value, exception_type):
+            Timer(_RESEND_DELAY, interrupt_main, [signal_number]).start()
+            return
+    sys.__unraisablehook__(unraisable)
 
 
-_STOPS = {KeyboardInterrupt: signal.SIGINT, _TerminatedError: signal.SIGTERM}
-_CLEANED = 0.01  # seconds until the signal is sent again; Python has finished the cleanup by then
+_STOP_SIGNALS = {KeyboardInterrupt: signal.SIGINT, _TerminatedError: signal.SIGTERM}
+_RESEND_DELAY = 0.01  # seconds until the signal is sent again; Python has finished the cleanup by then
 
 
 def open_closed_streams() -> None:
@@ -220,30 +221,31 @@ def open_closed_streams() -> None:
 
     Otherwise the stream is None, and the next opened file gets its descriptor and the printed output.
     """
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is not None:
             continue
         null = os.open(os.devnull, os.O_RDWR)
-        if null != number:
-            os.dup2(null, number)
+        if null != descriptor:
+            os.dup2(null, descriptor)
             os.close(null)
-        os.set_inheritable(number, True)
-        stream = open(number, "w" if number else "r", encoding="utf-8", closefd=False)  # noqa: SIM115
+        os.set_inheritable(descriptor, True)
+        mode = "w" if descriptor else "r"
+        stream = open(descriptor, mode, encoding="utf-8", closefd=False)  # noqa: SIM115
         setattr(sys, name, stream)
 
 
 def main() -> None:
     """Run the command line, or print completions if a shell asks for them."""
     open_closed_streams()
-    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGTERM, _raise_terminated)
     sys.unraisablehook = reraise_lost_interrupt
     if COMPLETION_VARIABLE in os.environ:
         import_module(".shell_completion", __package__).complete_and_exit(app)
     try:
         app(prog_name="workflow-history")
     except _TerminatedError:
-        _exit_with_message(_STOPPED, TERMINATED)
+        _exit_with_message(_INTERRUPTED_MESSAGE, EXIT_TERMINATED)
         raise
     except OSError as error:  # raised before a command runs; `invoke` handles the errors of commands
-        _exit_with_message(str(error), FAILED)
-        raise SystemExit(FAILED) from error
+        _exit_with_message(str(error), EXIT_FAILED)
+        raise SystemExit(EXIT_FAILED) from error

@@ -7,97 +7,92 @@ from inspect import Parameter, Signature
 from typing import Annotated, Any
 
 import typer
-from typer.main import get_command
 
 from ..common.filter_options import FILTER_OPTIONS, FilterOption, build_filter
 from ..common.filters import RunFilter
 from ..common.time_zones import LOCAL_ZONE, TZ_HELP, zone_named
-from .common_options import CommandGroup, HistoryCommand, decode_argument
+from .common_options import CommandGroup, HistoryCommand, declared_params, decode_argument
 
 
 def get_filter(context: typer.Context) -> RunFilter:
     """Return the run filter of the given options."""
-    return build_filter(context.meta.get(_GIVEN, {}), context.meta.get(_ZONE))
+    return build_filter(context.meta.get(_FILTER_KEY, {}), context.meta.get(_ZONE_KEY))
 
 
-def zone_of(context: typer.Context) -> str:
+def get_time_zone(context: typer.Context) -> str:
     """Return the name of the time zone that defines days, in the filter and in the query."""
-    return str(context.meta.get(_ZONE, LOCAL_ZONE))
+    return str(context.meta.get(_ZONE_KEY, LOCAL_ZONE))
 
 
-_GIVEN = "workflow_history.filter"
-_ZONE = "workflow_history.zone"
-_PANEL = "Which runs"
+_FILTER_KEY = "workflow_history.filter"
+_ZONE_KEY = "workflow_history.zone"
+_HELP_PANEL = "Which runs"
 
 
 class FilteredCommand(HistoryCommand):
     """Command with filter options; `get_filter` returns the filter."""
 
-    def __init__(self, *args: Any, **given: Any) -> None:
-        super().__init__(*args, **given)
-        self.params.extend(_narrowing_options())
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.extend(declared_params(_filter_options_function()))
 
 
 class FilteredGroup(CommandGroup):
     """Command group with filter options, for a group that also runs without a subcommand."""
 
-    def __init__(self, **given: Any) -> None:
-        super().__init__(**given)
-        self.params.extend(_narrowing_options())
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.params.extend(declared_params(_filter_options_function()))
 
 
-def _narrowing_options() -> list[Any]:
-    holder = typer.Typer(add_completion=False)
-    holder.command()(_narrowing())
-    return list(get_command(holder).params)
-
-
-def _narrowing() -> Callable[..., None]:
+def _filter_options_function() -> Callable[..., None]:
     """Return a function whose signature declares every option of FILTER_OPTIONS, and --tz, for Typer."""
 
-    def narrowing(**_given: Any) -> None:
+    def filter_options(**_values: Any) -> None:
         """Accept the options; their callbacks have already stored the values."""
 
-    annotations = {f"option_{place}": _annotation(one) for place, one in enumerate(FILTER_OPTIONS)}
+    annotations = {
+        f"option_{index}": _option_annotation(option) for index, option in enumerate(FILTER_OPTIONS)
+    }
     annotations["zone"] = Annotated[
         str | None,
         typer.Option(
             "--tz",
             metavar="ZONE",
-            callback=_zone,
+            callback=_set_zone,
             expose_value=False,
             help=TZ_HELP,
-            rich_help_panel=_PANEL,
+            rich_help_panel=_HELP_PANEL,
         ),
     ]
-    narrowing.__annotations__ = annotations
+    filter_options.__annotations__ = annotations
     parameters = [
         Parameter(name, Parameter.KEYWORD_ONLY, annotation=annotation, default=None)
         for name, annotation in annotations.items()
     ]
-    narrowing.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
-    return narrowing
+    filter_options.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    return filter_options
 
 
-def _zone(context: typer.Context, given: str | None) -> None:
-    if given is not None:
-        zone_named(given)
-        context.meta[_ZONE] = given
+def _set_zone(context: typer.Context, name: str | None) -> None:
+    if name is not None:
+        zone_named(name)  # raises if there is no such time zone
+        context.meta[_ZONE_KEY] = name
 
 
-def _annotation(one: FilterOption) -> Any:
-    def narrow(context: typer.Context, given: Any) -> None:
-        if given is not None and given != []:
-            words = decode_argument(given) if isinstance(given, str) else given
-            context.meta.setdefault(_GIVEN, {})[one.name] = words
+def _option_annotation(option: FilterOption) -> Any:
+    def store(context: typer.Context, value: Any) -> None:
+        if value is not None and value != []:
+            decoded = decode_argument(value) if isinstance(value, str) else value
+            context.meta.setdefault(_FILTER_KEY, {})[option.name] = decoded
 
-    option = typer.Option(
-        *one.flags.split(),
-        metavar=one.metavar or "",
-        callback=narrow,
+    declaration = typer.Option(
+        *option.flags.split(),
+        metavar=option.metavar or "",
+        callback=store,
         expose_value=False,
-        help=one.help,
-        rich_help_panel=_PANEL,
+        help=option.help,
+        rich_help_panel=_HELP_PANEL,
     )
-    kind = bool if one.metavar is None else list[str] if one.multiple else str
-    return Annotated[kind | None, option]
+    value_type = bool if option.metavar is None else list[str] if option.multiple else str
+    return Annotated[value_type | None, declaration]

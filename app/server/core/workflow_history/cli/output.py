@@ -48,10 +48,10 @@ class Output:
             if self.out.is_terminal:
                 self.out.print(block, crop=False)  # unbreakable lines may exceed the width
                 continue
-            with self.out.capture() as printed:
+            with self.out.capture() as capture:
                 self.out.print(block, crop=False)
             # Tables pad their lines with blanks, which only a terminal needs.
-            lines = printed.get().split("\n")
+            lines = capture.get().split("\n")
             self.out.file.write("\n".join(line.rstrip(" ") for line in lines))
 
     def print_hints(self, *commands: tuple[str, str]) -> None:
@@ -59,23 +59,26 @@ class Output:
         if self.quiet or self.as_json or not commands:
             return
         self.out.print()
-        typed = [(self.as_typed_command(command), purpose) for command, purpose in commands]
-        self.out.print(render_hints(typed, self.width), soft_wrap=True)  # never broken, to be copied
+        pasteable = [(self.pasteable_command(command), purpose) for command, purpose in commands]
+        self.out.print(render_hints(pasteable, self.width), soft_wrap=True)  # never broken, to be copied
 
-    def as_typed_command(self, command: str) -> str:
+    def pasteable_command(self, command: str) -> str:
         """Return a command that can be pasted: it calls this program with the history in use."""
-        name, _, rest = command.partition(" ")
-        if not self.database or "--db " in rest:
-            return f"{_program(name)} {rest}"
-        return f"{_program(name)} --db {shlex.quote(_shown(self.database))} {rest}"
+        name, _, arguments = command.partition(" ")
+        program, database = _program_name(name), self.database
+        if not database or "--db " in arguments:
+            return f"{program} {arguments}"
+        if "://" in database:  # shown without its password; imported here, as --help does not need it
+            database = str(import_module("..database", __package__).database_name())
+        return f"{program} --db {shlex.quote(database)} {arguments}"
 
     def print_json(self, data: Mapping[str, Any]) -> None:
         """Print an object as JSON with its schema version."""
         self.write_json(with_schema_version(data))
 
-    def answer(self, found: Any) -> None:
+    def print_result(self, result: Any) -> None:
         """Print a query result as JSON with its schema version."""
-        self.write_json(to_json(found))
+        self.write_json(to_json(result))
 
     def write_json(self, data: Mapping[str, Any]) -> None:
         """Print JSON as ASCII, so that text of a run cannot reach the terminal as a control code."""
@@ -97,26 +100,27 @@ class Output:
 
 def get_output(context: typer.Context) -> Output:
     """Return the output of this call."""
-    settings = get_global_options(context)
+    options = get_global_options(context)
     out, err = _console(sys.stdout), _console(sys.stderr)
-    return Output(out, err, settings.as_json, settings.quiet, settings.database)
+    return Output(out, err, options.as_json, options.quiet, options.database)
 
 
-def _program(name: str) -> str:
+def _program_name(name: str) -> str:
     """Return the program's name, or the path it was called by if PATH does not find it by name."""
     called = Path(sys.argv[0])
-    found = shutil.which(name)
-    if called.name != name or (found is not None and Path(found).resolve() == called.resolve()):
+    installed = shutil.which(name)
+    if called.name != name or (installed is not None and Path(installed).resolve() == called.resolve()):
         return name
-    here = Path.cwd()
-    return shlex.quote(str(called.relative_to(here) if called.is_relative_to(here) else called))
+    cwd = Path.cwd()
+    return shlex.quote(str(called.relative_to(cwd) if called.is_relative_to(cwd) else called))
 
 
 def print_error(message: str) -> None:
     """Print an error as one line to standard error; a long message is cut in the middle."""
-    half = MAX_ERROR_CHARS // 2
-    told = message if len(message) <= MAX_ERROR_CHARS else f"{message[:half]} … {message[-half:]}"
-    _console(sys.stderr).print(f"error: {single_line(told)}", style="red", soft_wrap=True)
+    if len(message) > MAX_ERROR_CHARS:
+        half = MAX_ERROR_CHARS // 2
+        message = f"{message[:half]} … {message[-half:]}"
+    _console(sys.stderr).print(f"error: {single_line(message)}", style="red", soft_wrap=True)
 
 
 def print_note(message: str) -> None:
@@ -124,7 +128,7 @@ def print_note(message: str) -> None:
     _console(sys.stderr).print(single_line(message), soft_wrap=True)
 
 
-class _Plain:
+class _AsciiStream:
     """Stream for ASCII-only terminals: replaces each sign by an ASCII character of the same width."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -138,30 +142,21 @@ class _Plain:
         return getattr(self._stream, name)
 
 
-def _writable(stream: TextIO) -> Any:
+def _console(stream: TextIO) -> Console:
+    """Return a console for a stream; signs that its encoding lacks are replaced."""
+    file: Any = stream
     try:
         "✓≥█".encode(stream.encoding or "utf-8")
     except (UnicodeEncodeError, LookupError):
-        return _Plain(stream)
-    return stream
-
-
-def _console(stream: TextIO) -> Console:
+        file = _AsciiStream(stream)
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="replace")  # an old terminal shows ? for characters it cannot encode
-    told = stream.isatty() or "COLUMNS" in os.environ
+    has_width = stream.isatty() or "COLUMNS" in os.environ
     return Console(
-        file=_writable(stream),
-        width=None if told else DEFAULT_WIDTH,
+        file=file,
+        width=None if has_width else DEFAULT_WIDTH,
         markup=False,
         highlight=False,
         emoji=False,
     )
-
-
-def _shown(database: str) -> str:
-    """Return the name of the history in use; a URL without its password."""
-    if "://" not in database:
-        return database
-    return str(import_module("..database", __package__).database_name())  # lazy: not needed for --help

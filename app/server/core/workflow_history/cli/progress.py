@@ -10,12 +10,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TaskID, TextColumn
 from rich.text import Text
 
-from ..presentation.sync_summary import phase_label
+from ..presentation.sync_summary import stage_label
 
 ProgressCallback = Callable[[str, int, int], None]
 """Function called with a stage's name, the number of finished items and the total so far."""
 
-_REDRAWN = 0.1  # seconds between two redraws of a stage's line
+_REDRAW_INTERVAL = 0.1  # seconds between two redraws of a stage's line
 
 
 @contextmanager
@@ -25,28 +25,28 @@ def progress_bars(console: Console) -> Iterator[ProgressCallback]:
         TextColumn("{task.description:<16}"),
         BarColumn(bar_width=30),
         MofNCompleteColumn(),
-        _PaceColumn(),
+        _RateColumn(),
     )
     # No redraw thread: reading forks worker processes, and a process with several threads should not fork.
-    with Progress(*columns, console=console, transient=True, auto_refresh=False) as drawn:
-        yield progress_callback(drawn)
+    with Progress(*columns, console=console, transient=True, auto_refresh=False) as progress:
+        yield progress_callback(progress)
 
 
-def progress_callback(drawn: Progress, clock: Callable[[], float] = time.monotonic) -> ProgressCallback:
+def progress_callback(progress: Progress, clock: Callable[[], float] = time.monotonic) -> ProgressCallback:
     """Return a callback for progress reports; it may be called for each run, and the total may grow."""
     tasks: dict[str, TaskID] = {}
-    last: dict[str, float] = {}
+    drawn_at: dict[str, float] = {}
 
-    def report(phase: str, done: int, total: int) -> None:
+    def report(stage: str, done: int, total: int) -> None:
         if total <= 0:
             return
         now = clock()
-        if phase not in tasks:
-            tasks[phase] = drawn.add_task(phase_label(phase), total=total)
-        elif done < total and now - last[phase] < _REDRAWN:
+        if stage not in tasks:
+            tasks[stage] = progress.add_task(stage_label(stage), total=total)
+        elif done < total and now - drawn_at[stage] < _REDRAW_INTERVAL:
             return
-        last[phase] = now
-        drawn.update(tasks[phase], completed=done, total=total, refresh=True)
+        drawn_at[stage] = now
+        progress.update(tasks[stage], completed=done, total=total, refresh=True)
 
     return report
 
@@ -60,16 +60,15 @@ def format_rate(done: float, total: float | None, seconds: float | None) -> str:
     if not done or not seconds or total is None:
         return ""
     rate = done / seconds
-    shown = f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s"
-    left = round((total - done) / rate)
-    return f"{shown}, {_length(left)} left" if left > 0 else shown
+    per_second = f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s"
+    remaining = round((total - done) / rate)
+    if remaining <= 0:
+        return per_second
+    time_left = f"{remaining} s" if remaining < 100 else f"{round(remaining / 60)} min"
+    return f"{per_second}, {time_left} left"
 
 
-def _length(seconds: int) -> str:
-    return f"{seconds} s" if seconds < 100 else f"{round(seconds / 60)} min"
-
-
-class _PaceColumn(TextColumn):
+class _RateColumn(TextColumn):
     """Column with the rate of a stage and the time left."""
 
     def __init__(self) -> None:

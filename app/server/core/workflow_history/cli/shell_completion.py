@@ -20,9 +20,9 @@ from .common_options import GlobalOptions
 
 MAX_COMPLETIONS: Final = 50  # maximum number of values from a history
 
-_SAFE: Final = re.compile(r"[A-Za-z0-9_/][A-Za-z0-9_./@+-]*")
+_SAFE_WORD: Final = re.compile(r"[A-Za-z0-9_/][A-Za-z0-9_./@+-]*")
 
-Complete = Callable[[Any, str], Iterable[str]]
+Completer = Callable[[Any, str], Iterable[str]]
 """Function of the context and the half-typed word; it may return words that do not match."""
 
 
@@ -38,32 +38,32 @@ def attach_completers(params: Iterable[Any]) -> None:
     """Attach the matching completer of COMPLETERS to each parameter, by option name or metavar."""
     for param in params:
         names = [*(param.opts if param.param_type_name == "option" else ()), param.metavar]
-        found = next((COMPLETERS[name] for name in names if name in COMPLETERS), None)
-        if found is not None:
-            param._custom_shell_complete = _completer(found)  # noqa: SLF001 - Typer sets it so
+        completer = next((COMPLETERS[name] for name in names if name in COMPLETERS), None)
+        if completer is not None:
+            param._custom_shell_complete = _suppress_errors(completer)  # noqa: SLF001 - Typer sets it so
 
 
-def _completer(complete: Complete) -> Callable[[Any, Any, str], list[str]]:
-    def words(context: Any, _param: Any, beginning: str) -> list[str]:
+def _suppress_errors(completer: Completer) -> Callable[[Any, Any, str], list[str]]:
+    def matching_words(context: Any, _param: Any, prefix: str) -> list[str]:
         try:
-            return [word for word in complete(context, beginning) if word.startswith(beginning)]
+            return [word for word in completer(context, prefix) if word.startswith(prefix)]
         except Exception:  # noqa: BLE001 - a completing shell has no place for error messages
             return []
 
-    return words
+    return matching_words
 
 
-def _fixed(*words: str) -> Complete:
+def _fixed_words(*words: str) -> Completer:
     return lambda _context, _beginning: words
 
 
-def _of(module: str, name: str) -> Complete:
+def _registry_names(module: str, name: str) -> Completer:
     """Return a completer for the names of a registry, imported only when the completer is called."""
     return lambda _context, _beginning: list(getattr(import_module(module, __package__), name))
 
 
 @contextlib.contextmanager
-def _history(context: Any) -> Iterator[Any]:
+def _open_history(context: Any) -> Iterator[Any]:
     """Open the history named on the command line, else the configured one; yield None if there is none."""
     database, options = import_module("..database", __package__), context.find_object(GlobalOptions)
     with contextlib.ExitStack() as stack:
@@ -72,61 +72,62 @@ def _history(context: Any) -> Iterator[Any]:
         yield stack.enter_context(database.open_if_exists())
 
 
-def _runs(context: Any, beginning: str) -> Sequence[str]:
-    """Return the newest runs that start with `beginning`, as id or project/id."""
-    with _history(context) as history:
-        found = [] if history is None else history.newest(beginning, MAX_COMPLETIONS)
-    words = (ref.id if ref.id.startswith(beginning) else f"{ref.project}/{ref.id}" for ref in found)
-    return [word for word in words if _SAFE.fullmatch(word)]
+def _complete_run_ids(context: Any, prefix: str) -> Sequence[str]:
+    """Return the newest runs that start with `prefix`, as id or project/id."""
+    with _open_history(context) as history:
+        runs = [] if history is None else history.newest(prefix, MAX_COMPLETIONS)
+    words = (run.id if run.id.startswith(prefix) else f"{run.project}/{run.id}" for run in runs)
+    return [word for word in words if _SAFE_WORD.fullmatch(word)]
 
 
-def _patterns(context: Any, beginning: str) -> Sequence[str]:
-    """Return the pattern ids that start with `beginning`, most expensive first."""
-    with _history(context) as history:
-        found = [] if history is None else history.pattern_totals()
-    like = [one for one in found if one.id.startswith(beginning)]
-    return [one.id for one in sorted(like, key=lambda one: -one.nanodollars)[:MAX_COMPLETIONS]]
+def _complete_pattern_ids(context: Any, prefix: str) -> Sequence[str]:
+    """Return the pattern ids that start with `prefix`, most expensive first."""
+    with _open_history(context) as history:
+        patterns = [] if history is None else history.pattern_totals()
+    matches = [pattern for pattern in patterns if pattern.id.startswith(prefix)]
+    matches.sort(key=lambda pattern: -pattern.nanodollars)
+    return [pattern.id for pattern in matches[:MAX_COMPLETIONS]]
 
 
-def _stored(column: str) -> Complete:
+def _stored_values(column: str) -> Completer:
     """Return a completer for the stored values of a column."""
 
-    def words(context: Any, beginning: str) -> Sequence[str]:
-        with _history(context) as history:
-            found = [] if history is None else history.distinct_values(column, beginning, MAX_COMPLETIONS)
-        return [word for word in found if _SAFE.fullmatch(word)]
+    def stored_words(context: Any, prefix: str) -> Sequence[str]:
+        with _open_history(context) as history:
+            values = [] if history is None else history.distinct_values(column, prefix, MAX_COMPLETIONS)
+        return [value for value in values if _SAFE_WORD.fullmatch(value)]
 
-    return words
+    return stored_words
 
 
-def _columns(_context: Any, beginning: str) -> Sequence[str]:
+def _complete_columns(_context: Any, prefix: str) -> Sequence[str]:
     """Return the columns of all exportable tables, prefixed with the column names already typed."""
     tables = import_module("..queries.export", __package__).TABLES
-    before = beginning[: beginning.rfind(",") + 1]
+    typed_columns = prefix[: prefix.rfind(",") + 1]
     names = dict.fromkeys(field.name for table in tables.values() for field in table.fields)
-    return [f"{before}{name}" for name in (names if before else ["all", *names])]
+    return [f"{typed_columns}{name}" for name in (names if typed_columns else ["all", *names])]
 
 
-COMPLETERS: Final[dict[str, Complete]] = {
-    "ID": _runs,
-    "PATTERN_ID": _patterns,
-    "WHAT": _of("..queries.export", "TABLES"),
-    "KEY": _of("..queries.statistics", "GROUPINGS"),
-    "SCHEMA": _of("..queries.json.schemas", "SCHEMAS"),
-    "--status": _fixed("completed", "failed", "stopped", "running", "incomplete", "unknown"),
-    "--kind": _of("..queries.patterns", "PATTERN_KINDS"),
-    "--state": _of("..queries.patterns", "PATTERN_STATUSES"),
-    "--sort": _of("..queries.list_runs", "SORT_ALIASES"),
-    "--format": _of("..exporting.formats", "FORMATS"),
-    "--columns": _columns,
-    "--score": _fixed(*(f"{name}:" for name in SCORES)),
-    "--since": _fixed("today", "yesterday", "24h", "7d", "30d"),
-    "--until": _fixed("today", "yesterday"),
-    "--project": _stored("project"),
-    "--template": _stored("workflow_template"),
-    "--class": _stored("issue_class"),
-    "--model": _stored("model"),
-    "--phase": _stored("phase"),
-    "--agent": _stored("agent"),
+COMPLETERS: Final[dict[str, Completer]] = {
+    "ID": _complete_run_ids,
+    "PATTERN_ID": _complete_pattern_ids,
+    "WHAT": _registry_names("..queries.export", "TABLES"),
+    "KEY": _registry_names("..queries.statistics", "GROUPINGS"),
+    "SCHEMA": _registry_names("..queries.json.schemas", "SCHEMAS"),
+    "--status": _fixed_words("completed", "failed", "stopped", "running", "incomplete", "unknown"),
+    "--kind": _registry_names("..queries.patterns", "PATTERN_KINDS"),
+    "--state": _registry_names("..queries.patterns", "PATTERN_STATUSES"),
+    "--sort": _registry_names("..queries.list_runs", "SORT_ALIASES"),
+    "--format": _registry_names("..exporting.formats", "FORMATS"),
+    "--columns": _complete_columns,
+    "--score": _fixed_words(*(f"{name}:" for name in SCORES)),
+    "--since": _fixed_words("today", "yesterday", "24h", "7d", "30d"),
+    "--until": _fixed_words("today", "yesterday"),
+    "--project": _stored_values("project"),
+    "--template": _stored_values("workflow_template"),
+    "--class": _stored_values("issue_class"),
+    "--model": _stored_values("model"),
+    "--phase": _stored_values("phase"),
+    "--agent": _stored_values("agent"),
 }
 """Completers by option name or argument metavar. Parameters with choices need none."""

@@ -12,9 +12,9 @@ from decimal import Decimal
 from math import fsum, isfinite
 from typing import Any, Final
 
-_NUMBERS = (int, float, Decimal)  # a tuple, because `int | float` is built again at each call
-_LISTS = (list, tuple)
-_LONGEST_DATE = 10  # length of a date without a time
+_NUMBER_TYPES = (int, float, Decimal)  # a tuple, because `int | float` is built again at each call
+_LIST_TYPES = (list, tuple)
+_DATE_LENGTH = 10  # length of a date without a time
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 LONGEST_SECONDS: Final = 1e9
@@ -28,7 +28,7 @@ def coerce_number(value: object) -> float | None:
     ...  coerce_number("2"), coerce_number(float("nan")))
     (0.0, 1.5, None, None, None, None)
     """
-    if isinstance(value, bool) or not isinstance(value, _NUMBERS):
+    if isinstance(value, bool) or not isinstance(value, _NUMBER_TYPES):
         return None
     try:
         amount = float(value)
@@ -54,7 +54,7 @@ def coerce_word(value: object) -> str | None:
 def list_agent_runs(costs: object, key: str = "phase_costs") -> list[Mapping[str, Any]]:
     """Return the agent runs under `key`; entries that are not mappings are skipped."""
     entries = costs.get(key) if isinstance(costs, Mapping) else None
-    if not isinstance(entries, _LISTS):
+    if not isinstance(entries, _LIST_TYPES):
         return []
     return [entry for entry in entries if type(entry) is dict or isinstance(entry, Mapping)]
 
@@ -70,7 +70,7 @@ def parse_timestamp(value: object) -> datetime | None:
     if not isinstance(value, str):
         return None
     text = value.strip()
-    if len(text) <= _LONGEST_DATE and _is_date(text):
+    if len(text) <= _DATE_LENGTH and _is_date(text):
         return None
     try:
         return datetime.fromisoformat(text)
@@ -84,11 +84,11 @@ def moment_in_utc(value: object) -> datetime | None:
     >>> moment_in_utc("2025-01-01T09:30:00").isoformat()
     '2025-01-01T09:30:00+00:00'
     """
-    when = parse_timestamp(value)
-    if when is None:
+    moment = parse_timestamp(value)
+    if moment is None:
         return None
     try:
-        return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except OverflowError:
         return None
 
@@ -110,30 +110,32 @@ def worked_seconds(agents: Iterable[Mapping[str, Any]]) -> float | None:
     >>> worked_seconds([main, {"timestamp": "2026-07-01T09:01:00Z", "duration_seconds": 90}])
     180.0
     """
-    spans = [(_microseconds(agent), seconds) for agent in agents if (seconds := _lasted(agent)) is not None]
-    parts = [seconds for start, seconds in spans if start is None]
-    until: int | None = None
-    for start, seconds in sorted((start, seconds) for start, seconds in spans if start is not None):
+    durations: list[float] = []
+    timed: list[tuple[int, float]] = []  # start in microseconds since 1970, duration
+    for agent in agents:
+        if (seconds := _agent_duration(agent)) is None:
+            continue
+        moment = moment_in_utc(agent.get("timestamp"))
+        if moment is None:
+            durations.append(seconds)
+        else:
+            timed.append(((moment - _EPOCH) // timedelta(microseconds=1), seconds))
+    busy_until: int | None = None
+    for start, seconds in sorted(timed):
         end = start + round(min(seconds, LONGEST_SECONDS) * 1_000_000)
-        beside = until is not None and start < until
-        parts.append(max(0, end - (until or 0)) / 1_000_000 if beside else seconds)
-        until = end if until is None else max(until, end)
-    return sum_floats(parts) if parts else None
+        overlaps = busy_until is not None and start < busy_until
+        durations.append(max(0, end - (busy_until or 0)) / 1_000_000 if overlaps else seconds)
+        busy_until = end if busy_until is None else max(busy_until, end)
+    return sum_floats(durations) if durations else None
 
 
-def _lasted(agent: Mapping[str, Any]) -> float | None:
+def _agent_duration(agent: Mapping[str, Any]) -> float | None:
     """Return an agent's own duration, or else the time between its start and end."""
     seconds = coerce_number(agent.get("duration_seconds"))
     if seconds is not None:
         return seconds
     start, end = moment_in_utc(agent.get("timestamp")), moment_in_utc(agent.get("ended_at"))
     return (end - start).total_seconds() if start and end and start <= end else None
-
-
-def _microseconds(agent: Mapping[str, Any]) -> int | None:
-    """Return an agent's start in microseconds since 1970."""
-    start = moment_in_utc(agent.get("timestamp"))
-    return None if start is None else (start - _EPOCH) // timedelta(microseconds=1)
 
 
 def _is_date(text: str) -> bool:

@@ -26,21 +26,21 @@ MISSING_INT: Final = int(np.iinfo(np.int64).min)
 MISSING_CODE: Final = -1
 """Code of an unknown word."""
 
-_TOKENS: dict[str, Kind] = {
+_TOKEN_COLUMNS: dict[str, Kind] = {
     "input_tokens": "whole",
     "output_tokens": "whole",
     "cache_read_tokens": "whole",
     "cache_creation_tokens": "whole",
 }
 
-_SHARES: dict[str, Kind] = {
+_SHARE_COLUMNS: dict[str, Kind] = {
     "workflow_key": "whole",
     "name": "words",  # name of the phase, agent or model
     "cost": "money",  # recorded cost
     "lower_bound_cost": "money",  # lower bound of the cost beyond the recorded cost
     "costs_more": "flag",  # whether more was spent than the recorded cost
     "is_nothing": "flag",  # whether nothing was spent: counted in other streams, or only empty streams
-    **_TOKENS,
+    **_TOKEN_COLUMNS,
 }
 
 COLUMNS: Final[Mapping[TableName, Mapping[str, Kind]]] = {
@@ -58,7 +58,7 @@ COLUMNS: Final[Mapping[TableName, Mapping[str, Kind]]] = {
         "lower_bound_cost": "money",  # lower bound of the cost beyond the recorded cost
         "retry_cost": "money",
         "retry_count": "whole",
-        **_TOKENS,
+        **_TOKEN_COLUMNS,
         "total_tokens": "whole",
         "duration_seconds": "real",
         "nl_clarity_score": "real",
@@ -79,7 +79,7 @@ COLUMNS: Final[Mapping[TableName, Mapping[str, Kind]]] = {
         "cost": "money",
         "lower_bound_cost": "money",
         "retry_cost": "money",
-        **_TOKENS,
+        **_TOKEN_COLUMNS,
         "duration_seconds": "real",
         "turns": "whole",
         "tool_calls": "whole",
@@ -95,7 +95,7 @@ COLUMNS: Final[Mapping[TableName, Mapping[str, Kind]]] = {
         "cost_basis": "words",
         "cost": "money",
         "lower_bound_cost": "money",
-        **_TOKENS,
+        **_TOKEN_COLUMNS,
         "outcome": "words",  # outcome of the agent run; None for a share of a model
         "is_copy": "flag",
     },
@@ -108,9 +108,9 @@ COLUMNS: Final[Mapping[TableName, Mapping[str, Kind]]] = {
         "duration_seconds": "real",
     },
     # cost of each run by phase, by agent and by model: all attempts summed
-    "run_phases": {**_SHARES, "duration_seconds": "real", "attempts": "whole"},
-    "run_agents": {**_SHARES, "duration_seconds": "real", "attempts": "whole"},
-    "run_models": _SHARES,
+    "run_phases": {**_SHARE_COLUMNS, "duration_seconds": "real", "attempts": "whole"},
+    "run_agents": {**_SHARE_COLUMNS, "duration_seconds": "real", "attempts": "whole"},
+    "run_models": _SHARE_COLUMNS,
 }
 """Columns of each table with their kinds. Money is in nanodollars, time in µs since 1970."""
 
@@ -129,9 +129,12 @@ class CategoricalColumn:
         >>> CategoricalColumn.from_values(["plan", None, "plan"]).codes.tolist()
         [0, -1, 0]
         """
-        codes: dict[str, int] = {}
-        found = [MISSING_CODE if word is None else codes.setdefault(word, len(codes)) for word in values]
-        return cls(np.array(found, np.int32), tuple(codes))
+        code_by_word: dict[str, int] = {}
+        codes = [
+            MISSING_CODE if word is None else code_by_word.setdefault(word, len(code_by_word))
+            for word in values
+        ]
+        return cls(np.array(codes, np.int32), tuple(code_by_word))
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -146,8 +149,8 @@ class CategoricalColumn:
 
     def equals(self, word: str) -> Flags:
         """Return a mask of the rows that are equal to a word."""
-        found: Flags = self.codes == self.code_of(word)
-        return found
+        mask: Flags = self.codes == self.code_of(word)
+        return mask
 
     def to_list(self) -> list[str | None]:
         """Return the words row by row; None is unknown."""
@@ -187,17 +190,18 @@ def is_known(values: Integers | Floats) -> Flags:
     """
     if values.dtype.kind == "f":
         return ~np.isnan(values)
-    found: Flags = values != MISSING_INT
-    return found
+    known: Flags = values != MISSING_INT
+    return known
 
 
-def concat_categories(parts: Sequence[CategoricalColumn]) -> CategoricalColumn:
+def concat_categories(columns: Sequence[CategoricalColumn]) -> CategoricalColumn:
     """Concatenate categorical columns and merge their categories."""
-    places: dict[str, int] = {}
+    code_by_word: dict[str, int] = {}
     codes = []
-    for part in parts:
-        table = np.array(
-            [places.setdefault(word, len(places)) for word in part.categories] + [MISSING_CODE], np.int32
+    for column in columns:
+        new_codes = np.array(
+            [code_by_word.setdefault(word, len(code_by_word)) for word in column.categories] + [MISSING_CODE],
+            np.int32,
         )
-        codes.append(table[part.codes])
-    return CategoricalColumn(np.concatenate(codes) if codes else np.empty(0, np.int32), tuple(places))
+        codes.append(new_codes[column.codes])
+    return CategoricalColumn(np.concatenate(codes) if codes else np.empty(0, np.int32), tuple(code_by_word))

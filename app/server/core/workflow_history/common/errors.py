@@ -31,9 +31,9 @@ class AmbiguousWorkflowError(WorkflowHistoryError, LookupError):
 class AmbiguousPatternError(WorkflowHistoryError, LookupError):
     """The beginning of an id matches several patterns; `candidates` lists their ids."""
 
-    def __init__(self, given: str, candidates: list[str], told: str) -> None:
+    def __init__(self, prefix: str, candidates: list[str], shown: str) -> None:
         self.candidates = candidates
-        super().__init__(f"{given!r} is ambiguous; say which one you mean: {told}")
+        super().__init__(f"{prefix!r} is ambiguous; say which one you mean: {shown}")
 
 
 class PriceUnknownError(WorkflowHistoryError, LookupError):
@@ -51,9 +51,9 @@ class DatabaseTooNewError(WorkflowHistoryError):
 class BusyError(WorkflowHistoryError):
     """Another process runs an operation that only one process may run at a time; `owner` names it."""
 
-    def __init__(self, what: str, holder: str) -> None:
-        self.owner = holder
-        super().__init__(f"{what}: {holder} is at it; try again later, or wait for it with --wait")
+    def __init__(self, operation: str, owner: str) -> None:
+        self.owner = owner
+        super().__init__(f"{operation}: {owner} is at it; try again later, or wait for it with --wait")
 
 
 class ConfigError(WorkflowHistoryError):

@@ -20,34 +20,34 @@ else:
 
 ReleaseLock = Callable[[], None]
 
-_TAKEN: Final = {errno.EACCES, errno.EAGAIN, errno.EDEADLK}
-_BEYOND: Final = 1 << 30  # Windows denies reads of locked bytes, so the locked byte is far behind the text
-_LONGEST: Final = 8_192  # bytes; maximum length of the text that an owner writes
+_LOCKED_ERRNOS: Final = {errno.EACCES, errno.EAGAIN, errno.EDEADLK}
+_LOCK_OFFSET: Final = 1 << 30  # far behind the text, because Windows denies reads of locked bytes
+_MAX_OWNER_LENGTH: Final = 8_192  # bytes; maximum length of the text that an owner writes
 
 
-def try_lock(file: Path, told: str | None = None) -> ReleaseLock | None:
-    """Lock a file, create it if needed, and write `told` into it; return None if another owner has the lock.
+def try_lock(file: Path, owner: str | None = None) -> ReleaseLock | None:
+    """Lock a file, create it if needed, and write `owner` into it; return None if it is locked.
 
-    Without `told`, the file's content stays. The returned function releases the lock and removes the file.
+    Without `owner`, the file's content stays. The returned function releases the lock and removes the file.
 
     Raises OSError if the file cannot be created or its file system has no locks.
     """
     while True:
         handle = os.open(file, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
         try:
-            taken = _taken(handle)
-            if taken and _is_still(handle, file):
+            is_acquired = _acquire(handle)
+            if is_acquired and _is_same_file(handle, file):
                 break
         except BaseException:
             os.close(handle)
             raise
         os.close(handle)
-        if not taken:
+        if not is_acquired:
             return None
         # The last owner removed the file after we opened it and before we locked it: retry with a new one.
-    if told is not None:
+    if owner is not None:
         os.ftruncate(handle, 0)
-        os.write(handle, os.fsencode(told)[:_LONGEST])
+        os.write(handle, os.fsencode(owner)[:_MAX_OWNER_LENGTH])
 
     def release() -> None:
         if sys.platform != "win32":
@@ -64,7 +64,7 @@ def try_lock(file: Path, told: str | None = None) -> ReleaseLock | None:
 def read_owner(file: Path) -> str:
     """Return the text that the owner of a lock wrote into its file, or "" if the file is missing."""
     try:
-        return os.fsdecode(file.read_bytes()[:_LONGEST])
+        return os.fsdecode(file.read_bytes()[:_MAX_OWNER_LENGTH])
     except OSError:
         return ""
 
@@ -77,16 +77,16 @@ def has_lock(file: Path, byte: int) -> bool:
     """
     handle = os.open(file, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
     try:
-        return not _taken(handle, byte)
+        return not _acquire(handle, byte)
     finally:
         os.close(handle)
 
 
-def _taken(handle: int, byte: int | None = None) -> bool:
+def _acquire(handle: int, byte: int | None = None) -> bool:
     """Lock an open file, or one byte of it for this process; return False if another owner has the lock."""
     try:
         if sys.platform == "win32":
-            os.lseek(handle, _BEYOND if byte is None else byte, os.SEEK_SET)
+            os.lseek(handle, _LOCK_OFFSET if byte is None else byte, os.SEEK_SET)
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
             os.lseek(handle, 0, os.SEEK_SET)
         elif byte is None:
@@ -95,13 +95,13 @@ def _taken(handle: int, byte: int | None = None) -> bool:
         else:
             fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
     except OSError as error:
-        if error.errno in _TAKEN:
+        if error.errno in _LOCKED_ERRNOS:
             return False
         raise
     return True
 
 
-def _is_still(handle: int, file: Path) -> bool:
+def _is_same_file(handle: int, file: Path) -> bool:
     try:
         return os.path.samestat(os.fstat(handle), file.stat())
     except FileNotFoundError:

@@ -22,7 +22,7 @@ SCORES: Final[Mapping[str, str]] = {
 }
 """Score names in filters and the run keys that they refer to."""
 
-HOURS: Final = {"h": 1, "d": 24, "w": 168}
+_HOURS: Final = {"h": 1, "d": 24, "w": 168}
 """Units of an age or a period, in hours."""
 
 _AGE = re.compile(r"(\d+)([hdw])")
@@ -36,12 +36,12 @@ class Range(NamedTuple):
 
     def validate(self, name: str) -> None:
         """Raise InvalidQueryError if a bound is not a number or the minimum exceeds the maximum."""
-        given = [value for value in self if value is not None]
-        if not all(_is_number(value) for value in given):
+        bounds = [value for value in self if value is not None]
+        if not all(_is_finite_number(value) for value in bounds):
             raise InvalidQueryError(f"{name}={tuple(self)} is no range of numbers")
-        if len(given) == 2 and given[0] > given[1]:
+        if len(bounds) == 2 and bounds[0] > bounds[1]:
             raise InvalidQueryError(
-                f"{name}: {given[0]:g} is more than {given[1]:g}; say the lesser one first"
+                f"{name}: {bounds[0]:g} is more than {bounds[1]:g}; say the lesser one first"
             )
 
 
@@ -52,7 +52,7 @@ class RunFilter:
     Raises InvalidQueryError for an invalid value; the message names the allowed ones.
     """
 
-    search: str | None = None  # full-text query; see docs/asking.md
+    search: str | None = None  # full-text query; see docs/tour.md
     status: tuple[str, ...] = ()
     project: tuple[str, ...] = ()
     template: tuple[str, ...] = ()
@@ -75,14 +75,16 @@ class RunFilter:
 
     def __post_init__(self) -> None:
         for name in ("status", "project", "template", "issue_class", "model", "phase", "agent"):
-            _check_words(name, getattr(self, name))
+            words = getattr(self, name)
+            if not isinstance(words, tuple) or not all(isinstance(word, str) for word in words):
+                raise InvalidQueryError(f"{name}={words!r} is not allowed; use a tuple of texts")
         if not all(word.strip() for word in self.model):
             raise InvalidQueryError("model='' is a part of every name; say some letters of one")
         for name in ("search", "pattern"):
             _check_text(name, getattr(self, name))
         for name in ("cost", "tokens", "duration"):
-            if getattr(self, name) is not None:
-                _check_range(name, getattr(self, name))
+            if (bounds := getattr(self, name)) is not None:
+                _check_range(name, bounds)
         _check_scores(self.scores)
         for name in ("created_from", "created_before"):
             _check_moment(name, getattr(self, name))
@@ -96,19 +98,15 @@ class RunFilter:
         """Return the same filter with its ages replaced by times, counted back from `now`."""
         if self.from_ago is None and self.before_ago is None:
             return self
-        return replace(
-            self,
-            created_from=self.created_from if self.from_ago is None else _before(now, self.from_ago),
-            created_before=self.created_before if self.before_ago is None else _before(now, self.before_ago),
-            from_ago=None,
-            before_ago=None,
-        )
+        start = self.created_from if self.from_ago is None else _time_ago(now, self.from_ago)
+        end = self.created_before if self.before_ago is None else _time_ago(now, self.before_ago)
+        return replace(self, created_from=start, created_before=end, from_ago=None, before_ago=None)
 
     @property
     def has_dates(self) -> bool:
         """Whether the filter restricts the creation time."""
-        given = (self.created_from, self.created_before, self.from_ago, self.before_ago)
-        return any(value is not None for value in given)
+        limits = (self.created_from, self.created_before, self.from_ago, self.before_ago)
+        return any(value is not None for value in limits)
 
     @property
     def is_empty(self) -> bool:
@@ -125,44 +123,44 @@ def is_age(text: str) -> bool:
     return _AGE.fullmatch(text.strip().lower()) is not None
 
 
-def parse_period(given: str) -> timedelta:
+def parse_period(text: str) -> timedelta:
     """Parse a period in hours, days or weeks: `36h`, `30d`, `4w`; raises InvalidQueryError if it is invalid.
 
     >>> parse_period("4w").days
     28
     """
-    age = _AGE.fullmatch(given.strip().lower())
+    age = _AGE.fullmatch(text.strip().lower())
     if age is None:
-        raise InvalidQueryError(f"{given!r} is no period; say it as 36h, 30d or 4w")
+        raise InvalidQueryError(f"{text!r} is no period; say it as 36h, 30d or 4w")
     try:
-        return timedelta(hours=int(age[1]) * HOURS[age[2]])
+        return timedelta(hours=int(age[1]) * _HOURS[age[2]])
     except (OverflowError, ValueError) as error:
-        raise InvalidQueryError(f"a period of {given!r} is beyond the calendar") from error
+        raise InvalidQueryError(f"a period of {text!r} is beyond the calendar") from error
 
 
-def length_of(given: object, name: str) -> timedelta:
+def length_of(value: object, name: str) -> timedelta:
     """Return a period given as a timedelta or as text; raises InvalidQueryError for anything else.
 
     >>> length_of("4w", "period") == length_of(timedelta(days=28), "period")
     True
     """
-    if isinstance(given, timedelta):
-        return given
-    if isinstance(given, str):
-        return parse_period(given)
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, str):
+        return parse_period(value)
     raise InvalidQueryError(
-        f"{name}={given!r} is not allowed; use a timedelta, or text such as 36h, 30d or 4w"
+        f"{name}={value!r} is not allowed; use a timedelta, or text such as 36h, 30d or 4w"
     )
 
 
-def _before(now: datetime | None, age: str) -> datetime:
+def _time_ago(now: datetime | None, age: str) -> datetime:
     try:
         return (now or datetime.now(UTC)) - parse_period(age)
     except OverflowError as error:
         raise InvalidQueryError(f"{age!r} is beyond the calendar; say a nearer time") from error
 
 
-def _is_number(value: object) -> bool:
+def _is_finite_number(value: object) -> bool:
     """Return whether a value is a finite number that fits in a float."""
     try:
         return isinstance(value, int | float) and isfinite(value)
@@ -188,11 +186,6 @@ def _check_scores(scores: object) -> None:
 def _check_text(name: str, value: object) -> None:
     if value is not None and not isinstance(value, str):
         raise InvalidQueryError(f"{name}={value!r} is not allowed; use text or None")
-
-
-def _check_words(name: str, value: object) -> None:
-    if not isinstance(value, tuple) or not all(isinstance(word, str) for word in value):
-        raise InvalidQueryError(f"{name}={value!r} is not allowed; use a tuple of texts")
 
 
 def _check_moment(name: str, value: object) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Literal, TypedDict
 import msgspec
 
 Workflow = dict[str, Any]
-"""One run at the public interface, with the keys of docs/schema.md; unknown keys of its state are kept."""
+"""One run at the public interface, with the keys of docs/database-schema.md; unknown keys are kept."""
 
 CostBasis = Literal["reported", "computed", "lower_bound", "unpriced"]
 """Source of a cost: reported result, tokens x dated price, minimum of an interrupted stream, or no price."""

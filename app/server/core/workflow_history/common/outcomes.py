@@ -11,15 +11,15 @@ from .models import ResultLine, StreamFacts
 DID_NOTHING: Final = frozenset({"empty", "false_success"})
 """Outcomes of agents that produced no work; nothing that other agents need was lost with them."""
 
-_FRACTION_OF_A_CENT = Decimal("0.01")  # USD
+_MAX_HELPER_COST = Decimal("0.01")  # USD
 _UNKNOWN_COMMAND = re.compile(r"unknown (?:skill|slash command|command)\b", re.IGNORECASE)
-_REFUSED = re.compile(
+_REFUSAL = re.compile(
     r"(?:[\w' -]{0,40}limit reached|api error\b|invalid api key|credit balance is too low|oauth token\b)",
     re.IGNORECASE,
 )
 """Beginning of the answer of a CLI that reached no model; some versions do not mark it as an error."""
 
-_BY_ENDING: Final = {"stopped": "stopped", "error": "error"}
+_OUTCOME_BY_ENDING: Final = {"stopped": "stopped", "error": "error"}
 
 
 def classify_outcome(facts: StreamFacts) -> str:
@@ -37,19 +37,19 @@ def classify_outcome(facts: StreamFacts) -> str:
     if facts.format in ("empty", "unreadable", "unknown"):
         return facts.format
     if not facts.results:
-        return _of_the_last_line(facts)
-    return _of_a_result(facts.results[-1])
+        return _outcome_of_last_line(facts)
+    return _outcome_of_result(facts.results[-1])
 
 
-def _of_a_result(result: ResultLine) -> str:
+def _outcome_of_result(result: ResultLine) -> str:
     if result.is_error or (result.subtype or "").startswith("error"):
         return "error"
     if not result.ended:
         return "incomplete"
     text = result.text.strip()
-    if not _did_nothing(result):
+    if not _used_no_model(result):
         return "success"
-    if _REFUSED.match(text):
+    if _REFUSAL.match(text):
         return "error"
     return "false_success" if not text or _UNKNOWN_COMMAND.match(text) else "success"
 
@@ -59,18 +59,18 @@ def has_answer(facts: StreamFacts) -> bool:
     return bool(facts.results[-1].text.strip()) if facts.results else facts.ending == "answered"
 
 
-def _of_the_last_line(facts: StreamFacts) -> str:
+def _outcome_of_last_line(facts: StreamFacts) -> str:
     if facts.is_truncated or facts.ending is None:
         return "incomplete"
     if facts.ending == "answered" and facts.format == "claude_transcript":
         return "success"
-    return _BY_ENDING.get(facts.ending, "incomplete")
+    return _OUTCOME_BY_ENDING.get(facts.ending, "incomplete")
 
 
-def _did_nothing(result: ResultLine) -> bool:
+def _used_no_model(result: ResultLine) -> bool:
     """Return whether no model answered: no tokens of the main thread, and at most a helper model's cost."""
     if result.total_cost == 0 and not result.models:
         return True
     if result.total_cost is not None and result.process is None:
-        return not result.main_usage.total and result.total_cost < _FRACTION_OF_A_CENT
+        return not result.main_usage.total and result.total_cost < _MAX_HELPER_COST
     return not result.main_usage.total and not any(model.usage.total for model in result.models)

@@ -90,4 +90,6 @@ def classify_phase(agent: str) -> str:
     ('build', 'other')
     """
     words = frozenset(split_name(agent))
-    return next((phase for phase, known in PHASE_KEYWORDS.items() if not words.isdisjoint(known)), "other")
+    return next(
+        (phase for phase, keywords in PHASE_KEYWORDS.items() if not words.isdisjoint(keywords)), "other"
+    )

@@ -18,7 +18,7 @@ from .errors import InvalidQueryError
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """Earliest plausible time; no agent is older."""
 
-_NEVER: Final = datetime(2100, 1, 1, tzinfo=UTC)
+_LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
 
 MAX_CLOCK_SKEW: Final = timedelta(days=1)
 """Maximum time after now that a run may be dated, because local time without a zone is read as UTC."""
@@ -61,7 +61,7 @@ def is_possible(moment: datetime) -> bool:
     >>> is_possible(datetime(2026, 3, 1)), is_possible(datetime.max), is_possible(datetime.min)
     (True, False, False)
     """
-    return EARLIEST <= (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) < _NEVER
+    return EARLIEST <= (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) < _LATEST
 
 
 def is_plausible(moment: datetime, now: datetime) -> bool:
@@ -86,60 +86,62 @@ def read_moment(value: Any) -> datetime | None:
     """
     try:
         if isinstance(value, str):
-            return _read_text(value.strip())
-        return _read_epoch(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+            return _parse_text(value.strip())
+        return _parse_epoch(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
     except (ValueError, OverflowError, OSError):
         return None
 
 
-_ZONE: Final = re.compile(r"\s*(?:(z|utc|gmt)?\s*([+-]\d{1,2}(?::?\d\d)?)?)(?:\[[\w/+-]+\])?$", re.IGNORECASE)
-_CLOCK: Final = re.compile(
+_ZONE_SUFFIX: Final = re.compile(
+    r"\s*(?:(z|utc|gmt)?\s*([+-]\d{1,2}(?::?\d\d)?)?)(?:\[[\w/+-]+\])?$", re.IGNORECASE
+)
+_DATE_AND_CLOCK: Final = re.compile(
     r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?:T|_|,?\s+)(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?(?:\s*([ap])\.?m\.?)?",
     re.IGNORECASE,
 )
-_MAIL: Final = re.compile(r"(?:[a-z]{3},?\s+)?\d{1,2}\s[a-z]{3}\s\d{4}\s\d", re.IGNORECASE)
-_NUMBER: Final = re.compile(r"(?:\d{10}|\d{13}|\d{16}|\d{19})(?:\.\d+)?")
-_DIGITS: Final = re.compile(r"20\d{12}")
+_MAIL_DATE: Final = re.compile(r"(?:[a-z]{3},?\s+)?\d{1,2}\s[a-z]{3}\s\d{4}\s\d", re.IGNORECASE)
+_EPOCH_NUMBER: Final = re.compile(r"(?:\d{10}|\d{13}|\d{16}|\d{19})(?:\.\d+)?")
+_COMPACT_TIME: Final = re.compile(r"20\d{12}")
 
 
-def _read_text(text: str) -> datetime | None:
+def _parse_text(text: str) -> datetime | None:
     try:
         return datetime.fromisoformat(text)
     except ValueError:  # formats of people and other languages are parsed piece by piece
-        return _read_loosely(text)
+        return _parse_loose_text(text)
 
 
-def _read_loosely(text: str) -> datetime | None:
-    if _NUMBER.fullmatch(text):
-        return _read_epoch(float(text))
-    if _DIGITS.fullmatch(text):
+def _parse_loose_text(text: str) -> datetime | None:
+    if _EPOCH_NUMBER.fullmatch(text):
+        return _parse_epoch(float(text))
+    if _COMPACT_TIME.fullmatch(text):
         return datetime.fromisoformat(f"{text[:8]}T{text[8:]}")
-    if _MAIL.match(text):
+    if _MAIL_DATE.match(text):
         return parsedate_to_datetime(text)
-    zone = _ZONE.search(text)
-    wall = _CLOCK.fullmatch(text[: zone.start()]) if zone else None
-    if zone is None or wall is None:
+    zone = _ZONE_SUFFIX.search(text)
+    clock = _DATE_AND_CLOCK.fullmatch(text[: zone.start()]) if zone else None
+    if zone is None or clock is None:
         return None
-    year, _, month, day, hour, minute, second, fraction, half = wall.groups()
-    hours = int(hour) % 12 + 12 * (half in "pP") if half else int(hour)
+    year, _, month, day, hour, minute, second, fraction, half_day = clock.groups()
+    hours = int(hour) % 12 + 12 * (half_day in "pP") if half_day else int(hour)
     seconds = int(second or 0)
     if int(minute) > 59 or seconds > 60 or hours > 24 or (hours == 24 and (int(minute) or seconds)):
         return None
-    micros = int((fraction or "0")[:6].ljust(6, "0"))
-    since = timedelta(hours=hours, minutes=int(minute), seconds=seconds, microseconds=micros)
-    start = datetime(int(year), int(month), int(day), tzinfo=_offset(zone[1], zone[2]))
-    return start + since  # timedelta arithmetic, as midnight may be 24:00 and a leap second :60
+    microseconds = int((fraction or "0")[:6].ljust(6, "0"))
+    time_of_day = timedelta(hours=hours, minutes=int(minute), seconds=seconds, microseconds=microseconds)
+    midnight = datetime(int(year), int(month), int(day), tzinfo=_parse_offset(zone[1], zone[2]))
+    return midnight + time_of_day  # timedelta arithmetic, as midnight may be 24:00 and a leap second :60
 
 
-def _offset(word: str | None, digits: str | None) -> timezone | None:
+def _parse_offset(zone_name: str | None, digits: str | None) -> timezone | None:
     if digits is None:
-        return UTC if word else None
+        return UTC if zone_name else None
     hours, minutes = int(digits[1:3].rstrip(":")), int(digits[-2:]) if len(digits) > 4 else 0
     offset = timedelta(hours=hours, minutes=minutes)
     return timezone(-offset if digits[0] == "-" else offset)
 
 
-def _read_epoch(number: float) -> datetime | None:
+def _parse_epoch(number: float) -> datetime | None:
     for _ in range(3):
         number = number / 1000 if number > 1e11 else number
     return datetime.fromtimestamp(number, UTC) if 1e9 < number <= 1e11 else None

@@ -26,10 +26,10 @@ from .file_lock import ReleaseLock, read_owner, try_lock
 
 logger = logging.getLogger("workflow_history")
 
-_RECORDS: Final = "in-progress"
-_RECORD: Final = re.compile(r"[0-9a-f]{16}")
-_FOLDER: Final = re.compile(r"\.workflow-history-[0-9a-f]{16}\.part")
-_LOCK: Final = ".in-use"  # locked file in each directory; the process that uses the directory owns the lock
+_RECORDS_NAME: Final = "in-progress"
+_RECORD_PATTERN: Final = re.compile(r"[0-9a-f]{16}")
+_FOLDER_PATTERN: Final = re.compile(r"\.workflow-history-[0-9a-f]{16}\.part")
+_LOCK_NAME: Final = ".in-use"  # file in each directory, locked by the process that uses the directory
 
 
 @contextmanager
@@ -45,11 +45,11 @@ def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
         _remove_unrecorded(parent)
     while True:  # retry with another name if another process removed this directory as a leftover
         token = secrets.token_hex(8)
-        folder = (parent or Path(tempfile.gettempdir())).absolute() / _name(token)
-        forget = _recorded(token, folder)
+        folder = (parent or Path(tempfile.gettempdir())).absolute() / _folder_name(token)
+        remove_record = _record_folder(token, folder)
         try:
             folder.mkdir(mode=0o700)
-            if (unlock := _locked(folder)) is None:
+            if (unlock := _lock_folder(folder)) is None:
                 continue
             try:
                 yield folder
@@ -58,13 +58,13 @@ def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
                 shutil.rmtree(folder, ignore_errors=True)
             return
         finally:
-            forget()
+            remove_record()
 
 
-def _locked(folder: Path) -> ReleaseLock | None:
+def _lock_folder(folder: Path) -> ReleaseLock | None:
     """Lock a new directory as in use; return None if it no longer exists."""
     try:
-        return try_lock(folder / _LOCK)
+        return try_lock(folder / _LOCK_NAME)
     except FileNotFoundError:
         return None
     except OSError:  # no locks on this file system: then no other process can lock it and remove it
@@ -74,32 +74,32 @@ def _locked(folder: Path) -> ReleaseLock | None:
 def remove_leftovers() -> None:
     """Remove only the directories that dead processes of this user on this machine left behind."""
     try:
-        with os.scandir(_records()) as entries:
-            records = [Path(entry.path) for entry in entries if _RECORD.fullmatch(entry.name)]
+        with os.scandir(_records_folder()) as entries:
+            records = [Path(entry.path) for entry in entries if _RECORD_PATTERN.fullmatch(entry.name)]
     except OSError:
         return  # nothing was ever recorded on this machine
     for record in records:
         try:
-            _remove(record)
+            _remove_recorded(record)
         except OSError as error:
             logger.warning("leftover_stays record=%s error=%s", record, error)
 
 
-def _remove(record: Path) -> None:
-    told = read_owner(record)
-    host, _, place = told.partition("\n")
-    if told and host != platform.node():
+def _remove_recorded(record: Path) -> None:
+    content = read_owner(record)
+    host, _, path = content.partition("\n")
+    if content and host != platform.node():
         return  # record of another machine with the same home directory
     release = try_lock(record)
     if release is None:
         return  # the process is still alive
-    folder = Path(place)
-    if place and folder.name == _name(record.name) and _is_ours(folder):
+    folder = Path(path)
+    if path and folder.name == _folder_name(record.name) and _is_own_folder(folder):
         shutil.rmtree(folder, ignore_errors=True)
-    is_unfinished = bool(place) and (folder.exists() or not folder.parent.is_dir())
+    is_unfinished = bool(path) and (folder.exists() or not folder.parent.is_dir())
     release()
     if is_unfinished:  # its disk may be unmounted: the next command retries
-        record.write_bytes(os.fsencode(told))
+        record.write_bytes(os.fsencode(content))
 
 
 def _remove_unrecorded(parent: Path) -> None:
@@ -109,30 +109,30 @@ def _remove_unrecorded(parent: Path) -> None:
     """
     try:
         with os.scandir(parent) as entries:
-            found = [Path(entry.path) for entry in entries if _FOLDER.fullmatch(entry.name)]
+            folders = [Path(entry.path) for entry in entries if _FOLDER_PATTERN.fullmatch(entry.name)]
     except OSError:
         return
-    for folder in filter(_is_ours, found):
+    for folder in filter(_is_own_folder, folders):
         with suppress(OSError):
-            if not (folder / _LOCK).exists():
+            if not (folder / _LOCK_NAME).exists():
                 folder.rmdir()  # killed before it was locked; rmdir keeps a directory that is not empty
-            elif (unlock := try_lock(folder / _LOCK)) is not None:
+            elif (unlock := try_lock(folder / _LOCK_NAME)) is not None:
                 unlock()
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _is_ours(folder: Path) -> bool:
+def _is_own_folder(folder: Path) -> bool:
     try:
-        found = folder.lstat()
+        status = folder.lstat()
     except OSError:
         return False
     is_folder = folder.is_dir() and not folder.is_symlink()
-    return is_folder and (not hasattr(os, "geteuid") or found.st_uid == os.geteuid())
+    return is_folder and (not hasattr(os, "geteuid") or status.st_uid == os.geteuid())
 
 
-def _recorded(token: str, folder: Path) -> ReleaseLock:
+def _record_folder(token: str, folder: Path) -> ReleaseLock:
     """Record a directory before it is created; return a function that removes the record."""
-    record = _records() / token
+    record = _records_folder() / token
     try:
         record.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         release = try_lock(record, f"{platform.node()}\n{folder}")
@@ -142,9 +142,9 @@ def _recorded(token: str, folder: Path) -> ReleaseLock:
     return release or (lambda: None)
 
 
-def _records() -> Path:
-    return user_state_path("workflow-history", appauthor=False) / _RECORDS
+def _records_folder() -> Path:
+    return user_state_path("workflow-history", appauthor=False) / _RECORDS_NAME
 
 
-def _name(token: str) -> str:
+def _folder_name(token: str) -> str:
     return f".workflow-history-{token}.part"

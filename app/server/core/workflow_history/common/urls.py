@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-_REMOTE = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]+::)*[A-Za-z][A-Za-z0-9+.-]+://")
+_URL_START = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]+::)*[A-Za-z][A-Za-z0-9+.-]+://")
 _PASSWORD = re.compile(r"://[^/@:]*:(?!:|\d*/)[^@]*@")
 
 
@@ -16,7 +16,7 @@ def is_url(address: str) -> bool:
     >>> is_url("s3://bucket/agents"), is_url("simplecache::s3://bucket"), is_url("C:/shop/agents")
     (True, True, False)
     """
-    return "://" in address and _REMOTE.match(address) is not None
+    return "://" in address and _URL_START.match(address) is not None
 
 
 def has_password(address: str) -> bool:
@@ -37,13 +37,13 @@ def parent_url(address: str) -> str:
     ('s3://bucket/agents', 'zip://::s3://bucket/old.zip')
     """
     links = address.split("::")
-    place = _first_with_path(links)
-    scheme, _, path = links[place].partition("://")
-    links[place] = f"{scheme}://{path.rstrip('/').rpartition('/')[0]}"
+    index = _first_link_with_path(links)
+    scheme, _, path = links[index].partition("://")
+    links[index] = f"{scheme}://{path.rstrip('/').rpartition('/')[0]}"
     return "::".join(links)
 
 
-def join_url(home: str, *names: str) -> str:
+def join_url(base: str, *names: str) -> str:
     """Append names to the address of a directory; in a chained URL, to the first link that has a path.
 
     >>> join_url("/shop/agents", "a1b2c3d4"), join_url("s3://bucket/agents", "a1b2c3d4", "plan")
@@ -53,15 +53,15 @@ def join_url(home: str, *names: str) -> str:
     >>> join_url("/shop/agents", "", "loose.jsonl")
     '/shop/agents/loose.jsonl'
     """
-    inside = "/".join(filter(None, names))
-    if not inside:
-        return home
-    if not is_url(home):
-        return f"{home}/{inside}"
-    links = home.split("::")
-    place = _first_with_path(links)
-    scheme, _, path = links[place].partition("://")
-    links[place] = f"{scheme}://{path.rstrip('/')}/{inside}" if path else f"{scheme}://{inside}"
+    suffix = "/".join(filter(None, names))
+    if not suffix:
+        return base
+    if not is_url(base):
+        return f"{base}/{suffix}"
+    links = base.split("::")
+    index = _first_link_with_path(links)
+    scheme, _, path = links[index].partition("://")
+    links[index] = f"{scheme}://{path.rstrip('/')}/{suffix}" if path else f"{scheme}://{suffix}"
     return "::".join(links)
 
 
@@ -77,8 +77,8 @@ def files_folder(run: Mapping[str, Any]) -> str:
     return stored if isinstance(stored, str) else str(run.get("id"))
 
 
-def _first_with_path(links: list[str]) -> int:
-    return next(number for number, link in enumerate(links) if "://" in link)
+def _first_link_with_path(links: list[str]) -> int:
+    return next(index for index, link in enumerate(links) if "://" in link)
 
 
 def url_path(address: str) -> str:

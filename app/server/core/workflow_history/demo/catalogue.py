@@ -62,8 +62,8 @@ class Rates:
 @lru_cache(maxsize=4096)
 def model_on(day: date, role: str) -> str:
     """Return the newest priced model of `role` ("base", "heavy" or "helper") in use on `day`."""
-    known = [model for since, model in _IN_USE_SINCE[role] if since <= day]
-    priced = [model for model in known if _has_price(model, day)]
+    models = [model for since, model in _IN_USE_SINCE[role] if since <= day]
+    priced = [model for model in models if _has_price(model, day)]
     return (priced or [_IN_USE_SINCE[role][0][1]])[-1]
 
 

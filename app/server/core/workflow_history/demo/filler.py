@@ -55,7 +55,7 @@ def generate_text(source: Random, kind: str, size: int) -> str:
     >>> 200 < len(text) <= 400
     True
     """
-    pool = _pool(kind)
+    pool = _text_pool(kind)
     start = pool.index("\n", source.randrange(len(pool) // 2)) + 1
     while len(pool) < start + size:
         pool += pool
@@ -73,14 +73,17 @@ def numbered(text: str) -> str:
 
 
 @lru_cache(maxsize=8)
-def _pool(kind: str) -> str:
+def _text_pool(kind: str) -> str:
     """Build a long text of one kind, the same in every process."""
     source = Random(kind)  # noqa: S311 - filler text, no secret
     templates = _KINDS[kind]
-    return "\n".join(_line(source, templates[turn % len(templates)]) for turn in range(_POOL_LINES)) + "\n"
+    return (
+        "\n".join(_fill_template(source, templates[turn % len(templates)]) for turn in range(_POOL_LINES))
+        + "\n"
+    )
 
 
-def _line(source: Random, template: str) -> str:
+def _fill_template(source: Random, template: str) -> str:
     noun, other = source.sample(_NOUNS, 2)
     return template.format(
         verb=source.choice(_VERBS),

@@ -16,7 +16,7 @@ from random import Random
 
 from ..common.errors import AgentsFolderError
 from .lines import random_uuid
-from .plan import REGRESSED_TEMPLATE, REGRESSION_AGE, FailureKind, plan_runs
+from .plan import REGRESSED_TEMPLATE, REGRESSION_AGE, MishapKind, plan_runs
 from .runs import GeneratedFile, GeneratedRun, StreamSizes, make_run
 from .scripts import BUILD_LOOP
 
@@ -26,34 +26,18 @@ NOT_RUNS = ("security_logs", "context_bundles", "_archived")
 def make_noise_files(seed: int, end: datetime) -> list[GeneratedFile]:
     """Return the files of the directories in NOT_RUNS, and one stray file among the runs."""
     source = Random(f"{seed}:clutter")  # noqa: S311 - a demo's dice, no secret
-    day = end - timedelta(days=3)
-    return [
-        GeneratedFile(f"security_logs/blocked_{day:%Y-%m-%d}.jsonl", _security_log(day), day),
-        GeneratedFile(f"context_bundles/{day:%m%d_%H}_{random_uuid(source)}.jsonl", _bundle(), day),
-        GeneratedFile("_archived/0badcafe/adw_state.json", _archived_state(), end - timedelta(days=150)),
-        GeneratedFile(
-            "_archived/README.md", "Runs from before the move to worktrees.\n", end - timedelta(days=150)
-        ),
-        GeneratedFile(
-            "package.json", '{\n  "name": "agents",\n  "private": true\n}\n', end - timedelta(days=150)
-        ),
-    ]
-
-
-def _security_log(day: datetime) -> str:
+    day, archived = end - timedelta(days=3), end - timedelta(days=150)
     blocked = {"timestamp": day.isoformat(), "tool": "Bash", "command": "rm -rf build/", "blocked": True}
-    return json.dumps(blocked) + "\n"
-
-
-def _bundle() -> str:
     paths = ("README.md", "src/orders/service.py", "tests/orders/test_routes.py")
-    return "".join(json.dumps({"operation": "read", "file_path": path}) + "\n" for path in paths)
-
-
-def _archived_state() -> str:
-    return json.dumps(
-        {"adw_id": "0badcafe", "issue_number": "0", "branch_name": None, "plan_file": None}, indent=2
-    )
+    bundle = "".join(json.dumps({"operation": "read", "file_path": path}) + "\n" for path in paths)
+    state = {"adw_id": "0badcafe", "issue_number": "0", "branch_name": None, "plan_file": None}
+    return [
+        GeneratedFile(f"security_logs/blocked_{day:%Y-%m-%d}.jsonl", json.dumps(blocked) + "\n", day),
+        GeneratedFile(f"context_bundles/{day:%m%d_%H}_{random_uuid(source)}.jsonl", bundle, day),
+        GeneratedFile("_archived/0badcafe/adw_state.json", json.dumps(state, indent=2), archived),
+        GeneratedFile("_archived/README.md", "Runs from before the move to worktrees.\n", archived),
+        GeneratedFile("package.json", '{\n  "name": "agents",\n  "private": true\n}\n', archived),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +52,7 @@ class PlantedFindings:
     build_loop: tuple[str, ...]  # commands that reviewers repeat in this order
     build_loop_runs: tuple[str, ...]  # ids of the runs with at least two rounds of it
     family: tuple[str, ...]  # ids of the runs with the same task in different words, oldest first
-    mishaps: dict[FailureKind, tuple[str, ...]]  # ids of the runs by kind of failure
+    mishaps: dict[MishapKind, tuple[str, ...]]  # ids of the runs by kind of failure
     odd_streams: dict[str, str]  # stream that is unusual because of a failure, relative path by run id
     not_runs: tuple[str, ...]  # directories next to the runs that are not runs
 
@@ -86,17 +70,17 @@ class DemoFolder:
 
 
 @dataclass(slots=True)
-class _Ledger:
+class _Totals:
     """Counts and findings of the runs written so far."""
 
     runs: int = 0
     streams: int = 0
     bytes: int = 0
-    reported: Decimal = Decimal()
+    reported_cost: Decimal = Decimal()
     costs: dict[bool, list[Decimal]] = field(default_factory=lambda: {False: [], True: []})
     loops: list[str] = field(default_factory=list)
     family: list[str] = field(default_factory=list)
-    mishaps: dict[FailureKind, tuple[str, ...]] = field(default_factory=dict)
+    mishaps: dict[MishapKind, tuple[str, ...]] = field(default_factory=dict)
     odd_streams: dict[str, str] = field(default_factory=dict)
 
 
@@ -119,23 +103,23 @@ def make_agents_folder(
     and of all runs. Raises AgentsFolderError if `target` is a file or not empty, and ValueError if a number
     is less than 1 or `end` has no time zone.
     """
-    _check(target, runs, end, months, stream_kb)
+    _check_arguments(target, runs, end, months, stream_kb)
     target.mkdir(parents=True, exist_ok=True)
-    ledger = _Ledger()
+    totals = _Totals()
     sizes = StreamSizes(stream_kb, base64_share)
     for plan in plan_runs(runs=runs, seed=seed, end=end, months=months):
         run = make_run(plan, sizes, end=end)
-        _write(target, run.files)
-        _enter(ledger, run)
+        _write_files(target, run.files)
+        _count_run(totals, run)
         if progress is not None:
-            progress(ledger.runs, runs)
-    beside = make_noise_files(seed, end)
-    _write(target, beside)
-    ledger.bytes += _size(beside)
-    return _summary(target, ledger, end)
+            progress(totals.runs, runs)
+    noise_files = make_noise_files(seed, end)
+    _write_files(target, noise_files)
+    totals.bytes += _byte_count(noise_files)
+    return _summarize(target, totals, end)
 
 
-def _check(target: Path, runs: int, end: datetime, months: int, stream_kb: int) -> None:
+def _check_arguments(target: Path, runs: int, end: datetime, months: int, stream_kb: int) -> None:
     if min(runs, months, stream_kb) < 1:
         raise ValueError("runs, months and stream_kb must be 1 or more")
     if end.utcoffset() is None:
@@ -147,54 +131,54 @@ def _check(target: Path, runs: int, end: datetime, months: int, stream_kb: int) 
         raise AgentsFolderError(f"{target} is a file; name a folder that is new or empty")
 
 
-def _write(target: Path, files: Iterable[GeneratedFile]) -> None:
+def _write_files(target: Path, files: Iterable[GeneratedFile]) -> None:
     root = os.fspath(target)
-    made: set[str] = set()
+    created_folders: set[str] = set()
     for file in files:
         path = f"{root}/{file.path}"
         folder = path.rpartition("/")[0]
-        if folder not in made:
+        if folder not in created_folders:
             Path(folder).mkdir(parents=True, exist_ok=True)
-            made.add(folder)
+            created_folders.add(folder)
         Path(path).write_bytes(file.text.encode("utf-8"))
-        moment = round(file.modified.timestamp() * 1_000_000) * 1_000
-        os.utime(path, ns=(moment, moment))
+        modified_ns = round(file.modified.timestamp() * 1_000_000) * 1_000
+        os.utime(path, ns=(modified_ns, modified_ns))
 
 
-def _enter(ledger: _Ledger, run: GeneratedRun) -> None:
+def _count_run(totals: _Totals, run: GeneratedRun) -> None:
     plan = run.plan
-    ledger.runs += 1
-    ledger.streams += run.streams
-    ledger.bytes += _size(run.files)
-    ledger.reported += run.reported
+    totals.runs += 1
+    totals.streams += run.streams
+    totals.bytes += _byte_count(run.files)
+    totals.reported_cost += run.reported_cost
     if run.plan_cost is not None and plan.template == REGRESSED_TEMPLATE:
-        ledger.costs[plan.regressed].append(run.plan_cost)
+        totals.costs[plan.regressed].append(run.plan_cost)
     if plan.build_loops > 1 and any("/reviewer/" in file.path for file in run.files):
-        ledger.loops.append(plan.run_id)
+        totals.loops.append(plan.run_id)
     if plan.request.family:
-        ledger.family.append(plan.run_id)
+        totals.family.append(plan.run_id)
     if plan.mishap is not None:
-        ledger.mishaps[plan.mishap] = (*ledger.mishaps.get(plan.mishap, ()), plan.run_id)
+        totals.mishaps[plan.mishap] = (*totals.mishaps.get(plan.mishap, ()), plan.run_id)
     if run.odd_stream is not None:
-        ledger.odd_streams[plan.run_id] = run.odd_stream
+        totals.odd_streams[plan.run_id] = run.odd_stream
 
 
-def _size(files: Iterable[GeneratedFile]) -> int:
+def _byte_count(files: Iterable[GeneratedFile]) -> int:
     return sum(len(file.text.encode("utf-8")) for file in files)
 
 
-def _summary(target: Path, ledger: _Ledger, end: datetime) -> DemoFolder:
+def _summarize(target: Path, totals: _Totals, end: datetime) -> DemoFolder:
     planted = PlantedFindings(
         regression_start=end - REGRESSION_AGE,
         regression_template=REGRESSED_TEMPLATE,
         regression_agent="sdlc_planner",
-        costs_before=tuple(ledger.costs[False]),
-        costs_after=tuple(ledger.costs[True]),
+        costs_before=tuple(totals.costs[False]),
+        costs_after=tuple(totals.costs[True]),
         build_loop=BUILD_LOOP,
-        build_loop_runs=tuple(ledger.loops),
-        family=tuple(ledger.family),
-        mishaps=ledger.mishaps,
-        odd_streams=ledger.odd_streams,
+        build_loop_runs=tuple(totals.loops),
+        family=tuple(totals.family),
+        mishaps=totals.mishaps,
+        odd_streams=totals.odd_streams,
         not_runs=NOT_RUNS,
     )
-    return DemoFolder(target, ledger.runs, ledger.streams, ledger.bytes, ledger.reported, planted)
+    return DemoFolder(target, totals.runs, totals.streams, totals.bytes, totals.reported_cost, planted)

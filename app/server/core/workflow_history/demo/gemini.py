@@ -16,56 +16,56 @@ def gemini_stream(source: Random, request: Request, started: datetime, seconds: 
     step = timedelta(seconds=seconds / (calls + 2))
     session = random_uuid(source)
     lines: list[dict[str, Any]] = [
-        {"type": "init", "timestamp": _stamp(started), "session_id": session, "model": "gemini-2.5-pro"},
-        _message(started, "user", f"Review the work on: {request.title}"),
+        {"type": "init", "timestamp": _timestamp(started), "session_id": session, "model": "gemini-2.5-pro"},
+        _message_line(started, "user", f"Review the work on: {request.title}"),
     ]
     for turn in range(calls):
-        lines += _call(source, started + step * (turn + 1), turn)
+        lines += _tool_call_lines(source, started + step * (turn + 1), turn)
     ended = started + timedelta(seconds=seconds)
     lines += [
-        _message(ended, "assistant", "No findings, the change follows the plan."),
-        _result(source, ended, seconds, calls),
+        _message_line(ended, "assistant", "No findings, the change follows the plan."),
+        _result_line(source, ended, seconds, calls),
     ]
     warning = "YOLO mode is enabled. All tool calls will be automatically approved."
     return "\n".join([warning, *(json.dumps(line) for line in lines)]) + "\n"
 
 
-def _call(source: Random, moment: datetime, turn: int) -> list[dict[str, Any]]:
-    name = f"read_file-{int(moment.timestamp() * 1000)}-{turn}"
-    called = {
+def _tool_call_lines(source: Random, moment: datetime, turn: int) -> list[dict[str, Any]]:
+    tool_id = f"read_file-{int(moment.timestamp() * 1000)}-{turn}"
+    tool_use = {
         "type": "tool_use",
-        "timestamp": _stamp(moment),
+        "timestamp": _timestamp(moment),
         "tool_name": "read_file",
-        "tool_id": name,
+        "tool_id": tool_id,
         "parameters": {"file_path": "README.md"},
     }
-    answered = {
+    tool_result = {
         "type": "tool_result",
-        "timestamp": _stamp(moment),
-        "tool_id": name,
+        "timestamp": _timestamp(moment),
+        "tool_id": tool_id,
         "status": "success",
         "output": generate_text(source, "code", 900),
     }
-    return [called, answered]
+    return [tool_use, tool_result]
 
 
-def _message(moment: datetime, role: str, text: str) -> dict[str, Any]:
-    return {"type": "message", "timestamp": _stamp(moment), "role": role, "content": text}
+def _message_line(moment: datetime, role: str, text: str) -> dict[str, Any]:
+    return {"type": "message", "timestamp": _timestamp(moment), "role": role, "content": text}
 
 
-def _result(source: Random, moment: datetime, seconds: float, calls: int) -> dict[str, Any]:
-    prompt, answer = source.randint(30_000, 60_000), source.randint(600, 1_500)
+def _result_line(source: Random, moment: datetime, seconds: float, calls: int) -> dict[str, Any]:
+    input_tokens, output_tokens = source.randint(30_000, 60_000), source.randint(600, 1_500)
     stats = {
-        "total_tokens": prompt + answer,
-        "input_tokens": prompt,
-        "output_tokens": answer,
-        "cached": prompt // 2,
-        "input": prompt - prompt // 2,
+        "total_tokens": input_tokens + output_tokens,
+        "input_tokens": input_tokens,
+        "output_tokens": output_tokens,
+        "cached": input_tokens // 2,
+        "input": input_tokens - input_tokens // 2,
         "duration_ms": round(seconds * 1000),
         "tool_calls": calls,
     }
-    return {"type": "result", "timestamp": _stamp(moment), "status": "success", "stats": stats}
+    return {"type": "result", "timestamp": _timestamp(moment), "status": "success", "stats": stats}
 
 
-def _stamp(moment: datetime) -> str:
+def _timestamp(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"

@@ -16,11 +16,11 @@ Line = dict[str, Any]
 
 PROJECT_PATH = "/home/dev/projects/stockroom"
 _ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz123456789"
-_TOOLS = (
+_TOOL_NAMES = (
     "Task TaskOutput Bash Glob Grep ExitPlanMode Read Edit Write NotebookEdit WebFetch TodoWrite WebSearch "
     "KillShell AskUserQuestion Skill EnterPlanMode"
 )
-_COMMANDS = (
+_SLASH_COMMANDS = (
     "classify_issue generate_branch_name feature bug chore patch implement test review document commit "
     "pull_request resolve_failed_test prime tools compact context cost init"
 )
@@ -78,11 +78,11 @@ def init_line(session: Session) -> Line:
         "subtype": "init",
         "cwd": PROJECT_PATH,
         "session_id": session.session_id,
-        "tools": _TOOLS.split(),
+        "tools": _TOOL_NAMES.split(),
         "mcp_servers": [{"name": "playwright", "status": "connected"}],
         "model": session.model,
         "permissionMode": "bypassPermissions",
-        "slash_commands": _COMMANDS.split(),
+        "slash_commands": _SLASH_COMMANDS.split(),
         "apiKeySource": "ANTHROPIC_API_KEY",
         "claude_code_version": "2.1.9",
         "output_style": "default",
@@ -178,10 +178,10 @@ def tool_content(tool_id: str, name: str, arguments: Line) -> Line:
 
 def tool_result_content(tool_id: str, content: str | Sequence[Line], *, failed: bool | None = None) -> Line:
     """Return the content part for a tool's result; `failed` None leaves is_error out, as most tools do."""
-    answer: Line = {"tool_use_id": tool_id, "type": "tool_result", "content": content}
+    part: Line = {"tool_use_id": tool_id, "type": "tool_result", "content": content}
     if failed is not None:
-        answer["is_error"] = failed
-    return answer
+        part["is_error"] = failed
+    return part
 
 
 def _usage_fields(usage: TokenUsage) -> Line:

@@ -12,7 +12,7 @@ from typing import Literal
 from .agents import TEMPLATE_WEIGHTS
 from .tasks import Request, family_tasks, ordinary_tasks
 
-FailureKind = Literal[
+MishapKind = Literal[
     "failed",  # an error ends the run: a usage limit, an overloaded service, a too long prompt ...
     "cut_committer",  # a committer's stream has no result, and the run continued
     "half_line",  # like cut_committer, and the last line is only half written
@@ -27,7 +27,7 @@ FailureKind = Literal[
 
 REGRESSED_TEMPLATE = "adw_sdlc_iso"
 REGRESSION_AGE = timedelta(days=21)
-_PER_240_RUNS: tuple[tuple[FailureKind, int], ...] = (
+_MISHAPS_PER_240_RUNS: tuple[tuple[MishapKind, int], ...] = (
     ("failed", 19),
     ("stateless", 9),
     ("cut_committer", 6),
@@ -39,7 +39,7 @@ _PER_240_RUNS: tuple[tuple[FailureKind, int], ...] = (
     ("damaged_state", 1),
 )
 # These need a reviewer and committers, and must not obscure the findings in the other templates.
-_REVIEWED: frozenset[FailureKind] = frozenset(
+_NEEDS_REVIEWER: frozenset[MishapKind] = frozenset(
     ("cut_committer", "half_line", "empty_stream", "resumed", "gemini", "running", "false_success")
 )
 
@@ -54,7 +54,7 @@ class RunPlan:
     template: str
     model_set: Literal["base", "heavy"]
     request: Request
-    mishap: FailureKind | None = None
+    mishap: MishapKind | None = None
     regressed: bool = False  # its planner costs about 2.5 times as much as before
     build_loops: int = 0  # number of times reviewers run build, lint and typecheck
 
@@ -62,22 +62,22 @@ class RunPlan:
 def plan_runs(*, runs: int, seed: int, end: datetime, months: int) -> Iterator[RunPlan]:
     """Yield `runs` plans in order of time; the last run is still running at `end`."""
     source = Random(f"{seed}:plan")  # noqa: S311 - a demo's dice, no secret
-    starts = _starts(source, runs, end, months)
-    mishaps = _mishaps(source, runs)
-    requests = _requests(source, runs, mishaps)
-    taken: set[str] = set()
+    starts = _start_times(source, runs, end, months)
+    mishaps = _assign_mishaps(source, runs)
+    requests = _assign_requests(source, runs, mishaps)
+    used_ids: set[str] = set()
     for turn, started in enumerate(starts):
-        template = _template(source, mishaps.get(turn), requests[turn])
-        run_id = _run_id(source, template, started, turn)
-        while run_id in taken:
+        template = _choose_template(source, mishaps.get(turn), requests[turn])
+        run_id = _make_run_id(source, template, started, turn)
+        while run_id in used_ids:
             run_id += "b"
-        taken.add(run_id)
+        used_ids.add(run_id)
         yield RunPlan(
             run_id=run_id,
             seed=f"{seed}:{turn}",
             started=started,
             template=template,
-            model_set=_model_set(source, template, requests[turn]),
+            model_set=_choose_model_set(source, template, requests[turn]),
             request=requests[turn],
             mishap=mishaps.get(turn),
             regressed=template == REGRESSED_TEMPLATE and started >= end - REGRESSION_AGE,
@@ -90,18 +90,21 @@ def family_size(runs: int) -> int:
     return min(max(8, runs // 30), runs // 4)
 
 
-def _starts(source: Random, runs: int, end: datetime, months: int) -> list[datetime]:
+def _start_times(source: Random, runs: int, end: datetime, months: int) -> list[datetime]:
     """Return the start times of runs: mostly on weekdays and by day, a little denser towards the end."""
     span = timedelta(days=30.44 * months)
     latest = end - timedelta(hours=4)
-    moments = [
-        min(_working_hour(source, end - span * (1 - ((turn + source.random()) / runs) ** 0.7)), latest)
+    times = [
+        min(
+            _move_to_working_hours(source, end - span * (1 - ((turn + source.random()) / runs) ** 0.7)),
+            latest,
+        )
         for turn in range(runs - 1)
     ]
-    return [*sorted(moments), end - timedelta(minutes=12)] if runs else []
+    return [*sorted(times), end - timedelta(minutes=12)] if runs else []
 
 
-def _working_hour(source: Random, moment: datetime) -> datetime:
+def _move_to_working_hours(source: Random, moment: datetime) -> datetime:
     if moment.weekday() > 4 and source.random() < 0.8:
         moment -= timedelta(days=moment.weekday() - 4)
     minutes = int(source.triangular(7 * 60, 21 * 60, 11 * 60))
@@ -113,17 +116,17 @@ def _working_hour(source: Random, moment: datetime) -> datetime:
     )
 
 
-def _mishaps(source: Random, runs: int) -> dict[int, FailureKind]:
+def _assign_mishaps(source: Random, runs: int) -> dict[int, MishapKind]:
     """Assign failures to runs: to a third of them at most, each kind at least once if possible."""
-    wanted: list[FailureKind] = []
-    for rank in range(max(count for _, count in _PER_240_RUNS) * (runs // 240 + 1)):
-        wanted += [kind for kind, count in _PER_240_RUNS if rank < max(1, count * runs // 240)]
-    chosen = wanted[: runs // 3]
-    places = source.sample(range(max(0, runs - 1)), len(chosen))
-    return {**dict(zip(places, chosen, strict=True)), **({runs - 1: "running"} if runs else {})}
+    kinds: list[MishapKind] = []
+    for rank in range(max(count for _, count in _MISHAPS_PER_240_RUNS) * (runs // 240 + 1)):
+        kinds += [kind for kind, count in _MISHAPS_PER_240_RUNS if rank < max(1, count * runs // 240)]
+    chosen = kinds[: runs // 3]
+    turns = source.sample(range(max(0, runs - 1)), len(chosen))
+    return {**dict(zip(turns, chosen, strict=True)), **({runs - 1: "running"} if runs else {})}
 
 
-def _requests(source: Random, runs: int, mishaps: dict[int, FailureKind]) -> list[Request]:
+def _assign_requests(source: Random, runs: int, mishaps: dict[int, MishapKind]) -> list[Request]:
     """Return the request of each run; the request of a failed run is sometimes repeated in the next one."""
     requests = ordinary_tasks(source, runs)
     for turn in range(runs - 1):
@@ -133,32 +136,28 @@ def _requests(source: Random, runs: int, mishaps: dict[int, FailureKind]) -> lis
     count = min(family_size(runs), len(free))
     for rank, task in enumerate(family_tasks(source, count)):
         requests[free[(2 * rank + 1) * len(free) // (2 * count)]] = task
-    return _numbered(requests)
-
-
-def _numbered(requests: list[Request]) -> list[Request]:
-    numbers: dict[int, int] = {}
+    numbers: dict[int, int] = {}  # a repeated request keeps its number
     return [
         replace(request, number=numbers.setdefault(id(request), len(numbers) + 1)) for request in requests
     ]
 
 
-def _template(source: Random, mishap: FailureKind | None, request: Request) -> str:
-    if request.family or mishap in _REVIEWED:
+def _choose_template(source: Random, mishap: MishapKind | None, request: Request) -> str:
+    if request.family or mishap in _NEEDS_REVIEWER:
         return "adw_plan_build_review"
     chosen = source.choices(list(TEMPLATE_WEIGHTS), weights=list(TEMPLATE_WEIGHTS.values()))[0]
     needs_prompts = mishap in {"stateless", "damaged_state"}
     return "adw_plan_build" if needs_prompts and chosen in {"adw_quick", "adw_complete"} else chosen
 
 
-def _model_set(source: Random, template: str, request: Request) -> Literal["base", "heavy"]:
+def _choose_model_set(source: Random, template: str, request: Request) -> Literal["base", "heavy"]:
     """Return the run's model set; runs with planted findings use one set, so that nothing else changes."""
     if request.family or template in {REGRESSED_TEMPLATE, "adw_quick", "adw_complete"}:
         return "base"
     return source.choice(("base", "heavy"))
 
 
-def _run_id(source: Random, template: str, started: datetime, turn: int) -> str:
+def _make_run_id(source: Random, template: str, started: datetime, turn: int) -> str:
     if template == "adw_quick":
         return f"adw_{int(started.timestamp())}_{source.getrandbits(32):08x}"
     if template == "adw_complete":

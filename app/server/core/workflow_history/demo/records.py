@@ -16,13 +16,13 @@ from .tasks import Request
 
 
 @dataclass(frozen=True, slots=True)
-class AgentWork:
+class AgentRunRecord:
     """One agent run with its times, aware and in the run's time zone."""
 
     agent: Agent
     started: datetime
     ended: datetime
-    good: bool  # whether it succeeded
+    succeeded: bool
     error: str | None = None  # final error message of the CLI
 
 
@@ -45,16 +45,16 @@ def request_text(request: Request) -> str:
 def prompt(plan: RunPlan, agent: Agent) -> tuple[str, str]:
     """Return the command and the whole prompt of an agent."""
     command = ROLES[agent.role].command or plan.request.kind_word
-    return command, f"/{command}{_arguments(plan, agent)}"
+    return command, f"/{command}{_prompt_arguments(plan, agent)}"
 
 
-def _arguments(plan: RunPlan, agent: Agent) -> str:
+def _prompt_arguments(plan: RunPlan, agent: Agent) -> str:
     issue, run_id, kind = plan.request.issue_json(), plan.run_id, plan.request.kind_word
-    commits_for = agent.name.removesuffix("_committer")
+    committed_agent = agent.name.removesuffix("_committer")
     return {
         "classifier": f" {issue}",
         "branch": f" {kind} {run_id} {issue}",
-        "committer": f" {commits_for} {kind} {issue}",
+        "committer": f" {committed_agent} {kind} {issue}",
         "planner": f" {plan.request.number} {run_id} {issue}",
         "patch_planner": f" {run_id} {request_text(plan.request)}",
         "implementor": f" {plan_file(plan)}",
@@ -78,23 +78,23 @@ def final_answer(plan: RunPlan, agent: Agent) -> str:
     }.get(agent.role, f"## Summary\n\n{request.title}: done as planned, all checks pass.")
 
 
-def state_text(plan: RunPlan, done: Sequence[AgentWork]) -> str:
+def state_text(plan: RunPlan, agent_runs: Sequence[AgentRunRecord]) -> str:
     """Return the text of the state file; a damaged one is truncated in the middle, as by a full disk."""
-    text = json.dumps(_state(plan, done), indent=2)
+    text = json.dumps(_state(plan, agent_runs), indent=2)
     return text[: len(text) // 2] if plan.mishap == "damaged_state" else text
 
 
-def _state(plan: RunPlan, done: Sequence[AgentWork]) -> dict[str, Any]:
+def _state(plan: RunPlan, agent_runs: Sequence[AgentRunRecord]) -> dict[str, Any]:
     """Return the state in the format of the run's workflow."""
     if plan.template == "adw_quick":
-        return _phases_state(plan, done)
+        return _phases_state(plan, agent_runs)
     if plan.template == "adw_complete":
-        return _complete_state(plan, done)
-    return _common_state(plan, done)
+        return _complete_state(plan, agent_runs)
+    return _common_state(plan, agent_runs)
 
 
-def _common_state(plan: RunPlan, done: Sequence[AgentWork]) -> dict[str, Any]:
-    roles = {work.agent.role for work in done}
+def _common_state(plan: RunPlan, agent_runs: Sequence[AgentRunRecord]) -> dict[str, Any]:
+    roles = {agent_run.agent.role for agent_run in agent_runs}
     common = {
         "adw_id": plan.run_id,
         "issue_number": str(plan.request.number),
@@ -115,73 +115,68 @@ def _common_state(plan: RunPlan, done: Sequence[AgentWork]) -> dict[str, Any]:
     }
 
 
-def _phases_state(plan: RunPlan, done: Sequence[AgentWork]) -> dict[str, Any]:
+def _phases_state(plan: RunPlan, agent_runs: Sequence[AgentRunRecord]) -> dict[str, Any]:
     return {
         "adw_id": plan.run_id,
         "task_description": request_text(plan.request),
-        "created_at": _naive(plan.started),
+        "created_at": _naive_iso(plan.started),
         "current_phase": None,
-        "completed_phases": [work.agent.name for work in done if work.good],
-        "phase_results": [_phase(plan, work) for work in done],
+        "completed_phases": [agent_run.agent.name for agent_run in agent_runs if agent_run.succeeded],
+        "phase_results": [_phase_result(plan, agent_run) for agent_run in agent_runs],
         "spec_file": f"{PROJECT_PATH}/specs/{plan.request.slug}.md",
         "project_path": PROJECT_PATH,
-        "status": "completed" if all(work.good for work in done) else "failed",
+        "status": "completed" if all(agent_run.succeeded for agent_run in agent_runs) else "failed",
     }
 
 
-def _phase(plan: RunPlan, work: AgentWork) -> dict[str, Any]:
-    path = f"{PROJECT_PATH}/agents/{plan.run_id}/{work.agent.name}/{work.agent.file}"
+def _phase_result(plan: RunPlan, agent_run: AgentRunRecord) -> dict[str, Any]:
+    path = f"{PROJECT_PATH}/agents/{plan.run_id}/{agent_run.agent.name}/{agent_run.agent.file}"
     return {
-        "phase": work.agent.name,
-        "success": work.good,
-        "started_at": _naive(work.started),
-        "completed_at": _naive(work.ended),
-        "output_file": path if work.good else None,
-        "error_message": work.error,
+        "phase": agent_run.agent.name,
+        "success": agent_run.succeeded,
+        "started_at": _naive_iso(agent_run.started),
+        "completed_at": _naive_iso(agent_run.ended),
+        "output_file": path if agent_run.succeeded else None,
+        "error_message": agent_run.error,
         "artifacts": [],
     }
 
 
-def _complete_state(plan: RunPlan, done: Sequence[AgentWork]) -> dict[str, Any]:
-    content = {
+def _complete_state(plan: RunPlan, agent_runs: Sequence[AgentRunRecord]) -> dict[str, Any]:
+    state = {
         "adw_id": plan.run_id,
         "issue_number": "manual",
         "provider": "anthropic",
         "synthesis_enabled": True,
         "all_adws": ["adw_plan", "adw_build", "adw_complete"],
-        "started_at": _naive(plan.started),
+        "started_at": _naive_iso(plan.started),
         "plan_file": "specs/latest_plan.md",
     }
-    if all(work.good for work in done):
-        content["completed_at"] = _naive(done[-1].ended)
-    return content
+    if all(agent_run.succeeded for agent_run in agent_runs):
+        state["completed_at"] = _naive_iso(agent_runs[-1].ended)
+    return state
 
 
-def execution_log(plan: RunPlan, done: Sequence[AgentWork]) -> str:
+def execution_log(plan: RunPlan, agent_runs: Sequence[AgentRunRecord]) -> str:
     """Return the workflow script's log; a failed or running workflow has no completion line."""
     issue = json.dumps(json.loads(plan.request.issue_json()), indent=2)
     lines = [
-        _log(plan.started, "INFO", f"ADW Logger initialized - ID: {plan.run_id}"),
-        _log(plan.started, "INFO", f"{plan.template} starting for issue {plan.request.number}"),
-        _log(plan.started, "DEBUG", f"Fetched issue: {issue}"),
+        _log_line(plan.started, "INFO", f"ADW Logger initialized - ID: {plan.run_id}"),
+        _log_line(plan.started, "INFO", f"{plan.template} starting for issue {plan.request.number}"),
+        _log_line(plan.started, "DEBUG", f"Fetched issue: {issue}"),
     ]
-    for work in done:
-        lines.append(_log(work.started, "INFO", f"Running agent {work.agent.name}"))
-        lines.append(_log(work.ended, *_verdict(work)))
+    for agent_run in agent_runs:
+        lines.append(_log_line(agent_run.started, "INFO", f"Running agent {agent_run.agent.name}"))
+        level, text = ("INFO", "finished") if agent_run.succeeded else ("ERROR", "did not succeed")
+        lines.append(_log_line(agent_run.ended, level, f"Agent {agent_run.agent.name} {text}"))
     if plan.mishap not in {"failed", "false_success", "running"}:
-        lines.append(_log(done[-1].ended, "INFO", f"{plan.template} completed successfully"))
+        lines.append(_log_line(agent_runs[-1].ended, "INFO", f"{plan.template} completed successfully"))
     return "\n".join(lines) + "\n"
 
 
-def _verdict(work: AgentWork) -> tuple[str, str]:
-    if work.good:
-        return "INFO", f"Agent {work.agent.name} finished"
-    return "ERROR", f"Agent {work.agent.name} did not succeed"
-
-
-def _log(moment: datetime, level: str, text: str) -> str:
+def _log_line(moment: datetime, level: str, text: str) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S},{moment.microsecond // 1000:03} - {level} - {text}"
 
 
-def _naive(moment: datetime) -> str:
+def _naive_iso(moment: datetime) -> str:
     return moment.replace(tzinfo=None).isoformat(timespec="microseconds")

@@ -44,10 +44,6 @@ def read(path: str) -> ToolStep:
     return ToolStep("Read", {"file_path": path}, filler="code", weight=1.5)
 
 
-def _nothing(_source: Random, _request: Request, _turns: float) -> list[ToolStep]:
-    return []
-
-
 def _branch(_source: Random, request: Request, _turns: float) -> list[ToolStep]:
     name = f"{request.kind_word}-issue-{request.number}-{request.slug}"
     return [
@@ -75,10 +71,10 @@ def _commit(source: Random, request: Request, _turns: float) -> list[ToolStep]:
 def _plan(source: Random, request: Request, turns: float) -> list[ToolStep]:
     module = _module(request)
     steps = [read("README.md"), read(".claude/commands/conditional_docs.md"), _grep(request.subject.one)]
-    looks = round(8 * turns * source.uniform(0.85, 1.15))
+    look_count = round(8 * turns * source.uniform(0.85, 1.15))
     steps += [
         _grep(f"{module}_{turn}") if turn % 4 == 3 else read(_source_file(source, module))
-        for turn in range(max(1, looks))
+        for turn in range(max(1, look_count))
     ]
     return [*steps, _write(f"specs/issue-{request.number}-{request.slug}.md", request)]
 
@@ -104,11 +100,11 @@ def _test(source: Random, request: Request, turns: float) -> list[ToolStep]:
     return steps if turns < 0.5 else [read(".claude/commands/test.md"), *steps, _todo(request, done=3)]
 
 
-def _resolve(source: Random, request: Request, _turns: float) -> list[ToolStep]:
+def _resolve_test(source: Random, request: Request, _turns: float) -> list[ToolStep]:
     module = _module(request)
     path = _source_file(source, module)
-    again = [_pytest(source, module, failed=True), read(path), _edit(source, path, module)]
-    return [*again, _pytest(source, module)]
+    steps = [_pytest(source, module, failed=True), read(path), _edit(source, path, module)]
+    return [*steps, _pytest(source, module)]
 
 
 def _review(source: Random, request: Request, loops: int) -> list[ToolStep]:
@@ -124,8 +120,8 @@ def _review(source: Random, request: Request, loops: int) -> list[ToolStep]:
 
 
 def _document(source: Random, request: Request, _turns: float) -> list[ToolStep]:
-    look = [bash("git diff origin/main --stat", filler="diff"), read(_source_file(source, _module(request)))]
-    return [*look, _write(f"app_docs/{request.kind_word}-{request.slug}.md", request)]
+    steps = [bash("git diff origin/main --stat", filler="diff"), read(_source_file(source, _module(request)))]
+    return [*steps, _write(f"app_docs/{request.kind_word}-{request.slug}.md", request)]
 
 
 def _pull_request(_source: Random, request: Request, _turns: float) -> list[ToolStep]:
@@ -138,14 +134,14 @@ def _pull_request(_source: Random, request: Request, _turns: float) -> list[Tool
 
 
 _SCRIPTS: dict[str, Callable[[Random, Request, float], list[ToolStep]]] = {
-    "classifier": _nothing,
+    "classifier": lambda _source, _request, _turns: [],
     "branch": _branch,
     "committer": _commit,
     "planner": _plan,
     "patch_planner": _plan,
     "implementor": _implement,
     "tester": _test,
-    "resolver": _resolve,
+    "resolver": _resolve_test,
     "documenter": _document,
     "pull_request": _pull_request,
 }

@@ -27,18 +27,18 @@ def message_usages(source: Random, spending: TokenProfile, count: int) -> list[T
     context = _SYSTEM_PROMPT
     usages = []
     for turn in range(count):
-        fresh = source.randint(8_500, 10_500) if turn == 0 else _around(source, spending.growth)
-        share = min(1.0, spending.missed_cache * source.uniform(0.8, 1.2)) if turn else 0.0
-        missed = int(context * share)
+        new_tokens = source.randint(8_500, 10_500) if turn == 0 else _vary(source, spending.growth)
+        missed_share = min(1.0, spending.missed_cache * source.uniform(0.8, 1.2)) if turn else 0.0
+        missed = int(context * missed_share)
         usages.append(
             TokenUsage(
                 input=source.randint(3, 60),
-                output=_around(source, spending.output),
+                output=_vary(source, spending.output),
                 cache_read=context - missed,
-                cache_write_5m=fresh + missed,
+                cache_write_5m=new_tokens + missed,
             )
         )
-        context = min(context + fresh, _LARGEST_CONTEXT)
+        context = min(context + new_tokens, _LARGEST_CONTEXT)
     return usages
 
 
@@ -47,8 +47,8 @@ def partial_outputs(source: Random, usage: TokenUsage, lines: int) -> list[Token
 
     Even the last line understates the output, as in real streams.
     """
-    last = max(2, int(usage.output * source.uniform(0.3, 0.6)))
-    outputs = [1 + (last - 1) * turn // max(1, lines - 1) for turn in range(lines)]
+    last_output = max(2, int(usage.output * source.uniform(0.3, 0.6)))
+    outputs = [1 + (last_output - 1) * turn // max(1, lines - 1) for turn in range(lines)]
     return [
         TokenUsage(usage.input, output, usage.cache_read, usage.cache_write_5m) for output in outputs[:lines]
     ]
@@ -64,5 +64,5 @@ def sub_agent_usage(source: Random, spending: TokenProfile) -> TokenUsage:
     return sum(message_usages(source, spending, source.randint(3, 5)), TokenUsage())
 
 
-def _around(source: Random, middle: int) -> int:
+def _vary(source: Random, middle: int) -> int:
     return int(middle * source.uniform(0.7, 1.3)) + 1

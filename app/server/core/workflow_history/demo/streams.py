@@ -8,7 +8,6 @@ from random import Random
 from typing import Literal
 
 from ..common.models import TokenUsage
-from .answers import answer_line, image_line
 from .catalogue import rates_on
 from .lines import (
     Line,
@@ -24,11 +23,12 @@ from .lines import (
 )
 from .scripts import ToolStep
 from .spending import TokenProfile, helper_usage, message_usages, partial_outputs, sub_agent_usage
+from .tool_results import image_line, step_result_line
 
 StreamEnding = Literal["done", "failed", "false_success", "cut", "half_line", "empty"]
 
 _OVERHEAD = {"step": 1_650, "stream": 2_900}  # characters that lines need in addition to tool output
-_SLOW = ("npm ", "uv run pytest")
+_SLOW_COMMANDS = ("npm ", "uv run pytest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class StreamText:
 
     text: str
     seconds: float
-    reported: Decimal  # US dollars in the last result; 0 without a result
+    reported_cost: Decimal  # US dollars in the last result; 0 without a result
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +78,16 @@ def write_stream(job: StreamJob) -> StreamText:
     if job.ending == "false_success":
         return _false_success(session, job)
     lines: list[Line] = [hook_line(session)] if job.hook else []
-    spent = _side_spending(job)
+    usage_by_model = _hidden_usage(job)
     seconds = 0.0
-    for part in _parts(job.steps, job.segments):
-        segment = _write_segment(session, job, part)
-        spent[job.model] = spent.get(job.model, TokenUsage()) + segment.usage
+    for steps in _split_steps(job.steps, job.segments):
+        segment = _write_segment(session, job, steps)
+        usage_by_model[job.model] = usage_by_model.get(job.model, TokenUsage()) + segment.usage
         lines += segment.lines
         seconds += segment.seconds
-        totals = _totals(job, spent, segment)
+        totals = _totals(job, usage_by_model, segment)
         lines.append(result_line(session, totals))
-    text, finished = _cut([session.encode(line) for line in lines], job)
+    text, finished = _interrupt([session.encode(line) for line in lines], job)
     return StreamText(text, seconds, totals.cost if finished else Decimal())
 
 
@@ -101,10 +101,10 @@ def _write_segment(session: Session, job: StreamJob, steps: Sequence[ToolStep]) 
     seconds = 2.0
     for calls, usage in zip(rounds, usages, strict=False):
         lines += _round_lines(session, calls, usage, budget / weights)
-        seconds += sum(_seconds(job.source, step) for step in calls)
+        seconds += sum(_step_seconds(job.source, step) for step in calls)
     if job.image:
         lines += _image_lines(session, job.image)
-    lines += _last_words(session, job, usages[-1])
+    lines += _final_lines(session, job, usages[-1])
     return _Segment(lines, sum(usages, TokenUsage()), seconds, len(steps) + 1)
 
 
@@ -119,11 +119,11 @@ def _round_lines(
     ]
     if session.source.random() < 0.35:
         parts.insert(0, text_content(f"Next: {calls[0].tool} to see how this is done today."))
-    shown = partial_outputs(session.source, usage, len(parts))
-    lines = [assistant_line(session, message_id, *pair) for pair in zip(parts, shown, strict=True)]
+    usages = partial_outputs(session.source, usage, len(parts))
+    lines = [assistant_line(session, message_id, *pair) for pair in zip(parts, usages, strict=True)]
     for tool_id, step in zip(ids, calls, strict=True):
         size = int(padding * step.weight * session.source.uniform(0.6, 1.4))
-        lines.append(answer_line(session, tool_id, step, size))
+        lines.append(step_result_line(session, tool_id, step, size))
     return lines
 
 
@@ -132,32 +132,34 @@ def _image_lines(session: Session, size: int) -> list[Line]:
     tool_id = session.short_id("toolu")
     call = tool_content(tool_id, "Read", {"file_path": path})
     # The last message includes its tokens: the sums must not depend on whether there is a picture.
-    asked = assistant_line(session, session.short_id("msg"), call, TokenUsage(output=1))
-    return [asked, image_line(session, tool_id, path, size)]
+    call_line = assistant_line(session, session.short_id("msg"), call, TokenUsage(output=1))
+    return [call_line, image_line(session, tool_id, path, size)]
 
 
-def _last_words(session: Session, job: StreamJob, usage: TokenUsage) -> list[Line]:
+def _final_lines(session: Session, job: StreamJob, usage: TokenUsage) -> list[Line]:
     if job.ending == "failed":
         # This text is from the CLI, not from the model: no tokens and no model name.
         synthetic = replace(session, model="<synthetic>")
         return [assistant_line(synthetic, session.short_id("msg"), text_content(job.answer), TokenUsage())]
-    shown = partial_outputs(job.source, usage, 1)[0]
-    return [assistant_line(session, session.short_id("msg"), text_content(job.answer), shown)]
+    usage = partial_outputs(job.source, usage, 1)[0]
+    return [assistant_line(session, session.short_id("msg"), text_content(job.answer), usage)]
 
 
-def _side_spending(job: StreamJob) -> dict[str, TokenUsage]:
+def _hidden_usage(job: StreamJob) -> dict[str, TokenUsage]:
     """Return the usage that no message of the main thread shows: of a sub-agent and the helper model."""
-    spent = (
+    usage_by_model = (
         {job.model: sub_agent_usage(job.source, job.spending)} if job.sub_agent else {job.model: TokenUsage()}
     )
     if job.helper:
-        spent[job.helper] = helper_usage(job.source)
-    return spent
+        usage_by_model[job.helper] = helper_usage(job.source)
+    return usage_by_model
 
 
-def _totals(job: StreamJob, spent: dict[str, TokenUsage], segment: _Segment) -> Totals:
+def _totals(job: StreamJob, usage_by_model: dict[str, TokenUsage], segment: _Segment) -> Totals:
     return Totals(
-        models={model: (usage, rates_on(job.day, model).cost(usage)) for model, usage in spent.items()},
+        models={
+            model: (usage, rates_on(job.day, model).cost(usage)) for model, usage in usage_by_model.items()
+        },
         main_usage=segment.usage,
         duration_ms=round(segment.seconds * 1000),
         turns=segment.turns,
@@ -173,7 +175,7 @@ def _false_success(session: Session, job: StreamJob) -> StreamText:
     return StreamText("".join(lines), 1.0, Decimal())
 
 
-def _cut(lines: list[str], job: StreamJob) -> tuple[str, bool]:
+def _interrupt(lines: list[str], job: StreamJob) -> tuple[str, bool]:
     """Return the text up to its interruption, and whether it includes the result."""
     if job.ending == "cut":
         return "".join(lines[:-2]), False
@@ -188,18 +190,18 @@ def _rounds(source: Random, steps: Sequence[ToolStep]) -> list[Sequence[ToolStep
     turn = 0
     while turn < len(steps):
         pair = steps[turn : turn + 2]
-        together = len(pair) == 2 and all(step.tool in {"Read", "Grep"} for step in pair)
-        count = 2 if together and source.random() < 0.6 else 1
+        can_be_joined = len(pair) == 2 and all(step.tool in {"Read", "Grep"} for step in pair)
+        count = 2 if can_be_joined and source.random() < 0.6 else 1
         rounds.append(steps[turn : turn + count])
         turn += count
     return rounds
 
 
-def _parts(steps: Sequence[ToolStep], count: int) -> list[Sequence[ToolStep]]:
-    length = -(-len(steps) // count)
-    return [steps[start : start + length] for start in range(0, max(1, len(steps)), max(1, length))]
+def _split_steps(steps: Sequence[ToolStep], count: int) -> list[Sequence[ToolStep]]:
+    size = -(-len(steps) // count)
+    return [steps[start : start + size] for start in range(0, max(1, len(steps)), max(1, size))]
 
 
-def _seconds(source: Random, step: ToolStep) -> float:
-    slow = step.tool == "Bash" and str(step.arguments["command"]).startswith(_SLOW)
-    return source.uniform(8, 30) if slow else source.uniform(3, 9)
+def _step_seconds(source: Random, step: ToolStep) -> float:
+    is_slow = step.tool == "Bash" and str(step.arguments["command"]).startswith(_SLOW_COMMANDS)
+    return source.uniform(8, 30) if is_slow else source.uniform(3, 9)

@@ -72,19 +72,19 @@ def ordinary_tasks(source: Random, count: int) -> list[Request]:
     """Return `count` requests; no pair of kind and subject repeats before all pairs have occurred."""
     pairs: list[tuple[Kind, Subject]] = []
     while len(pairs) < count:
-        fresh = list(product(FEATURES + BUGS + CHORES, SUBJECTS))
-        source.shuffle(fresh)
-        pairs += fresh
-    return [_request(source, kind, subject) for kind, subject in pairs[:count]]
+        batch = list(product(FEATURES + BUGS + CHORES, SUBJECTS))
+        source.shuffle(batch)
+        pairs += batch
+    return [_make_request(source, kind, subject) for kind, subject in pairs[:count]]
 
 
 def family_tasks(source: Random, count: int) -> list[Request]:
     """Return `count` requests for the same kind of task, on different pages and in different words."""
     subjects = source.sample(SUBJECTS, len(SUBJECTS))
-    return [_family_request(source, subjects[turn % len(subjects)], turn) for turn in range(count)]
+    return [_make_family_request(source, subjects[turn % len(subjects)], turn) for turn in range(count)]
 
 
-def _request(source: Random, kind: Kind, subject: Subject) -> Request:
+def _make_request(source: Random, kind: Kind, subject: Subject) -> Request:
     title = _fill(source.choice(kind.titles), subject)
     checks = "\n".join(f"- {_fill(check, subject)}" for check in kind.checks)
     body = f"{_fill(kind.body, subject)}\n\n{source.choice(CLOSINGS)}\n\nDone when:\n{checks}"
@@ -99,7 +99,7 @@ def _request(source: Random, kind: Kind, subject: Subject) -> Request:
     )
 
 
-def _family_request(source: Random, subject: Subject, turn: int) -> Request:
+def _make_family_request(source: Random, subject: Subject, turn: int) -> Request:
     return Request(
         number=0,
         title=_fill(FAMILY_TITLES[turn % len(FAMILY_TITLES)], subject),
@@ -122,18 +122,18 @@ def with_articles(text: str) -> str:
     >>> with_articles("Attach an file to a invoice, as an user of an CSV or a XLSX file")
     'Attach a file to an invoice, as a user of a CSV or an XLSX file'
     """
-    return _ARTICLE.sub(_article, text)
+    return _ARTICLE.sub(_correct_article, text)
 
 
-def _article(found: re.Match[str]) -> str:
-    word = found[3]
-    spelt = _SPELT.fullmatch(word)  # an abbreviation is pronounced letter by letter
-    vowel = word[0] in "AEFHILMNORSX" if spelt else _VOWEL.match(word) is not None
-    return f"{found[1]}{'n' if vowel else ''}{found[2]}{word}"
+def _correct_article(match: re.Match[str]) -> str:
+    word = match[3]
+    is_abbreviation = _ABBREVIATION.fullmatch(word)  # an abbreviation is pronounced letter by letter
+    has_vowel_sound = word[0] in "AEFHILMNORSX" if is_abbreviation else _VOWEL_SOUND.match(word) is not None
+    return f"{match[1]}{'n' if has_vowel_sound else ''}{match[2]}{word}"
 
 
 _ARTICLE = re.compile(r"\b([Aa])n?( +[\"'(\[]*)(\w+)")
-_SPELT = re.compile(r"[A-Z][A-Z0-9]+")
-_VOWEL = re.compile(
+_ABBREVIATION = re.compile(r"[A-Z][A-Z0-9]+")
+_VOWEL_SOUND = re.compile(
     r"(?!uni(?!n)|us[aeu]|eu|uti|one\b|once\b)[aeiou]|hour|hono|heir|8|11\b|18\b", re.IGNORECASE
 )

@@ -9,14 +9,14 @@ from io import StringIO
 from typing import IO, Any, Final
 
 from .fields import ColumnBatch, Field
-from .value_encoding import date_and_time, decode_json, encode_float, encode_money, to_ascii_json
+from .value_encoding import convert_known, decode_json, encode_float, encode_money, format_time, to_ascii_json
 
 # Characters that a spreadsheet may skip before the sign, then the signs; the last four are full-width.
-_FORMULA: Final = re.compile(
+_FORMULA_START: Final = re.compile(
     r"[\s\"'`\u00ab\u00ad\u00b4\u00bb\u2018-\u201f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]*"
     r"[=+\-@\t\r\uff0b\uff0d\uff1d\uff20]"
 )
-_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROL_CHARS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def strip_control_chars(text: str) -> str:
@@ -25,9 +25,9 @@ def strip_control_chars(text: str) -> str:
     >>> strip_control_chars("one\r\ntwo\x1b[2J")
     'one\ntwo[2J'
     """
-    if not _CONTROLS.search(text):
+    if not _CONTROL_CHARS.search(text):
         return text
-    return _CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return _CONTROL_CHARS.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def escape_formula(text: str) -> str:
@@ -41,7 +41,7 @@ def escape_formula(text: str) -> str:
 
 def is_formula(text: str) -> bool:
     """Return whether a spreadsheet may run this text as a formula, also after leading quotes and blanks."""
-    return _FORMULA.match(text) is not None
+    return _FORMULA_START.match(text) is not None
 
 
 class CsvWriter:
@@ -49,52 +49,53 @@ class CsvWriter:
 
     def __init__(self, file: IO[bytes], fields: Sequence[Field], *, raw: bool) -> None:
         self._file = file
-        cells = {**_CELLS, "text": _text_cell(raw=raw)}
-        self._cells = [(field.kind, cells[field.kind]) for field in fields]
-        self._put([[field.name for field in fields]])
+        converters = {**_CONVERTERS, "text": _strip_text if raw else _escape_text}
+        self._converters = [(field.kind, converters[field.kind]) for field in fields]
+        self._write_rows([[field.name for field in fields]])
 
     def write(self, batch: ColumnBatch) -> None:
         """Write a batch of rows."""
         columns = [
-            _column(kind, cell, values) for (kind, cell), values in zip(self._cells, batch, strict=True)
+            _convert_column(kind, convert, values)
+            for (kind, convert), values in zip(self._converters, batch, strict=True)
         ]
-        self._put(zip(*columns, strict=True))
+        self._write_rows(zip(*columns, strict=True))
 
     def finish(self) -> None:
         """Do nothing: CSV has no footer."""
 
-    def _put(self, rows: Iterable[Iterable[Any]]) -> None:
+    def _write_rows(self, rows: Iterable[Iterable[Any]]) -> None:
         text = StringIO(newline="")
         csv.writer(text).writerows(rows)
         self._file.write(text.getvalue().encode())
 
 
-def writing(file: IO[bytes], fields: Sequence[Field], raw: bool) -> CsvWriter:
+def create_writer(file: IO[bytes], fields: Sequence[Field], raw: bool) -> CsvWriter:
     """Create a CSV writer, which writes the header; `raw` leaves formulas unescaped."""
     return CsvWriter(file, fields, raw=raw)
 
 
-def _column(kind: str, cell: Callable[[Any], Any], values: Sequence[Any]) -> list[Any]:
+def _convert_column(kind: str, convert: Callable[[Any], Any], values: Sequence[Any]) -> Sequence[Any]:
     if kind == "text":  # mostly few distinct values
-        written = {value: cell(value) for value in set(values) - {None}}
-        return [written.get(value) for value in values]
-    return [None if value is None else cell(value) for value in values]
+        converted = {value: convert(value) for value in set(values) - {None}}
+        return [converted.get(value) for value in values]
+    return convert_known(values, convert)
 
 
-def _text_cell(*, raw: bool) -> Callable[[Any], str]:
-    return (
-        (lambda value: strip_control_chars(str(value)))
-        if raw
-        else (lambda value: escape_formula(strip_control_chars(str(value))))
-    )
+def _strip_text(value: Any) -> str:
+    return strip_control_chars(str(value))
 
 
-_CELLS: Final[dict[str, Callable[[Any], Any]]] = {
+def _escape_text(value: Any) -> str:
+    return escape_formula(_strip_text(value))
+
+
+_CONVERTERS: Final[dict[str, Callable[[Any], Any]]] = {
     "whole": int,
     "real": encode_float,
     "money": encode_money,
-    "time": date_and_time,
-    "clock": date_and_time,
+    "time": format_time,
+    "clock": format_time,
     "flag": lambda value: "true" if value else "false",
     "dict": lambda value: to_ascii_json(decode_json(value)),
     "list": lambda value: to_ascii_json(decode_json(value)),

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
+from .value_encoding import NANODOLLARS
+
 Kind = Literal["text", "whole", "real", "money", "float", "time", "clock", "flag", "dict", "list"]
 """Kinds of columns, as in the store: money in whole nanodollars, time as UTC text; None is unknown.
 
@@ -18,17 +20,15 @@ A float is money as a floating-point number, for formats that have both.
 ColumnBatch = Sequence[Sequence[Any]]
 """A batch of rows, column by column, in the order of the table's fields."""
 
-_NANODOLLARS = 1_000_000_000  # in one US dollar
-
-_UNITS = {
+_UNITS_BY_SUFFIX = {
     "_seconds": "seconds",
     "_tokens": "tokens",
     "_percent": "percent",
     "_score": "points",
     "_minutes": "minutes",
 }
-_KIND_UNITS = {"money": "US dollars", "float": "US dollars", "time": "ISO 8601, UTC", "clock": "ISO 8601"}
-_KINDS: dict[type, Kind] = {str: "text", bool: "flag", int: "whole", float: "real", datetime: "time"}
+_UNITS_BY_KIND = {"money": "US dollars", "float": "US dollars", "time": "ISO 8601, UTC", "clock": "ISO 8601"}
+_KINDS_BY_TYPE: dict[type, Kind] = {str: "text", bool: "flag", int: "whole", float: "real", datetime: "time"}
 
 
 class Field(NamedTuple):
@@ -45,8 +45,10 @@ class Field(NamedTuple):
         >>> Field("duration_seconds", "real").unit, Field("cost", "money").unit, Field("turns", "whole").unit
         ('seconds', 'US dollars', None)
         """
-        ending = next((unit for end, unit in _UNITS.items() if self.name.endswith(end)), None)
-        return _KIND_UNITS.get(self.kind) or (ending if self.kind in {"whole", "real"} else None)
+        suffix_unit = next(
+            (unit for suffix, unit in _UNITS_BY_SUFFIX.items() if self.name.endswith(suffix)), None
+        )
+        return _UNITS_BY_KIND.get(self.kind) or (suffix_unit if self.kind in {"whole", "real"} else None)
 
 
 def fields_of(record: type, money: Collection[str] = ()) -> tuple[Field, ...]:
@@ -56,38 +58,38 @@ def fields_of(record: type, money: Collection[str] = ()) -> tuple[Field, ...]:
     """
     hints = get_type_hints(record)
     return tuple(
-        Field(field.name, "money" if field.name in money else _kind(hints[field.name]))
+        Field(field.name, "money" if field.name in money else _kind_of(hints[field.name]))
         for field in fields(record)
     )
 
 
-def _kind(hint: Any) -> Kind:
+def _kind_of(hint: Any) -> Kind:
     if get_origin(hint) in (Union, UnionType):
-        kinds = {_kind(part) for part in get_args(hint) if part is not NoneType}
+        kinds = {_kind_of(part) for part in get_args(hint) if part is not NoneType}
         if kinds == {"whole", "real"}:
             return "real"
         return kinds.pop() if len(kinds) == 1 else "text"
     if get_origin(hint) is Literal:
-        return _KINDS.get(type(get_args(hint)[0]), "text")
+        return _KINDS_BY_TYPE.get(type(get_args(hint)[0]), "text")
     if get_origin(hint) is dict or is_dataclass(hint):
         return "dict"
     if get_origin(hint) in (tuple, list):
         return "list"
-    return _KINDS.get(hint, "text")
+    return _KINDS_BY_TYPE.get(hint, "text")
 
 
-def to_batch(records: Iterable[Any], wanted: Sequence[Field]) -> ColumnBatch:
+def to_batch(records: Iterable[Any], columns: Sequence[Field]) -> ColumnBatch:
     """Convert dataclasses to one batch of the wanted columns."""
     rows = list(records)
-    return [[_stored(getattr(row, field.name), field.kind) for row in rows] for field in wanted]
+    return [[_to_stored(getattr(row, column.name), column.kind) for row in rows] for column in columns]
 
 
-def _stored(value: Any, kind: Kind) -> Any:
+def _to_stored(value: Any, kind: Kind) -> Any:
     """Convert a dataclass's value to the form in which it would be stored."""
     if value is None:
         return None
     if kind == "money":
-        return round(value * _NANODOLLARS)
+        return round(value * NANODOLLARS)
     if kind == "time":
         return value.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
     return value

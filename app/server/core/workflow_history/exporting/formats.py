@@ -9,9 +9,9 @@ from . import csv_writer, jsonl_writer, parquet_writer
 from .writer import WriterFactory
 
 FORMATS: Final[Mapping[str, WriterFactory]] = {
-    "csv": csv_writer.writing,
-    "jsonl": jsonl_writer.writing,
-    "parquet": parquet_writer.writing,
+    "csv": csv_writer.create_writer,
+    "jsonl": jsonl_writer.create_writer,
+    "parquet": parquet_writer.create_writer,
 }
 """Writer factory of each format."""
 

@@ -9,7 +9,7 @@ import msgspec
 
 from .fields import ColumnBatch, Field
 from .schema_version import SCHEMA_VERSION
-from .value_encoding import decode_json, encode_float, encode_money, to_ascii_json
+from .value_encoding import convert_known, decode_json, encode_float, encode_money, to_ascii_json
 
 
 class JsonLinesWriter:
@@ -21,7 +21,10 @@ class JsonLinesWriter:
 
     def write(self, batch: ColumnBatch) -> None:
         """Write a batch of rows."""
-        columns = [_column(field.kind, values) for field, values in zip(self._fields, batch, strict=True)]
+        columns = [
+            convert_known(values, _CONVERTERS.get(field.kind))
+            for field, values in zip(self._fields, batch, strict=True)
+        ]
         names = ("schema_version", *(field.name for field in self._fields))
         for row in zip(*columns, strict=True):
             line = to_ascii_json(dict(zip(names, (SCHEMA_VERSION, *row), strict=True)))
@@ -31,17 +34,12 @@ class JsonLinesWriter:
         """Do nothing: JSON Lines has no footer."""
 
 
-def writing(file: IO[bytes], fields: Sequence[Field], raw: bool) -> JsonLinesWriter:  # noqa: ARG001 - see Writing
+def create_writer(file: IO[bytes], fields: Sequence[Field], raw: bool) -> JsonLinesWriter:  # noqa: ARG001 - see WriterFactory
     """Create a JSON Lines writer; it ignores `raw`."""
     return JsonLinesWriter(file, fields)
 
 
-def _column(kind: str, values: Sequence[Any]) -> Sequence[Any]:
-    say = _SAID.get(kind)
-    return values if say is None else [None if value is None else say(value) for value in values]
-
-
-_SAID: Final[dict[str, Callable[[Any], Any]]] = {
+_CONVERTERS: Final[dict[str, Callable[[Any], Any]]] = {
     "real": encode_float,
     "money": lambda value: msgspec.Raw(encode_money(value).encode()),
     "flag": bool,

@@ -5,11 +5,18 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
-_NOT_ASCII = re.compile("[^\x00-\x7e]+")
+NANODOLLARS = 1_000_000_000  # in one US dollar
+_NON_ASCII = re.compile("[^\x00-\x7e]+")
+
+
+def convert_known(values: Sequence[Any], convert: Callable[[Any], Any] | None) -> Sequence[Any]:
+    """Convert the known values of a column; None as converter leaves them as stored."""
+    return values if convert is None else [None if value is None else convert(value) for value in values]
 
 
 def encode_money(nanodollars: int) -> str:
@@ -18,15 +25,15 @@ def encode_money(nanodollars: int) -> str:
     >>> encode_money(1_500_000_000), encode_money(1), encode_money(-20_000_000), encode_money(7_000_000_000)
     ('1.5', '0.000000001', '-0.02', '7')
     """
-    whole, rest = divmod(abs(nanodollars), 1_000_000_000)
-    fraction = f"{rest:09d}".rstrip("0")
+    whole, remainder = divmod(abs(nanodollars), NANODOLLARS)
+    fraction = f"{remainder:09d}".rstrip("0")
     return f"{'-' if nanodollars < 0 else ''}{whole}{'.' if fraction else ''}{fraction}"
 
 
-def date_and_time(stored: str) -> str:
+def format_time(stored: str) -> str:
     """Format stored time text for spreadsheets and pandas: without a zone, always with microseconds.
 
-    >>> date_and_time("2026-03-01T10:00:00.123456Z"), date_and_time("2026-03-01T10:00:00.000000")
+    >>> format_time("2026-03-01T10:00:00.123456Z"), format_time("2026-03-01T10:00:00.000000")
     ('2026-03-01 10:00:00.123456', '2026-03-01 10:00:00.000000')
     """
     return f"{stored[:10]} {stored[11:26]}"
@@ -49,8 +56,6 @@ def to_ascii_json(value: Any) -> str:
     '{"request":"caf\\u00e9 \\u001b[2J"}'
     """
     text = msgspec.json.encode(value).decode()
-    return text if text.isascii() and "\x7f" not in text else _NOT_ASCII.sub(_escaped, text)
-
-
-def _escaped(found: re.Match[str]) -> str:
-    return json.dumps(found[0])[1:-1].replace("\x7f", "\\u007f")
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return _NON_ASCII.sub(lambda match: json.dumps(match[0])[1:-1].replace("\x7f", "\\u007f"), text)

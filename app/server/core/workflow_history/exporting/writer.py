@@ -20,23 +20,23 @@ def atomic_write(path: Path, *, force: bool) -> Iterator[IO[bytes]]:
 
     Raises WorkflowHistoryError if `path` cannot be written, is not a file, or exists already without `force`.
     """
-    _check(path, force=force)
+    _check_target(path, force=force)
     with ExitStack() as stack:
         try:
-            part = stack.enter_context(scratch_folder(path.parent)) / "part"
+            temporary = stack.enter_context(scratch_folder(path.parent)) / "part"
             flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
-            handle = os.open(part, flags, 0o600)
+            handle = os.open(temporary, flags, 0o600)
         except OSError as error:
             raise WorkflowHistoryError(f"cannot write {path}: {error.strerror}") from error
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        _check(path, force=force)
-        part.replace(path)
+        _check_target(path, force=force)
+        temporary.replace(path)
 
 
-def _check(path: Path, *, force: bool) -> None:
+def _check_target(path: Path, *, force: bool) -> None:
     if path.exists() and not path.is_file():
         raise WorkflowHistoryError(f"{path} is no file; name a file to write")
     if not force and (path.exists() or path.is_symlink()):
@@ -48,8 +48,8 @@ class DrainableBuffer(RawIOBase, IO[bytes]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._pieces: list[bytes] = []
-        self._place = 0
+        self._chunks: list[bytes] = []
+        self._position = 0
 
     def writable(self) -> bool:
         """Return True."""
@@ -57,20 +57,20 @@ class DrainableBuffer(RawIOBase, IO[bytes]):
 
     def write(self, data: Any) -> int:
         """Append bytes and return their number."""
-        piece = bytes(data)
-        self._pieces.append(piece)
-        self._place += len(piece)
-        return len(piece)
+        chunk = bytes(data)
+        self._chunks.append(chunk)
+        self._position += len(chunk)
+        return len(chunk)
 
     def tell(self) -> int:
         """Return the number of bytes written so far."""
-        return self._place
+        return self._position
 
     def drain(self) -> bytes:
         """Return and remove the bytes written since the last call."""
-        found = b"".join(self._pieces)
-        self._pieces.clear()
-        return found
+        data = b"".join(self._chunks)
+        self._chunks.clear()
+        return data
 
 
 class Writer(Protocol):

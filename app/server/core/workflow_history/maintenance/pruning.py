@@ -16,7 +16,7 @@ from ..common.errors import InvalidQueryError
 from ..common.spending import RECORDED_BASES
 from ..costs.accounting.deduplication import Unit
 from ..costs.accounting.message_claims import Claim, units_of
-from ..pipeline.shared_messages import settle_shares, shares_now
+from ..pipeline.shared_messages import recompute_shares, settle_shares
 from ..pipeline.unfinished_work import finish
 from ..storage.history import History
 from ..storage.rows.column_types import to_dollars, to_nanodollars
@@ -122,7 +122,7 @@ def _passed_on(history: History, leaving: Sequence[Mapping[str, Any]]) -> dict[i
     for some in _together(group):
         if not (gone := some & spent.keys()) or gone == some:
             continue
-        found = shares_now(history, some - gone, without=gone)
+        found = recompute_shares(history, some - gone, without=gone)
         more = sum(_nanodollars(run) - _nanodollars(found.runs[key]) for key, run in found.changed.items())
         for key in sorted(gone):
             if (part := min(more, spent[key])) > 0:

@@ -14,26 +14,32 @@ from ..storage.reading.runs import StoredRunState
 GROWTH_WINDOW = 2 * 24 * 3600
 """Seconds after its last line during which a stream may still grow and its checkpoint is kept."""
 
-_LAST_SECOND = datetime(9999, 1, 1, tzinfo=UTC).timestamp()  # some file systems support later times
+_MAX_TIMESTAMP = datetime(9999, 1, 1, tzinfo=UTC).timestamp()  # some file systems support later times
 
 
 def is_unchanged(
-    stored: StoredRunState | None, folder: RunFolder, home: str, now: datetime, copied: str | None = None
+    stored: StoredRunState | None,
+    folder: RunFolder,
+    agents_dir: str,
+    now: datetime,
+    copy_fingerprint: str | None = None,
 ) -> bool:
     """Return whether a run need not be read: no file changed, and the time since changes no status.
 
-    `copied`: if the run is stored under another folder, the fingerprint of its copy in this one.
+    `copy_fingerprint`: if the run is stored under another folder, the fingerprint of its copy in this one.
     """
     if stored is None:
         return False
     is_there = stored.source_state == "present"  # in the other folder; if not, this copy replaces it
-    known = stored.fingerprint if stored.agents_dir == home else copied if is_there else None
-    if known is None or not known.endswith(folder.fingerprint):
+    known_fingerprint = (
+        stored.fingerprint if stored.agents_dir == agents_dir else copy_fingerprint if is_there else None
+    )
+    if known_fingerprint is None or not known_fingerprint.endswith(folder.fingerprint):
         return False
-    return _clock_agrees(known, folder.file_times[1], now)
+    return _has_same_status_now(known_fingerprint, folder.file_times[1], now)
 
 
-def _clock_agrees(fingerprint: str, written_ns: int, now: datetime) -> bool:
+def _has_same_status_now(fingerprint: str, written_ns: int, now: datetime) -> bool:
     """Return whether the current time leads to the same status as at the last read; clocks may be wrong."""
     if fingerprint.startswith(NOT_YET):
         return now.timestamp() < float(fingerprint.removeprefix(NOT_YET).partition(" ")[0])
@@ -42,7 +48,7 @@ def _clock_agrees(fingerprint: str, written_ns: int, now: datetime) -> bool:
         (RUNNING_PREFIX, SILENT_PREFIX, FUTURE_PREFIX)
     ):
         return True
-    written = datetime.fromtimestamp(min(max(seconds, 0.0), _LAST_SECOND), UTC)
+    written = datetime.fromtimestamp(min(max(seconds, 0.0), _MAX_TIMESTAMP), UTC)
     if fingerprint.startswith(FUTURE_PREFIX) or is_in_future(written, now):
         return fingerprint.startswith(FUTURE_PREFIX) and is_in_future(written, now)
     return not fingerprint.startswith((RUNNING_PREFIX, SILENT_PREFIX)) or (
@@ -50,32 +56,34 @@ def _clock_agrees(fingerprint: str, written_ns: int, now: datetime) -> bool:
     )
 
 
-def places_left(
-    known: Mapping[str, StoredRunState], keys: Mapping[str, int], home: str
+def previous_places(
+    known: Mapping[str, StoredRunState], keys: Mapping[str, int], agents_dir: str
 ) -> dict[int, tuple[str, str]]:
     """Return by key the previous folder and fingerprint of runs that were stored under another folder."""
     return {
         keys[run_id]: (stored.agents_dir, stored.fingerprint)
         for run_id in keys
         if (stored := known.get(run_id)) is not None
-        and stored.agents_dir not in {None, home}
+        and stored.agents_dir not in {None, agents_dir}
         and stored.fingerprint
         and stored.source_state == "present"
     }
 
 
-def has_grown(stored: StoredRunState | None, folder: RunFolder, home: str) -> bool:
+def has_grown(stored: StoredRunState | None, folder: RunFolder, agents_dir: str) -> bool:
     """Return whether a run was written to since it was read; a new copy, which rewrites all files, is not."""
-    if stored is None or stored.agents_dir != home or stored.last_written_ns is None:
+    if stored is None or stored.agents_dir != agents_dir or stored.last_written_ns is None:
         return False
     first, last = folder.file_times
     return last > stored.last_written_ns and (first == stored.first_written_ns or len(folder.files) == 1)
 
 
-def file_times_of(runs: Iterable[StoredRunState], home: str) -> dict[str, FileTimes]:
+def file_times_of(runs: Iterable[StoredRunState], agents_dir: str) -> dict[str, FileTimes]:
     """Return the file times of this agents folder's stored runs by id, including missing runs."""
     return {
         run.id: FileTimes(run.file_times, run.first_written_ns, run.last_written_ns)
         for run in runs
-        if run.agents_dir == home and run.first_written_ns is not None and run.last_written_ns is not None
+        if run.agents_dir == agents_dir
+        and run.first_written_ns is not None
+        and run.last_written_ns is not None
     }

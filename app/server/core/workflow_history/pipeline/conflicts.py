@@ -21,24 +21,24 @@ def find_conflicts(job: SyncContext, batch: Sequence[ReadResult]) -> set[str]:
     if version == job.version:  # nothing else was stored: the usual case
         return set()
     job.version = version
-    wanted = {run.id for run in batch if run.parts}
-    found = {run.id: run for run in job.history.stored_runs(job.project).values() if run.id in wanted}
-    changed = {run_id for run_id in wanted if _differs(job, run_id, found.get(run_id))}
+    ids = {run.id for run in batch if run.rows}
+    stored = {run.id: run for run in job.history.stored_runs(job.project).values() if run.id in ids}
+    changed = {run_id for run_id in ids if _has_changed(job, run_id, stored.get(run_id))}
     for run_id in changed:
         job.known.pop(run_id, None)
         job.keys.pop(run_id, None)
     if not job.with_pruned:
         job.pruned = job.history.pruned_ids(job.project)
-    job.known.update({run_id: found[run_id] for run_id in changed if run_id in found})
+    job.known.update({run_id: stored[run_id] for run_id in changed if run_id in stored})
     return changed
 
 
-def _differs(job: SyncContext, run_id: str, stored: StoredRunState | None) -> bool:
+def _has_changed(job: SyncContext, run_id: str, stored: StoredRunState | None) -> bool:
     if run_id in job.keys:  # stored by this sync; later reads are of the same folder
         return stored is None or stored.agents_dir != job.agents_dir
     return stored != job.known.get(run_id)
 
 
-def without(batch: Iterable[ReadResult], names: set[str]) -> list[ReadResult]:
+def drop_runs(batch: Iterable[ReadResult], ids: set[str]) -> list[ReadResult]:
     """Return the batch without the runs with these ids."""
-    return [run for run in batch if run.id not in names]
+    return [run for run in batch if run.id not in ids]

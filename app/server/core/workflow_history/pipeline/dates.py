@@ -12,25 +12,27 @@ from ..ingest.runs.git_commits import Commits, commits_of
 from .sync_state import SyncContext
 
 
-def to_date_anew(job: SyncContext) -> set[str]:
+def runs_to_redate(job: SyncContext) -> set[str]:
     """Return ids of runs whose file times were misjudged, or which git can date."""
-    wrong = {
-        name
-        for name in Neighbourhood(job.file_times.values()).misjudged(job.file_times)
-        if name in job.seen_ids
+    misjudged_ids = {
+        run_id
+        for run_id in Neighbourhood(job.file_times.values()).misjudged(job.file_times)
+        if run_id in job.seen_ids
     }
-    undated = job.undated - job.by_commit
-    doubtful = {name for name in wrong | undated if job.file_times[name].file_times != LIVE}
-    if doubtful and ask_git(job).times:
-        wrong |= {
+    undated_ids = job.undated - job.ids_dated_by_commit
+    doubtful_ids = {
+        run_id for run_id in misjudged_ids | undated_ids if job.file_times[run_id].file_times != LIVE
+    }
+    if doubtful_ids and load_commits(job).times:
+        misjudged_ids |= {
             run.id
-            for run in find_runs(job.root, doubtful, job.beside)
-            if ask_git(job).time_of(run) is not None
+            for run in find_runs(job.root, doubtful_ids, job.beside)
+            if load_commits(job).time_of(run) is not None
         }
-    return wrong
+    return misjudged_ids
 
 
-def ask_git(job: SyncContext) -> Commits:
+def load_commits(job: SyncContext) -> Commits:
     """Return the folder's git commits; git is queried once and the result cached."""
     if job.commits is None:
         job.commits = commits_of(job.root)

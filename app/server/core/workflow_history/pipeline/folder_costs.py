@@ -56,12 +56,12 @@ BYTES_PER_TASK = 32 << 20  # a task is full when its streams have this many byte
 SECONDS_PER_RUN = 0.0005  # estimated fixed time to read one run
 SECONDS_PER_BYTE = 1 / 1500e6  # estimated time to read one byte of a stream
 
-_OF_AN_AGENT = (
+_AGENT_FIELDS = (
     "phase", "agent", "model", "cost", "cost_basis", "lower_bound_cost", *TOKEN_FIELDS, "unpriced_tokens",
     "models", "outcome", "duplicate_of", "path", "identity", "superseded", "ended_at", *SHARED_FIELDS,
 )  # fmt: skip
 
-NOTHING_SHOWN: Mapping[str, Any] = {}
+_NO_STREAM: Mapping[str, Any] = {}
 """Entry of an agent without a stream: it makes the cost of its group a lower bound."""
 
 
@@ -76,10 +76,10 @@ class RunCost:
     cost_basis: str | None  # the weakest basis of its parts; None: no cost is known
     agents: list[AgentRun]  # one per stream, with the fields needed for sums
     claims: tuple[Claim, ...]  # own spending of each stream
-    lean: bool  # whether some streams were read without their messages
-    silent: tuple[str, ...]  # agents without a stream
+    without_messages: bool  # whether some streams were read without their messages
+    silent_agents: tuple[str, ...]  # agents without a stream
     problems: tuple[Problem, ...]  # files or lines that could not be read
-    dated: FileTimes  # times at which its files were written
+    times: FileTimes  # times at which its files were written
     is_undated: bool = False  # whether no file reports its time
     times_source: str | None = None  # source of `created_at`
     sessions: frozenset[str] = frozenset()  # session ids in its streams
@@ -97,7 +97,7 @@ class RunCost:
     @property
     def agent_names(self) -> set[str]:
         """Names of the run's agents, with and without a stream."""
-        return {*(agent["agent"] for agent in self.agents if agent.get("agent")), *self.silent}
+        return {*(agent["agent"] for agent in self.agents if agent.get("agent")), *self.silent_agents}
 
 
 def folder_costs(
@@ -110,22 +110,24 @@ def folder_costs(
     and so do the names of runs whose name is already taken.
     Raises AgentsFolderError if a folder cannot be listed.
     """
-    every_root = (root for each in agents_dirs for root in scanner.find_agents_folders(to_path(each)))
-    roots = list(dict.fromkeys(every_root))
-    every: dict[str, RunCost] = {}
-    wrong: list[Problem] = []
+    all_roots = (
+        root for agents_dir in agents_dirs for root in scanner.find_agents_folders(to_path(agents_dir))
+    )
+    roots = list(dict.fromkeys(all_roots))
+    run_by_name: dict[str, RunCost] = {}
+    problems: list[Problem] = []
     for root in roots:
         walk = walk_agents_folder(root)
         for run in compute_run_costs(root, walk):
-            name = run.id if run.id not in every else join_url(str(root), run.id)
-            every[name] = replace(run, id=name)
-            wrong += _named(run.problems, root, len(roots))
-        wrong += _named(walk.problems, root, len(roots))
-    counted = [run for run in _counted_once(list(every.values())) if run.status is not None]
-    runs = [run for run in counted if run.copy_of is None]
-    copies = [run for run in counted if run.copy_of is not None]
+            name = run.id if run.id not in run_by_name else join_url(str(root), run.id)
+            run_by_name[name] = replace(run, id=name)
+            problems += _with_root(run.problems, root, len(roots))
+        problems += _with_root(walk.problems, root, len(roots))
+    counted_runs = [run for run in _count_messages_once(list(run_by_name.values())) if run.status is not None]
+    runs = [run for run in counted_runs if run.copy_of is None]
+    copies = [run for run in counted_runs if run.copy_of is not None]
     agents = [agent for run in runs for agent in run.agents]
-    models = _models(runs)
+    models = _entries_by_model(runs)
     unpriced = Counter[str | None]()
     for model, _, entry in models:
         unpriced[model] += entry.get("unpriced_tokens") or 0
@@ -139,189 +141,197 @@ def folder_costs(
         "agent_runs": len(agents),
         **sum_costs(agents),
         "partial": any(run.is_partial for run in runs),
-        "runs_without_cost": sum(map(_is_unknown, runs)),
+        "runs_without_cost": sum(map(_has_unknown_cost, runs)),
         "unpriced_models": sorted(filter(None, unpriced)),
         "unpriced_by_model": [
             {"name": name, "tokens": tokens}
-            for name, tokens in sorted(unpriced.items(), key=lambda each: (each[0] is None, each[0] or ""))
+            for name, tokens in sorted(unpriced.items(), key=lambda item: (item[0] is None, item[0] or ""))
         ],
         "by": {kind: _groups(kind, runs, copies, models) for kind in kinds},
-        "problems": [problem.as_dict() for problem in wrong],
+        "problems": [problem.as_dict() for problem in problems],
     }
 
 
-def _is_unknown(run: RunCost) -> bool:
+def _has_unknown_cost(run: RunCost) -> bool:
     """Return whether a run has neither a recorded cost nor a lower bound."""
     sums = sum_costs(run.agents)
     return sums["recorded_cost"] is None and sums["lower_bound_cost"] is None
 
 
-def _named(problems: Iterable[Problem], root: FolderPath, folders: int) -> list[Problem]:
+def _with_root(problems: Iterable[Problem], root: FolderPath, folders: int) -> list[Problem]:
     """Prefix the paths of problems with their folder, if there are several folders."""
     if folders == 1:
         return list(problems)
-    return [replace(each, path=join_url(str(root), each.path)) for each in problems]
+    return [replace(problem, path=join_url(str(root), problem.path)) for problem in problems]
 
 
 def compute_run_costs(root: FolderPath, folders: Iterable[RunFolder]) -> Iterator[RunCost]:
     """Yield the cost of each run; file times of a copy date no run and select no prices."""
     now = datetime.now(UTC)
     tasks = batch_by_size(folders, lambda folder: folder.size, RUNS_PER_TASK, BYTES_PER_TASK)
-    work = TaskFunction(partial(_read, now=now))
+    function = TaskFunction(partial(_read_costs, now=now))
     with open_backend(None, None, root) as engine:
-        every = [run for some in run_tasks(work, tasks, _seconds, engine=engine) for run in some]
-    around = Neighbourhood(run.dated for run in every)
-    dates = {run.id: run.dated for run in every}
-    wrong = set(around.misjudged(dates))
-    doubtful = wrong | {run.id for run in every if run.is_undated and run.dated.file_times != LIVE}
-    commits = commits_of(root) if doubtful else NO_COMMITS
-    whole = _to_read_whole(every)
-    ids = whole | (doubtful if commits.times else wrong)
-    again = {folder.id: folder for folder in find_runs(root, ids)} if ids else {}
-    for number, run in enumerate(every):
-        folder, shown = again.get(run.id), around.judge(run.dated)
-        committed = commits.time_of(folder) if folder else None
-        if folder is not None and (committed or run.id in wrong or run.id in whole):
-            read = _run_costs_or_trouble(folder, now, shown, committed, whole=run.id in whole)
-            every[number] = read or run
-    yield from every
+        runs = [
+            run for group in run_tasks(function, tasks, _estimated_seconds, engine=engine) for run in group
+        ]
+    neighbourhood = Neighbourhood(run.times for run in runs)
+    times = {run.id: run.times for run in runs}
+    misjudged_ids = set(neighbourhood.misjudged(times))
+    doubtful_ids = misjudged_ids | {run.id for run in runs if run.is_undated and run.times.file_times != LIVE}
+    commits = commits_of(root) if doubtful_ids else NO_COMMITS
+    ids_with_messages = _ids_to_read_with_messages(runs)
+    ids = ids_with_messages | (doubtful_ids if commits.times else misjudged_ids)
+    folders_to_reread = {folder.id: folder for folder in find_runs(root, ids)} if ids else {}
+    for number, run in enumerate(runs):
+        folder, judgement = folders_to_reread.get(run.id), neighbourhood.judge(run.times)
+        commit_time = commits.time_of(folder) if folder else None
+        whole = run.id in ids_with_messages
+        if folder is not None and (commit_time or run.id in misjudged_ids or whole):
+            reread = _run_cost_or_problem(folder, now, judgement, commit_time, with_messages=whole)
+            runs[number] = reread or run
+    yield from runs
 
 
-def _to_read_whole(runs: Sequence[RunCost]) -> set[str]:
+def _ids_to_read_with_messages(runs: Sequence[RunCost]) -> set[str]:
     """Return ids of runs that must be read with their messages, since another run may have the same ones.
 
     A stream only has messages of its own session; a Claude transcript may repeat those of any session.
     """
     if any(claim.facts and claim.facts.format == "claude_transcript" for run in runs for claim in run.claims):
-        return {run.id for run in runs if run.lean}
-    several = in_several(run.sessions for run in runs)
-    return {run.id for run in runs if run.lean and not several.isdisjoint(run.sessions)}
+        return {run.id for run in runs if run.without_messages}
+    repeated_sessions = in_several(run.sessions for run in runs)
+    return {run.id for run in runs if run.without_messages and not repeated_sessions.isdisjoint(run.sessions)}
 
 
-def _counted_once(runs: Sequence[RunCost]) -> Iterator[RunCost]:
+def _count_messages_once(runs: Sequence[RunCost]) -> Iterator[RunCost]:
     """Yield the runs with each message and each result counted in one run only."""
-    holders: dict[Unit, set[int]] = defaultdict(set)
+    numbers_by_unit: dict[Unit, set[int]] = defaultdict(set)
     for number, run in enumerate(runs):
         for unit in units_of(run.claims):
-            holders[unit].add(number)
-    numbers = {number for some in holders.values() if len(some) > 1 for number in some}
-    claims = {(number, *claim.name): claim for number in numbers for claim in runs[number].claims}
-    written = first_written(claims)
+            numbers_by_unit[unit].add(number)
+    sharing_numbers = {
+        number for sharing in numbers_by_unit.values() if len(sharing) > 1 for number in sharing
+    }
+    claims = {(number, *claim.name): claim for number in sharing_numbers for claim in runs[number].claims}
+    written_by_number = first_written(claims)
     ranks = {
-        name: (written[name[0]], len(runs[name[0]].id), runs[name[0]].id, name[1], name[2] or "")
+        name: (written_by_number[name[0]], len(runs[name[0]].id), runs[name[0]].id, name[1], name[2] or "")
         for name in claims
     }
     shares = shares_of({name: claim.spender for name, claim in claims.items()}, ranks)
     parts = thread_parts(claims, shares, ranks)
     for number, run in enumerate(runs):
-        yield run if number not in numbers else _with_share(run, number, shares, parts, runs)
+        yield run if number not in sharing_numbers else _with_own_share(run, number, shares, parts, runs)
 
 
-def _with_share(
+def _with_own_share(
     run: RunCost,
     number: int,
     shares: Mapping[Any, Share],
     parts: Mapping[Any, StreamFacts],
     runs: Sequence[RunCost],
 ) -> RunCost:
-    def called(name: tuple[int, str, str | None]) -> str:
+    def display_name(name: tuple[int, str, str | None]) -> str:
         return name[1] if name[0] == number else f"{runs[name[0]].id}: {name[1]}"
 
-    own = {claim.name: claim for claim in run.claims}
-    mine = {name: shares[number, *name] for name in own}
-    less = {name: part for name in own if (part := parts.get((number, *name)))}
-    agents, _ = with_shares(run.agents, own, mine, less, called)
+    own_claims = {claim.name: claim for claim in run.claims}
+    own_shares = {name: shares[number, *name] for name in own_claims}
+    own_parts = {name: part for name in own_claims if (part := parts.get((number, *name)))}
+    agents, _ = with_shares(run.agents, own_claims, own_shares, own_parts, display_name)
     basis = cost_data(agents).get("cost_basis")
-    originals = originals_of(agents) if run.silent else ()
+    originals = originals_of(agents) if run.silent_agents else ()
     counted_elsewhere = (
-        {name for each in runs if each.id in originals for name in each.agent_names} if originals else set()
+        {name for other in runs if other.id in originals for name in other.agent_names}
+        if originals
+        else set()
     )
-    basis = run_basis(basis, agents, run.silent, counted_elsewhere)
-    begun = own_times({"times_source": run.times_source}, agents).get("created_at")
-    made = run.created_at if begun is None else _as_shown(begun.isoformat())
-    return replace(run, agents=agents, cost_basis=basis, created_at=made)
+    basis = run_basis(basis, agents, run.silent_agents, counted_elsewhere)
+    started = own_times({"times_source": run.times_source}, agents).get("created_at")
+    created_at = run.created_at if started is None else _with_zone(started.isoformat())
+    return replace(run, agents=agents, cost_basis=basis, created_at=created_at)
 
 
-def _seconds(folders: Sequence[RunFolder]) -> float:
+def _estimated_seconds(folders: Sequence[RunFolder]) -> float:
     return sum(SECONDS_PER_RUN + folder.size * SECONDS_PER_BYTE for folder in folders)
 
 
-def _read(folders: Sequence[RunFolder], now: datetime) -> list[RunCost]:
-    found = (_run_costs_or_trouble(folder, now) for folder in folders)
-    return [run for run in found if run is not None]
+def _read_costs(folders: Sequence[RunFolder], now: datetime) -> list[RunCost]:
+    costs = (_run_cost_or_problem(folder, now) for folder in folders)
+    return [run for run in costs if run is not None]
 
 
-def _run_costs_or_trouble(
+def _run_cost_or_problem(
     folder: RunFolder,
     now: datetime,
-    around: str = OWN,
-    committed: datetime | None = None,
+    judgement: str = OWN,
+    commit_time: datetime | None = None,
     *,
-    whole: bool = False,
+    with_messages: bool = False,
 ) -> RunCost | None:
     """Read the costs of one run; an error becomes a problem of the run and does not affect others."""
     try:
-        return _run_costs(folder, now, around, committed, whole=whole)
+        return _run_cost(folder, now, judgement, commit_time, with_messages=with_messages)
     except PER_RUN_ERRORS as error:
         problem = Problem(folder.id, f"it cannot be read: {type(error).__name__}: {error}")
-        return _without_costs(folder, (problem,))
+        return _unreadable_run(folder, (problem,))
 
 
-def _without_costs(folder: RunFolder, problems: tuple[Problem, ...]) -> RunCost:
+def _unreadable_run(folder: RunFolder, problems: tuple[Problem, ...]) -> RunCost:
     """Return the cost record of a run that could not be read."""
     return RunCost(
         folder.id, None, None, None, None, [], (), False, (), problems, FileTimes(OWN, *folder.file_times)
     )
 
 
-def _run_costs(
-    folder: RunFolder, now: datetime, around: str, committed: datetime | None, *, whole: bool
+def _run_cost(
+    folder: RunFolder, now: datetime, judgement: str, commit_time: datetime | None, *, with_messages: bool
 ) -> RunCost | None:
-    facts = read_run(folder) if whole else read_spending(folder)
-    errors = tuple(problem for problem in facts.problems if _is_named(problem))
+    facts = read_run(folder) if with_messages else read_spending(folder)
+    errors = tuple(problem for problem in facts.problems if _means_missing_cost(problem))
     if not shows_a_run(facts):
-        return _without_costs(folder, errors) if errors else None
-    taken = taken_for(facts.evidence, facts.folder, around, committed)
-    dated = FileTimes(taken, *facts.folder.file_times)
-    scanned = build_run(facts, dated, now=now, committed=committed)
+        return _unreadable_run(folder, errors) if errors else None
+    final_judgement = taken_for(facts.evidence, facts.folder, judgement, commit_time)
+    times = FileTimes(final_judgement, *facts.folder.file_times)
+    scanned = build_run(facts, times, now=now, committed=commit_time)
     workflow, claims = with_claims(scanned.workflow, scanned.streams)
     return RunCost(
         facts.id,
-        _as_stored(workflow),
+        _created_at(workflow),
         workflow["utc_offset_minutes"],
         workflow["status"],
         workflow.get("cost_basis"),
         [
-            cast("AgentRun", {key: agent.get(key) for key in _OF_AN_AGENT})
+            cast("AgentRun", {key: agent.get(key) for key in _AGENT_FIELDS})
             for agent in workflow.get("phase_costs") or ()
         ],
         tuple([structs.replace(claim, written=scanned.written.get(claim.path)) for claim in claims]),
-        not whole and any(stream.format == "claude" and not stream.messages for stream in facts.streams),
+        not with_messages
+        and any(stream.format == "claude" and not stream.messages for stream in facts.streams),
         tuple(workflow.get("agents_without_stream") or ()),
         errors,
-        dated,
+        times,
         workflow["times_basis"] != "reported",
         workflow["times_source"],
         frozenset().union(*map(sessions_of, facts.streams)),
     )
 
 
-def _is_named(problem: Problem) -> bool:
+def _means_missing_cost(problem: Problem) -> bool:
     """Return whether a problem means that some spending is not counted."""
     return problem.severity == "error" or problem.reason == UNKNOWN_KIND
 
 
-def _as_stored(workflow: Workflow) -> str | None:
+def _created_at(workflow: Workflow) -> str | None:
     """Return a run's creation time in the format of a history: without a time zone if that is unknown."""
-    made: str | None = workflow["created_at"]
-    return None if made is None else _as_shown(made, "Z" if workflow["time_zone_known"] else "")
+    created_at: str | None = workflow["created_at"]
+    return None if created_at is None else _with_zone(created_at, "Z" if workflow["time_zone_known"] else "")
 
 
-def _as_shown(utc: str, zone: str = "Z") -> str:
+def _with_zone(utc: str, zone: str = "Z") -> str:
     return utc.replace("+00:00", zone)
 
 
-def _models(runs: Iterable[RunCost]) -> list[tuple[str | None, str, Mapping[str, Any]]]:
+def _entries_by_model(runs: Iterable[RunCost]) -> list[tuple[str | None, str, Mapping[str, Any]]]:
     """Return (model, run id, entry) per model of each agent run, or the agent run if no model is known."""
     agents: list[tuple[str, Mapping[str, Any]]] = [(run.id, agent) for run in runs for agent in run.agents]
     return [
@@ -337,44 +347,48 @@ def _groups(
 ) -> list[dict[str, Any]]:
     """Return the sums of each group of a kind, highest cost first; `copies` are only listed by run."""
     if kind == "run":
-        each = map(_run_entry, (*runs, *copies))
-        return sorted(each, key=lambda run: (run["copy_of"] is not None, -minimum_cost(run), run["name"]))
-    telling = {run.id for run in runs if run.silent or any(a["outcome"] != "empty" for a in run.agents)}
+        run_entries = map(_run_entry, (*runs, *copies))
+        return sorted(
+            run_entries, key=lambda run: (run["copy_of"] is not None, -minimum_cost(run), run["name"])
+        )
+    known_run_ids = {
+        run.id for run in runs if run.silent_agents or any(a["outcome"] != "empty" for a in run.agents)
+    }
+    entries: list[tuple[str | None, str, Mapping[str, Any]]]
     if kind == "model":
-        silent = [(None, run.id, NOTHING_SHOWN) for run in runs if run.silent]
-        found = _added_up([*models, *silent], telling)
+        entries = [*models, *((None, run.id, _NO_STREAM) for run in runs if run.silent_agents)]
     else:
-        heard: list[tuple[str | None, str, Mapping[str, Any]]] = [
+        entries = [
             (cast("Mapping[str, Any]", agent)[kind], run.id, agent) for run in runs for agent in run.agents
         ]
-        unheard = [
-            (classify_phase(name) if kind == "phase" else name, run.id, NOTHING_SHOWN)
+        entries += [
+            (classify_phase(name) if kind == "phase" else name, run.id, _NO_STREAM)
             for run in runs
-            for name in run.silent
+            for name in run.silent_agents
         ]
-        found = _added_up([*heard, *unheard], telling)
-    return sorted(found, key=lambda entry: (-minimum_cost(entry), str(entry["name"])))
+    groups = _sum_by_name(entries, known_run_ids)
+    return sorted(groups, key=lambda entry: (-minimum_cost(entry), str(entry["name"])))
 
 
-def _added_up(
-    entries: Iterable[tuple[str | None, str, Mapping[str, Any]]], telling: AbstractSet[str]
+def _sum_by_name(
+    entries: Iterable[tuple[str | None, str, Mapping[str, Any]]], known_run_ids: AbstractSet[str]
 ) -> list[dict[str, Any]]:
-    """Sum entries by name; `telling` are ids of runs with a non-empty stream or an agent without a stream."""
+    """Sum entries by name; runs in `known_run_ids` have a non-empty stream or an agent without a stream."""
     groups: dict[str | None, list[Mapping[str, Any]]] = {}
-    runs: dict[str | None, set[str]] = {}
-    known: dict[str | None, set[str]] = defaultdict(set)
+    run_ids: dict[str | None, set[str]] = {}
+    accounted_ids: dict[str | None, set[str]] = defaultdict(set)
     for name, run_id, entry in entries:
         groups.setdefault(name, []).append(entry)
-        runs.setdefault(name, set()).add(run_id)
-        if _is_accounted_for(entry) or (entry.get("outcome") == "empty" and run_id in telling):
-            known[name].add(run_id)
+        run_ids.setdefault(name, set()).add(run_id)
+        if _has_known_spending(entry) or (entry.get("outcome") == "empty" and run_id in known_run_ids):
+            accounted_ids[name].add(run_id)
     return [
-        _group(name, group, len(runs[name]), all_known=runs[name] == known[name])
+        _group(name, group, len(run_ids[name]), all_known=run_ids[name] == accounted_ids[name])
         for name, group in groups.items()
     ]
 
 
-def _is_accounted_for(entry: Mapping[str, Any]) -> bool:
+def _has_known_spending(entry: Mapping[str, Any]) -> bool:
     """Return whether an entry's spending is known, here or in the stream that it duplicates."""
     amounts = (entry.get("cost"), entry.get("lower_bound_cost"), entry.get("duplicate_of"))
     return any(amount is not None for amount in amounts)
@@ -388,7 +402,7 @@ def _group(
     return {
         "name": name,
         "runs": runs,
-        "agent_runs": sum(entry is not NOTHING_SHOWN for entry in entries),
+        "agent_runs": sum(entry is not _NO_STREAM for entry in entries),
         **sums,
         "partial": sums["partial"] or not all_known,
     }

@@ -17,7 +17,7 @@ WaitPolicy = bool | float
 
 
 def lock_folder(
-    history: History, folder: FolderPath | str, wait: WaitPolicy = True, told: OnWait | None = None
+    history: History, folder: FolderPath | str, wait: WaitPolicy = True, on_wait: OnWait | None = None
 ) -> AbstractContextManager[None]:
     """Lock the folder against other syncs while the block runs; other folders can be synced meanwhile.
 
@@ -26,12 +26,12 @@ def lock_folder(
     # One lock per folder, however its path is written. A path is a different folder on each machine, a URL
     # is the same everywhere.
     root = str(folder) if is_url(str(folder)) else os.path.realpath(str(folder))
-    named = root if is_url(root) else f"{host_name()}\0{root}"
-    digest = blake2b(named.encode(errors="surrogateescape"), digest_size=8).hexdigest()
-    return history.lock(f"sync-{digest}", f"another sync of {root} runs", _seconds(wait), told)
+    lock_name = root if is_url(root) else f"{host_name()}\0{root}"
+    digest = blake2b(lock_name.encode(errors="surrogateescape"), digest_size=8).hexdigest()
+    return history.lock(f"sync-{digest}", f"another sync of {root} runs", _max_wait(wait), on_wait)
 
 
-def _seconds(wait: WaitPolicy) -> float | None:
+def _max_wait(wait: WaitPolicy) -> float | None:
     if isinstance(wait, bool):
         return None if wait else 0.0
     if not isinstance(wait, int | float) or not 0 <= wait < float("inf"):

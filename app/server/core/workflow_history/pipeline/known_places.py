@@ -7,7 +7,6 @@ are read, plus the first lines of a few streams if a project was moved.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -17,12 +16,12 @@ from ..common.urls import is_url
 from ..ingest.files import FolderPath
 from ..ingest.runs.discovery import find_runs, walk_agents_folder
 from ..ingest.runs.nested_folders import Beside
-from ..ingest.runs.records import RunFolder, escape_undecodable
+from ..ingest.runs.records import escape_undecodable
 from ..ingest.streams import identity_of
 from ..storage.history import History
 from ..storage.reading.runs import Home
 
-_COMPARED = 20  # runs of a folder, and streams of a run, that are compared to detect a move
+_MAX_COMPARED = 20  # runs of a folder, and streams of a run, that are compared to detect a move
 
 
 class KnownRun(NamedTuple):
@@ -33,29 +32,29 @@ class KnownRun(NamedTuple):
 
 
 def runs_known_elsewhere(
-    history: History, root: FolderPath, own: str, machines: set[str | None]
+    history: History, root: FolderPath, agents_dir: str, host_names: set[str | None]
 ) -> dict[str, KnownRun]:
     """Return by location the runs that are stored under an agents folder inside or around this one."""
     if not isinstance(root, Path):
         return {}
-    here = os.path.realpath(root)
-    found: dict[str, KnownRun] = {}
+    root_path = os.path.realpath(root)
+    known_runs: dict[str, KnownRun] = {}
     for home in history.homes():
-        if home.agents_dir == own or is_url(home.agents_dir) or home.found_on not in machines:
+        if home.agents_dir == agents_dir or is_url(home.agents_dir) or home.found_on not in host_names:
             continue
-        there = os.path.realpath(home.agents_dir)
-        if _is_inside(there, here) or _is_inside(here, there):
-            found |= {
-                location(there, run_id): KnownRun(home, run_id)
+        home_path = os.path.realpath(home.agents_dir)
+        if _is_inside(home_path, root_path) or _is_inside(root_path, home_path):
+            known_runs |= {
+                run_location(home_path, run_id): KnownRun(home, run_id)
                 for run_id in history.ids_at(home)
-                if _is_inside(location(there, run_id), here)
+                if _is_inside(run_location(home_path, run_id), root_path)
             }
-    return found
+    return known_runs
 
 
-def location(home: str, run_id: str) -> str:
+def run_location(agents_dir: str, run_id: str) -> str:
     """Return the path of a run: its folder, or its file without the extension."""
-    return f"{home}/{run_id}"
+    return f"{agents_dir}/{run_id}"
 
 
 def _is_inside(path: str, folder: str) -> bool:
@@ -63,7 +62,7 @@ def _is_inside(path: str, folder: str) -> bool:
 
 
 def moved_from(
-    history: History, root: FolderPath, own: str, machines: set[str | None], beside: Beside | None
+    history: History, root: FolderPath, agents_dir: str, host_names: set[str | None], beside: Beside | None
 ) -> Home | None:
     """Return the stored agents folder that was moved to `root`, or None.
 
@@ -73,42 +72,37 @@ def moved_from(
     if not isinstance(root, Path):
         return None
     homes = history.homes()
-    if any(home.agents_dir == own for home in homes):
+    if any(home.agents_dir == agents_dir for home in homes):
         return None
-    gone = [
+    missing_homes = [
         home
         for home in homes
-        if not is_url(home.agents_dir) and home.found_on in machines and not Path(home.agents_dir).is_dir()
+        if not is_url(home.agents_dir) and home.found_on in host_names and not Path(home.agents_dir).is_dir()
     ]
-    if not gone:
+    if not missing_homes:
         return None
     try:
-        here = {
+        names = {
             escape_undecodable(group[0].name).removesuffix(".jsonl")
             for group in walk_agents_folder(root, beside).groups
         }
     except (AgentsFolderError, WorkflowHistoryError):
         return None
-    for home in gone:
-        common = sorted(run_id for run_id in history.ids_at(home) if run_id.split("/")[0] in here)
-        if common and _are_the_same(history, root, home, common[:_COMPARED]):
+    for home in missing_homes:
+        common_ids = sorted(run_id for run_id in history.ids_at(home) if run_id.split("/")[0] in names)
+        if common_ids and _shares_streams(history, root, home, common_ids[:_MAX_COMPARED]):
             return home
     return None
 
 
-def _are_the_same(history: History, root: Path, home: Home, ids: list[str]) -> bool:
+def _shares_streams(history: History, root: Path, home: Home, ids: list[str]) -> bool:
     """Return whether at least half of the compared runs share a stream with their stored run."""
-    stored = history.stream_identities(home, ids)
-    compared = [
-        bool(stored[folder.id] & set(_identities(folder)))
+    stored_identities = history.stream_identities(home, ids)
+    is_shared = [
+        not stored_identities[folder.id].isdisjoint(
+            identity_of(stream.file, stream.path) for stream in islice(folder.streams, _MAX_COMPARED)
+        )
         for folder in find_runs(root, set(ids))
-        if stored.get(folder.id)
+        if stored_identities.get(folder.id)
     ]
-    return any(compared) and 2 * sum(compared) >= len(compared)
-
-
-def _identities(folder: RunFolder) -> Iterator[str]:
-    for found in islice(folder.streams, _COMPARED):
-        identity = identity_of(found.file, found.path)
-        if identity is not None:
-            yield identity
+    return any(is_shared) and 2 * sum(is_shared) >= len(is_shared)

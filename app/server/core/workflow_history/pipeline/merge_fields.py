@@ -15,7 +15,7 @@ from ..ingest.runs.prompts import FIRST, FIRST_OWN
 STATUS_FIELDS = ("status_reason", "error_message", "completed_at", "current_phase")
 """Fields that belong to the status: a new status replaces all of them, also by None."""
 
-_BY_A_FILE = ("the state ", "there is ", "its summary ")
+_FILE_REASON_PREFIXES = ("the state ", "there is ", "its summary ")
 """Beginnings of status reasons that come from a file; an inferred status does not replace such a status."""
 
 TIME_FIELDS = (
@@ -32,7 +32,7 @@ TIME_FIELDS = (
 )
 """Time fields of a run, replaced only together: file times do not replace reported times."""
 
-_BASIS_OF = dict.fromkeys(("duration_seconds", "duration_basis", "duration_source"), "duration_basis")
+_BASIS_FIELDS = dict.fromkeys(("duration_seconds", "duration_basis", "duration_source"), "duration_basis")
 
 SCORE_FIELDS = (
     "nl_clarity_score",
@@ -67,62 +67,72 @@ def merge_run(stored: Workflow | None, new: Workflow, *, inferred: bool = False)
     """
     if stored is None:
         return dict(new)
-    new = _without_what_was_lost(stored, new, inferred=inferred)
-    known = {**stored, **{name: value for name, value in new.items() if value is not None}}
-    if known.get("status") != stored.get("status"):
-        known.update({name: new.get(name) for name in STATUS_FIELDS if name in known})
-    if known.get("status") == "incomplete" and "completed_at" in known:
-        known["completed_at"] = None  # an earlier version stored the time of the last interruption
-    if _says_another_request(stored, known):
-        known["workflow_template"] = new.get("workflow_template")
+    new = _drop_lost_values(stored, new, inferred=inferred)
+    merged = {**stored, **{name: value for name, value in new.items() if value is not None}}
+    if merged.get("status") != stored.get("status"):
+        merged.update({name: new.get(name) for name in STATUS_FIELDS if name in merged})
+    if merged.get("status") == "incomplete" and "completed_at" in merged:
+        merged["completed_at"] = None  # an earlier version stored the time of the last interruption
+    if _is_other_runs_request(stored, merged):
+        merged["workflow_template"] = new.get("workflow_template")
     if new.get("cost_data") is not None:
-        known.update({name: new.get(name) for name in COST_FIELDS})
-    return known
+        merged.update({name: new.get(name) for name in COST_FIELDS})
+    return merged
 
 
-def _says_another_request(stored: Workflow, known: Workflow) -> bool:
+def _is_other_runs_request(stored: Workflow, merged: Workflow) -> bool:
     """Return whether one request is another run's message, so that the stored workflow name may be wrong."""
-    before, now = (str(run.get("nl_input_source")).partition(": ") for run in (stored, known))
-    return before[2] != now[2] and {before[2], now[2]} == {FIRST, FIRST_OWN} and before[0] == now[0]
+    file_before, _, rule_before = str(stored.get("nl_input_source")).partition(": ")
+    file_now, _, rule_now = str(merged.get("nl_input_source")).partition(": ")
+    return (
+        file_before == file_now and rule_before != rule_now and {rule_before, rule_now} == {FIRST, FIRST_OWN}
+    )
 
 
-def _without_what_was_lost(stored: Workflow, new: Workflow, *, inferred: bool) -> Workflow:
+def _drop_lost_values(stored: Workflow, new: Workflow, *, inferred: bool) -> Workflow:
     """Return the new values without those that only result from missing or broken files."""
-    lost: set[str] = set()
+    lost_fields: set[str] = set()
     if stored.get("times_basis") == "reported" and new.get("times_basis") != "reported":
-        lost.update(TIME_FIELDS)
-    was_said = str(stored.get("status_reason")).startswith(_BY_A_FILE) and stored.get("status") != "running"
-    tells_little = new.get("status") == "unknown" or (inferred and was_said)
-    if tells_little and stored.get("status") != "unknown" and not _news(stored, new):
-        lost.update(("status", *STATUS_FIELDS))
-    return {name: value for name, value in new.items() if name not in lost}
+        lost_fields.update(TIME_FIELDS)
+    is_from_file = (
+        str(stored.get("status_reason")).startswith(_FILE_REASON_PREFIXES)
+        and stored.get("status") != "running"
+    )
+    is_uninformative = new.get("status") == "unknown" or (inferred and is_from_file)
+    if is_uninformative and stored.get("status") != "unknown" and not _has_new_stream(stored, new):
+        lost_fields.update(("status", *STATUS_FIELDS))
+    return {name: value for name, value in new.items() if name not in lost_fields}
 
 
-def _news(stored: Workflow, new: Workflow) -> bool:
+def _has_new_stream(stored: Workflow, new: Workflow) -> bool:
     """Return whether the files have a stream that is not stored yet."""
-    seen = {run.get("identity") for run in stored.get("phase_costs") or ()}
-    read = (run for run in new.get("phase_costs") or () if run.get("format") != "unread")
-    return any(run.get("identity") not in seen for run in read)
+    stored_identities = {run.get("identity") for run in stored.get("phase_costs") or ()}
+    read_agent_runs = (run for run in new.get("phase_costs") or () if run.get("format") != "unread")
+    return any(run.get("identity") not in stored_identities for run in read_agent_runs)
 
 
-def heard_agents(stored: Workflow | None) -> frozenset[str]:
+def agents_with_stream(stored: Workflow | None) -> frozenset[str]:
     """Return the agents of a stored run that had a stream, even if its file is missing now."""
-    streams = (stored or {}).get("phase_costs") or ()
-    return frozenset(s["agent"] for s in streams if s.get("format") != "unread" and s.get("agent"))
+    agent_runs = (stored or {}).get("phase_costs") or ()
+    return frozenset(run["agent"] for run in agent_runs if run.get("format") != "unread" and run.get("agent"))
 
 
 def drop_file_times(stored: Workflow) -> Workflow:
     """Return a stored workflow without times derived from file times, which are those of a copy."""
-    of_files = ("derived", "lower_bound")
-    derived = [name for name in TIME_FIELDS if stored.get(_BASIS_OF.get(name, "times_basis")) in of_files]
-    return {**stored, **dict.fromkeys(derived)}
+    file_bases = ("derived", "lower_bound")
+    derived_fields = [
+        name for name in TIME_FIELDS if stored.get(_BASIS_FIELDS.get(name, "times_basis")) in file_bases
+    ]
+    return {**stored, **dict.fromkeys(derived_fields)}
 
 
-def without_impossible_times(stored: Workflow, now: datetime) -> Workflow:
+def drop_implausible_times(stored: Workflow, now: datetime) -> Workflow:
     """Return a stored workflow without implausible times, which an earlier version stored."""
-    ends = ((name, moment_in_utc(stored.get(name))) for name in ("created_at", "started_at", "completed_at"))
-    odd = [name for name, when in ends if when is not None and not is_plausible(when, now)]
-    return {**stored, **dict.fromkeys(TIME_FIELDS if "created_at" in odd else odd)} if odd else stored
+    times = ((name, moment_in_utc(stored.get(name))) for name in ("created_at", "started_at", "completed_at"))
+    implausible = [name for name, when in times if when is not None and not is_plausible(when, now)]
+    if not implausible:
+        return stored
+    return {**stored, **dict.fromkeys(TIME_FIELDS if "created_at" in implausible else implausible)}
 
 
 def add_scores(workflow: Workflow) -> Workflow:
@@ -137,8 +147,10 @@ def _phase_metrics(workflow: Workflow) -> dict[str, Any]:
     costs = workflow.get("cost_data")
     if not costs:
         return {}
-    told = workflow.get("phases_without_stream") or []
-    return calculate_phase_metrics({**costs, "phase_costs": [*costs.get("phase_costs", ()), *told]})
+    phases_in_state = workflow.get("phases_without_stream") or []
+    return calculate_phase_metrics(
+        {**costs, "phase_costs": [*costs.get("phase_costs", ()), *phases_in_state]}
+    )
 
 
 def strip_derived(workflow: Workflow) -> Workflow:

@@ -34,30 +34,32 @@ def own_times(run: Workflow, agents: Iterable[Mapping[str, Any]]) -> dict[str, A
     """
     if run.get("times_source") != CLOCK:
         return {}
-    timed = [agent for agent in agents if agent.get("timestamp") and not agent.get("superseded")]
-    own = [agent for agent in timed if not is_elsewhere(agent)] or timed
-    start = min(_moments(own, "timestamp"), default=None)
-    end = max(_moments(own, "ended_at"), default=None)
+    timed_agents = [agent for agent in agents if agent.get("timestamp") and not agent.get("superseded")]
+    own_agents = [agent for agent in timed_agents if not is_elsewhere(agent)] or timed_agents
+    start = min(_parsed_times(own_agents, "timestamp"), default=None)
+    end = max(_parsed_times(own_agents, "ended_at"), default=None)
     if start is None or end is None:
         return {}
     times: dict[str, Any] = {"created_at": start, "started_at": start}
-    if moment_in_utc(run.get("completed_at")) in _moments(timed, "ended_at"):  # not from a state or log
+    if moment_in_utc(run.get("completed_at")) in _parsed_times(
+        timed_agents, "ended_at"
+    ):  # not from a state or log
         times["completed_at"] = end
-    return times | _lasted(run, start, end)
+    return times | _duration_fields(run, start, end)
 
 
-def _moments(agents: Iterable[Mapping[str, Any]], name: str) -> list[datetime]:
+def _parsed_times(agents: Iterable[Mapping[str, Any]], name: str) -> list[datetime]:
     return [when for agent in agents if (when := moment_in_utc(agent.get(name))) is not None]
 
 
-def _lasted(run: Workflow, start: datetime, end: datetime) -> dict[str, Any]:
+def _duration_fields(run: Workflow, start: datetime, end: datetime) -> dict[str, Any]:
     """Return the duration fields, in seconds, if the duration was computed from the start."""
     source, seconds = run.get("duration_source"), run.get("duration_seconds")
-    before = moment_in_utc(run.get("started_at"))
-    if source == SO_FAR and seconds is not None and before is not None:
-        return {"duration_seconds": round(seconds + (before - start).total_seconds(), 3)}
+    started_before = moment_in_utc(run.get("started_at"))
+    if source == SO_FAR and seconds is not None and started_before is not None:
+        return {"duration_seconds": round(seconds + (started_before - start).total_seconds(), 3)}
     if source not in (None, FIRST_TO_LAST) or end - start > MAX_DURATION:
         return {}
-    lasted = round((end - start).total_seconds(), 3)
+    duration = round((end - start).total_seconds(), 3)
     basis = "lower_bound" if run.get("agents_without_stream") else "reported"
-    return {"duration_seconds": lasted, "duration_basis": basis, "duration_source": FIRST_TO_LAST}
+    return {"duration_seconds": duration, "duration_basis": basis, "duration_source": FIRST_TO_LAST}

@@ -28,40 +28,44 @@ BYTE_SECONDS = 1 / 800e6  # estimated time to read one byte of a stream
 
 
 def read_all(
-    common: TaskBatch,
-    orders: Iterable[ReadTask],
+    settings: TaskBatch,
+    tasks: Iterable[ReadTask],
     detector: Detector | None = None,
     engine: ExecutorBackend = LOCAL_PROCESSES,
 ) -> Iterator[list[ReadResult]]:
-    """Yield lists of read results in the order of the read tasks; `common` is a batch without tasks.
+    """Yield lists of read results in the order of the read tasks; `settings` is a batch without tasks.
 
     A host's own detector may keep state. With one, all runs are read in this process, one after the other.
     """
-    shares = batch_by_size(orders, lambda order: order.folder.size, RUNS_PER_TASK, BYTES_PER_TASK)
-    tasks = (common._replace(orders=tuple(some)) for some in shares)
-    first = next(tasks, None)
-    if first is None:
+    lists = batch_by_size(tasks, lambda task: task.folder.size, RUNS_PER_TASK, BYTES_PER_TASK)
+    batches = (settings._replace(tasks=tuple(group)) for group in lists)
+    first_batch = next(batches, None)
+    if first_batch is None:
         return
-    work = TaskFunction(partial(read_runs, detector=detector))
+    function = TaskFunction(partial(read_runs, detector=detector))
     if detector is not None:
         engine = SINGLE_PROCESS
     elif engine.is_remote:
-        far = partial(run_remote_task, environment_versions(), common.home, sample_files(first.orders))
-        work = TaskFunction(read_runs, far, dump_task, load_results, _apart, _given_up)
-    yield from run_tasks(work, chain([first], tasks), _seconds, engine=engine, make_ready=prepare_worker)
+        run_remote = partial(
+            run_remote_task, environment_versions(), settings.agents_dir, sample_files(first_batch.tasks)
+        )
+        function = TaskFunction(read_runs, run_remote, dump_task, load_results, _split_batch, _failed_results)
+    yield from run_tasks(
+        function, chain([first_batch], batches), _estimated_seconds, engine=engine, make_ready=prepare_worker
+    )
 
 
-def _apart(task: TaskBatch) -> list[TaskBatch]:
-    return [task._replace(orders=(order,)) for order in task.orders]
+def _split_batch(batch: TaskBatch) -> list[TaskBatch]:
+    return [batch._replace(tasks=(task,)) for task in batch.tasks]
 
 
-def _given_up(task: TaskBatch, reason: str) -> list[ReadResult]:
+def _failed_results(batch: TaskBatch, reason: str) -> list[ReadResult]:
     """Return failed results for runs that kill their workers; the stored runs stay, the next sync retries."""
     return [
-        ReadResult(order.folder.id, FileTimes(OWN, *order.folder.file_times), errors=[reason])
-        for order in task.orders
+        ReadResult(task.folder.id, FileTimes(OWN, *task.folder.file_times), errors=[reason])
+        for task in batch.tasks
     ]
 
 
-def _seconds(task: TaskBatch) -> float:
-    return sum(RUN_SECONDS + order.folder.size * BYTE_SECONDS for order in task.orders)
+def _estimated_seconds(batch: TaskBatch) -> float:
+    return sum(RUN_SECONDS + task.folder.size * BYTE_SECONDS for task in batch.tasks)

@@ -31,45 +31,47 @@ def detect_patterns(
     detector raises an error.
     """
     agent_runs = workflow.get("phase_costs") or ()
-    ours = tally_patterns(agent_activities(streams, agent_runs))
-    rows = [_row(kind, signature, tally) for (kind, signature), tally in ours.items()]
+    built_in = tally_patterns(agent_activities(streams, agent_runs))
+    rows = [_to_row(kind, signature, tally) for (kind, signature), tally in built_in.items()]
     if detector is None or getattr(detector, "is_built_in", False):
         return {BUILTIN: rows}
-    theirs = _answer(detector, {**workflow, "operations": operation_records(streams, agent_runs)})
+    host_patterns = _run_host_detector(
+        detector, {**workflow, "operations": operation_records(streams, agent_runs)}
+    )
     return {
         BUILTIN: rows,
-        HOST: to_pattern_rows(p for p in theirs if (p["kind"], p["signature"]) not in ours),
+        HOST: to_pattern_rows(p for p in host_patterns if (p["kind"], p["signature"]) not in built_in),
     }
 
 
-def _row(kind: str, signature: str, tally: PatternTally) -> Row:
+def _to_row(kind: str, signature: str, tally: PatternTally) -> Row:
     return (
         kind,
-        _said(signature),
+        _cached_redaction(signature),
         tally.count,
         tally.successes,
         tally.failures,
         tally.cost_nanodollars,
         tally.seconds,
-        _names(tally.agents),
-        None if tally.example_path is None else _text(tally.example_path),
+        _encode_names(tally.agents),
+        None if tally.example_path is None else _cached_text(tally.example_path),
         tally.example_line,
     )
 
 
-_said = lru_cache(maxsize=8_192)(redacted_text)
-_text = lru_cache(maxsize=8_192)(to_text)  # the same few thousand texts recur in many runs
+_cached_redaction = lru_cache(maxsize=8_192)(redacted_text)
+_cached_text = lru_cache(maxsize=8_192)(to_text)  # the same few thousand texts recur in many runs
 
 
 @lru_cache(maxsize=256)  # thousands of patterns come from a few sets of agents
-def _names(agents: tuple[str, ...]) -> str:
+def _encode_names(agents: tuple[str, ...]) -> str:
     return encode_json(sorted(agents))
 
 
-def _answer(detector: Detector, workflow: Workflow) -> list[dict[str, Any]]:
+def _run_host_detector(detector: Detector, workflow: Workflow) -> list[dict[str, Any]]:
     try:
-        found = [dict(pattern) for pattern in detector(workflow) or ()]
-        named = [{"kind": HOST, "count": 1, **pattern} for pattern in found if pattern.get("signature")]
-        return [{**p, "kind": str(p["kind"]), "signature": str(p["signature"])} for p in named]
+        patterns = [dict(pattern) for pattern in detector(workflow) or ()]
+        complete = [{"kind": HOST, "count": 1, **pattern} for pattern in patterns if pattern.get("signature")]
+        return [{**p, "kind": str(p["kind"]), "signature": str(p["signature"])} for p in complete]
     except Exception as error:  # the host's code may raise anything
         raise DetectorFailedError(f"the pattern detector failed: {error!r}") from error

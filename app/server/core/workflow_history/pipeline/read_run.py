@@ -23,12 +23,12 @@ from ..storage.rows.run_rows import count_redacted, to_rows
 from .change_detection import GROWTH_WINDOW
 from .merge_fields import (
     add_scores,
+    agents_with_stream,
     drop_file_times,
-    heard_agents,
+    drop_implausible_times,
     merge_run,
     previous_attempts,
     strip_derived,
-    without_impossible_times,
 )
 from .pattern_detection import BUILTIN, HOST, DetectorFailedError, detect_patterns
 from .run_identity import is_same_run, stream_ids
@@ -36,22 +36,22 @@ from .similarity_update import features_of
 from .tasks import ReadResult, ReadTask, TaskBatch
 
 
-def read_runs(task: TaskBatch, detector: Detector | None = None) -> list[ReadResult]:
+def read_runs(batch: TaskBatch, detector: Detector | None = None) -> list[ReadResult]:
     """Read, enrich and score each run (stages 1 to 3); `detector` is the host project's own, if any."""
-    return [_read_or_fail(task, order, detector) for order in task.orders]
+    return [_read_or_fail(batch, task, detector) for task in batch.tasks]
 
 
-def _read_or_fail(task: TaskBatch, order: ReadTask, detector: Detector | None) -> ReadResult:
+def _read_or_fail(batch: TaskBatch, task: ReadTask, detector: Detector | None) -> ReadResult:
     """Read one run; an error becomes part of its result and does not affect others."""
     try:
-        return _read_run(task, order, detector)
+        return _read_run(batch, task, detector)
     except PER_RUN_ERRORS as error:
-        why = f"{type(error).__name__}: {error}"
+        reason = f"{type(error).__name__}: {error}"
     except MemoryError:
-        why = "there was not enough memory"
-    run = ReadResult(order.folder.id, FileTimes(OWN, *order.folder.file_times))
-    run.errors.append(f"it cannot be read: {why}")
-    return run
+        reason = "there was not enough memory"
+    result = ReadResult(task.folder.id, FileTimes(OWN, *task.folder.file_times))
+    result.errors.append(f"it cannot be read: {reason}")
+    return result
 
 
 def prepare_worker() -> None:
@@ -65,146 +65,156 @@ def prepare_worker() -> None:
     price_version()
 
 
-def _read_run(task: TaskBatch, order: ReadTask, detector: Detector | None) -> ReadResult:
-    facts = _phase_1_read(task, order)
-    taken = taken_for(facts.evidence, facts.folder, order.around, order.committed)
-    run = ReadResult(facts.id, FileTimes(taken, *facts.folder.file_times), facts.problems)
-    no_dates = run.dated.is_copied or run.dated.is_alone
+def _read_run(batch: TaskBatch, task: ReadTask, detector: Detector | None) -> ReadResult:
+    facts = _phase_1_read(batch, task)
+    judgement = taken_for(facts.evidence, facts.folder, task.time_judgement, task.commit_time)
+    result = ReadResult(facts.id, FileTimes(judgement, *facts.folder.file_times), facts.problems)
+    has_no_dates = result.times.is_copied or result.times.is_alone
     if not shows_a_run(facts):
-        run.is_none = not facts.is_broken
-        run.left_out = not_a_run_problem(facts) if run.is_none else None
-        return run
-    was_at_work = order.before is not None and order.before.get("status") == "running"
-    grew = order.grew or was_at_work
+        result.is_not_a_run = not facts.is_broken
+        result.skipped = not_a_run_problem(facts) if result.is_not_a_run else None
+        return result
+    was_running = task.stored is not None and task.stored.get("status") == "running"
+    has_grown = task.has_grown or was_running
     scanned = build_run(
         facts,
-        run.dated,
-        now=task.now,
-        committed=order.committed,
-        grew=grew,
-        elsewhere=order.elsewhere,
-        known_agents=heard_agents(order.before),
+        result.times,
+        now=batch.now,
+        committed=task.commit_time,
+        grew=has_grown,
+        elsewhere=task.counted_elsewhere,
+        known_agents=agents_with_stream(task.stored),
     )
-    run.is_undated = scanned.workflow["times_basis"] != "reported"
-    known = stream_ids(order.before or {})
-    run.is_another = bool(known) and known.isdisjoint(stream.identity for stream in scanned.streams)
-    if order.before and (order.foreign or order.twin) and _is_another(task, order, order.before, scanned):
-        run.conflicting_run = order.twin or "{found_on}: {agents_dir}/{id}".format_map(order.before)
-        return run
-    before = without_impossible_times(order.before, task.now) if order.before else None
-    before = drop_file_times(before) if before and no_dates else before
-    enriched = _phase_2_enrich(run, task, scanned, before, order)
-    workflow = merge_run(before, enriched, inferred=scanned.inferred)
-    workflow = _phase_3_score(run, {**workflow, "project": task.project})
-    run.problems = scanned.problems
-    run.marks = {path: encode_checkpoint(mark) for path, mark in facts.marks.items()}
-    _learn(run, workflow, scanned, detector)
-    if not task.keeps_text:
-        workflow = _forget_texts(run, workflow)
-    _take_apart(run, workflow, scanned.fingerprint, task)
-    return run
+    result.is_undated = scanned.workflow["times_basis"] != "reported"
+    known_ids = stream_ids(task.stored or {})
+    result.is_different_run = bool(known_ids) and known_ids.isdisjoint(
+        stream.identity for stream in scanned.streams
+    )
+    if (
+        task.stored
+        and (task.is_foreign or task.twin_path)
+        and _is_different_run(batch, task, task.stored, scanned)
+    ):
+        result.conflicting_run = task.twin_path or "{found_on}: {agents_dir}/{id}".format_map(task.stored)
+        return result
+    stored = drop_implausible_times(task.stored, batch.now) if task.stored else None
+    stored = drop_file_times(stored) if stored and has_no_dates else stored
+    enriched = _phase_2_enrich(result, batch, scanned, stored, task)
+    workflow = merge_run(stored, enriched, inferred=scanned.inferred)
+    workflow = _phase_3_score(result, {**workflow, "project": batch.project})
+    result.problems = scanned.problems
+    result.checkpoints = {path: encode_checkpoint(mark) for path, mark in facts.marks.items()}
+    _detect_patterns(result, workflow, scanned, detector)
+    if not batch.keeps_text:
+        workflow = _forget_texts(result, workflow)
+    _convert_to_rows(result, workflow, scanned.fingerprint, batch)
+    return result
 
 
-def _is_another(task: TaskBatch, order: ReadTask, before: Workflow, scanned: ScannedRun) -> bool:
+def _is_different_run(batch: TaskBatch, task: ReadTask, stored: Workflow, scanned: ScannedRun) -> bool:
     """Return whether the stored run with this project and id, from another folder, is a different run."""
-    here = {**scanned.workflow, "agents_dir": task.home, "found_on": task.host}
-    streams = (stream_ids(before), {stream.identity for stream in scanned.streams})
-    if order.twin:  # two folders on one machine are the same run only if one is a copy of the other
-        return streams[0].isdisjoint(streams[1])
-    return not is_same_run(before, here, streams)
+    scanned_run = {**scanned.workflow, "agents_dir": batch.agents_dir, "found_on": batch.host}
+    both_stream_ids = (stream_ids(stored), {stream.identity for stream in scanned.streams})
+    if task.twin_path:  # two folders on one machine are the same run only if one is a copy of the other
+        return both_stream_ids[0].isdisjoint(both_stream_ids[1])
+    return not is_same_run(stored, scanned_run, both_stream_ids)
 
 
-def _forget_texts(run: ReadResult, workflow: Workflow) -> Workflow:
+def _forget_texts(result: ReadResult, workflow: Workflow) -> Workflow:
     """Remove requests, messages and commands from a run.
 
     Checkpoints go too, so its streams are read from the start each time.
     """
-    run.marks = {}
-    run.problems = tuple(replace(problem, reason=strip_quotes(problem.reason)) for problem in run.problems)
-    run.errors = list(map(strip_quotes, run.errors))
-    run.patterns = {
+    result.checkpoints = {}
+    result.problems = tuple(
+        replace(problem, reason=strip_quotes(problem.reason)) for problem in result.problems
+    )
+    result.errors = list(map(strip_quotes, result.errors))
+    result.patterns = {
         detector: [row for row in rows if has_no_text(row[0], row[1])]
-        for detector, rows in run.patterns.items()
+        for detector, rows in result.patterns.items()
     }
     return strip_texts(workflow)
 
 
-def _phase_1_read(task: TaskBatch, order: ReadTask) -> RunFacts:
-    growing_from = task.now.timestamp() - GROWTH_WINDOW
-    return read_run(order.folder, order.marks, growing_from=growing_from, asks=not order.marks)
+def _phase_1_read(batch: TaskBatch, task: ReadTask) -> RunFacts:
+    growing_from = batch.now.timestamp() - GROWTH_WINDOW
+    return read_run(task.folder, task.checkpoints, growing_from=growing_from, asks=not task.checkpoints)
 
 
 def _phase_2_enrich(
-    run: ReadResult,
-    task: TaskBatch,
+    result: ReadResult,
+    batch: TaskBatch,
     scanned: ScannedRun,
-    before: Workflow | None,
-    order: ReadTask,
+    stored: Workflow | None,
+    task: ReadTask,
 ) -> Workflow:
     """Add costs; a stored run keeps the costs of its superseded attempts."""
     try:
         workflow, claims = with_claims(
-            scanned.workflow, scanned.streams, previous_attempts(before), order.elsewhere, order.seen
+            scanned.workflow, scanned.streams, previous_attempts(stored), task.counted_elsewhere, task.seen
         )
     except PER_RUN_ERRORS as error:
-        run.errors.append(f"its costs cannot be counted: {error}")
+        result.errors.append(f"its costs cannot be counted: {error}")
         return scanned.workflow
-    run.claims = to_store(claims, scanned.written, order.elsewhere, keeps_text=task.keeps_text)
+    result.claims = to_store(claims, scanned.written, task.counted_elsewhere, keeps_text=batch.keeps_text)
     return workflow
 
 
-def _phase_3_score(run: ReadResult, workflow: Workflow) -> Workflow:
+def _phase_3_score(result: ReadResult, workflow: Workflow) -> Workflow:
     """Add phase metrics and the four scores, with their components."""
     try:
         return add_scores(workflow)
     except PER_RUN_ERRORS as error:
-        run.errors.append(f"it cannot be scored: {error}")
+        result.errors.append(f"it cannot be scored: {error}")
         return workflow
 
 
-def _learn(run: ReadResult, workflow: Workflow, scanned: ScannedRun, detector: Detector | None) -> None:
+def _detect_patterns(
+    result: ReadResult, workflow: Workflow, scanned: ScannedRun, detector: Detector | None
+) -> None:
     """Detect the run's patterns, without messages that other runs are known to count.
 
-    If no stream is left, `run.patterns` stays empty, so that the stored patterns are kept.
+    If no stream is left, `result.patterns` stays empty, so that the stored patterns are kept.
     """
     if not scanned.streams:
         return
     streams = scanned.streams
-    shared = {claim.path: claim for claim in run.claims if claim.elsewhere}
-    if shared:
-        workflow = {**workflow, "phase_costs": as_known(workflow.get("phase_costs") or (), run.claims)}
+    claims_elsewhere = {claim.path: claim for claim in result.claims if claim.elsewhere}
+    if claims_elsewhere:
+        workflow = {**workflow, "phase_costs": as_known(workflow.get("phase_costs") or (), result.claims)}
         streams = tuple(
-            [
-                without_messages_elsewhere(stream, shared[stream.path]) if stream.path in shared else stream
-                for stream in streams
-            ]
+            without_messages_elsewhere(stream, claims_elsewhere[stream.path])
+            if stream.path in claims_elsewhere
+            else stream
+            for stream in streams
         )
     if is_copy(workflow.get("phase_costs") or ()):
-        run.patterns = {BUILTIN: [], HOST: []}
+        result.patterns = {BUILTIN: [], HOST: []}
         return
     try:
-        run.patterns = detect_patterns(workflow, streams, detector)
+        result.patterns = detect_patterns(workflow, streams, detector)
     except DetectorFailedError as error:
-        run.errors.append(str(error))
-        run.pattern_retry = True
-        run.patterns = detect_patterns(workflow, streams, None)
+        result.errors.append(str(error))
+        result.pattern_retry = True
+        result.patterns = detect_patterns(workflow, streams, None)
 
 
-def _take_apart(run: ReadResult, workflow: Workflow, fingerprint: str, task: TaskBatch) -> None:
+def _convert_to_rows(result: ReadResult, workflow: Workflow, fingerprint: str, batch: TaskBatch) -> None:
     """Convert the run to rows and count the redactions in them."""
-    whole = {
+    stored_workflow = {
         **strip_derived(workflow),
-        "agents_dir": task.home,
-        "found_on": task.host,
+        "agents_dir": batch.agents_dir,
+        "found_on": batch.host,
         "source_state": "present",
         "fingerprint": fingerprint,
-        "file_times": run.dated.file_times,
-        "first_written_ns": run.dated.first,
-        "last_written_ns": run.dated.last,
+        "file_times": result.times.file_times,
+        "first_written_ns": result.times.first,
+        "last_written_ns": result.times.last,
     }
-    run.features = features_of(workflow)
+    result.features = features_of(workflow)
     try:
-        run.parts = to_rows(whole)
-        run.secrets = count_redacted(run.parts)
+        result.rows = to_rows(stored_workflow)
+        result.redactions = count_redacted(result.rows)
     except ValueError as error:
-        run.errors.append(str(error))
+        result.errors.append(str(error))

@@ -11,7 +11,7 @@ from typing import Any
 
 
 def is_same_run(
-    one: Mapping[str, Any], other: Mapping[str, Any], streams: Iterable[Iterable[str | None]] | None = None
+    run: Mapping[str, Any], other: Mapping[str, Any], streams: Iterable[Iterable[str | None]] | None = None
 ) -> bool:
     """Return whether both records are the same run: by stream identities, else by place, time and request.
 
@@ -25,15 +25,19 @@ def is_same_run(
     >>> is_same_run({**place, "found_on": "x"}, {**place, "found_on": "y", "created_at": "2026-01-31"})
     False
     """
-    first, second = (frozenset(some) - {None} for some in streams or (stream_ids(one), stream_ids(other)))
+    first, second = (
+        frozenset(identities) - {None} for identities in streams or (stream_ids(run), stream_ids(other))
+    )
     if first & second:
         return True
-    in_time = _agree(one, other, "created_at")
-    if _agree(one, other, "agents_dir") and _same_machine(one, other, in_time=in_time):
+    is_created_together = _has_same_value(run, other, "created_at")
+    if _has_same_value(run, other, "agents_dir") and _is_same_machine(
+        run, other, is_created_together=is_created_together
+    ):
         return True
     if first and second:
         return False
-    return in_time and _agree(one, other, "nl_input")
+    return is_created_together and _has_same_value(run, other, "nl_input")
 
 
 def stream_ids(run: Mapping[str, Any]) -> set[str]:
@@ -41,12 +45,12 @@ def stream_ids(run: Mapping[str, Any]) -> set[str]:
     return {identity for agent in run.get("phase_costs") or () if (identity := agent.get("identity"))}
 
 
-def _same_machine(one: Mapping[str, Any], other: Mapping[str, Any], *, in_time: bool) -> bool:
+def _is_same_machine(run: Mapping[str, Any], other: Mapping[str, Any], *, is_created_together: bool) -> bool:
     """Return whether both were found on one machine; if a machine is unknown, compare the creation times."""
-    if one.get("found_on") is None or other.get("found_on") is None:
-        return in_time
-    return _agree(one, other, "found_on")
+    if run.get("found_on") is None or other.get("found_on") is None:
+        return is_created_together
+    return _has_same_value(run, other, "found_on")
 
 
-def _agree(one: Mapping[str, Any], other: Mapping[str, Any], key: str) -> bool:
-    return one.get(key) == other.get(key)
+def _has_same_value(run: Mapping[str, Any], other: Mapping[str, Any], key: str) -> bool:
+    return run.get(key) == other.get(key)

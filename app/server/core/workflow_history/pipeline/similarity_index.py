@@ -9,7 +9,6 @@ import numpy as np
 
 from ..analysis.similarity.feature_table import (
     Codes,
-    Flags,
     RunFeatures,
     SimilarityTable,
     Vectors,
@@ -19,9 +18,10 @@ from ..analysis.similarity.feature_table import (
     unpack_vectors,
     upsert_runs,
 )
-from ..analysis.similarity.pair_scores import NO_STATUS, Floats, Integers, PairSide
+from ..analysis.similarity.pair_scores import NO_STATUS, PairSide
 from ..analysis.similarity.top_matches import TopK, full_matches, incremental_matches, update_matches
 from ..analysis.similarity.version import MODEL_VERSION
+from ..common.column_data import Flags, Floats, Integers
 from ..storage.rows.column_types import to_dollars, to_nanodollars
 from ..storage.similarity_store import SimilarityStore
 from ..storage.writing.similarity_rows import FeatureRow, SimilarPairRow
@@ -32,8 +32,8 @@ LIMIT = 5
 Identity = tuple[str, str]  # project, id
 
 _NOT_STORED = -1  # instead of the key of a run that is not stored
-_ELSEWHERE = -2  # instead of the row of a run that is not in the index
-_MANY = 10_000  # number of lists that are Python objects at a time
+_NOT_INDEXED = -2  # instead of the row of a run that is not in the index
+_CHUNK_SIZE = 10_000  # number of lists that are Python objects at a time
 
 
 class IndexChanges(NamedTuple):
@@ -62,21 +62,23 @@ class SimilarityIndex:
     def load(cls, similarity: SimilarityStore) -> SimilarityIndex:
         """Load the features of the runs whose lists are up to date and made by the current model."""
         codes: Codes = {None: NO_STATUS}
-        parts = [_part(rows, codes) for rows in similarity.rows(MODEL_VERSION)] or [_part([], codes)]
-        by_key = np.concatenate([part.keys for part in parts])
+        parts = [_to_arrays(rows, codes) for rows in similarity.rows(MODEL_VERSION)] or [
+            _to_arrays([], codes)
+        ]
+        part_keys = np.concatenate([part.keys for part in parts])
         names: list[Identity] = []
         keys: list[int] = []
-        for named in similarity.names():
-            names.extend([(project, run_id) for _, project, run_id in named])
-            keys.extend([key for key, _, _ in named])
-        order, there = _ByKey(by_key).rows(np.array(keys, np.int64))
-        if not there.all():
-            names = [name for name, here in zip(names, there.tolist(), strict=True) if here]
-        order = order[there]
+        for name_rows in similarity.names():
+            names.extend([(project, run_id) for _, project, run_id in name_rows])
+            keys.extend([key for key, _, _ in name_rows])
+        order, is_indexed = _RowLookup(part_keys).rows(np.array(keys, np.int64))
+        if not is_indexed.all():
+            names = [name for name, is_kept in zip(names, is_indexed.tolist(), strict=True) if is_kept]
+        order = order[is_indexed]
         vectors = concat_vectors([part.vectors for part in parts])[order]
         sides = PairSide.joined([part.sides for part in parts]).take(order)
         least = np.concatenate([part.least for part in parts])[order]
-        return cls(similarity, SimilarityTable(names, vectors, sides, codes), by_key[order], least)
+        return cls(similarity, SimilarityTable(names, vectors, sides, codes), part_keys[order], least)
 
     def add(self, changed: Sequence[RunFeatures]) -> None:
         """Add changed runs; of two with the same project and id the later one counts."""
@@ -96,45 +98,51 @@ class SimilarityIndex:
     def compute_changes(self) -> IndexChanges:
         """Compute the lists that change because of the pending runs, including their own."""
         changed = np.array([self._table.row_of(name) for name in sorted(self.pending)], np.int64)
-        moved = np.zeros(len(self._keys), np.bool_)
-        moved[changed] = True
-        news = incremental_matches(self._table, changed, self._least, THRESHOLD, LIMIT)
-        by_key = _ByKey(self._keys)
-        affected = (news.columns[:, 0] >= 0) | self._holders(moved, by_key)
-        touched, rows = np.flatnonzero(~moved & affected), np.flatnonzero(moved | affected)
-        stored = self._stored(rows, by_key)
-        lists, anew = update_matches(stored.take(touched), news.take(touched), moved)
-        news.set_rows(touched, lists)
-        if anew.any():
-            news.set_rows(touched[anew], full_matches(self._table, touched[anew], THRESHOLD, LIMIT))
+        is_changed = np.zeros(len(self._keys), np.bool_)
+        is_changed[changed] = True
+        new_lists = incremental_matches(self._table, changed, self._least, THRESHOLD, LIMIT)
+        row_lookup = _RowLookup(self._keys)
+        is_affected = (new_lists.columns[:, 0] >= 0) | self._rows_with_changed_run(is_changed, row_lookup)
+        affected_rows = np.flatnonzero(~is_changed & is_affected)
+        rows = np.flatnonzero(is_changed | is_affected)
+        stored_lists = self._stored_lists(rows, row_lookup)
+        lists, must_recompute = update_matches(
+            stored_lists.take(affected_rows), new_lists.take(affected_rows), is_changed
+        )
+        new_lists.set_rows(affected_rows, lists)
+        if must_recompute.any():
+            new_lists.set_rows(
+                affected_rows[must_recompute],
+                full_matches(self._table, affected_rows[must_recompute], THRESHOLD, LIMIT),
+            )
         least = self._least.copy()
-        least[rows] = np.maximum(news.scores[rows, -1], 0.0)
-        listed = rows[news.take(rows).differs(stored.take(rows))]
-        return IndexChanges(changed, listed, news.take(listed), least)
+        least[rows] = np.maximum(new_lists.scores[rows, -1], 0.0)
+        listed = rows[new_lists.take(rows).differs(stored_lists.take(rows))]
+        return IndexChanges(changed, listed, new_lists.take(listed), least)
 
-    def save(self, similarity: SimilarityStore, found: IndexChanges, keys: Mapping[Identity, int]) -> None:
+    def save(self, similarity: SimilarityStore, changes: IndexChanges, keys: Mapping[Identity, int]) -> None:
         """Store the changes; `keys` are the database keys of the changed runs, which are already stored."""
         self.set_keys(keys)
-        differs = found.least != self._least
-        differs[found.changed] = False
-        others = np.flatnonzero(differs)
-        least = [None if score == 0.0 else score for score in found.least[others].tolist()]
-        listed = self._keys[found.listed]
+        differs = changes.least != self._least
+        differs[changes.changed] = False
+        other_rows = np.flatnonzero(differs)
+        least = [None if score == 0.0 else score for score in changes.least[other_rows].tolist()]
+        listed_keys = self._keys[changes.listed]
         similarity.save(
             MODEL_VERSION,
-            self._likeness(found),
-            zip(self._keys[others].tolist(), least, strict=True),
-            listed[listed != _NOT_STORED].tolist(),
-            self._pairs(found),
+            self._feature_rows(changes),
+            zip(self._keys[other_rows].tolist(), least, strict=True),
+            listed_keys[listed_keys != _NOT_STORED].tolist(),
+            self._pair_rows(changes),
         )
-        self._least = found.least
+        self._least = changes.least
         self.pending.clear()
 
-    def _likeness(self, found: IndexChanges) -> Iterator[FeatureRow]:
+    def _feature_rows(self, changes: IndexChanges) -> Iterator[FeatureRow]:
         """Yield the feature rows of the changed runs."""
         words = {code: word for word, code in self._table.codes.items()}
         sides = self._table.sides
-        for row in found.changed[self._keys[found.changed] != _NOT_STORED].tolist():
+        for row in changes.changed[self._keys[changes.changed] != _NOT_STORED].tolist():
             cost, duration = float(sides.costs[row]), float(sides.durations[row])
             yield FeatureRow(
                 int(self._keys[row]),
@@ -142,49 +150,49 @@ class SimilarityIndex:
                 words[int(sides.statuses[row])],
                 None if np.isnan(cost) else to_nanodollars(cost),
                 None if np.isnan(duration) else duration,
-                float(found.least[row]) or None,
+                float(changes.least[row]) or None,
             )
 
-    def _pairs(self, found: IndexChanges) -> Iterator[SimilarPairRow]:
+    def _pair_rows(self, changes: IndexChanges) -> Iterator[SimilarPairRow]:
         """Yield one row per list entry; runs that could not be stored are skipped."""
-        for start in range(0, len(found.listed), _MANY):
-            some = slice(start, start + _MANY)
-            columns, scores = found.lists.columns[some], found.lists.scores[some]
-            mine, others = self._keys[found.listed[some]], self._keys[columns]
-            stored = (columns >= 0) & (others != _NOT_STORED) & (mine != _NOT_STORED)[:, None]
-            at, place = np.nonzero(stored)
-            ranks = stored.cumsum(axis=1)
-            values = (mine[at], ranks[at, place], others[at, place], scores[at, place])
+        for start in range(0, len(changes.listed), _CHUNK_SIZE):
+            chunk = slice(start, start + _CHUNK_SIZE)
+            columns, scores = changes.lists.columns[chunk], changes.lists.scores[chunk]
+            own_keys, other_keys = self._keys[changes.listed[chunk]], self._keys[columns]
+            is_stored = (columns >= 0) & (other_keys != _NOT_STORED) & (own_keys != _NOT_STORED)[:, None]
+            pairs = np.nonzero(is_stored)
+            ranks = is_stored.cumsum(axis=1)
+            values = (own_keys[pairs[0]], ranks[pairs], other_keys[pairs], scores[pairs])
             yield from map(SimilarPairRow, *(value.tolist() for value in values))
 
-    def _holders(self, moved: Flags, by_key: _ByKey) -> Flags:
+    def _rows_with_changed_run(self, is_changed: Flags, row_lookup: _RowLookup) -> Flags:
         """Return a mask of the rows whose stored lists contain a changed run."""
-        result = np.zeros(len(moved), np.bool_)
-        stored = self._keys[moved & (self._keys != _NOT_STORED)]
-        if len(stored) and not moved.all():
-            holders = np.array(sorted(self._similarity.lists_with(stored.tolist())), np.int64)
-            rows, there = by_key.rows(holders)
-            result[rows[there]] = True
+        result = np.zeros(len(is_changed), np.bool_)
+        changed_keys = self._keys[is_changed & (self._keys != _NOT_STORED)]
+        if len(changed_keys) and not is_changed.all():
+            holders = np.array(sorted(self._similarity.lists_with(changed_keys.tolist())), np.int64)
+            rows, is_found = row_lookup.rows(holders)
+            result[rows[is_found]] = True
         return result
 
-    def _stored(self, rows: Integers, by_key: _ByKey) -> TopK:
+    def _stored_lists(self, rows: Integers, row_lookup: _RowLookup) -> TopK:
         """Return the stored lists of some rows; the lists of all other rows are empty."""
         lists = TopK.empty(len(self._keys), LIMIT)
         keys = self._keys[rows]
         for pairs in self._similarity.similar_lists(keys[keys != _NOT_STORED].tolist()):
-            of, ranks, others, scores = zip(*pairs, strict=True)
-            numbers = np.array([_NOT_STORED if key is None else key for key in others], np.int64)
-            at, _ = by_key.rows(np.array(of, np.int64))
-            columns, there = by_key.rows(numbers)
+            list_keys, ranks, other_keys, scores = zip(*pairs, strict=True)
+            known_keys = np.array([_NOT_STORED if key is None else key for key in other_keys], np.int64)
+            list_rows, _ = row_lookup.rows(np.array(list_keys, np.int64))
+            columns, is_found = row_lookup.rows(known_keys)
             rank = np.array(ranks, np.int64)
-            place = np.minimum(rank, LIMIT) - 1
-            ours = there & (rank <= LIMIT)
-            lists.columns[at, place] = np.where(ours, columns, _ELSEWHERE)
-            lists.scores[at, place] = scores
+            position = np.minimum(rank, LIMIT) - 1
+            is_valid = is_found & (rank <= LIMIT)
+            lists.columns[list_rows, position] = np.where(is_valid, columns, _NOT_INDEXED)
+            lists.scores[list_rows, position] = scores
         return lists
 
 
-class _Part(NamedTuple):
+class _FeatureArrays(NamedTuple):
     """Arrays of some feature rows."""
 
     keys: Integers
@@ -193,11 +201,11 @@ class _Part(NamedTuple):
     least: Floats
 
 
-def _part(rows: Sequence[FeatureRow], codes: Codes) -> _Part:
-    keys, packed, statuses, costs, durations, least = zip(*rows, strict=True) if rows else ((),) * 6
-    vectors = unpack_vectors(packed)
+def _to_arrays(rows: Sequence[FeatureRow], codes: Codes) -> _FeatureArrays:
+    keys, packed_vectors, statuses, costs, durations, least = zip(*rows, strict=True) if rows else ((),) * 6
+    vectors = unpack_vectors(packed_vectors)
     dollars = [None if cost is None else to_dollars(cost) for cost in costs]
-    return _Part(
+    return _FeatureArrays(
         np.array(keys, np.int64),
         vectors,
         build_sides(vectors, statuses, dollars, durations, codes),
@@ -205,16 +213,16 @@ def _part(rows: Sequence[FeatureRow], codes: Codes) -> _Part:
     )
 
 
-class _ByKey:
+class _RowLookup:
     """Index from database keys to rows."""
 
     def __init__(self, keys: Integers) -> None:
         self._order = np.argsort(keys)
         self._keys = keys[self._order]
 
-    def rows(self, wanted: Integers) -> tuple[Integers, Flags]:
+    def rows(self, keys: Integers) -> tuple[Integers, Flags]:
         """Return the row of each key and a mask of found keys; rows of keys not found are arbitrary."""
         if not len(self._keys):
-            return np.zeros(len(wanted), np.int64), np.zeros(len(wanted), np.bool_)
-        at = np.minimum(np.searchsorted(self._keys, wanted), len(self._keys) - 1)
-        return self._order[at], (self._keys[at] == wanted) & (wanted != _NOT_STORED)
+            return np.zeros(len(keys), np.int64), np.zeros(len(keys), np.bool_)
+        positions = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+        return self._order[positions], (self._keys[positions] == keys) & (keys != _NOT_STORED)

@@ -22,7 +22,7 @@ from ..ingest.runs.nested_folders import NOT_LOOKED, Beside
 from ..ingest.runs.records import escape_undecodable
 from ..storage.history import History
 from ..storage.reading.runs import Home, StoredRunState
-from .known_places import KnownRun, location
+from .known_places import KnownRun, run_location
 from .similarity_update import SimilarityUpdater
 from .workers.executors import LOCAL_PROCESSES, ExecutorBackend
 
@@ -32,7 +32,7 @@ Progress = Callable[[str, int, int], None]
 """Callback for progress: name of the sync stage, units done, estimated total of units."""
 
 
-class Counted(NamedTuple):
+class CountedRuns(NamedTuple):
     """Runs whose costs are summed in the statistics of a sync."""
 
     project: str
@@ -66,31 +66,35 @@ class SyncContext:
     )  # ids of read runs dated only by file times, maybe a copy's
     is_read: bool = False  # whether the whole folder was read once; later reads only correct dates
     commits: Commits | None = None  # git commits of the folder; None: git was not queried yet
-    by_commit: set[str] = field(default_factory=set)  # ids of runs that were dated by their commit
+    ids_dated_by_commit: set[str] = field(default_factory=set)  # ids of runs that were dated by their commit
     keys: dict[str, int] = field(default_factory=dict)  # keys of the runs that this sync stored, by id
     # Names of this machine in stored runs; None: no name was stored. Runs whose files here are unchanged add
     # more names, since a container has a different name each time.
     host_names: set[str | None] = field(default_factory=lambda: {None})
     with_pruned: bool = False  # whether runs that were pruned may be stored again
     pruned: frozenset[str] = frozenset()  # ids of pruned runs, which are skipped
-    only: frozenset[str] | None = None  # ids of runs to look at, in the sync of another folder; None: all
-    moved_away: set[str] = field(default_factory=set)  # former ids of runs that this sync renamed
-    places: Mapping[str, KnownRun] = field(default_factory=dict)  # runs of other agents folders, by location
-    copied: Mapping[int, str] = field(default_factory=dict)  # fingerprints of copies in this folder, by key
-    unlearnt: set[int] = field(default_factory=set)  # keys of runs to read again for their patterns
-    elsewhere: dict[Home, set[str]] = field(
+    only_ids: frozenset[str] | None = None  # ids of runs to look at, in the sync of another folder; None: all
+    former_ids: set[str] = field(default_factory=set)  # former ids of runs that this sync renamed
+    known_places: Mapping[str, KnownRun] = field(
+        default_factory=dict
+    )  # runs of other agents folders, by location
+    copy_fingerprints: Mapping[int, str] = field(
+        default_factory=dict
+    )  # fingerprints of copies in this folder, by key
+    keys_to_reread: set[int] = field(default_factory=set)  # keys of runs to read again for their patterns
+    runs_of_other_homes: dict[Home, set[str]] = field(
         default_factory=dict
     )  # ids of runs here that belong to other homes
     unreadable: set[str] = field(default_factory=set)  # folders that could not be listed
     other_problems: list[tuple[str | None, Problem]] = field(
         default_factory=list
     )  # problems without a stored run: run id or None, problem
-    no_runs: list[tuple[Problem, tuple[Problem, ...]]] = field(
+    non_runs: list[tuple[Problem, tuple[Problem, ...]]] = field(
         default_factory=list
     )  # files and folders that are not runs: the problem that names each, and the problems inside
-    left_alone: set[str] = field(default_factory=set)  # ids of runs that are pruned or belong to other homes
+    ignored_ids: set[str] = field(default_factory=set)  # ids of runs that are pruned or belong to other homes
     files_walked: float = 0.0  # share of the folder that was scanned, 0 to 1
-    counted: list[Counted] = field(default_factory=list)  # runs whose costs are summed in the statistics
+    counted: list[CountedRuns] = field(default_factory=list)  # runs whose costs are summed in the statistics
     ordered: int = 0  # number of runs to read found so far
     read: int = 0  # number of runs read so far
 
@@ -99,39 +103,43 @@ class SyncContext:
         """The agents folder as named in the history."""
         return escape_undecodable(str(self.root.absolute()))
 
-    def known_at(self, run_id: str) -> KnownRun | None:
+    def known_place_of(self, run_id: str) -> KnownRun | None:
         """Return the stored place of a run that is stored under another agents folder, or None."""
-        if not self.places or run_id in self.known:
+        if not self.known_places or run_id in self.known:
             return None
-        return self.places.get(location(os.path.realpath(str(self.root)), run_id))
+        return self.known_places.get(run_location(os.path.realpath(str(self.root)), run_id))
 
-    def at(self, home: Home, ids: Iterable[str]) -> SyncContext:
+    def for_home(self, home: Home, ids: Iterable[str]) -> SyncContext:
         """Build the state for syncing some runs of another agents folder in the same sync."""
         root = to_path(home.agents_dir)
         stats = empty_stats(root, home.project)
-        same = (self.history, self.now, self.started, self.progress, stats, self.relations)
+        shared = (self.history, self.now, self.started, self.progress, stats, self.relations)
         other = SyncContext(
-            root, home.project, self.host, *same, engine=self.engine, keeps_text=self.keeps_text
+            root, home.project, self.host, *shared, engine=self.engine, keeps_text=self.keeps_text
         )
-        other.with_pruned, other.only = self.with_pruned, frozenset(ids)
+        other.with_pruned, other.only_ids = self.with_pruned, frozenset(ids)
         return other
 
     def add(self, other: SyncContext) -> None:
         """Add the counts and errors of another agents folder; costs are summed once all runs are stored."""
         for name, value in other.stats.items():
-            if name in _ADDED:
+            if name in _SUMMED:
                 self.stats[name] += value
         self.stats["errors"] += [
-            {**entry, "path": self._seen_from_here(other.agents_dir, entry["path"])}
+            {**entry, "path": self._relative_path(other.agents_dir, entry["path"])}
             for entry in other.stats["errors"]
         ]
         self.counted += other.counted
         self.count_redactions(other.stats["secrets"])
 
-    def _seen_from_here(self, home: str, path: str) -> str:
+    def _relative_path(self, agents_dir: str, path: str) -> str:
         """Return a path of another agents folder relative to this one, or absolute if it is outside."""
-        whole, here = join_url(os.path.realpath(home), path), os.path.realpath(str(self.root))
-        return os.path.relpath(whole, here) if whole.startswith(f"{here.rstrip('/')}/") else whole
+        full_path, root_path = join_url(os.path.realpath(agents_dir), path), os.path.realpath(str(self.root))
+        return (
+            os.path.relpath(full_path, root_path)
+            if full_path.startswith(f"{root_path.rstrip('/')}/")
+            else full_path
+        )
 
     @property
     def seconds(self) -> float:
@@ -152,43 +160,43 @@ class SyncContext:
 
     def add_problem(self, run_id: str | None, problems: Iterable[Problem]) -> None:
         """Record and log problems that belong to no stored run."""
-        for found in problems:
-            problem = replace(found, reason=self._told(found.reason))
+        for problem_found in problems:
+            problem = replace(problem_found, reason=self._redact(problem_found.reason))
             self.other_problems.append((run_id, problem))
             logger.error("unreadable path=%s line=%s reason=%s", problem.path, problem.line, problem.reason)
 
-    def name_no_runs(self) -> None:
+    def record_skipped_paths(self) -> None:
         """Record skipped paths once the whole folder is read; in a folder of runs only broken files."""
-        taken = folders_of((*self.seen_ids, *self.left_alone))
-        for problem, inside in self.no_runs:
-            if problem.path in taken:
-                self.add_problem(None, inside)
+        run_folders = folders_of((*self.seen_ids, *self.ignored_ids))
+        for problem, inner_problems in self.non_runs:
+            if problem.path in run_folders:
+                self.add_problem(None, inner_problems)
             else:
                 self.add_skipped(problem)
-        self.no_runs.clear()
+        self.non_runs.clear()
 
     def add_skipped(self, problem: Problem) -> None:
         """Record a path that is not a run; a folder is recorded once, however many of its files were read."""
-        named = {"path": problem.path, "reason": problem.reason}
-        if named not in self.stats["left_out_paths"]:
+        entry = {"path": problem.path, "reason": problem.reason}
+        if entry not in self.stats["left_out_paths"]:
             self.stats["left_out"] += 1
-            self.stats["left_out_paths"].append(named)
+            self.stats["left_out_paths"].append(entry)
 
     def record_failure(self, run_id: str, reason: str, *, again: bool = False) -> Problem:
         """Count and log a failure of one run and return it as a problem; `again`: it was counted before."""
-        reason = self._told(reason)
+        reason = self._redact(reason)
         if again:
             return Problem(run_id, reason)
         self.stats["failed"] += 1
         logger.error("run_failed id=%s reason=%s", run_id, reason)
         return Problem(run_id, reason)
 
-    def count_redactions(self, found: Mapping[str, int]) -> None:
+    def count_redactions(self, counts: Mapping[str, int]) -> None:
         """Add the number of redactions in one run's texts, by kind."""
-        for kind, count in found.items():
+        for kind, count in counts.items():
             self.stats["secrets"][kind] = self.stats["secrets"].get(kind, 0) + count
 
-    def _told(self, reason: str) -> str:
+    def _redact(self, reason: str) -> str:
         """Remove secrets from a reason, or all quoted text if no text is stored: it may quote a file."""
         return redact_text(reason) if self.keeps_text else strip_quotes(reason)
 
@@ -198,13 +206,13 @@ class SyncContext:
         self.other_problems.append((run_id, self.record_failure(run_id, reason)))
 
 
-_ADDED = (
+_SUMMED = (
     "scanned", "inserted", "updated", "unchanged", "changed", "failed", "unread", "gone", "newly_gone",
     "returned", "patterns", "new_problems",
 )  # fmt: skip
 
 
-FOUND = (
+FOLDER_STATISTICS = (
     "requests", "statuses", "copies", "repeating", "success_rate", "success_rate_of", "undated",
     "first_created_at", "last_created_at",
 )  # fmt: skip
@@ -214,17 +222,17 @@ FOUND = (
 def empty_stats(root: FolderPath, project: str) -> dict[str, Any]:
     """Return the initial statistics of a sync."""
     counts = ("scanned", "enriched", "inserted", "updated", "unchanged", "changed", "failed", "unread")
-    more = ("gone", "newly_gone", "returned", "left_out", "pruned", "patterns", "partial_costs",
+    more_counts = ("gone", "newly_gone", "returned", "left_out", "pruned", "patterns", "partial_costs",
             "runs_without_cost", "new_problems")  # fmt: skip
     return {
-        **dict.fromkeys((*counts, *more), 0),
+        **dict.fromkeys((*counts, *more_counts), 0),
         "duration_seconds": 0.0,
         "project": project,
         "agents_dir": escape_undecodable(str(root)),
         "folders": [escape_undecodable(str(root))],
         "total_cost": None,
         "lower_bound_cost": None,
-        **dict.fromkeys(FOUND),
+        **dict.fromkeys(FOLDER_STATISTICS),
         "errors": [],
         "left_out_paths": [],
         "secrets": {},
@@ -236,29 +244,29 @@ def has_news(stats: Mapping[str, Any]) -> bool:
     return any(stats.get(name) for name in ("inserted", "changed", "newly_gone", "returned", "new_problems"))
 
 
-def together(every: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def merge_stats(all_stats: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Merge the statistics of syncs of several folders; paths then start with the path of their folder."""
-    first, *others = every
+    first, *others = all_stats
     if not others:
         return dict(first)
-    whole = dict(first)
+    merged = dict(first)
     for key in first:
-        values = [stats[key] for stats in every]
+        values = [stats[key] for stats in all_stats]
         if key == "project":
-            whole[key] = ", ".join(dict.fromkeys(values))
+            merged[key] = ", ".join(dict.fromkeys(values))
         elif isinstance(first[key], int | float) and key not in ("total_cost", "lower_bound_cost"):
-            whole[key] = sum(values)
+            merged[key] = sum(values)
         elif key == "secrets":
-            whole[key] = dict(sum(map(Counter, values), Counter[str]()))
+            merged[key] = dict(sum(map(Counter, values), Counter[str]()))
         elif key == "folders":
-            whole[key] = [folder for folders in values for folder in folders]
+            merged[key] = [folder for folders in values for folder in folders]
         elif key in ("errors", "left_out_paths"):
-            whole[key] = [
+            merged[key] = [
                 {**entry, "path": join_url(stats["agents_dir"], entry["path"])}
-                for stats in every
+                for stats in all_stats
                 for entry in stats[key]
             ]
-    return whole
+    return merged
 
 
 def to_error(run_id: str | None, problem: Problem) -> dict[str, Any]:

@@ -20,14 +20,16 @@ class ReadTask(NamedTuple):
     """One run to read."""
 
     folder: RunFolder
-    before: Workflow | None = None  # the stored run; None: not stored
-    marks: Mapping[str, Checkpoint] = {}  # checkpoints from which its streams are read on, by path
-    around: str = OWN  # judgement of its file times by the runs around it
-    committed: datetime | None = None  # time of the last commit of its files, aware UTC; None: not committed
-    foreign: bool = False  # the stored run is from another machine: it may be a different run
-    twin: str | None = None  # another folder on this machine with a run of this project and id
-    grew: bool = False  # whether it was written to since the last sync
-    elsewhere: Mapping[Attempt, Elsewhere] = {}  # parts of its streams that other runs count
+    stored: Workflow | None = None  # the stored run; None: not stored
+    checkpoints: Mapping[str, Checkpoint] = {}  # checkpoints from which its streams are read on, by path
+    time_judgement: str = OWN  # judgement of its file times by the runs around it
+    commit_time: datetime | None = (
+        None  # time of the last commit of its files, aware UTC; None: not committed
+    )
+    is_foreign: bool = False  # the stored run is from another machine: it may be a different run
+    twin_path: str | None = None  # another folder on this machine with a run of this project and id
+    has_grown: bool = False  # whether it was written to since the last sync
+    counted_elsewhere: Mapping[Attempt, Elsewhere] = {}  # parts of its streams that other runs count
     seen: Seen = NOTHING_SEEN  # parts of its streams that were read before
 
 
@@ -35,32 +37,32 @@ class TaskBatch(NamedTuple):
     """Several runs to read, with their common settings."""
 
     project: str
-    home: str  # the agents folder as named in the history
+    agents_dir: str  # the agents folder as named in the history
     now: datetime  # aware UTC
-    orders: tuple[ReadTask, ...]
+    tasks: tuple[ReadTask, ...]
     host: str | None = None  # name of this machine
     keeps_text: bool = True  # whether requests, messages and commands are stored
 
 
 @dataclass(slots=True)
 class ReadResult:
-    """Result of one read task. Without `parts` it is not a run, or it could not be read."""
+    """Result of one read task. Without `rows` it is not a run, or it could not be read."""
 
     id: str
-    dated: FileTimes
+    times: FileTimes
     problems: tuple[Problem, ...] = ()
     is_undated: bool = False  # whether no file reports its time
     errors: list[str] = field(default_factory=list)  # errors in the sync stages
-    parts: RunRows | None = None  # its rows; None: there is nothing to store
+    rows: RunRows | None = None  # its rows; None: there is nothing to store
     claims: list[Claim] = field(default_factory=list)  # own spending of each of its streams
     features: Any = None  # its `RunFeatures` for similarity
     patterns: dict[str, list[Row]] = field(default_factory=dict)  # rows of patterns by detector
     pattern_retry: bool = False  # whether the next sync must read it again, since the host's detector failed
-    marks: dict[str, bytes] = field(default_factory=dict)  # checkpoints for the next sync, by path
-    is_none: bool = False  # whether the folder is not a run
-    left_out: Problem | None = None  # the problem that names the skipped path; None: nothing to report
-    secrets: Mapping[str, int] = field(default_factory=dict)  # number of redactions in its texts, by kind
-    is_another: bool = False  # whether it shares no stream with the run stored under its id
+    checkpoints: dict[str, bytes] = field(default_factory=dict)  # checkpoints for the next sync, by path
+    is_not_a_run: bool = False  # whether the folder is not a run
+    skipped: Problem | None = None  # the problem that names the skipped path; None: nothing to report
+    redactions: Mapping[str, int] = field(default_factory=dict)  # number of redactions in its texts, by kind
+    is_different_run: bool = False  # whether it shares no stream with the run stored under its id
     conflicting_run: str | None = None  # place of a different run with the same project and id
 
     @property

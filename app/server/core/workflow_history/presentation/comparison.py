@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from ..analysis.comparison.records import Comparison, NumberComparison
+from ..analysis.comparison.records import Comparison, NumberComparison, PriceChange
 from ..common.formatting.agents import short_model
 from ..common.formatting.numbers import format_duration, format_percent_change, format_tokens, pluralize
 from ..common.formatting.text import single_line
 from ..common.spending import UNKNOWN, format_fraction, format_usd, number
 
-NAMES: Final = {
+COMPARISON_LABELS: Final = {
     "cost": "cost",
     "input_tokens": "tokens in",
     "output_tokens": "tokens out",
@@ -39,31 +39,22 @@ NAMES: Final = {
 }
 """Display names of figures and facts."""
 
+MAX_MEANINGFUL_SHARE: Final = 1.5  # above it, parts cancel each other out and shares mislead
 
-CANCELLED: Final = 1.5  # above this share, parts cancel each other out and shares mislead
-
-
-def _known(write: Callable[[float], str]) -> Callable[[float | None], str]:
-    def written(value: float | None) -> str:
-        found = number(value)
-        return UNKNOWN if found is None else write(found)
-
-    return written
-
-
-_WRITE: Final[Mapping[str, Callable[[float | None], str]]] = {
+_FORMATTERS: Final[Mapping[str, Callable[[float], str]]] = {
     "USD": format_usd,
     "tokens": format_tokens,
     "seconds": format_duration,
-    "share": _known(lambda part: format_fraction(part, digits=1)),
-    "score": _known(lambda score: f"{score:.1f}"),  # whole numbers would hide small differences
-    "count": _known(lambda count: f"{count:,.0f}"),
+    "share": lambda share: format_fraction(share, digits=1),
+    "score": lambda score: f"{score:.1f}",  # whole numbers would hide small differences
+    "count": lambda count: f"{count:,.0f}",
 }
 
 
 def format_value(figure: NumberComparison, value: float | None) -> str:
     """Format one run's value of a figure."""
-    return _WRITE[figure.unit](value)
+    known = number(value)
+    return UNKNOWN if known is None else _FORMATTERS[figure.unit](known)
 
 
 def amount_a(figure: NumberComparison) -> str:
@@ -82,64 +73,57 @@ def format_difference(figure: NumberComparison) -> str:
         return UNKNOWN
     if figure.unit == "share":
         return f"{figure.difference * 100:+.1f} pp"
-    size = format_value(figure, abs(figure.difference))
-    sign = "" if size in {"0", "0.0", "0s", "$0.00"} else "+" if figure.difference > 0 else "-"
-    sure = "" if figure.certain else "≈ "
-    return f"{sure}{sign}{size}"
+    amount = format_value(figure, abs(figure.difference))
+    sign = "" if amount in {"0", "0.0", "0s", "$0.00"} else "+" if figure.difference > 0 else "-"
+    return f"{'' if figure.certain else '≈ '}{sign}{amount}"
 
 
 def difference_percent(figure: NumberComparison) -> str:
     """Format B minus A in percent of A; "" for shares and scores, or if unknown."""
-    return (
-        ""
-        if figure.percent is None or figure.unit in {"share", "score"}
-        else format_percent_change(figure.percent)
-    )
+    if figure.percent is None or figure.unit in {"share", "score"}:
+        return ""
+    return format_percent_change(figure.percent)
 
 
-def describe_cost_difference(found: Comparison) -> str:
+def describe_cost_difference(comparison: Comparison) -> str:
     """Return one sentence on where the cost difference comes from."""
-    cost = found.figures[0]
+    cost = comparison.figures[0]
     if cost.difference is None:
         return "unknown which of both cost more: the cost of one is not known"
-    more = "more" if cost.difference > 0 else "less"
-    sure = "" if cost.certain else "at the known amounts, "
+    direction = "more" if cost.difference > 0 else "less"
+    restriction = "" if cost.certain else "at the known amounts, "
     if not cost.difference:
-        return f"{sure}both cost the same: {format_usd(cost.a)}"
-    by = "" if cost.percent is None else f" ({format_percent_change(cost.percent)})"
-    start = f"{sure}B cost {format_usd(abs(cost.difference))} {more} than A{by}"
-    largest = next(iter(found.cost_from), None)
+        return f"{restriction}both cost the same: {format_usd(cost.a)}"
+    percent = "" if cost.percent is None else f" ({format_percent_change(cost.percent)})"
+    sentence = f"{restriction}B cost {format_usd(abs(cost.difference))} {direction} than A{percent}"
+    largest = next(iter(comparison.cost_from), None)
     if largest is None or largest.share is None or largest.share <= 0:
-        return start
-    where = f"in {single_line(largest.phase)}" if largest.phase else "beyond the agents"
-    return f"{start}; {format_usd(abs(largest.difference))} {more} {where}"
+        return sentence
+    origin = f"in {single_line(largest.phase)}" if largest.phase else "beyond the agents"
+    return f"{sentence}; {format_usd(abs(largest.difference))} {direction} {origin}"
 
 
-def comparison_notes(found: Comparison) -> list[str]:
+def comparison_notes(comparison: Comparison) -> list[str]:
     """Return the notes on a comparison: different models, changed prices, and its own notes."""
-    return [*_models(found), *_prices(found), *found.notes]
-
-
-def _models(found: Comparison) -> list[str]:
-    return [
-        f"{single_line(each.phase)} ran on {_names(each.a)} in A and on {_names(each.b)} in B"
-        for each in found.other_models
+    model_notes = [
+        f"{single_line(change.phase)} ran on {_model_names(change.a)} in A "
+        f"and on {_model_names(change.b)} in B"
+        for change in comparison.other_models
     ]
+    return [*model_notes, *_price_notes(comparison.price_changes), *comparison.notes]
 
 
-def _names(models: Sequence[str]) -> str:
-    return ", ".join(short_model(model) for model in models) or "an unknown model"
+def _model_names(models: Sequence[str]) -> str:
+    return ", ".join(map(short_model, models)) or "an unknown model"
 
 
-def _prices(found: Comparison) -> list[str]:
-    changed = {change.model for change in found.price_changes}
-    lines = []
-    for model in sorted(changed):
-        rates = [change for change in found.price_changes if change.model == model]
-        first = rates[0]
-        more = f", and {pluralize(len(rates) - 1, 'more rate')}" if len(rates) > 1 else ""
-        lines.append(
+def _price_notes(changes: Sequence[PriceChange]) -> list[str]:
+    notes = []
+    for model in sorted({change.model for change in changes}):
+        first, *others = (change for change in changes if change.model == model)
+        more = f", and {pluralize(len(others), 'more rate')}" if others else ""
+        notes.append(
             f"{short_model(model)} had another price on B's day: {first.kind} {format_usd(first.a)} → "
             f"{format_usd(first.b)} a million{more}"
         )
-    return lines
+    return notes

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from ..analysis.explanation.records import Component, Explanation, PriceCalculation, Source
 from ..common.formatting.numbers import format_duration, format_percent_change, format_timestamp, pluralize
-from ..common.formatting.text import non_empty_lines, single_line, truncate
+from ..common.formatting.text import single_line, truncate
 from ..common.spending import RECORDED_BASES, UNKNOWN, number, to_decimal
+from .run_list import first_line
 
-MOST_REQUEST: Final = 300  # characters; a longer request is cut
+MAX_REQUEST_CHARS: Final = 300  # characters; a longer request is cut
+_SIMILARITY_PARTS: Final = frozenset({"text", "status", "cost", "duration"})
 DELETED_FILE_NOTE: Final = "the file is gone: only this history knows"
-TIMES: Final = frozenset(
+_TIME_FIELDS: Final = frozenset(
     {"created_at", "started_at", "completed_at", "gone_at", "first_seen_at", "last_changed_at"}
 )
 
@@ -25,16 +27,20 @@ def format_value(value: Any, unit: str | None, field: str = "") -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if number(value) is None:
-        return format_timestamp(value) if field in TIMES else truncate(single_line(value), MOST_REQUEST)
-    return _NUMBERS.get(unit or "", _plain)(value)
+        if field in _TIME_FIELDS:
+            return format_timestamp(value)
+        return truncate(single_line(value), MAX_REQUEST_CHARS)
+    return _format_number(value, unit)
 
 
-def _plain(value: float) -> str:
+def _format_number(value: float, unit: str | None) -> str:
+    if unit == "USD":
+        return format_usd_exact(value)
+    if unit == "percent":
+        return format_percent_change(value)
+    if unit == "seconds":
+        return f"{value:,g} s ({format_duration(value)})" if value >= 60 else f"{value:,g} s"
     return f"{value:,.0f}" if value == round(value) else f"{value:,}" if value >= 1e6 else f"{value:,g}"
-
-
-def _seconds(value: float) -> str:
-    return f"{value:,g} s ({format_duration(value)})" if value >= 60 else f"{value:,g} s"
 
 
 def format_usd_exact(value: float) -> str:
@@ -44,81 +50,81 @@ def format_usd_exact(value: float) -> str:
     ('$1.4841381', '$0.50', '-$0.000000002')
     """
     amount = abs(to_decimal(value) or Decimal(0))
-    digits = f"{amount:,.9f}".rstrip("0")
-    whole, _, rest = digits.partition(".")
-    return f"{'-' if value < 0 else ''}${whole}.{rest.ljust(2, '0')}"
+    dollars, _, decimals = f"{amount:,.9f}".rstrip("0").partition(".")
+    return f"{'-' if value < 0 else ''}${dollars}.{decimals.ljust(2, '0')}"
 
 
-_NUMBERS: Final[dict[str, Callable[[float], str]]] = {
-    "USD": format_usd_exact,
-    "seconds": _seconds,
-    "percent": format_percent_change,
-}
-
-
-def whole_words(found: Explanation) -> str:
+def format_explained_value(explanation: Explanation) -> str:
     """Format an explained value with all its digits; `≥` if it is a lower bound."""
-    value = format_value(found.value, found.unit, found.field)
-    return f"≥ {value}" if found.at_least else value
+    value = format_value(explanation.value, explanation.unit, explanation.field)
+    return f"≥ {value}" if explanation.at_least else value
 
 
-def format_short(found: Explanation) -> str:
+def format_short(explanation: Explanation) -> str:
     """Format a value in one line; of a request only the first line."""
-    lines = non_empty_lines(str(found.value)) if found.field == "nl_input" and found.value else None
-    return single_line(lines[0]) if lines else whole_words(found)
+    request = (
+        first_line(str(explanation.value)) if explanation.field == "nl_input" and explanation.value else None
+    )
+    return request or format_explained_value(explanation)
 
 
-def total_words(found: Explanation) -> str | None:
+def format_total(explanation: Explanation) -> str | None:
     """Format the sum of the parts, with the remainder or the number of unknown parts.
 
     Returns None if the parts are not summed. `remainder`: the part of the value that they do not cover.
     """
-    if found.total is None:
+    if explanation.total is None:
         return None
-    whole = f"{'at least ' if found.at_least else ''}{format_value(found.total, found.unit)} in all"
-    if found.remainder:
-        return f"{whole}; {format_value(found.remainder, found.unit)} is left over"
-    if found.unknown_parts:
-        return f"{whole}: {pluralize(found.unknown_parts, 'part is', 'parts are')} unknown"
-    return f"{whole}: the parts make {'what is known' if found.at_least else 'the whole'}"
+    unit = explanation.unit
+    total = f"{'at least ' if explanation.at_least else ''}{format_value(explanation.total, unit)} in all"
+    if explanation.remainder:
+        return f"{total}; {format_value(explanation.remainder, unit)} is left over"
+    if explanation.unknown_parts:
+        return f"{total}: {pluralize(explanation.unknown_parts, 'part is', 'parts are')} unknown"
+    return f"{total}: the parts make {'what is known' if explanation.at_least else 'the whole'}"
 
 
-def describe_origin(found: Explanation) -> str:
+def describe_origin(explanation: Explanation) -> str:
     """Return a short description of a value's source; its own explanation has the details."""
-    if found.why_unknown:
-        return f"unknown: {single_line(found.why_unknown)}"
-    told = found.inputs
-    for basis, source in (("times_basis", "times_source"), ("duration_basis", "duration_source")):
-        if told.get(source):
-            how = "at least" if found.at_least else told.get(basis)
-            return single_line(f"{how}: {told[source]}")
+    if explanation.why_unknown:
+        return f"unknown: {single_line(explanation.why_unknown)}"
+    inputs = explanation.inputs
+    for basis_key, source_key in (("times_basis", "times_source"), ("duration_basis", "duration_source")):
+        if inputs.get(source_key):
+            basis = "at least" if explanation.at_least else inputs.get(basis_key)
+            return single_line(f"{basis}: {inputs[source_key]}")
     for key in ("status_reason", "nl_input_source"):
-        if told.get(key):
-            return single_line(told[key])
-    if any(part.weight is not None for part in found.parts):
-        return " + ".join(f"{single_line(part.name)} {format_contribution(part)}" for part in found.parts)
-    adding = [part for part in found.parts if part.adds]
-    if found.total is not None:
-        basis = f"{single_line(told['cost_basis'])}, " if told.get("cost_basis") else ""
-        unknown = f", {found.unknown_parts:,} unknown" if found.unknown_parts else ""
-        return f"{basis}{pluralize(len(adding), 'part')} added up{unknown}"
-    return single_line(found.rule)
+        if inputs.get(key):
+            return single_line(inputs[key])
+    if any(part.weight is not None for part in explanation.parts):
+        return " + ".join(
+            f"{single_line(part.name)} {format_contribution(part)}" for part in explanation.parts
+        )
+    if explanation.total is not None:
+        cost_basis = f"{single_line(inputs['cost_basis'])}, " if inputs.get("cost_basis") else ""
+        unknown = f", {explanation.unknown_parts:,} unknown" if explanation.unknown_parts else ""
+        return (
+            f"{cost_basis}{pluralize(sum(part.adds for part in explanation.parts), 'part')} added up{unknown}"
+        )
+    return single_line(explanation.rule)
 
 
 def format_contribution(part: Component) -> str:
     """Format a part's contribution to a score."""
-    known = number(part.inputs.get("gave"))
-    return UNKNOWN if known is None else f"{known:g}"
+    contribution = number(part.inputs.get("gave"))
+    return UNKNOWN if contribution is None else f"{contribution:g}"
 
 
 def describe_rule(part: Component) -> str:
     """Return a part's rule, or its own inputs if they differ between parts: times or similarities."""
     if "from" in part.inputs:
-        begin, end = (format_timestamp(part.inputs[name]) for name in ("from", "to"))
-        return f"{begin} to {end}, {single_line(part.rule)}"
-    told = {key: value for key, value in part.inputs.items() if key in {"text", "status", "cost", "duration"}}
-    if part.weight is None and "text" in told:
-        return " · ".join(f"{key} {_alike(value)}" for key, value in told.items())
+        start, end = (format_timestamp(part.inputs[name]) for name in ("from", "to"))
+        return f"{start} to {end}, {single_line(part.rule)}"
+    if part.weight is None and "text" in part.inputs:
+        similarities = {key: number(value) for key, value in part.inputs.items() if key in _SIMILARITY_PARTS}
+        return " · ".join(
+            f"{key} unknown" if value is None else f"{key} {value:.2f}" for key, value in similarities.items()
+        )
     return single_line(part.rule)
 
 
@@ -147,28 +153,29 @@ class PriceSums(NamedTuple):
     doubts: list[str]
 
 
-def sum_price_terms(found: Explanation) -> PriceSums | None:
+def sum_price_terms(explanation: Explanation) -> PriceSums | None:
     """Sum tokens times rates over the parts by model, kind and rate; None if there are none."""
-    every = [sum_ for part in found.parts if part.adds for sum_ in part.arithmetic]
-    if not every or found.prices is None:
+    calculations = [calculation for part in explanation.parts if part.adds for calculation in part.arithmetic]
+    prices = explanation.prices
+    if not calculations or prices is None:
         return None
-    tables = found.prices
-    own, stored = (_sum([getattr(each, key) for each in every]) for key in ("total", "stored"))
-    older = f"the history's was made with genai-prices {single_line(tables.stored or 'unknown')}"
+    computed = _format_sum([calculation.total for calculation in calculations])
+    stored = _format_sum([calculation.stored for calculation in calculations])
+    doubts = list(dict.fromkeys(single_line(each.why) for each in calculations if each.why))
+    if not prices.same:
+        stored_version = single_line(prices.stored or "unknown")
+        doubts.insert(0, f"the history's was made with genai-prices {stored_version}")
     return PriceSums(
-        f"genai-prices {single_line(tables.installed)}",
-        _price_rows(every),
-        f"{_usd(own)} by this table; {_usd(stored)} {_meaning(found)} in the history",
-        [
-            *([] if tables.same else [older]),
-            *dict.fromkeys(single_line(each.why) for each in every if each.why),
-        ],
+        f"genai-prices {single_line(prices.installed)}",
+        _price_rows(calculations),
+        f"{computed} by this table; {stored} {_describe_stored_sum(explanation)} in the history",
+        doubts,
     )
 
 
-def _meaning(found: Explanation) -> str:
+def _describe_stored_sum(explanation: Explanation) -> str:
     """Return a phrase for the stored sum: a computed cost, a lower bound, or both."""
-    recorded = [part.basis in RECORDED_BASES for part in found.parts if part.adds and part.arithmetic]
+    recorded = [part.basis in RECORDED_BASES for part in explanation.parts if part.adds and part.arithmetic]
     if all(recorded):
         return "is our own sum"
     return (
@@ -176,26 +183,18 @@ def _meaning(found: Explanation) -> str:
     )
 
 
-def _price_rows(every: Sequence[PriceCalculation]) -> list[PriceRow]:
+def _price_rows(calculations: Sequence[PriceCalculation]) -> list[PriceRow]:
     sums: dict[tuple[str | None, str, float], tuple[int, Decimal]] = {}
-    for each in every:
-        for term in each.terms:
+    for calculation in calculations:
+        for term in calculation.terms:
             if term.rate is not None and term.cost is not None:
-                key = (each.model, term.kind, term.rate)
+                key = (calculation.model, term.kind, term.rate)
                 count, cost = sums.get(key, (0, Decimal(0)))
                 sums[key] = (count + term.count, cost + Decimal(repr(term.cost)))
     return [PriceRow(*key, *value) for key, value in sums.items()]
 
 
-def _sum(amounts: Sequence[float | None]) -> Decimal | None:
+def _format_sum(amounts: Sequence[float | None]) -> str:
+    """Format the exact sum of the known amounts in US dollars."""
     known = [Decimal(repr(amount)) for amount in amounts if amount is not None]
-    return sum(known, Decimal(0)) if known else None
-
-
-def _usd(amount: Decimal | None) -> str:
-    return "an unknown amount" if amount is None else format_usd_exact(float(amount))
-
-
-def _alike(value: Any) -> str:
-    known = number(value)
-    return "unknown" if known is None else f"{known:.2f}"
+    return format_usd_exact(float(sum(known, Decimal(0)))) if known else "an unknown amount"

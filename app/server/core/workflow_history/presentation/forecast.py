@@ -21,78 +21,67 @@ VERDICT_LABELS = {
 """Text for an actual value below, within or above its prediction interval."""
 
 
-def format_interval(figure: Estimate, show: Formatter) -> str:
+def format_interval(estimate: Estimate, formatter: Formatter) -> str:
     """Format a prediction interval; a dash if there is none."""
-    if figure.p10 is None or figure.p90 is None:
+    if estimate.p10 is None or estimate.p90 is None:
         return UNKNOWN
-    low, high = show(figure.p10), show(figure.p90)
+    low, high = formatter(estimate.p10), formatter(estimate.p90)
     return low if low == high else f"{low} to {high}"
 
 
-def known_words(figure: Estimate, show: Formatter) -> str:
+def describe_observed_range(estimate: Estimate, formatter: Formatter) -> str:
     """Format the range of values of runs that are too few for an interval; "" if there is none."""
-    if figure.least is None or figure.most is None or figure.median is not None:
+    if estimate.least is None or estimate.most is None or estimate.median is not None:
         return ""
-    low, high = show(figure.least), show(figure.most)
-    runs = "the one there is came to" if figure.runs == 1 else f"the {figure.runs:,} there are came to"
-    least = " at least" if figure.at_least else ""
-    return f"; {runs}{least} {low if low == high else f'{low} to {high}'}"
+    low, high = formatter(estimate.least), formatter(estimate.most)
+    runs = "the one there is came to" if estimate.runs == 1 else f"the {estimate.runs:,} there are came to"
+    at_least = " at least" if estimate.at_least else ""
+    return f"; {runs}{at_least} {low if low == high else f'{low} to {high}'}"
 
 
-def headline(found: Forecast) -> str:
+def headline(forecast: Forecast) -> str:
     """Format a forecast as one sentence."""
-    if found.cost.median is None and found.duration.median is None:
-        reasons = dict.fromkeys((found.cost.why_not, found.duration.why_not))
-        return f"No forecast: {'; '.join(single_line(why) for why in reasons)}."
-    pairs: tuple[tuple[Estimate, Formatter], ...] = (
-        (found.cost, format_usd),
-        (found.duration, format_duration),
-    )
-    middle = [show(figure.median) for figure, show in pairs if figure.median is not None]
-    return f"About {' and '.join(middle)}; 8 in 10 {basis_words(found)} {_ends(found)}."
+    cost, duration = forecast.cost, forecast.duration
+    medians, intervals = [], []
+    if cost.median is not None:
+        medians.append(format_usd(cost.median))
+        intervals.append(f"end between {format_usd(cost.p10)} and {format_usd(cost.p90)}")
+    if duration.median is not None:
+        medians.append(format_duration(duration.median))
+        intervals.append(f"take {format_interval(duration, format_duration)}")
+    if not medians:
+        reasons = dict.fromkeys((cost.why_not, duration.why_not))
+        return f"No forecast: {'; '.join(map(single_line, reasons))}."
+    return f"About {' and '.join(medians)}; 8 in 10 {_describe_basis(forecast)} {' and '.join(intervals)}."
 
 
-def basis_words(found: Forecast) -> str:
+def _describe_basis(forecast: Forecast) -> str:
     """Return a phrase for the runs that a forecast is based on."""
-    template = found.asked.template
-    if found.basis == "alike":
+    template = forecast.asked.template
+    if forecast.basis == "alike":
         return "similar runs"
     runs = f"recent runs of {single_line(template)}" if template else "recent runs"
-    return runs if found.basis == "latest" else f"similar and {runs}"
+    return runs if forecast.basis == "latest" else f"similar and {runs}"
 
 
-def run_headline(found: RunForecast) -> str:
+def run_headline(forecast: RunForecast) -> str:
     """Format a stored run's forecast as one sentence."""
-    flight = found.flight
-    if flight is None:
-        return _normal(found)
-    where = f"in {single_line(flight.phase)}" if flight.phase else "in no phase that is known"
-    so_far = f"{where} after {format_spent(flight.spent, at_least=flight.spent_at_least)}"
-    if flight.elapsed_seconds is not None:
-        so_far += f" and {format_duration(flight.elapsed_seconds)}"
-    if flight.total_cost.median is None:
-        return f"Now {so_far}; no forecast of the end: {single_line(flight.total_cost.why_not)}."
-    cost = flight.total_cost
-    end = f"about {format_usd(cost.median)}, 8 in 10 {format_interval(cost, format_usd)}"
-    return f"Now {so_far}; in the end {end}."
+    remaining = forecast.flight
+    if remaining is None:
+        verdicts = (("cost", forecast.cost_was), ("time", forecast.duration_was))
+        known = [f"{name}: {VERDICT_LABELS[verdict]}" for name, verdict in verdicts if verdict]
+        return f"{'; '.join(known).capitalize()}." if known else "Nothing to hold it against."
+    phase = f"in {single_line(remaining.phase)}" if remaining.phase else "in no phase that is known"
+    so_far = f"{phase} after {format_actual_cost(remaining.spent, at_least=remaining.spent_at_least)}"
+    if remaining.elapsed_seconds is not None:
+        so_far += f" and {format_duration(remaining.elapsed_seconds)}"
+    cost = remaining.total_cost
+    if cost.median is None:
+        return f"Now {so_far}; no forecast of the end: {single_line(cost.why_not)}."
+    interval = format_interval(cost, format_usd)
+    return f"Now {so_far}; in the end about {format_usd(cost.median)}, 8 in 10 {interval}."
 
 
-def format_spent(amount: float | None, *, at_least: bool) -> str:
+def format_actual_cost(amount: float | None, *, at_least: bool) -> str:
     """Format an amount in US dollars; `≥` if it is a lower bound."""
     return f"≥ {format_usd(amount)}" if amount is not None and at_least else format_usd(amount)
-
-
-def _ends(found: Forecast) -> str:
-    parts = []
-    if found.cost.median is not None:
-        parts.append(f"end between {format_usd(found.cost.p10)} and {format_usd(found.cost.p90)}")
-    if found.duration.median is not None:
-        parts.append(f"take {format_interval(found.duration, format_duration)}")
-    return " and ".join(parts)
-
-
-def _normal(found: RunForecast) -> str:
-    told = [(name, was) for name, was in (("cost", found.cost_was), ("time", found.duration_was)) if was]
-    if not told:
-        return "Nothing to hold it against."
-    return "; ".join(f"{name}: {VERDICT_LABELS[was]}" for name, was in told).capitalize() + "."

@@ -33,6 +33,6 @@ def format_minimum(amount: float | None, *, at_least: bool = False) -> str:
     return format_estimate(amount, at_least=at_least).removeprefix("≈ ")
 
 
-def format_saving(one: RankedPattern) -> str:
+def format_savings(pattern: RankedPattern) -> str:
     """Format the estimated savings of a script."""
-    return format_estimate(one.saved, at_least=one.saved_at_least)
+    return format_estimate(pattern.saved, at_least=pattern.saved_at_least)

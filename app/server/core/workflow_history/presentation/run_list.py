@@ -19,13 +19,21 @@ from ..common.spending import UNKNOWN, Spending
 Run = Mapping[str, Any]
 
 NO_REQUEST = "no request found"
-_MOST_ORIGINAL = 24  # cells of the name of a copy's original run
+_MAX_ORIGINAL_WIDTH = 24  # cells of the name of a copy's original run
 
 
 def qualified_id(run: Run) -> str:
     """Return a run's id with its project, as every command accepts it."""
-    project = run.get("project")
-    return single_line(f"{project}/{run.get('id')}" if project else run.get("id"))
+    return join_run_id(run.get("project"), run.get("id"))
+
+
+def join_run_id(project: str | None, run_id: Any) -> str:
+    """Return a project and an id as one id, as every command accepts it.
+
+    >>> join_run_id("shop", "a1b2c3d4"), join_run_id("", "a1b2c3d4")
+    ('shop/a1b2c3d4', 'a1b2c3d4')
+    """
+    return single_line(f"{project}/{run_id}" if project else run_id)
 
 
 def short_ids(ids: Sequence[str], width: int) -> list[str]:
@@ -36,34 +44,40 @@ def short_ids(ids: Sequence[str], width: int) -> list[str]:
     >>> short_ids(["home/shop/4f1c2a77-1d", "home/desk/4f1c2a78-9e", "a1b2c3d4"], 6)
     ['4f1c2a77…', '4f1c2a78…', 'a1b2c3d4']
     """
-    ends = sorted({(one[at:], one) for one in ids for at in _parts(one)})
+    suffixes = sorted({(suffix, run_id) for run_id in ids for suffix in _suffixes(run_id)})
 
-    def is_clear(text: str) -> bool:
-        meant: set[str] = set()
-        for end, of in islice(ends, bisect_left(ends, (text, "")), None):
-            if not end.startswith(text) or len(meant) > 1:
+    def is_unique(text: str) -> bool:
+        matches: set[str] = set()
+        for suffix, run_id in islice(suffixes, bisect_left(suffixes, (text, "")), None):
+            if not suffix.startswith(text) or len(matches) > 1:
                 break
-            meant.add(of)
-        return len(meant) == 1
+            matches.add(run_id)
+        return len(matches) == 1
 
-    def shorter(one: str) -> str:
-        tails = (one[at:] for at in reversed(_parts(one)))
-        return one if cell_len(one) <= width else next(filter(is_clear, tails), one)
+    def shorten(run_id: str) -> str:
+        return run_id if cell_len(run_id) <= width else next(filter(is_unique, _suffixes(run_id)), run_id)
 
-    tails = [shorter(one) for one in ids]
-    longest = max(map(cell_len, tails), default=0)
-    fit = (
-        room
-        for room in range(width, longest)
-        if all(is_clear(truncate(one, room).rstrip("…")) for one in tails)
+    shortened = [shorten(run_id) for run_id in ids]
+    longest = max(map(cell_len, shortened), default=0)
+    unique_widths = (
+        cells
+        for cells in range(width, longest)
+        if all(is_unique(truncate(run_id, cells).rstrip("…")) for run_id in shortened)
     )
-    room = next(fit, longest)
-    return [truncate(one, room) for one in tails]
+    cells = next(unique_widths, longest)
+    return [truncate(run_id, cells) for run_id in shortened]
 
 
-def _parts(run_id: str) -> list[int]:
-    """Return the positions at which the parts of an id begin."""
-    return [0, *(place + 1 for place, sign in enumerate(run_id) if sign == "/")]
+def _suffixes(run_id: str) -> list[str]:
+    """Return the ends of an id that begin with one of its parts, shortest first."""
+    starts = [0, *(index + 1 for index, character in enumerate(run_id) if character == "/")]
+    return [run_id[start:] for start in reversed(starts)]
+
+
+def first_line(request: str | None) -> str | None:
+    """Return the first non-empty line of a request, None if there is none."""
+    lines = non_empty_lines(request or "")
+    return single_line(lines[0]) if lines else None
 
 
 def request_summary(run: Run) -> str | None:
@@ -72,24 +86,23 @@ def request_summary(run: Run) -> str | None:
     >>> request_summary({"nl_input": "\n  Add export\nas CSV"}), request_summary({})
     ('Add export', None)
     """
-    lines = non_empty_lines(run.get("nl_input") or "")
-    return single_line(lines[0]) if lines else None
+    return first_line(run.get("nl_input"))
 
 
-def copy_words(run: Run) -> str | None:
+def copy_note(run: Run) -> str | None:
     """Format the name of a copy's original run; None if the run is not a copy.
 
-    >>> copy_words({"copy_of": "shop/a1b2c3d4", "project": "shop"}), copy_words({"copy_of": None})
+    >>> copy_note({"copy_of": "shop/a1b2c3d4", "project": "shop"}), copy_note({"copy_of": None})
     ('copy of a1b2c3d4', None)
     """
     original = run.get("copy_of")
     if original is None:
         return None
-    named = original.removeprefix(f"{run.get('project')}/")
-    return f"copy of {truncate(single_line(named), _MOST_ORIGINAL)}"
+    name = original.removeprefix(f"{run.get('project')}/")
+    return f"copy of {truncate(single_line(name), _MAX_ORIGINAL_WIDTH)}"
 
 
-def copies_words(copies: int) -> str | None:
+def copies_note(copies: int) -> str | None:
     """Format the number of copied runs that are left out of statistics; None if there are none."""
     return f"{pluralize(copies, 'copy', 'copies')} left out" if copies else None
 
@@ -100,21 +113,24 @@ def workflow_summary(run: Run) -> str:
     >>> workflow_summary({"workflow_template": "adw_patch", "issue_class": "/bug"})
     'patch /bug'
     """
-    template, kind = run.get("workflow_template"), run.get("issue_class")
-    named = single_line(template).removeprefix("adw_") if template else None
-    return " ".join(word for word in (named, single_line(kind) if kind else None) if word) or UNKNOWN
+    template, issue_class = run.get("workflow_template"), run.get("issue_class")
+    words = (
+        single_line(template).removeprefix("adw_") if template else "",
+        single_line(issue_class) if issue_class else "",
+    )
+    return " ".join(filter(None, words)) or UNKNOWN
 
 
 def format_date(run: Run, zone: tzinfo | None = None) -> str:
     """Format a run's creation time in a zone (None: local); `~` if derived from its files' times."""
-    when = _moment(run, zone)
-    return f"~{when}" if is_derived(run) else when
+    created = _format_created(run, zone)
+    return f"~{created}" if is_derived(run) else created
 
 
-def lasted_words(run: Run) -> str:
+def format_run_duration(run: Run) -> str:
     """Format a run's duration; `≥` if the time of some of its agents is missing.
 
-    >>> lasted_words({"duration_seconds": 168.0, "duration_basis": "lower_bound"})
+    >>> format_run_duration({"duration_seconds": 168.0, "duration_basis": "lower_bound"})
     '≥ 2m 48s'
     """
     return f"{'≥ ' if is_at_least_so_long(run) else ''}{format_duration(run.get('duration_seconds'))}"
@@ -130,36 +146,31 @@ def is_source_deleted(run: Run) -> bool:
     return run.get("source_state") == "gone"
 
 
-def list_footer(shown: int, total: int, spent: Spending) -> list[str]:
+def list_footer(shown: int, total: int, spending: Spending) -> list[str]:
     """Format the number of shown and of all runs, and the cost of all."""
     count = pluralize(total, "run") if shown == total else f"{shown:,} of {pluralize(total, 'run')}"
-    first, *more = sum_words(spent)
-    return [count, first if shown == total else f"all: {first}", *more]
+    cost, *notes = sum_words(spending)
+    return [count, cost if shown == total else f"all: {cost}", *notes]
 
 
-def list_legend(runs: Sequence[Run], *, timed: bool = True, zoned: bool = True) -> list[str]:
-    """Explain the signs in a list. `timed`: it has a column of days; `zoned`: that column has times, too."""
-    moments = [_moment(run) for run in runs]
+def list_legend(runs: Sequence[Run], *, has_dates: bool = True, has_times: bool = True) -> list[str]:
+    """Explain the signs in a list. `has_dates`: it has a column of dates; `has_times`: with times of day."""
     notes = (
         (
             f"{UNKNOWN} undated: a copy keeps times by cp -a or rsync -a",
-            timed and not all(map(_is_dated, runs)),
+            has_dates and any(run.get("created_at") is None for run in runs),
         ),
-        ("~ time taken from the files", timed and any(is_derived(run) for run in runs)),
-        ("? time zone unknown", zoned and any(when.endswith("?") for when in moments)),
+        ("~ time taken from the files", has_dates and any(map(is_derived, runs))),
+        ("? time zone unknown", has_times and any(_format_created(run).endswith("?") for run in runs)),
         (
             "≥ at least",
-            any("≥" in word for run in runs for word in (format_run_cost(run), lasted_words(run))),
+            any("≥" in text for run in runs for text in (format_run_cost(run), format_run_duration(run))),
         ),
-        ("copies are in no statistics", any(copy_words(run) for run in runs)),
-        ("† its files are gone", any(is_source_deleted(run) for run in runs)),
+        ("copies are in no statistics", any(map(copy_note, runs))),
+        ("† its files are gone", any(map(is_source_deleted, runs))),
     )
-    return [note for note, shown in notes if shown]
+    return [note for note, is_needed in notes if is_needed]
 
 
-def _is_dated(run: Run) -> bool:
-    return run.get("created_at") is not None
-
-
-def _moment(run: Run, zone: tzinfo | None = None) -> str:
+def _format_created(run: Run, zone: tzinfo | None = None) -> str:
     return format_timestamp(run.get("created_at"), zone, zone_known=run.get("time_zone_known"))

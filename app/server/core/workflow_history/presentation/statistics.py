@@ -31,7 +31,7 @@ WASTE_LABELS: Final = {
 }
 """Display names of the waste categories."""
 
-_WRITE: Final[Mapping[str, Callable[[float | None], str]]] = {
+_FORMATTERS: Final[Mapping[str, Callable[[float | None], str]]] = {
     "runs": lambda value: UNKNOWN if value is None else f"{value:,.0f}",
     "share": format_fraction,
     "USD": format_usd,
@@ -40,19 +40,19 @@ _WRITE: Final[Mapping[str, Callable[[float | None], str]]] = {
 }
 
 
-def spending_of(figures: GroupStatistics) -> Spending:
+def group_spending(group: GroupStatistics) -> Spending:
     """Return the known spending of a group."""
-    partial = bool(figures.runs_costing_more or figures.runs_without_cost)
-    amounts = to_decimal(figures.cost.total), to_decimal(figures.lower_bound_cost)
-    return Spending(*amounts, partial=partial, unknown_runs=figures.runs_without_cost)
+    partial = bool(group.runs_costing_more or group.runs_without_cost)
+    amounts = to_decimal(group.cost.total), to_decimal(group.lower_bound_cost)
+    return Spending(*amounts, partial=partial, unknown_runs=group.runs_without_cost)
 
 
-def format_cost(figures: GroupStatistics) -> str:
+def format_cost(group: GroupStatistics) -> str:
     """Format the known cost of a group; `≥` if it is a lower bound."""
-    return format_minimum(spending_of(figures))
+    return format_minimum(group_spending(group))
 
 
-def success_of(group: GroupStatistics) -> str:
+def format_success_rate(group: GroupStatistics) -> str:
     """Format the success rate, with the number of runs it is based on unless that is all runs."""
     rate = format_fraction(group.success_rate)
     if group.success_rate is None or group.success_rate_of == group.runs:
@@ -60,7 +60,7 @@ def success_of(group: GroupStatistics) -> str:
     return f"{rate} of {group.success_rate_of:,}"
 
 
-def success_line(total: GroupStatistics) -> str:
+def describe_success(total: GroupStatistics) -> str:
     """Format the success rate of all runs and the number of runs that it leaves out."""
     others = total.runs - total.success_rate_of
     left_out = f", {pluralize(others, 'run')} neither completed nor failed" if others else ""
@@ -74,48 +74,47 @@ def minimum_cost(group: GroupStatistics) -> float:
     return (group.cost.total or 0.0) + (group.lower_bound_cost or 0.0)
 
 
-def format_lost(cost: float | None, *, partial: bool) -> str:
+def format_waste_cost(cost: float | None, *, partial: bool) -> str:
     """Format the wasted or total cost of a waste category or place; `partial`: it is a lower bound.
 
-    >>> format_lost(0.5, partial=True), format_lost(0.0, partial=False)
+    >>> format_waste_cost(0.5, partial=True), format_waste_cost(0.0, partial=False)
     ('≥ $0.50', '$0.00')
     """
     return format_minimum(Spending(to_decimal(cost), None, partial))
 
 
-def format_waste(found: Waste) -> str:
+def format_waste(waste: Waste) -> str:
     """Format the wasted spend and the total cost that it is part of."""
-    if not found.spent:
+    if not waste.spent:
         return "nothing is known of what these runs spent"
-    spent = format_minimum(Spending(to_decimal(found.spent), None, found.partial))
-    if not found.wasted:
+    spent = format_waste_cost(waste.spent, partial=waste.partial)
+    if not waste.wasted:
         return f"nothing that shows, of {spent}"
-    return f"at least {format_usd(found.wasted)} of {spent} ({format_fraction(found.share)})"
+    return f"at least {format_usd(waste.wasted)} of {spent} ({format_fraction(waste.share)})"
 
 
-def format_period(found: Trend) -> str:
+def format_period(trend: Trend) -> str:
     """Format the length of a trend's period."""
-    span = found.ends - found.begins
-    return (
-        pluralize(span.days, "day")
-        if span % timedelta(days=1) == timedelta(0)
-        else format_duration(span.total_seconds())
-    )
+    length = trend.ends - trend.begins
+    if length % timedelta(days=1):
+        return format_duration(length.total_seconds())
+    return pluralize(length.days, "day")
 
 
-def format_now(change: Change) -> str:
+def format_current(change: Change) -> str:
     """Format the current value of a figure."""
-    return _WRITE[change.unit](change.now)
+    return _FORMATTERS[change.unit](change.now)
 
 
-def format_before(change: Change) -> str:
+def format_previous(change: Change) -> str:
     """Format the value of a figure in the period before."""
-    return _WRITE[change.unit](change.before)
+    return _FORMATTERS[change.unit](change.before)
 
 
 def format_change(change: Change) -> str:
     """Format a change: of a share in percentage points, of other figures in percent of the old value."""
-    if change.unit == "share":
-        points = format_percent_change(None if change.change is None else 100 * change.change)
-        return points if change.change is None else points.replace("%", " points")
-    return format_percent_change(change.change_percent)
+    if change.unit != "share":
+        return format_percent_change(change.change_percent)
+    if change.change is None:
+        return UNKNOWN
+    return format_percent_change(100 * change.change).replace("%", " points")

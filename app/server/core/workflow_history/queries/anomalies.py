@@ -15,7 +15,7 @@ import numpy as np
 from .. import database
 from ..analysis.anomalies.cause_grouping import ChangeGroup
 from ..analysis.anomalies.change_points import ChangePoint
-from ..analysis.anomalies.detect import FALSE_DISCOVERY_RATE, Detected, detect
+from ..analysis.anomalies.detect import FALSE_DISCOVERY_RATE, DetectedAnomalies, detect_anomalies
 from ..analysis.anomalies.outliers import Outlier
 from ..analysis.anomalies.sentences import describe_change, describe_outlier
 from ..analysis.anomalies.series import AGENT_COLUMNS, MEASURES, RUN_COLUMNS, recent_cutoff
@@ -133,12 +133,13 @@ def find_anomalies(
     Raises InvalidQueryError if `recent` is not above 0, `tz` is unknown, or `now` has no time zone.
     """
     recent = parse_period(recent) if isinstance(recent, str) else recent
-    _check(recent)
-    wanted, moment, zone = where or RunFilter(), resolve_now(now), zone_named(tz)
+    _check_recent(recent)
+    run_filter, moment, zone = where or RunFilter(), resolve_now(now), zone_named(tz)
     with database.open_if_exists() as history:
         if history is None:
-            return _answer(0, None, None, Detected(0, (), (), ()), {}, NO_IMPLAUSIBLE_DATES, zone)
-        runs, agents = _narrowed(history, wanted)
+            nothing = DetectedAnomalies(0, (), (), ())
+            return _to_anomalies(0, None, None, nothing, {}, NO_IMPLAUSIBLE_DATES, zone)
+        runs, agents = _load_columns(history, run_filter)
         runs, misdated = drop_implausible_dates(history, runs, moment)
         created = runs.integers["created_at"]
         age, number = (
@@ -146,23 +147,27 @@ def find_anomalies(
         )
         since = recent_cutoff(created, age, number)
         if since is None:
-            return _answer(len(runs), None, None, Detected(0, (), (), ()), {}, misdated, zone)
-        found = detect(runs, agents, since, wanted.phase)
+            return _to_anomalies(len(runs), None, None, DetectedAnomalies(0, (), (), ()), {}, misdated, zone)
+        detected = detect_anomalies(runs, agents, since, run_filter.phase)
         keys = runs.integers["key"]
-        places = [place for group in (*found.regressions, *found.improvements) for place in _telling(group)]
-        places += [int(one.lane.rows[one.row]) for one in found.outliers[:MAX_OUTLIERS]]
-        named = run_names(history, [int(keys[place]) for place in places])
-    names = {place: named[int(keys[place])] for place in places}
-    return _answer(len(runs), int(created.max()), since, found, names, misdated, zone)
+        rows = [
+            row
+            for group in (*detected.regressions, *detected.improvements)
+            for row in _most_changed_rows(group)
+        ]
+        rows += [int(outlier.series.rows[outlier.row]) for outlier in detected.outliers[:MAX_OUTLIERS]]
+        names_by_key = run_names(history, [int(keys[row]) for row in rows])
+    names = {row: names_by_key[int(keys[row])] for row in rows}
+    return _to_anomalies(len(runs), int(created.max()), since, detected, names, misdated, zone)
 
 
-def _check(recent: object) -> None:
+def _check_recent(recent: object) -> None:
     zero = timedelta() if isinstance(recent, timedelta) else 0
     if isinstance(recent, bool) or not isinstance(recent, timedelta | int) or recent <= zero:  # type: ignore[operator]
         raise InvalidQueryError(f"recent={recent!r} is not allowed; use an age or a number of runs above 0")
 
 
-def _narrowed(history: History, where: RunFilter) -> tuple[ColumnTable, ColumnTable]:
+def _load_columns(history: History, where: RunFilter) -> tuple[ColumnTable, ColumnTable]:
     runs = history.columns("runs", (*RUN_COLUMNS, "is_copy"))
     runs = runs.take(runs.integers["is_copy"] != 1)
     agents = history.columns("agent_runs", AGENT_COLUMNS)
@@ -176,11 +181,11 @@ RunNames = dict[int, tuple[str, str | None]]
 """Id and project of a run, by its row in the columns."""
 
 
-def _answer(  # noqa: PLR0917 - one part of the result each
+def _to_anomalies(  # noqa: PLR0917 - one part of the result each
     runs: int,
     latest: int | None,
     since: int | None,
-    found: Detected,
+    detected: DetectedAnomalies,
     names: RunNames,
     misdated: ImplausibleDates,
     zone: tzinfo | None,
@@ -189,109 +194,107 @@ def _answer(  # noqa: PLR0917 - one part of the result each
         runs=runs,
         latest=None if latest is None else from_microseconds(latest),
         recent_since=None if since is None else from_microseconds(since),
-        series=found.series,
+        series=detected.series_count,
         false_discovery_rate=FALSE_DISCOVERY_RATE,
-        regressions=tuple(_finding(group, names, zone) for group in found.regressions),
-        improvements=tuple(_finding(group, names, zone) for group in found.improvements),
-        stand_outs=tuple(_stand_out(one, names, zone) for one in found.outliers[:MAX_OUTLIERS]),
-        stand_outs_found=len(found.outliers),
+        regressions=tuple(_to_finding(group, names, zone) for group in detected.regressions),
+        improvements=tuple(_to_finding(group, names, zone) for group in detected.improvements),
+        stand_outs=tuple(
+            _to_outlier_run(outlier, names, zone) for outlier in detected.outliers[:MAX_OUTLIERS]
+        ),
+        stand_outs_found=len(detected.outliers),
         misdated=misdated,
     )
 
 
-def _finding(group: ChangeGroup, names: RunNames, zone: tzinfo | None) -> Finding:
+def _to_finding(group: ChangeGroup, names: RunNames, zone: tzinfo | None) -> Finding:
     main = group.main
     models, projects = group.models or (None, None), group.projects or (None, None)
-    curve, change = _curve(group)
+    sparkline, change_index = _sparkline(group)
     return Finding(
-        template=group.lane.template,
+        template=group.series.template,
         worse=main.is_worse,
-        since=from_microseconds(int(group.lane.created_at[main.since])),
-        main=_figure(main),
-        p=significant(main.chance),
-        along=tuple(_figure(one) for one in group.along),
-        others=tuple(_figure(one) for one in group.others),
-        extra_cost=None if group.extra is None else _in_units("cost", group.extra),
+        since=from_microseconds(int(group.series.created_at[main.since])),
+        main=_to_measure_change(main),
+        p=significant(main.p_value),
+        along=tuple(_to_measure_change(change) for change in group.along),
+        others=tuple(_to_measure_change(change) for change in group.others),
+        extra_cost=None if group.excess_cost is None else _in_display_units("cost", group.excess_cost),
         model_before=models[0],
         model_after=models[1],
         project_before=projects[0],
         project_after=projects[1],
-        runs=tuple(RunRef(*names[place]) for place in _telling(group)),
-        curve=curve,
-        curve_change=change,
+        runs=tuple(RunRef(*names[row]) for row in _most_changed_rows(group)),
+        curve=sparkline,
+        curve_change=change_index,
         sentence=describe_change(group, zone),
     )
 
 
-def _figure(change: ChangePoint) -> MeasureChange:
+def _to_measure_change(change: ChangePoint) -> MeasureChange:
     phase, measure = change.name
     return MeasureChange(
         phase=phase,
         measure=measure,  # type: ignore[arg-type]  # names are checked when they are created
-        before=_in_units(measure, change.before),
+        before=_in_display_units(measure, change.before),
         before_runs=len(change.before_rows),
-        after=_in_units(measure, change.after),
+        after=_in_display_units(measure, change.after),
         after_runs=len(change.after_rows),
         ratio=significant(change.ratio),
         robust_z=significant(change.distance),
     )
 
 
-def _in_units(measure: str, value: float) -> float:
+def _in_display_units(measure: str, value: float) -> float:
     """Convert a value to US dollars, seconds or a share, rounded to significant digits."""
     if measure == "cost":
         return round(value / _NANODOLLARS, 9)
     return significant(value) if MEASURES[measure].kind != "amount" else round(value, 6)
 
 
-def _telling(group: ChangeGroup) -> list[int]:
+def _most_changed_rows(group: ChangeGroup) -> list[int]:
     """Return the rows of the runs with the largest change, among equals the latest first."""
     main = group.main
     sign = 1.0 if main.after > main.before else -1.0
     order = np.lexsort((-main.after_rows, -sign * main.after_values))[:MAX_RUNS]
-    places: list[int] = group.lane.rows[main.after_rows[order]].tolist()
-    return places
+    rows: list[int] = group.series.rows[main.after_rows[order]].tolist()
+    return rows
 
 
-def _curve(group: ChangeGroup) -> tuple[tuple[float, ...], int]:
+def _sparkline(group: ChangeGroup) -> tuple[tuple[float, ...], int]:
     """Return the series as a few medians, and the index of the first one after the change.
 
     No median mixes values from before and after the change.
     """
     main = group.main
-    values = group.lane.figures[main.name]
+    values = group.series.values[main.name]
     before, after = values[main.before_rows], main.after_values
     size = max(1, -(-(len(before) + len(after)) // SPARKLINE_POINTS))
-    sides = [_medians(side, size) for side in (before, after)]
-    return tuple(_in_units(main.measure, value) for side in sides for value in side), len(sides[0])
+    medians_before = _medians(before, size)
+    medians = (*medians_before, *_medians(after, size))
+    return tuple(_in_display_units(main.measure, value) for value in medians), len(medians_before)
 
 
 def _medians(values: Floats, size: int) -> list[float]:
+    """Return the median of each group of `size` values; of a rate, whose values are 0 or 1, the mean."""
     groups: list[Integers] = np.array_split(np.arange(len(values)), max(1, len(values) // size))
-    return [
-        float(np.mean(values[some]) if size > 1 and _is_rate(values) else np.median(values[some]))
-        for some in groups
-    ]
+    is_rate = size > 1 and np.isin(values, (0.0, 1.0)).all()
+    return [float(np.mean(values[group]) if is_rate else np.median(values[group])) for group in groups]
 
 
-def _is_rate(values: Floats) -> bool:
-    return bool(np.isin(values, (0.0, 1.0)).all())
-
-
-def _stand_out(one: Outlier, names: RunNames, zone: tzinfo | None) -> OutlierRun:
-    run_id, project = names[int(one.lane.rows[one.row])]
-    phase, measure = one.name
+def _to_outlier_run(outlier: Outlier, names: RunNames, zone: tzinfo | None) -> OutlierRun:
+    run_id, project = names[int(outlier.series.rows[outlier.row])]
+    phase, measure = outlier.name
     return OutlierRun(
         id=run_id,
         project=project,
-        template=one.lane.template,
-        created_at=from_microseconds(int(one.lane.created_at[one.row])),
+        template=outlier.series.template,
+        created_at=from_microseconds(int(outlier.series.created_at[outlier.row])),
         phase=phase,
         measure=measure,  # type: ignore[arg-type]  # see above
-        value=_in_units(measure, one.value),
-        usual=_in_units(measure, one.usual),
-        like_runs=one.like,
-        modified_z=significant(one.score),
-        extra_cost=_in_units(measure, one.extra) if measure == "cost" else None,
-        sentence=describe_outlier(one, run_id, zone),
+        value=_in_display_units(measure, outlier.value),
+        usual=_in_display_units(measure, outlier.median),
+        like_runs=outlier.sample_size,
+        modified_z=significant(outlier.score),
+        extra_cost=_in_display_units(measure, outlier.excess_cost) if measure == "cost" else None,
+        sentence=describe_outlier(outlier, run_id, zone),
     )

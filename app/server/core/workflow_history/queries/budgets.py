@@ -16,7 +16,7 @@ from ..analysis.anomalies.budgets import (
     Period,
     Scope,
     Span,
-    evaluate,
+    evaluate_budgets,
 )
 from ..analysis.anomalies.sentences import describe_budget
 from ..common.column_data import ColumnTable, is_known
@@ -116,89 +116,92 @@ def check_budgets(
             f"there is no history at {database.database_name()} yet; workflow-history sync makes one"
         )
     with database.open_required() as history:
-        every = history.columns("runs", BUDGET_COLUMNS)
-        originals = every.take(every.integers["is_copy"] != 1)
+        all_runs = history.columns("runs", BUDGET_COLUMNS)
+        originals = all_runs.take(all_runs.integers["is_copy"] != 1)
         runs, misdated = drop_implausible_dates(history, originals, until)
-        found = _judged(history, runs, config, periods, start, until)
+        statuses = _evaluate_budgets(history, runs, config, periods, start, until)
     order: dict[BudgetStateName, int] = {"passed": 0, "near": 1, "within": 2}
-    found.sort(key=lambda budget: order[budget.state])
-    states = [budget.state for budget in found]
-    dated = is_known(runs.integers["created_at"])
-    watched = find_anomalies(tz=_zone_name(config) or LOCAL_ZONE, now=until) if regressions else None
-    worse = watched.regressions if watched else None
+    statuses.sort(key=lambda budget: order[budget.state])
+    states = [budget.state for budget in statuses]
+    is_dated = is_known(runs.integers["created_at"])
+    anomalies = find_anomalies(tz=_zone_name(config) or LOCAL_ZONE, now=until) if regressions else None
+    regressions_found = anomalies.regressions if anomalies else None
     return BudgetReport(
-        ok="passed" not in states and not worse,
+        ok="passed" not in states and not regressions_found,
         config=str(config.path),
         since=start,
         until=until,
         time_zone=_zone_name(config),
         passed=states.count("passed"),
         near=states.count("near"),
-        latest_run=from_microseconds(int(runs.integers["created_at"].max())) if dated.any() else None,
-        undated_runs=int((~dated).sum()) - misdated.runs,
+        latest_run=from_microseconds(int(runs.integers["created_at"].max())) if is_dated.any() else None,
+        undated_runs=int((~is_dated).sum()) - misdated.runs,
         misdated=misdated,
-        budgets=tuple(found),
-        regressions=worse,
-        series=watched.series if watched else None,
+        budgets=tuple(statuses),
+        regressions=regressions_found,
+        series=anomalies.series if anomalies else None,
     )
 
 
-def _judged(
+def _evaluate_budgets(
     history: History,
     runs: ColumnTable,
     config: Settings,
     periods: Sequence[Period],
-    *judged_between: datetime,
+    *checked_period: datetime,
 ) -> list[BudgetStatus]:
-    since, until = judged_between
-    judged = evaluate(runs, config.budgets, periods, to_microseconds(since))
-    shown = [_shown(one) for one in judged]
+    since, until = checked_period
+    states = evaluate_budgets(runs, config.budgets, periods, to_microseconds(since))
+    rows_per_state = [_rows_to_name(state) for state in states]
     keys = runs.integers["key"]
-    names = run_names(history, [int(keys[row]) for rows in shown for row in rows])
-    found = []
-    for one, rows in zip(judged, shown, strict=True):
-        named = tuple(
+    names = run_names(history, [int(keys[row]) for rows in rows_per_state for row in rows])
+    statuses = []
+    for state, rows in zip(states, rows_per_state, strict=True):
+        top_runs = tuple(
             BudgetRun(*names[int(keys[row])], cost / _NANODOLLARS, partial)
-            for row, cost, partial in zip(rows, one.costs.tolist(), one.partial.tolist(), strict=False)
+            for row, cost, partial in zip(rows, state.costs.tolist(), state.partial.tolist(), strict=False)
         )
-        found.append(_budget(one, named, (since, until), config.time_zone))
-    return found
+        statuses.append(_to_budget_status(state, top_runs, (since, until), config.time_zone))
+    return statuses
 
 
-def _shown(one: BudgetState) -> list[int]:
+def _rows_to_name(state: BudgetState) -> list[int]:
     """Return the rows of the runs to name: those above a budget per run, else those with the highest cost."""
-    least = one.limit if one.span == "run" else 0
+    min_cost = state.limit if state.span == "run" else 0
     return [
         row
-        for row, cost in zip(one.rows.tolist()[:TOP_RUNS], one.costs.tolist(), strict=False)
-        if cost > least
+        for row, cost in zip(state.rows.tolist()[:TOP_RUNS], state.costs.tolist(), strict=False)
+        if cost > min_cost
     ]
 
 
-def _budget(
-    one: BudgetState, runs: tuple[BudgetRun, ...], judged: tuple[datetime, datetime], zone: ZoneInfo | None
+def _to_budget_status(
+    state: BudgetState,
+    runs: tuple[BudgetRun, ...],
+    checked_period: tuple[datetime, datetime],
+    zone: ZoneInfo | None,
 ) -> BudgetStatus:
-    start, end = judged
-    if one.period is not None:
-        start, end = (_local(moment, zone) for moment in one.period[1:])
-    over = int((one.costs > one.limit).sum()) if one.span == "run" else 0
+    start, end = checked_period
+    if state.period is not None:
+        start, end = (from_microseconds(moment).astimezone(zone) for moment in state.period[1:])
+    runs_over = int((state.costs > state.limit).sum()) if state.span == "run" else 0
     return BudgetStatus(
-        scope=one.scope,
-        name=one.name,
-        span=one.span,
+        scope=state.scope,
+        name=state.name,
+        span=state.span,
         start=start,
         end=end,
-        limit=one.limit / _NANODOLLARS,
-        spent=one.spent / _NANODOLLARS,
-        share=one.share if one.limit else None,
-        state=one.state,
-        at_least=one.at_least,
-        runs=len(one.rows),
-        unknown_runs=one.unknown,
-        runs_over=over,
-        never_seen=not one.ever,
+        limit=state.limit / _NANODOLLARS,
+        spent=state.spent / _NANODOLLARS,
+        share=state.share if state.limit else None,
+        state=state.state,
+        at_least=state.is_lower_bound,
+        runs=len(state.rows),
+        unknown_runs=state.unknown,
+        runs_over=runs_over,
+        never_seen=not state.has_runs,
         costliest=runs,
-        sentence=describe_budget(one, start, over),
+        sentence=describe_budget(state, start, runs_over),
     )
 
 
@@ -213,20 +216,20 @@ def _periods(since: datetime, until: datetime, zone: ZoneInfo | None) -> Iterato
     """Yield every month, week and day that overlaps the period."""
     first, last = _local_date(since, zone), _local_date(until, zone)
     for span in ("month", "week", "day"):
-        start = _start_of(span, first)
+        start = _period_start(span, first)
         while start <= last:
-            end = _next(span, start)
+            end = _next_period(span, start)
             yield Period(span, _midnight(start, zone), _midnight(end, zone))
             start = end
 
 
-def _start_of(span: Literal["day", "week", "month"], day: date) -> date:
+def _period_start(span: Literal["day", "week", "month"], day: date) -> date:
     if span == "week":
         return day - timedelta(days=day.weekday())
     return day.replace(day=1) if span == "month" else day
 
 
-def _next(span: Literal["day", "week", "month"], start: date) -> date:
+def _next_period(span: Literal["day", "week", "month"], start: date) -> date:
     if span == "month":
         return (start + timedelta(days=31)).replace(day=1)
     return start + timedelta(days=7 if span == "week" else 1)
@@ -234,15 +237,11 @@ def _next(span: Literal["day", "week", "month"], start: date) -> date:
 
 def _midnight(day: date, zone: ZoneInfo | None) -> int:
     """Return the start of a day in µs since 1970, in the local time zone if none is given."""
-    begins = (
+    midnight = (
         datetime.combine(day, time(), tzinfo=zone) if zone else datetime.combine(day, time()).astimezone()
     )
-    return to_microseconds(begins)
+    return to_microseconds(midnight)
 
 
 def _local_date(moment: datetime, zone: ZoneInfo | None) -> date:
     return moment.astimezone(zone).date()
-
-
-def _local(microseconds: int, zone: ZoneInfo | None) -> datetime:
-    return from_microseconds(microseconds).astimezone(zone)

@@ -18,9 +18,9 @@ if TYPE_CHECKING:  # importing it loads numpy and the pattern detection
 KNOWN_STATUSES: Final = ("completed", "failed", "stopped", "running", "incomplete", "unknown")
 """Usual statuses; a run may have another one from its state file."""
 
-_MOST_NAMED: Final = 30  # maximum number of names in a message
-_MOST_PATTERNS: Final = 10  # maximum number of patterns in a message
-_LEAST_DIGITS: Final = 4  # minimum length of a prefix of a pattern's id
+_MAX_NAMES: Final = 30  # maximum number of names in a message
+_MAX_PATTERNS: Final = 10  # maximum number of patterns in a message
+_MIN_PREFIX_LENGTH: Final = 4  # minimum length of a prefix of a pattern's id
 
 
 def validate_filter_names(history: History, where: RunFilter, *, found: bool) -> None:
@@ -33,13 +33,13 @@ def validate_filter_names(history: History, where: RunFilter, *, found: bool) ->
     if where.pattern is not None:
         resolve_pattern(history, where.pattern)
     if unusual := [word for word in where.status if word not in KNOWN_STATUSES]:
-        _check_known("status", unusual, [*dict.fromkeys((*KNOWN_STATUSES, *history.names("status")))])
+        _check_names_exist("status", unusual, [*dict.fromkeys((*KNOWN_STATUSES, *history.names("status")))])
     if found:
         return
     for name in NAME_COLUMNS:
         words = getattr(where, name)
         if name != "status" and words and (known := history.names(name)):
-            _check_known(name, words, known)
+            _check_names_exist(name, words, known)
 
 
 def matching_keys(history: History, where: RunFilter) -> Integers:
@@ -49,30 +49,34 @@ def matching_keys(history: History, where: RunFilter) -> Integers:
     return keys
 
 
-def _check_known(name: str, words: Sequence[str], known: Sequence[str]) -> None:
-    same = {form for word in known for form in (word, word.removeprefix("/"), word.removeprefix("adw_"))}
+def _check_names_exist(name: str, words: Sequence[str], known: Sequence[str]) -> None:
+    accepted = {form for word in known for form in (word, word.removeprefix("/"), word.removeprefix("adw_"))}
     for word in words:
-        if word in same or (name == "model" and any(word.lower() in model.lower() for model in known)):
+        if word in accepted or (name == "model" and any(word.lower() in model.lower() for model in known)):
             continue
-        near = get_close_matches(word, known, 1)
-        guess = f"did you mean {near[0]}? " if near else ""
+        close_matches = get_close_matches(word, known, 1)
+        suggestion = f"did you mean {close_matches[0]}? " if close_matches else ""
         allowed = "allowed" if name == "status" else "known"
-        shown = ", ".join(known[:_MOST_NAMED])
-        raise InvalidQueryError(f"no run has {name} {word!r}; {guess}{allowed}: {shown}")
+        names = ", ".join(known[:_MAX_NAMES])
+        raise InvalidQueryError(f"no run has {name} {word!r}; {suggestion}{allowed}: {names}")
 
 
-def resolve_pattern(history: History, given: str) -> PatternTotals:
+def resolve_pattern(history: History, reference: str) -> PatternTotals:
     """Return the one pattern with this id, prefix of an id, or signature.
 
     Raises PatternNotFoundError or AmbiguousPatternError.
     """
-    found = history.find_pattern(given)
-    if not found:
-        short = " (the beginning of an id has four digits or more)" if len(given) < _LEAST_DIGITS else ""
-        raise PatternNotFoundError(
-            f"no pattern {given!r} in this history{short}; workflow-history patterns --all shows them"
+    patterns = history.find_pattern(reference)
+    if not patterns:
+        hint = (
+            " (the beginning of an id has four digits or more)" if len(reference) < _MIN_PREFIX_LENGTH else ""
         )
-    if len(found) > 1:
-        told = ", ".join(f"{one.id} ({one.signature})" for one in found[:_MOST_PATTERNS])
-        raise AmbiguousPatternError(given, [one.id for one in found], told)
-    return found[0]
+        raise PatternNotFoundError(
+            f"no pattern {reference!r} in this history{hint}; workflow-history patterns --all shows them"
+        )
+    if len(patterns) > 1:
+        descriptions = ", ".join(
+            f"{pattern.id} ({pattern.signature})" for pattern in patterns[:_MAX_PATTERNS]
+        )
+        raise AmbiguousPatternError(reference, [pattern.id for pattern in patterns], descriptions)
+    return patterns[0]

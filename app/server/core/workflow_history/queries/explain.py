@@ -26,11 +26,11 @@ def explain_run(reference: str, field: str | None = None) -> Explanation:
             )
         key = history.find(reference).key
         run = history.read([key])[key]
-        known = ExplanationContext(
+        context = ExplanationContext(
             run,
             file_exists=file_exists,
             installed_price_version=price_version(),
             similar_links=tuple(resolve_similar_in(history, run)),
             patterns=tuple(drop_subsequences(history.patterns(key))),
         )
-    return explain_field(known, field)
+    return explain_field(context, field)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codecs import BOM_UTF8
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
@@ -35,24 +35,26 @@ class Table(NamedTuple):
 def table_from_source(source: ExportSource) -> Table:
     """Build an exportable table from a source in the database."""
 
-    def batches(where: RunFilter, wanted: Sequence[Field]) -> Generator[ColumnBatch]:
+    def batches(where: RunFilter, fields: Sequence[Field]) -> Generator[ColumnBatch]:
         with open_if_exists() as history:
             if history is not None:
                 validate_filter_names(history, where, found=False)
-                yield from history.batches(source, [field.name for field in wanted], where)
+                yield from history.batches(source, [field.name for field in fields], where)
 
     return Table(source.fields, source.default_columns, batches)
 
 
 def table_from_records(
-    record: type, ask: Callable[[RunFilter], Sequence[Any]], money: Sequence[str] = ()
+    record: type, query: Callable[[RunFilter], Sequence[Any]], money: Sequence[str] = ()
 ) -> Table:
     """Build an exportable table from flat dataclasses; fields named in `money` are in US dollars."""
-    meanings = field_descriptions(record)
-    fields = tuple(field._replace(meaning=meanings.get(field.name, "")) for field in fields_of(record, money))
+    descriptions = field_descriptions(record)
+    fields = tuple(
+        field._replace(meaning=descriptions.get(field.name, "")) for field in fields_of(record, money)
+    )
 
-    def batches(where: RunFilter, wanted: Sequence[Field]) -> Generator[ColumnBatch]:
-        yield to_batch(ask(where), wanted)
+    def batches(where: RunFilter, wanted_fields: Sequence[Field]) -> Generator[ColumnBatch]:
+        yield to_batch(query(where), wanted_fields)
 
     return Table(fields, tuple(field.name for field in fields), batches)
 
@@ -94,13 +96,13 @@ class StatisticsRow:
 def statistics_table(by: str, across: str | None = None, tz: str = LOCAL_ZONE) -> Table:
     """Build an exportable table of statistics, grouped as by `run_statistics`."""
 
-    def ask(where: RunFilter) -> list[StatisticsRow]:
-        return [_row(group) for group in run_statistics(by, where, across=across, tz=tz).groups]
+    def query(where: RunFilter) -> list[StatisticsRow]:
+        return [_to_statistics_row(group) for group in run_statistics(by, where, across=across, tz=tz).groups]
 
-    return table_from_records(StatisticsRow, ask, money=("cost", "lower_bound_cost"))
+    return table_from_records(StatisticsRow, query, money=("cost", "lower_bound_cost"))
 
 
-def _row(group: GroupStatistics) -> StatisticsRow:
+def _to_statistics_row(group: GroupStatistics) -> StatisticsRow:
     cost, tokens, duration = group.cost, group.tokens, group.duration
     return StatisticsRow(
         name=group.name,
@@ -180,7 +182,7 @@ def export(
     spreadsheet would run as formulas. `bom` starts CSV with a byte order mark, by which Excel detects UTF-8.
     Raises InvalidQueryError if a name is unknown.
     """
-    table = _table(what, by, across, tz)
+    table = _find_table(what, by, across, tz)
     return write_table(
         table, what, to, format=format, columns=columns, where=where, raw=raw, bom=bom, force=force
     )
@@ -201,16 +203,17 @@ def write_table(
     """Write a table with the name `what` to a file, like `export`."""
     path = Path(to) if isinstance(to, str | Path) else None
     name = resolve_format(path, format)
-    begin = _beginning(name, raw=raw, bom=bom)
-    wanted = _chosen(table.fields, table.default_columns if columns is None else columns)
-    with closing(table.batches(where or RunFilter(), wanted)) as found:
-        batches = _asked(found)
+    open_writer = _writer_factory(name, raw=raw, bom=bom)
+    fields = _select_fields(table.fields, table.default_columns if columns is None else columns)
+    with closing(table.batches(where or RunFilter(), fields)) as all_batches:
+        # The first batch is computed before the file is opened: errors are raised before a byte is written.
+        batches = chain(list(islice(all_batches, 1)), all_batches)
         if isinstance(to, str | Path):
             with atomic_write(Path(to), force=force) as file:
-                rows = _write(begin(file, wanted), batches)
+                rows = _write_batches(open_writer(file, fields), batches)
         else:
-            rows = _write(begin(to, wanted), batches)
-    return ExportResult(what, name, None if path is None else str(path), tuple(f.name for f in wanted), rows)
+            rows = _write_batches(open_writer(to, fields), batches)
+    return ExportResult(what, name, None if path is None else str(path), tuple(f.name for f in fields), rows)
 
 
 def iter_chunks(
@@ -229,15 +232,17 @@ def iter_chunks(
 
     Rows are read as needed. The history stays open until the last chunk, or until the generator is closed.
     """
-    begin = _beginning(resolve_format(None, format), raw=raw, bom=bom)
-    source = _table(what, by, across, tz)
-    wanted = _chosen(source.fields, source.default_columns if columns is None else columns)
-    return _pieces(begin, wanted, source.batches(where or RunFilter(), wanted))
+    open_writer = _writer_factory(resolve_format(None, format), raw=raw, bom=bom)
+    table = _find_table(what, by, across, tz)
+    fields = _select_fields(table.fields, table.default_columns if columns is None else columns)
+    return _encode_chunks(open_writer, fields, table.batches(where or RunFilter(), fields))
 
 
-def _pieces(begin: _Begin, wanted: Sequence[Field], batches: Iterable[ColumnBatch]) -> Generator[bytes]:
+def _encode_chunks(
+    open_writer: _OpenWriter, fields: Sequence[Field], batches: Iterable[ColumnBatch]
+) -> Generator[bytes]:
     sink = DrainableBuffer()
-    writer = begin(sink, wanted)
+    writer = open_writer(sink, fields)
     for batch in batches:
         writer.write(batch)
         yield sink.drain()
@@ -245,18 +250,18 @@ def _pieces(begin: _Begin, wanted: Sequence[Field], batches: Iterable[ColumnBatc
     yield sink.drain()
 
 
-_Begin = Callable[[IO[bytes], Sequence[Field]], Writer]
+_OpenWriter = Callable[[IO[bytes], Sequence[Field]], Writer]
 
 
-def _beginning(format: str, *, raw: bool, bom: bool) -> _Begin:  # noqa: A002 - as above
+def _writer_factory(format: str, *, raw: bool, bom: bool) -> _OpenWriter:  # noqa: A002 - as above
     """Return a function that starts a file and returns its writer."""
     if bom and format != "csv":
         raise InvalidQueryError(f"a BOM is for csv, not for {format}")
 
-    def begin(file: IO[bytes], wanted: Sequence[Field]) -> Writer:
+    def begin(file: IO[bytes], fields: Sequence[Field]) -> Writer:
         if bom:
             file.write(BOM_UTF8)
-        return FORMATS[format](file, wanted, raw)
+        return FORMATS[format](file, fields, raw)
 
     return begin
 
@@ -270,23 +275,23 @@ def parse_columns(words: str | None) -> list[str] | None:
     return None if words is None else [name.strip() for name in words.split(",") if name.strip()]
 
 
-def resolve_format(path: Path | None, given: str | None) -> str:
+def resolve_format(path: Path | None, format_name: str | None) -> str:
     """Return the given format, or that of the path's extension, or csv if there is neither."""
-    if given is not None:
-        if given not in FORMATS:
-            raise InvalidQueryError(f"no format {given!r}; use one of: {', '.join(FORMATS)}")
-        return given
+    if format_name is not None:
+        if format_name not in FORMATS:
+            raise InvalidQueryError(f"no format {format_name!r}; use one of: {', '.join(FORMATS)}")
+        return format_name
     if path is None:
         return "csv"
-    found = EXTENSIONS.get(path.suffix.lower())
-    if found is None:
+    detected = EXTENSIONS.get(path.suffix.lower())
+    if detected is None:
         raise InvalidQueryError(
             f"{path.name!r} does not tell the format; name it: --format {', '.join(FORMATS)}"
         )
-    return found
+    return detected
 
 
-def _table(what: str, by: str | None, across: str | None, tz: str | None) -> Table:
+def _find_table(what: str, by: str | None, across: str | None, tz: str | None) -> Table:
     if what not in TABLES:
         raise InvalidQueryError(f"no table {what!r} to take out; use one of: {', '.join(TABLES)}")
     if what == STATISTICS:
@@ -298,24 +303,19 @@ def _table(what: str, by: str | None, across: str | None, tz: str | None) -> Tab
     return TABLES[what]
 
 
-def _asked(batches: Iterator[ColumnBatch]) -> Iterator[ColumnBatch]:
-    """Compute the first batch immediately, so that errors are raised before a byte is written."""
-    return chain(list(islice(batches, 1)), batches)
-
-
-def _chosen(fields: Sequence[Field], names: Sequence[str]) -> Sequence[Field]:
+def _select_fields(fields: Sequence[Field], names: Sequence[str]) -> Sequence[Field]:
     """Return the fields with these names, in this order and without duplicates."""
     if tuple(names) == ALL_COLUMNS:
         return fields
     known = {field.name: field for field in fields}
     unknown = [name for name in names if name not in known]
     if unknown or not names:
-        said = f"no column {', '.join(unknown)}" if unknown else "no columns named"
-        raise InvalidQueryError(f"{said}; use all, or some of: {', '.join(known)}")
+        problem = f"no column {', '.join(unknown)}" if unknown else "no columns named"
+        raise InvalidQueryError(f"{problem}; use all, or some of: {', '.join(known)}")
     return [known[name] for name in dict.fromkeys(names)]
 
 
-def _write(writer: Writer, batches: Iterable[ColumnBatch]) -> int:
+def _write_batches(writer: Writer, batches: Iterable[ColumnBatch]) -> int:
     rows = 0
     for batch in batches:
         writer.write(batch)

@@ -27,24 +27,24 @@ def drop_implausible_dates(
     history: History, runs: ColumnTable, now: datetime
 ) -> tuple[ColumnTable, ImplausibleDates]:
     """Replace implausible dates by unknown ones; return the runs and the names of those affected."""
-    placed, rows = mask_implausible_dates(runs, now)
-    return placed, _named(history, runs, rows)
+    cleaned, rows = mask_implausible_dates(runs, now)
+    return cleaned, _describe_implausible_dates(history, runs, rows)
 
 
-def _named(history: History, runs: ColumnTable, rows: Integers) -> ImplausibleDates:
-    made, keys = runs.integers["created_at"], runs.integers["key"]
-    latest = rows[np.argsort(-made[rows], kind="stable")][:MAX_NAMED].tolist()
+def _describe_implausible_dates(history: History, runs: ColumnTable, rows: Integers) -> ImplausibleDates:
+    created, keys = runs.integers["created_at"], runs.integers["key"]
+    latest = rows[np.argsort(-created[rows], kind="stable")][:MAX_NAMED].tolist()
     names = run_names(history, [int(keys[row]) for row in latest])
-    shown = (
-        RunWithImplausibleDate(*names[int(keys[row])], from_microseconds(int(made[row]))) for row in latest
+    latest_runs = (
+        RunWithImplausibleDate(*names[int(keys[row])], from_microseconds(int(created[row]))) for row in latest
     )
-    return ImplausibleDates(len(rows), tuple(shown))
+    return ImplausibleDates(len(rows), tuple(latest_runs))
 
 
 def run_names(history: History, keys: Sequence[int]) -> dict[int, tuple[str, str | None]]:
     """Return the id and project of some runs by key."""
-    read = history.read(sorted(set(keys)))
-    return {key: (run["id"], run.get("project") or None) for key, run in read.items()}
+    runs = history.read(sorted(set(keys)))
+    return {key: (run["id"], run.get("project") or None) for key, run in runs.items()}
 
 
 def from_microseconds(microseconds: int) -> datetime:
@@ -54,11 +54,11 @@ def from_microseconds(microseconds: int) -> datetime:
 
 def mask_implausible_dates(runs: ColumnTable, now: datetime) -> tuple[ColumnTable, Integers]:
     """Replace implausible dates by unknown ones; return the runs and the rows that were changed."""
-    made: Integers = runs.integers["created_at"]
+    created: Integers = runs.integers["created_at"]
     last = to_microseconds(now) + MAX_CLOCK_SKEW // timedelta(microseconds=1)
-    odd = is_known(made) & ((made < to_microseconds(EARLIEST)) | (made > last))
-    if not odd.any():
-        return runs, odd.nonzero()[0]
-    whole: Mapping[str, Integers] = {**runs.integers, "created_at": made.copy()}
-    whole["created_at"][odd] = MISSING_INT
-    return replace(runs, integers=whole), odd.nonzero()[0]
+    is_implausible = is_known(created) & ((created < to_microseconds(EARLIEST)) | (created > last))
+    if not is_implausible.any():
+        return runs, is_implausible.nonzero()[0]
+    integers: Mapping[str, Integers] = {**runs.integers, "created_at": created.copy()}
+    integers["created_at"][is_implausible] = MISSING_INT
+    return replace(runs, integers=integers), is_implausible.nonzero()[0]

@@ -35,7 +35,7 @@ AGENT_SORT_KEYS: Final = {"phase-cost": "phase", "agent-cost": "agent"}
 class RunPage:
     """One page of runs."""
 
-    workflows: list[dict[str, Any]]  # complete run dicts, see docs/schema.md
+    workflows: list[dict[str, Any]]  # complete run dicts, see docs/database-schema.md
     total: int  # number of runs on all pages
     limit: int  # maximum number of runs per page
     offset: int  # number of runs before this page; 0 if a cursor was given
@@ -60,7 +60,7 @@ def find_runs(
     previous page. Raises InvalidQueryError, which lists the allowed values, and for a pattern
     PatternNotFoundError or AmbiguousPatternError.
     """
-    return _page(where, sort, order, limit, offset, cursor, History.page)
+    return _load_page(where, sort, order, limit, offset, cursor, History.page)
 
 
 def list_run_summaries(
@@ -73,7 +73,7 @@ def list_run_summaries(
     cursor: str | None = None,
 ) -> RunPage:
     """Return one page like `find_runs` with only the fields shown in lists, which is many times as fast."""
-    return _page(where, sort, order, limit, offset, cursor, History.summary_page)
+    return _load_page(where, sort, order, limit, offset, cursor, History.summary_page)
 
 
 def costs_of(where: RunFilter) -> Spending:
@@ -81,12 +81,12 @@ def costs_of(where: RunFilter) -> Spending:
     with database.open_if_exists() as history:
         if history is None:
             return Spending(None, None, partial=False)
-        found = history.costs_of(where)
-    amounts = to_decimal(found.total_cost), to_decimal(found.lower_bound_cost)
-    return Spending(*amounts, partial=bool(found.partial), unknown_runs=found.unknown)
+        totals = history.costs_of(where)
+    amounts = to_decimal(totals.total_cost), to_decimal(totals.lower_bound_cost)
+    return Spending(*amounts, partial=bool(totals.partial), unknown_runs=totals.unknown)
 
 
-def _page(  # noqa: PLR0917 - both functions above take these by name
+def _load_page(  # noqa: PLR0917 - both functions above take these by name
     where: RunFilter | None,
     sort: str,
     order: str,
@@ -95,21 +95,21 @@ def _page(  # noqa: PLR0917 - both functions above take these by name
     cursor: str | None,
     read: Callable[[History, PageQuery], StoredPage],
 ) -> RunPage:
-    wanted = RunFilter() if where is None else where
-    check_sort(sort, wanted, cursor)
+    run_filter = RunFilter() if where is None else where
+    check_sort(sort, run_filter, cursor)
     if sort in AGENT_SORT_KEYS:
-        return _by_part(wanted, sort, PageQuery(wanted, "spent", order, limit, offset))
+        return _page_by_part_cost(run_filter, sort, PageQuery(run_filter, "spent", order, limit, offset))
     sort_by = SORT_ALIASES.get(sort, sort)
-    name = query_fingerprint(wanted, sort_by, order)
-    after = None if cursor is None else PageCursor.decode(cursor, name)
-    query = PageQuery(wanted, sort_by, order, limit, offset, after)
+    fingerprint = query_fingerprint(run_filter, sort_by, order)
+    after = None if cursor is None else PageCursor.decode(cursor, fingerprint)
+    query = PageQuery(run_filter, sort_by, order, limit, offset, after)
     with database.open_if_exists() as history:
         if history is None:
             return RunPage([], 0, limit, offset, None)
         page = read(history, query)
-        validate_filter_names(history, wanted, found=bool(page.total))
-    following = None if page.next_cursor is None else page.next_cursor.encode(name)
-    return RunPage(page.workflows, page.total, limit, offset, following)
+        validate_filter_names(history, run_filter, found=bool(page.total))
+    next_cursor = None if page.next_cursor is None else page.next_cursor.encode(fingerprint)
+    return RunPage(page.workflows, page.total, limit, offset, next_cursor)
 
 
 def check_sort(sort: str, where: RunFilter, cursor: str | None = None, called: str = "sort") -> None:
@@ -128,7 +128,7 @@ def check_sort(sort: str, where: RunFilter, cursor: str | None = None, called: s
         )
 
 
-def _by_part(where: RunFilter, sort: str, query: PageQuery) -> RunPage:
+def _page_by_part_cost(where: RunFilter, sort: str, query: PageQuery) -> RunPage:
     part = AGENT_SORT_KEYS[sort]
     names: tuple[str, ...] = getattr(where, part)
     with database.open_if_exists() as history:
@@ -137,10 +137,11 @@ def _by_part(where: RunFilter, sort: str, query: PageQuery) -> RunPage:
         # numpy takes longer to import than most lists take
         from .phase_costs import sort_by_part_cost  # noqa: PLC0415
 
-        found = sort_by_part_cost(history, where, part, names, descending=query.descending)
-        page = found[query.offset : query.offset + query.limit]
-        read = history.read([one.key for one in page])
-        validate_filter_names(history, where, found=bool(found))
-    costs = [None if one.nanodollars is None else one.nanodollars / 1e9 for one in page]
-    runs, partial = [read[one.key] for one in page], [one.partial for one in page]
-    return RunPage(runs, len(found), query.limit, query.offset, None, costs, partial)
+        part_costs = sort_by_part_cost(history, where, part, names, descending=query.descending)
+        page = part_costs[query.offset : query.offset + query.limit]
+        run_by_key = history.read([part_cost.key for part_cost in page])
+        validate_filter_names(history, where, found=bool(part_costs))
+    costs = [None if part_cost.nanodollars is None else part_cost.nanodollars / 1e9 for part_cost in page]
+    runs = [run_by_key[part_cost.key] for part_cost in page]
+    partial = [part_cost.partial for part_cost in page]
+    return RunPage(runs, len(part_costs), query.limit, query.offset, None, costs, partial)

@@ -33,14 +33,14 @@ from .patterns import decide_pattern, find_patterns, show_pattern
 from .similar import similar_runs
 
 _P = ParamSpec("_P")
-_Answer = TypeVar("_Answer")
+_Result = TypeVar("_Result")
 
 
-def _method(function: Callable[_P, _Answer]) -> Callable[Concatenate[OpenHistory, _P], _Answer]:
+def _method(function: Callable[_P, _Result]) -> Callable[Concatenate[OpenHistory, _P], _Result]:
     """Convert a function of the public API to a method of a history."""
 
     @wraps(function)
-    def method(self: OpenHistory, /, *args: _P.args, **kwargs: _P.kwargs) -> _Answer:
+    def method(self: OpenHistory, /, *args: _P.args, **kwargs: _P.kwargs) -> _Result:
         with database.use_database(self.url):
             return function(*args, **kwargs)
 

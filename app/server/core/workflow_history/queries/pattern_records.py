@@ -8,7 +8,7 @@ from typing import Final
 
 from ..analysis.patterns.ranking import ScoredPattern
 from ..analysis.patterns.records import PatternStatus, PatternTotals
-from ..analysis.patterns.savings import known_cost, operations_of, per_month, remaining_fraction
+from ..analysis.patterns.savings import known_cost, per_month, remaining_fraction, steps_of
 from ..common.proportions import significant
 
 _NANODOLLARS: Final = 1e9
@@ -126,16 +126,16 @@ class PatternDecision:
     decided_at: str | None  # time of the decision, ISO 8601 UTC; None: no decision
 
 
-def to_ranked_pattern(habit: ScoredPattern, span: RunPeriod, keep_share: float) -> RankedPattern:
+def to_ranked_pattern(scored: ScoredPattern, span: RunPeriod, keep_share: float) -> RankedPattern:
     """Convert a scored pattern to a result record."""
-    pattern, saved = habit.pattern, habit.saving
+    pattern, savings = scored.pattern, scored.saving
     cost = known_cost(pattern)
     return RankedPattern(
         id=pattern.id,
         kind=pattern.kind,
         signature=pattern.signature,
-        steps=len(operations_of(pattern)),
-        scriptable=habit.scriptable,
+        steps=len(steps_of(pattern)),
+        scriptable=scored.scriptable,
         status=pattern.status,
         note=pattern.note,
         decided_at=pattern.decided_at,
@@ -144,21 +144,21 @@ def to_ranked_pattern(habit: ScoredPattern, span: RunPeriod, keep_share: float) 
         count=pattern.count,
         successes=pattern.successes,
         failures=pattern.failures,
-        success_rate=habit.success_rate,
-        success_at_least=significant(habit.success_at_least),
-        stability=habit.stability,
+        success_rate=scored.success_rate,
+        success_at_least=significant(scored.success_at_least),
+        stability=scored.stability,
         cost=usd(cost),
         cost_at_least=cost is not None and pattern.unpriced_runs > 0,
         cost_per_time=None if cost is None or not pattern.count else cost / pattern.count / _NANODOLLARS,
         seconds=None if pattern.untimed_runs >= pattern.runs else pattern.seconds,
         seconds_at_least=pattern.runs > pattern.untimed_runs > 0,
-        kept_share=float(remaining_fraction(pattern, keep_share)) if habit.scriptable else None,
-        saved=usd(saved.nanodollars),
-        saved_at_least=saved.at_least,
-        saved_per_month=usd(per_month(saved.nanodollars, span.duration_us)),
-        worth=usd(habit.priority),
-        part_of=None if habit.part_of is None else to_pattern_ref(habit.part_of),
-        parts=tuple(to_pattern_ref(part) for part in habit.parts),
+        kept_share=float(remaining_fraction(pattern, keep_share)) if scored.scriptable else None,
+        saved=usd(savings.nanodollars),
+        saved_at_least=savings.at_least,
+        saved_per_month=usd(per_month(savings.nanodollars, span.duration_us)),
+        worth=usd(scored.priority),
+        part_of=None if scored.part_of is None else to_pattern_ref(scored.part_of),
+        parts=tuple(to_pattern_ref(part) for part in scored.parts),
     )
 
 

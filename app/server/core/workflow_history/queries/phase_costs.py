@@ -29,19 +29,19 @@ def sort_by_part_cost(
     """Return all runs of a filter sorted by the cost of these phases or agents; equal ones newest first."""
     keys = np.sort(np.asarray(history.matching_keys(where), np.int64))
     shares = history.columns(COLUMN_TABLES[part], _COLUMNS)
-    asked = np.isin(
+    is_selected = np.isin(
         shares.categorical["name"].codes, [shares.categorical["name"].code_of(name) for name in names]
     )
-    some = shares.take(asked & np.isin(shares.integers["workflow_key"], keys))
-    places = np.searchsorted(keys, some.integers["workflow_key"])
-    total, there = np.zeros(len(keys), np.int64), np.zeros(len(keys), np.bool_)
-    for amounts in (some.integers["cost"], some.integers["lower_bound_cost"]):
-        np.add.at(total, places, np.where(is_known(amounts), amounts, 0))
-        there[places[is_known(amounts)]] = True
+    selected = shares.take(is_selected & np.isin(shares.integers["workflow_key"], keys))
+    positions = np.searchsorted(keys, selected.integers["workflow_key"])
+    totals, has_cost = np.zeros(len(keys), np.int64), np.zeros(len(keys), np.bool_)
+    for amounts in (selected.integers["cost"], selected.integers["lower_bound_cost"]):
+        np.add.at(totals, positions, np.where(is_known(amounts), amounts, 0))
+        has_cost[positions[is_known(amounts)]] = True
     partial = np.zeros(len(keys), np.bool_)
-    partial[places[some.integers["costs_more"] == 1]] = True
-    costs = np.where(there, total, MISSING_INT)
-    order = np.lexsort((-keys, -total if descending else total, ~there))
+    partial[positions[selected.integers["costs_more"] == 1]] = True
+    costs = np.where(has_cost, totals, MISSING_INT)
+    order = np.lexsort((-keys, -totals if descending else totals, ~has_cost))
     return [
         PartCost(key, None if cost == MISSING_INT else cost, more)
         for key, cost, more in zip(

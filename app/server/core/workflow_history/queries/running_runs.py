@@ -17,7 +17,7 @@ from .forecast.stored_run import forecast_remaining
 
 MAX_RUNS: Final = 20
 
-_RUNNING: Final = "running"
+_RUNNING_STATUS: Final = "running"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,11 @@ def running_runs(now: datetime, *, most: int = MAX_RUNS) -> RunningRuns:
     with database.open_if_exists() as history:
         if history is None:
             return RunningRuns(now, 0, ())
-        keys = history.matching_keys(RunFilter(status=(_RUNNING,))).tolist()
-        found = forecast_remaining(history, keys[-most:][::-1]) if keys else []
-        return RunningRuns(now, len(keys), tuple(_progress(run, flight) for run, flight in found))
+        keys = history.matching_keys(RunFilter(status=(_RUNNING_STATUS,))).tolist()
+        forecasts = forecast_remaining(history, keys[-most:][::-1]) if keys else []
+        return RunningRuns(
+            now, len(keys), tuple(_to_progress(run, remaining) for run, remaining in forecasts)
+        )
 
 
 def run_progress(reference: str) -> RunProgress:
@@ -63,12 +65,12 @@ def run_progress(reference: str) -> RunProgress:
     with database.open_if_exists() as history:
         if history is None:
             raise WorkflowNotFoundError(f"no run {reference!r}: there is no history yet; sync makes one")
-        ((run, flight),) = forecast_remaining(history, [history.find(reference).key])
-        return _progress(run, flight)
+        ((run, remaining),) = forecast_remaining(history, [history.find(reference).key])
+        return _to_progress(run, remaining)
 
 
-def _progress(run: Mapping[str, Any], flight: Remaining | None) -> RunProgress:
-    goes_on = run.get("status") == _RUNNING
+def _to_progress(run: Mapping[str, Any], remaining: Remaining | None) -> RunProgress:
+    is_running = run.get("status") == _RUNNING_STATUS
     started = moment_in_utc(run.get("started_at") or run.get("created_at"))
     spent = run_spending(run)
     return RunProgress(
@@ -77,12 +79,12 @@ def _progress(run: Mapping[str, Any], flight: Remaining | None) -> RunProgress:
         run.get("status"),
         run.get("nl_input"),
         run.get("workflow_template"),
-        flight.phase if flight is not None else run.get("current_phase"),
+        remaining.phase if remaining is not None else run.get("current_phase"),
         started,
         None if started is None else run.get("times_basis") != "reported",
         coerce_number(run.get("duration_seconds")),
         None if spent.minimum is None else float(spent.minimum),
-        goes_on or spent.partial,
+        is_running or spent.partial,
         run.get("total_tokens"),
-        flight,
+        remaining,
     )

@@ -24,12 +24,12 @@ from ..maintenance.retention_rules import RetentionRule, parse_rule
 ENV_VARIABLE: Final = "WORKFLOW_HISTORY_CONFIG"
 FILE_NAME: Final = "workflow-history.toml"
 
-_SPANS: Final = BudgetLimits._fields
-_TABLES: Final = ("budget", "retention")
-_SCOPES: Final = ("templates", "projects")
-_ALLOWED: Final = (*_SPANS, "time_zone", *_SCOPES)
+_LIMIT_KEYS: Final = BudgetLimits._fields
+_TABLE_KEYS: Final = ("budget", "retention")
+_SCOPE_KEYS: Final = ("templates", "projects")
+_BUDGET_KEYS: Final = (*_LIMIT_KEYS, "time_zone", *_SCOPE_KEYS)
 _NANODOLLARS: Final = 10**9  # in one US dollar
-_MOST: Final = Decimal(10**9)  # maximum budget in US dollars: integer sums stay exact
+_MAX_BUDGET: Final = Decimal(10**9)  # maximum budget in US dollars: integer sums stay exact
 
 TEMPLATE: Final = """\
 # Budgets in US dollars, for `workflow-history check`. All are optional; take out what you do not need.
@@ -64,56 +64,58 @@ class Settings:
     time_zone: ZoneInfo | None  # time zone of days, weeks and months; None: local
 
 
-def candidate_paths(given: Path | None = None) -> list[Path]:
+def candidate_paths(path: Path | None = None) -> list[Path]:
     """Return the possible paths of the file in order of priority; a given path is the only one."""
-    if given is not None:
-        return [given]
+    if path is not None:
+        return [path]
     if named := os.environ.get(ENV_VARIABLE):
         return [Path(named)]
     return [Path(FILE_NAME), user_config_path("workflow-history", appauthor=False) / "config.toml"]
 
 
-def read_config(given: Path | None = None) -> Settings:
+def read_config(path: Path | None = None) -> Settings:
     """Read the budgets; raise ConfigError if there is no file or its content is invalid."""
-    path, said = _load(given)
-    return _Reader(path).config(said)
+    config_path, content = _load(path)
+    return _Reader(config_path).config(content)
 
 
-def read_retention_rules(given: Path | None = None) -> list[RetentionRule]:
+def read_retention_rules(path: Path | None = None) -> list[RetentionRule]:
     """Read the retention rules; raise ConfigError if there is no file, no rule, or a rule is invalid."""
-    path, said = _load(given)
-    return _Reader(path).retention(said)
+    config_path, content = _load(path)
+    return _Reader(config_path).retention(content)
 
 
-def _load(given: Path | None) -> tuple[Path, dict[str, Any]]:
+def _load(path: Path | None) -> tuple[Path, dict[str, Any]]:
     """Return the path of the file in use and its content."""
-    looked = candidate_paths(given)
-    path = next((place for place in looked if place.is_file()), None)
-    if path is None:
-        names = " nor ".join(str(place) for place in looked)
+    candidates = candidate_paths(path)
+    config_path = next((candidate for candidate in candidates if candidate.is_file()), None)
+    if config_path is None:
+        names = " nor ".join(str(candidate) for candidate in candidates)
         raise ConfigMissingError(f"no settings in {names}; workflow-history check --init writes a first file")
     try:
-        return path, tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)
+        return config_path, tomllib.loads(config_path.read_text("utf-8"), parse_float=Decimal)
     except (ValueError, ArithmeticError, RecursionError) as error:  # also for numbers that are too long
-        raise ConfigError(f"{path} is no TOML: {error}") from error
+        raise ConfigError(f"{config_path} is no TOML: {error}") from error
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+        raise ConfigError(f"{config_path} cannot be read: {error.strerror}") from error
 
 
-def create_default_config(given: Path | None = None) -> Path:
+def create_default_config(path: Path | None = None) -> Path:
     """Write a first settings file and return its path; raise ConfigError if it exists or writing fails."""
-    path = candidate_paths(given)[0]
+    config_path = candidate_paths(path)[0]
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with scratch_folder(path.parent) as folder:
-            part = folder / path.name
-            part.write_text(TEMPLATE, encoding="utf-8")
-            os.link(part, path)  # atomic; fails if the file exists
+        config_path.parent.mkdir(parents=True, exist_ok=True)
+        with scratch_folder(config_path.parent) as folder:
+            temporary_file = folder / config_path.name
+            temporary_file.write_text(TEMPLATE, encoding="utf-8")
+            os.link(temporary_file, config_path)  # atomic; fails if the file exists
     except FileExistsError as error:
-        raise ConfigError(f"{path} is there already; edit it, or name another with --config") from error
+        raise ConfigError(
+            f"{config_path} is there already; edit it, or name another with --config"
+        ) from error
     except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error.strerror}") from error
-    return path
+        raise ConfigError(f"{config_path} cannot be written: {error.strerror}") from error
+    return config_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,62 +124,64 @@ class _Reader:
 
     path: Path
 
-    def config(self, said: Mapping[str, Any]) -> Settings:
-        self._only(said, _TABLES, "")
-        if "budget" not in said:
-            raise self._wrong(
+    def config(self, content: Mapping[str, Any]) -> Settings:
+        self._check_keys(content, _TABLE_KEYS, "")
+        if "budget" not in content:
+            raise self._error(
                 "", "holds no [budget]; workflow-history check --init shows what one looks like"
             )
-        budget = self._table(said["budget"], "budget")
-        self._only(budget, _ALLOWED, "budget")
-        scopes = {scope: self._scope(budget.get(scope, {}), f"budget.{scope}") for scope in _SCOPES}
-        found = Budgets(self._limits(budget, "budget"), **scopes)
-        if not any(limit is not None for _, _, limits in found.scopes for limit in limits):
-            raise self._wrong("budget", f"holds no amount; allowed: {', '.join(_SPANS)}")
-        return Settings(self.path, found, self._time_zone(budget.get("time_zone")))
+        budget = self._require_table(content["budget"], "budget")
+        self._check_keys(budget, _BUDGET_KEYS, "budget")
+        scopes = {scope: self._parse_scope(budget.get(scope, {}), f"budget.{scope}") for scope in _SCOPE_KEYS}
+        budgets = Budgets(self._parse_limits(budget, "budget"), **scopes)
+        if not any(limit is not None for _, _, limits in budgets.scopes for limit in limits):
+            raise self._error("budget", f"holds no amount; allowed: {', '.join(_LIMIT_KEYS)}")
+        return Settings(self.path, budgets, self._parse_time_zone(budget.get("time_zone")))
 
-    def retention(self, said: Mapping[str, Any]) -> list[RetentionRule]:
-        self._only(said, _TABLES, "")
-        tables = said.get("retention")
+    def retention(self, content: Mapping[str, Any]) -> list[RetentionRule]:
+        self._check_keys(content, _TABLE_KEYS, "")
+        tables = content.get("retention")
         if tables is None:
-            raise self._wrong(
+            raise self._error(
                 "", "holds no [[retention]]; workflow-history check --init shows what one looks like"
             )
-        found = []
+        rules = []
         for table in tables if isinstance(tables, list) else [tables]:
             try:
-                rule = parse_rule(self._table(table, "retention"))
+                rule = parse_rule(self._require_table(table, "retention"))
             except (InvalidQueryError, TypeError, ValueError, AttributeError) as error:
-                raise self._wrong("retention", str(error)) from error
+                raise self._error("retention", str(error)) from error
             if rule.matches_all:
-                raise self._wrong(
+                raise self._error(
                     "retention", "means every run; say an age, as older_than, or what narrows it"
                 )
-            found.append(rule)
-        return found
+            rules.append(rule)
+        return rules
 
-    def _scope(self, value: object, key: str) -> dict[str, BudgetLimits]:
-        found = {}
-        for name, part in self._table(value, key).items():
-            own = f"{key}.{name}"
-            self._only(self._table(part, own), _SPANS, own)
-            found[name] = self._limits(part, own)
-        return found
+    def _parse_scope(self, value: object, key: str) -> dict[str, BudgetLimits]:
+        limits = {}
+        for name, scope_table in self._require_table(value, key).items():
+            scope_key = f"{key}.{name}"
+            self._check_keys(self._require_table(scope_table, scope_key), _LIMIT_KEYS, scope_key)
+            limits[name] = self._parse_limits(scope_table, scope_key)
+        return limits
 
-    def _limits(self, table: Mapping[str, Any], key: str) -> BudgetLimits:
-        return BudgetLimits(*(self._amount(table.get(span), f"{key}.{span}") for span in _SPANS))
+    def _parse_limits(self, table: Mapping[str, Any], key: str) -> BudgetLimits:
+        return BudgetLimits(*(self._parse_amount(table.get(span), f"{key}.{span}") for span in _LIMIT_KEYS))
 
-    def _amount(self, value: object, key: str) -> int | None:
+    def _parse_amount(self, value: object, key: str) -> int | None:
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int | Decimal):
-            raise self._wrong(key, f"is {_shown(value)}; allowed: an amount of US dollars such as 5.00")
+            raise self._error(
+                key, f"is {_describe_value(value)}; allowed: an amount of US dollars such as 5.00"
+            )
         amount = Decimal(value)
-        if not amount.is_finite() or not 0 <= amount <= _MOST:
-            raise self._wrong(key, f"is {value}; allowed: US dollars from 0 to {_MOST:,}")
+        if not amount.is_finite() or not 0 <= amount <= _MAX_BUDGET:
+            raise self._error(key, f"is {value}; allowed: US dollars from 0 to {_MAX_BUDGET:,}")
         return int(amount * _NANODOLLARS)
 
-    def _time_zone(self, value: object) -> ZoneInfo | None:
+    def _parse_time_zone(self, value: object) -> ZoneInfo | None:
         if value is None:
             return None
         try:
@@ -185,24 +189,26 @@ class _Reader:
                 return ZoneInfo(value)
         except (ValueError, OSError, LookupError):
             pass  # not in the time zone database of the system
-        raise self._wrong("budget.time_zone", f'is {_shown(value)}; allowed: a name such as "Europe/Berlin"')
+        raise self._error(
+            "budget.time_zone", f'is {_describe_value(value)}; allowed: a name such as "Europe/Berlin"'
+        )
 
-    def _table(self, value: object, key: str) -> Mapping[str, Any]:
+    def _require_table(self, value: object, key: str) -> Mapping[str, Any]:
         if not isinstance(value, dict):
-            raise self._wrong(key, f"is {_shown(value)}; allowed: a table, written as [{key}]")
+            raise self._error(key, f"is {_describe_value(value)}; allowed: a table, written as [{key}]")
         return value
 
-    def _only(self, table: Mapping[str, Any], allowed: tuple[str, ...], key: str) -> None:
+    def _check_keys(self, table: Mapping[str, Any], allowed: tuple[str, ...], key: str) -> None:
         unknown = [name for name in table if name not in allowed]
         if unknown:
-            whole = f"{key}.{unknown[0]}" if key else unknown[0]
-            raise self._wrong(whole, f"is unknown; allowed here: {', '.join(allowed)}")
+            full_key = f"{key}.{unknown[0]}" if key else unknown[0]
+            raise self._error(full_key, f"is unknown; allowed here: {', '.join(allowed)}")
 
-    def _wrong(self, key: str, what: str) -> ConfigError:
-        return ConfigError(f"{self.path}: {key} {what}" if key else f"{self.path} {what}")
+    def _error(self, key: str, problem: str) -> ConfigError:
+        return ConfigError(f"{self.path}: {key} {problem}" if key else f"{self.path} {problem}")
 
 
-def _shown(value: object) -> str:
+def _describe_value(value: object) -> str:
     if isinstance(value, dict | list):
         return "a table" if isinstance(value, dict) else "a list"
     if isinstance(value, str):

@@ -29,7 +29,7 @@ RUN_LIMIT: Final = 5
 
 DEFAULT_TEXT_THRESHOLD: Final = 0.3
 TEXT_LIMIT: Final = 10
-"""Maximum number of runs similar to a text, scored by words only; values explained in docs/explaining.md."""
+"""Maximum number of runs similar to a text, scored by words only; values explained in docs/provenance.md."""
 
 MAX_REQUEST_CHARS: Final = 2_000
 NANODOLLARS: Final = 1e9  # in one US dollar
@@ -103,16 +103,16 @@ def similar_runs(
     compared. Raises InvalidQueryError unless exactly one of the two is given, and WorkflowNotFoundError if
     there is no such run.
     """
-    _check(reference, text, limit, threshold)
+    _check_arguments(reference, text, limit, threshold)
     with database.open_if_exists() as history:
         if history is None:
             if reference is not None:
                 raise WorkflowNotFoundError(
                     f"no run {reference!r}: there is no history yet; workflow-history sync makes one"
                 )
-            return _answer(_Asked(None, None, text), _Terms.of(text, limit, threshold), (0, 0), [])
-        asked = _asked(history, reference, text)
-        return _found(history, asked, where or RunFilter(), _Terms.of(text, limit, threshold))
+            return _to_result(_Subject(None, None, text), _Limits.of(text, limit, threshold), (0, 0), [])
+        subject = _load_subject(history, reference, text)
+        return _find_similar(history, subject, where or RunFilter(), _Limits.of(text, limit, threshold))
 
 
 def count_unindexed_runs() -> int:
@@ -121,7 +121,7 @@ def count_unindexed_runs() -> int:
         return 0 if history is None else history.similarity().count_without(MODEL_VERSION)
 
 
-class _Asked(NamedTuple):
+class _Subject(NamedTuple):
     """The run or text that is compared."""
 
     key: int | None
@@ -129,20 +129,24 @@ class _Asked(NamedTuple):
     text: str | None
 
 
-class _Terms(NamedTuple):
+class _Limits(NamedTuple):
     limit: int
     threshold: float
 
     @classmethod
-    def of(cls, text: str | None, limit: int | None, threshold: float | None) -> _Terms:
-        usual = (RUN_LIMIT, DEFAULT_RUN_THRESHOLD) if text is None else (TEXT_LIMIT, DEFAULT_TEXT_THRESHOLD)
+    def of(cls, text: str | None, limit: int | None, threshold: float | None) -> _Limits:
+        defaults = (
+            (RUN_LIMIT, DEFAULT_RUN_THRESHOLD) if text is None else (TEXT_LIMIT, DEFAULT_TEXT_THRESHOLD)
+        )
         return cls(
-            usual[0] if limit is None else limit,
-            usual[1] if threshold is None else threshold,
+            defaults[0] if limit is None else limit,
+            defaults[1] if threshold is None else threshold,
         )
 
 
-def _check(reference: str | None, text: str | None, limit: int | None, threshold: float | None) -> None:
+def _check_arguments(
+    reference: str | None, text: str | None, limit: int | None, threshold: float | None
+) -> None:
     if (reference is None) == (text is None):
         raise InvalidQueryError(
             "name a run, or give a text: one of both; before an id that begins with a dash, write --"
@@ -155,91 +159,98 @@ def _check(reference: str | None, text: str | None, limit: int | None, threshold
         raise InvalidQueryError(f"threshold={threshold} is not allowed; use 0 to 1")
 
 
-def _asked(history: History, reference: str | None, text: str | None) -> _Asked:
+def _load_subject(history: History, reference: str | None, text: str | None) -> _Subject:
     if reference is None:
-        return _Asked(None, None, text)
+        return _Subject(None, None, text)
     key = history.find(reference).key
     run = history.read([key])[key]
-    return _Asked(key, run, run.get("nl_input"))
+    return _Subject(key, run, run.get("nl_input"))
 
 
-def _found(history: History, asked: _Asked, where: RunFilter, terms: _Terms) -> SimilarRuns:
-    keys, everyone = _everyone(history)
-    meant = _meant(history, keys, asked.key, where)
-    counts = int(np.count_nonzero(meant)), int(np.count_nonzero(everyone.sides.norms[meant] == 0))
-    wanted = text_vector(asked.text) if asked.text else None
-    if wanted is None:
-        return _answer(asked, terms, counts, [])
-    sides = everyone.sides
-    mine = _words_alone(wanted) if asked.key is None else sides.take(np.searchsorted(keys, [asked.key]))
-    found = nearest_neighbours(everyone, meant, wanted, mine, threshold=terms.threshold, limit=terms.limit)
-    best = keys[found.rows].tolist()
-    names = history.similarity().names_of(best)  # equal scores come in the order of project and id
-    order = sorted(range(len(best)), key=lambda at: (-found.scores[at], names[best[at]]))[: terms.limit]
-    runs = history.read([best[at] for at in order])
-    likes = [
-        _similar(
-            asked.text or "", runs[best[at]], float(found.scores[at]), score_parts(found, at, sides, mine)
+def _find_similar(history: History, subject: _Subject, where: RunFilter, limits: _Limits) -> SimilarRuns:
+    keys, index = _load_index(history)
+    is_candidate = _candidate_mask(history, keys, subject.key, where)
+    counts = int(np.count_nonzero(is_candidate)), int(np.count_nonzero(index.sides.norms[is_candidate] == 0))
+    vector = text_vector(subject.text) if subject.text else None
+    if vector is None:
+        return _to_result(subject, limits, counts, [])
+    sides = index.sides
+    side = _text_side(vector) if subject.key is None else sides.take(np.searchsorted(keys, [subject.key]))
+    neighbours = nearest_neighbours(
+        index, is_candidate, vector, side, threshold=limits.threshold, limit=limits.limit
+    )
+    best_keys = keys[neighbours.rows].tolist()
+    names = history.similarity().names_of(best_keys)  # equal scores come in the order of project and id
+    order = sorted(
+        range(len(best_keys)), key=lambda position: (-neighbours.scores[position], names[best_keys[position]])
+    )[: limits.limit]
+    runs = history.read([best_keys[position] for position in order])
+    similar = [
+        _to_similar_run(
+            subject.text or "",
+            runs[best_keys[position]],
+            float(neighbours.scores[position]),
+            score_parts(neighbours, position, sides, side),
         )
-        for at in order
+        for position in order
     ]
-    return _answer(asked, terms, counts, likes)
+    return _to_result(subject, limits, counts, similar)
 
 
-def _everyone(history: History) -> tuple[Integers, RunIndex]:
+def _load_index(history: History) -> tuple[Integers, RunIndex]:
     """Return the sorted keys of all runs and their features.
 
     Vectors of runs that were stored since the last comparison are computed now.
     """
-    figures = history.columns("runs", ["key", "status", "total_cost", "duration_seconds"])
+    columns = history.columns("runs", ["key", "status", "total_cost", "duration_seconds"])
     stored = history.similarity().vectors(MODEL_VERSION)
-    keys = figures.integers["key"]
-    at = np.searchsorted(keys, stored.keys)
-    there = at < len(keys)
-    there[there] = keys[at[there]] == stored.keys[there]
-    if len(stored.keys) == len(keys) and there.all():
-        return keys, RunIndex(stored.vectors, _sides(figures, stored.norms))
+    keys = columns.integers["key"]
+    rows = np.searchsorted(keys, stored.keys)
+    is_current = rows < len(keys)
+    is_current[is_current] = keys[rows[is_current]] == stored.keys[is_current]
+    if len(stored.keys) == len(keys) and is_current.all():
+        return keys, RunIndex(stored.vectors, _to_pair_side(columns, stored.norms))
     vectors: list[bytes | None] = [None] * len(keys)
-    for row, vector in zip(at[there].tolist(), stored.vectors[there], strict=True):
+    for row, vector in zip(rows[is_current].tolist(), stored.vectors[is_current], strict=True):
         vectors[row] = vector.tobytes() if vector.any() else None
-    new = np.setdiff1d(keys, stored.keys)
-    for key, request, *_ in history.similarity().features(new.tolist()):
+    new_keys = np.setdiff1d(keys, stored.keys)
+    for key, request, *_ in history.similarity().features(new_keys.tolist()):
         vectors[int(np.searchsorted(keys, key))] = text_vector(request) if request else None
-    packed = unpack_vectors(vectors)
-    return keys, RunIndex(packed, _sides(figures, squared_norms(packed)))
+    vectors_array = unpack_vectors(vectors)
+    return keys, RunIndex(vectors_array, _to_pair_side(columns, squared_norms(vectors_array)))
 
 
-def _sides(figures: ColumnTable, norms: Integers) -> PairSide:
-    status, nanos = figures.categorical["status"], figures.integers["total_cost"]
+def _to_pair_side(columns: ColumnTable, norms: Integers) -> PairSide:
+    status, nanodollars = columns.categorical["status"], columns.integers["total_cost"]
     codes = np.where(status.equals("unknown"), NO_STATUS, status.codes.astype(np.int64) + 1)
-    costs = np.where(nanos == MISSING_INT, np.nan, nanos / NANODOLLARS)
-    return PairSide(norms, codes, costs, figures.floats["duration_seconds"])
+    costs = np.where(nanodollars == MISSING_INT, np.nan, nanodollars / NANODOLLARS)
+    return PairSide(norms, codes, costs, columns.floats["duration_seconds"])
 
 
-def _words_alone(wanted: bytes) -> PairSide:
+def _text_side(vector: bytes) -> PairSide:
     """Return the features of a request that has not run."""
-    norms = squared_norms(unpack_vectors([wanted]))
+    norms = squared_norms(unpack_vectors([vector]))
     unknown = np.array([np.nan])
     return PairSide(norms, np.array([NO_STATUS], np.int64), unknown, unknown)
 
 
-def _meant(history: History, keys: Integers, own: int | None, where: RunFilter) -> Flags:
-    meant = np.ones(len(keys), np.bool_)
+def _candidate_mask(history: History, keys: Integers, own_key: int | None, where: RunFilter) -> Flags:
+    is_candidate = np.ones(len(keys), np.bool_)
     if not where.is_empty:
-        meant = np.isin(keys, matching_keys(history, where))
-    return meant & (keys != own) if own is not None else meant
+        is_candidate = np.isin(keys, matching_keys(history, where))
+    return is_candidate & (keys != own_key) if own_key is not None else is_candidate
 
 
-def _similar(text: str, run: Workflow, score: float, values: Sequence[float]) -> SimilarRun:
-    common = shared_words(text, run.get("nl_input") or "")
+def _to_similar_run(text: str, run: Workflow, score: float, part_values: Sequence[float]) -> SimilarRun:
+    words = shared_words(text, run.get("nl_input") or "")
     request = run.get("nl_input")
     return SimilarRun(
         id=str(run["id"]),
         project=str(run.get("project") or ""),
         score=score,
-        parts=to_similarity_parts(values),
-        shared=tuple(SharedWord(*bond) for bond in common.shared),
-        akin=tuple(SharedWord(*bond) for bond in common.akin),
+        parts=to_similarity_parts(part_values),
+        shared=tuple(SharedWord(*word_pair) for word_pair in words.shared),
+        akin=tuple(SharedWord(*word_pair) for word_pair in words.related),
         status=run.get("status"),
         template=run.get("workflow_template"),
         request=request[:MAX_REQUEST_CHARS] if request else None,
@@ -257,39 +268,39 @@ def to_similarity_parts(values: Sequence[float]) -> tuple[ScorePart, ...]:
     >>> [part.gave for part in to_similarity_parts([0.5, 1.0, math.nan, math.nan])]
     [0.3333333333333333, 0.3333333333333333, None, None]
     """
-    weights = math.fsum(
+    total_weight = math.fsum(
         weight for weight, value in zip(WEIGHTS, values, strict=True) if not math.isnan(value)
     )
     return tuple(
         ScorePart(name, weight, None, None)
         if math.isnan(value)
-        else ScorePart(name, weight, value, weight * value / weights)
+        else ScorePart(name, weight, value, weight * value / total_weight)
         for name, weight, value in zip(PARTS, WEIGHTS, values, strict=True)
     )
 
 
-def _answer(
-    asked: _Asked, terms: _Terms, counts: tuple[int, int], likes: Sequence[SimilarRun]
+def _to_result(
+    subject: _Subject, limits: _Limits, counts: tuple[int, int], similar: Sequence[SimilarRun]
 ) -> SimilarRuns:
-    run: Mapping[str, Any] = asked.run or {}
+    run: Mapping[str, Any] = subject.run or {}
     return SimilarRuns(
         id=run.get("id"),
         project=run.get("project"),
-        request=asked.text[:MAX_REQUEST_CHARS] if asked.text else None,
-        basis="text" if asked.run is None else "run",
-        threshold=terms.threshold,
-        limit=terms.limit,
+        request=subject.text[:MAX_REQUEST_CHARS] if subject.text else None,
+        basis="text" if subject.run is None else "run",
+        threshold=limits.threshold,
+        limit=limits.limit,
         compared=counts[0],
         without_request=counts[1],
-        runs=tuple(likes),
-        note=_note(asked),
+        runs=tuple(similar),
+        note=_note(subject),
     )
 
 
-def _note(asked: _Asked) -> str | None:
-    if not (asked.text and text_vector(asked.text)):
-        what = "the run has no request" if asked.run is not None else "the text has no words"
-        return f"{what} to compare: nothing is known to be like it"
-    if asked.run is None:
+def _note(subject: _Subject) -> str | None:
+    if not (subject.text and text_vector(subject.text)):
+        missing = "the run has no request" if subject.run is not None else "the text has no words"
+        return f"{missing} to compare: nothing is known to be like it"
+    if subject.run is None:
         return "a task that has not run has no status, cost or duration: only its words are compared"
     return None

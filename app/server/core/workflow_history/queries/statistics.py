@@ -18,16 +18,16 @@ from ..analysis.statistics.aggregate_codec import (
     aggregates_by_part,
     compute_aggregate,
 )
-from ..analysis.statistics.aggregates import Aggregate, aggregate, merge
-from ..analysis.statistics.group_statistics import build_figures, total_figures
+from ..analysis.statistics.aggregates import Aggregate, aggregate_measurements, merge_aggregates
+from ..analysis.statistics.group_statistics import build_group_statistics, build_total
 from ..analysis.statistics.grouping import (
     GROUPINGS,
     PART_GROUPINGS,
     TIME_GROUPINGS,
     Grouping,
     encode_groups,
-    get_grouping,
     group_runs,
+    resolve_grouping,
 )
 from ..analysis.statistics.measurements import RUN_COLUMNS, RUN_NAMES, measurements_by_run
 from ..analysis.statistics.records import (
@@ -43,7 +43,7 @@ from ..analysis.statistics.records import (
     WasteKind,
     WasteLocation,
 )
-from ..analysis.statistics.time_zones import DAY, get_zone
+from ..analysis.statistics.time_zones import DAY, offset_function
 from ..analysis.statistics.trend import compare_periods
 from ..analysis.statistics.waste import build_waste
 from ..common.column_data import (
@@ -107,8 +107,8 @@ def run_statistics(
     `tz` is the time zone of days and hours, such as Europe/Berlin; "local" is that of this machine.
     Raises InvalidQueryError if a grouping or time zone is unknown, or for more than 5,000 time groups.
     """
-    with _asked(where, tz, now) as asked:
-        return asked.statistics(by, across)
+    with _open_query(where, tz, now) as query:
+        return query.statistics(by, across)
 
 
 def timeline(
@@ -128,23 +128,23 @@ def timeline(
     if by not in (None, *TIME_UNITS):
         raise InvalidQueryError(f"no unit {by!r}; use one of: {', '.join(TIME_UNITS)}")
     length = length_of(period, "period")
-    if across is not None and get_grouping(across) in TIME_GROUPINGS:
+    if across is not None and resolve_grouping(across) in TIME_GROUPINGS:
         raise InvalidQueryError(f"{across} is a time already; use one of: {', '.join(NON_TIME_GROUPINGS)}")
-    with _asked(where, tz, now) as asked:
-        unit = by or asked.unit()
+    with _open_query(where, tz, now) as query:
+        unit = by or query.unit()
         return Timeline(
             by=unit,
-            whole=asked.statistics(unit),
-            groups=asked.statistics(across) if across else None,
-            crossed=asked.statistics(unit, across) if across else None,
-            trend=None if where.has_dates else asked.trend(length),
+            whole=query.statistics(unit),
+            groups=query.statistics(across) if across else None,
+            crossed=query.statistics(unit, across) if across else None,
+            trend=None if where.has_dates else query.trend(length),
         )
 
 
 def waste(where: RunFilter = NO_FILTER) -> Waste:
     """Compute the wasted spend: failed runs, retries, false successes, errors, interrupted agent runs."""
-    with _asked(where) as asked:
-        return asked.waste()
+    with _open_query(where) as query:
+        return query.waste()
 
 
 def trend(
@@ -157,28 +157,28 @@ def trend(
     length = length_of(period, "period")
     if where.has_dates:
         raise InvalidQueryError("a trend chooses its days itself: leave out the first and last day")
-    with _asked(where, now=now) as asked:
-        return asked.trend(length)
+    with _open_query(where, now=now) as query:
+        return query.trend(length)
 
 
 def overview(where: RunFilter = NO_FILTER, *, tz: str = LOCAL_ZONE, now: datetime | None = None) -> Overview:
     """Compute an overview: totals, groups by week, workflow, model and phase, wasted spend, and trend."""
-    with _asked(where, tz, now) as asked:
+    with _open_query(where, tz, now) as query:
         weeks, templates, models, phases = (
-            asked.statistics(by) for by in ("week", "template", "model", "phase")
+            query.statistics(by) for by in ("week", "template", "model", "phase")
         )
         return Overview(
-            total=asked.total,
+            total=query.total,
             weeks=weeks,
             templates=templates,
             models=models,
             phases=phases,
-            waste=asked.waste(),
-            trend=None if where.has_dates else asked.trend(DEFAULT_PERIOD),
+            waste=query.waste(),
+            trend=None if where.has_dates else query.trend(DEFAULT_PERIOD),
         )
 
 
-class _Asked:
+class _Query:
     """The runs of a query: cached aggregates if it has no filter, else the columns of its runs."""
 
     def __init__(self, history: History | None, where: RunFilter, tz: str, now: datetime) -> None:
@@ -189,7 +189,7 @@ class _Asked:
 
     def statistics(self, by: str, across: str | None = None) -> RunStatistics:
         """Compute statistics by one or two groupings."""
-        names = [get_grouping(name) for name in (by, across) if name is not None]
+        names = [resolve_grouping(name) for name in (by, across) if name is not None]
         parts = [name for name in names if name in PART_GROUPINGS]
         if len(parts) > 1 or len(set(names)) < len(names):
             raise InvalidQueryError(
@@ -197,60 +197,67 @@ class _Asked:
                 f"and no "
                 "grouping twice"
             )
-        found = build_figures(self._digest(by)) if names == parts else self._figures(names, *parts)
-        timely = any(name in TIME_GROUPINGS for name in names)
+        groups = (
+            build_group_statistics(self._aggregate(by))
+            if names == parts
+            else self._group_statistics(names, *parts)
+        )
+        is_by_time = any(name in TIME_GROUPINGS for name in names)
         return RunStatistics(
             names[0],
             names[1] if across else None,
-            self._tz if timely else None,
+            self._tz if is_by_time else None,
             self.total,
-            tuple(found),
-            self._placed(self._named_runs)[1] if timely else None,
+            tuple(groups),
+            self._without_implausible_dates(self._named_runs)[1] if is_by_time else None,
         )
 
     @cached_property
     def total(self) -> GroupStatistics:
         """Statistics of all these runs together."""
-        return total_figures(self._digest(ALL))
+        return build_total(self._aggregate(ALL))
 
-    def _figures(self, names: Sequence[str], part: str | None = None) -> list[GroupStatistics]:
+    def _group_statistics(self, names: Sequence[str], part: str | None = None) -> list[GroupStatistics]:
         runs = self._runs if part is None else self._named_runs
-        placed = self._placed(runs)[0] if set(TIME_GROUPINGS) & set(names) else runs
-        whole = {name: group_runs(placed, name, self._tz) for name in names if name != part}
+        dated_runs = self._without_implausible_dates(runs)[0] if set(TIME_GROUPINGS) & set(names) else runs
+        groupings = {name: group_runs(dated_runs, name, self._tz) for name in names if name != part}
         if part is None:
             entries = measurements_by_run(runs)
-            digest = aggregate(entries, *encode_groups(*whole.values()), runs)
+            totals = aggregate_measurements(entries, *encode_groups(*groupings.values()), runs)
         else:
-            digest = merge([self._crossed(names, part, whole, some) for some in self._spans(runs)])
-        return build_figures(digest, *(whole.get(name) for name in names))
+            totals = merge_aggregates(
+                [self._aggregate_part(names, part, groupings, span) for span in self._spans(runs)]
+            )
+        return build_group_statistics(totals, *(groupings.get(name) for name in names))
 
-    def _crossed(
-        self, names: Sequence[str], part: str, whole: Mapping[str, Grouping], some: _Span
+    def _aggregate_part(
+        self, names: Sequence[str], part: str, groupings_by_name: Mapping[str, Grouping], span: _Span
     ) -> Aggregate:
-        entries, shared_out = aggregates_by_part(part, some.read)
+        entries, part_grouping = aggregates_by_part(part, span.read)
         groupings = [
-            shared_out if name == part else whole[name].take(some.places[entries.runs]) for name in names
+            part_grouping if name == part else groupings_by_name[name].take(span.places[entries.runs])
+            for name in names
         ]
-        return aggregate(entries, *encode_groups(*groupings), some.read("runs", RUN_COLUMNS))
+        return aggregate_measurements(entries, *encode_groups(*groupings), span.read("runs", RUN_COLUMNS))
 
     def unit(self) -> str:
         """Return the time unit that gives a few dozen groups."""
-        made = self._placed(self._runs)[0].integers["created_at"]
-        made = made[is_known(made)]
-        days = (int(made.max()) - int(made.min())) / DAY if len(made) else 0.0
-        return next((unit for unit, most in TIME_UNITS.items() if days <= most), "month")
+        created = self._without_implausible_dates(self._runs)[0].integers["created_at"]
+        created = created[is_known(created)]
+        days = (int(created.max()) - int(created.min())) / DAY if len(created) else 0.0
+        return next((unit for unit, max_days in TIME_UNITS.items() if days <= max_days), "month")
 
     def waste(self) -> Waste:
         """Compute the wasted spend of these runs."""
         partial = bool(self.total.runs_costing_more or self.total.runs_without_cost)
-        return build_waste(self._digest(WASTE), partial=partial)
+        return build_waste(self._aggregate(WASTE), partial=partial)
 
     def trend(self, period: timedelta) -> Trend:
         """Compare these runs by period."""
-        runs, misdated = self._placed(self._runs)
+        runs, misdated = self._without_implausible_dates(self._runs)
         return compare_periods(runs, period, self._now, misdated)
 
-    def _placed(self, runs: ColumnTable) -> tuple[ColumnTable, ImplausibleDates]:
+    def _without_implausible_dates(self, runs: ColumnTable) -> tuple[ColumnTable, ImplausibleDates]:
         """Return the runs without implausible dates, and the runs that had one."""
         return (
             (runs, NO_IMPLAUSIBLE_DATES)
@@ -258,16 +265,22 @@ class _Asked:
             else drop_implausible_dates(self._history, runs, self._now)
         )
 
-    def _digest(self, name: str) -> Aggregate:
+    def _aggregate(self, name: str) -> Aggregate:
         """Return a cached aggregate, or compute it if there is a filter or no cache."""
-        kept = self._history.digests(name) if self._history is not None and self._where.is_empty else []
-        return merge(kept or [compute_aggregate(name, some.read) for some in self._spans(self._runs)])
+        cached = self._history.digests(name) if self._history is not None and self._where.is_empty else []
+        return merge_aggregates(
+            cached or [compute_aggregate(name, span.read) for span in self._spans(self._runs)]
+        )
 
     def _spans(self, runs: ColumnTable) -> Iterator[_Span]:
         """Yield these runs in spans; if there are none, yield one empty span."""
         keys, spans = runs.integers["key"], [] if self._history is None else self._history.key_ranges()
-        found = [(span, np.arange(*np.searchsorted(keys, (span.start, span.stop)))) for span in spans]
-        for span, places in [both for both in found if len(both[1])] or [(range(1), np.arange(0))]:
+        spans_with_places = [
+            (span, np.arange(*np.searchsorted(keys, (span.start, span.stop)))) for span in spans
+        ]
+        for span, places in [pair for pair in spans_with_places if len(pair[1])] or [
+            (range(1), np.arange(0))
+        ]:
             yield _Span(places, partial(self._read, runs.take(places), span))
 
     @property
@@ -287,7 +300,7 @@ class _Asked:
 
     def _columns(self, family: TableName, names: Sequence[str], keys: range | None = None) -> ColumnTable:
         if self._history is None:
-            return _nothing(family, names)
+            return _empty_columns(family, names)
         return self._history.columns(family, names, keys)
 
 
@@ -299,23 +312,23 @@ class _Span(NamedTuple):
 
 
 @contextmanager
-def _asked(where: RunFilter, tz: str = LOCAL_ZONE, now: datetime | None = None) -> Iterator[_Asked]:
+def _open_query(where: RunFilter, tz: str = LOCAL_ZONE, now: datetime | None = None) -> Iterator[_Query]:
     if not isinstance(where, RunFilter):
         raise InvalidQueryError(f"where={where!r} is not allowed; use a RunFilter")
-    get_zone(tz)  # raises an error for an unknown zone, even if there are no runs
-    moment = resolve_now(now)
+    offset_function(tz)  # raises an error for an unknown zone, even if there are no runs
+    current_time = resolve_now(now)
     with database.open_if_exists() as history:
-        yield _Asked(history, where.at(moment), tz, moment)
+        yield _Query(history, where.at(current_time), tz, current_time)
 
 
-def _nothing(family: TableName, names: Sequence[str]) -> ColumnTable:
+def _empty_columns(family: TableName, names: Sequence[str]) -> ColumnTable:
     """Return empty columns, so that a missing history gives the same results as an empty one."""
     kinds = {name: COLUMNS[family][name] for name in names}
-    words = {name: CategoricalColumn.from_values(()) for name, kind in kinds.items() if kind == "words"}
-    real: dict[str, Floats] = {
+    categorical = {name: CategoricalColumn.from_values(()) for name, kind in kinds.items() if kind == "words"}
+    floats: dict[str, Floats] = {
         name: np.empty(0, np.float64) for name, kind in kinds.items() if kind == "real"
     }
-    whole: dict[str, Integers] = {
-        name: np.empty(0, np.int64) for name in kinds if name not in words and name not in real
+    integers: dict[str, Integers] = {
+        name: np.empty(0, np.int64) for name in kinds if name not in categorical and name not in floats
     }
-    return ColumnTable(family, 0, words, whole, real)
+    return ColumnTable(family, 0, categorical, integers, floats)

@@ -52,23 +52,23 @@ def find_syncs(*, limit: int = 20, cursor: str | None = None) -> SyncPage:
 
     `cursor` is the `next_cursor` of the previous page. Raises InvalidQueryError.
     """
-    before = MAX_LIMIT if cursor is None else _number(cursor)
+    before = MAX_LIMIT if cursor is None else _parse_cursor(cursor)
     with database.open_if_exists() as history:
         if history is None:
             return SyncPage([], 0, limit, None)
-        found, total = history.syncs(limit + 1, before)
-    shown = [_record(sync) for sync in found[:limit]]
-    more = str(shown[-1]["number"]) if shown and len(found) > limit else None
-    return SyncPage(shown, total, limit, more)
+        syncs, total = history.syncs(limit + 1, before)
+    page = [_limit_errors(sync) for sync in syncs[:limit]]
+    next_cursor = str(page[-1]["number"]) if page and len(syncs) > limit else None
+    return SyncPage(page, total, limit, next_cursor)
 
 
-def _record(sync: dict[str, Any]) -> dict[str, Any]:
+def _limit_errors(sync: dict[str, Any]) -> dict[str, Any]:
     """Return a sync with its errors limited to MAX_ERRORS."""
     errors = sync.get("errors") or []
     return {**sync, "errors_found": len(errors), "errors": errors[:MAX_ERRORS]}
 
 
-def _number(cursor: str) -> int:
+def _parse_cursor(cursor: str) -> int:
     if not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 20 and int(cursor) <= MAX_LIMIT):
         raise InvalidQueryError(f"{cursor[:40]!r} is no cursor of this list; start without it")
     return int(cursor)

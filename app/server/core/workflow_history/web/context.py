@@ -10,12 +10,11 @@ from fastapi import Depends, Request
 
 from .. import database
 from ..common.errors import WorkflowHistoryError
-from .guesses import Guesses
-from .known_values import FilterChoices
+from .guess_limiter import GuessLimiter
 from .live.change_notifier import current_change_token
 from .live.service import LiveService
 from .middleware.metrics import Metrics
-from .query_cache import QueryCache
+from .query_cache import FilterChoices, QueryCache
 from .settings import ServerSettings
 
 MAX_CONCURRENT_EXPORTS: Final = 4
@@ -27,31 +26,31 @@ class Context:
 
     settings: ServerSettings
     live: LiveService
-    words: FilterChoices = field(default_factory=FilterChoices)
-    kept: QueryCache = field(default_factory=QueryCache)
-    guesses: Guesses = field(default_factory=Guesses)
+    filter_choices: FilterChoices = field(default_factory=FilterChoices)
+    query_cache: QueryCache = field(default_factory=QueryCache)
+    guess_limiter: GuessLimiter = field(default_factory=GuessLimiter)
     metrics: Metrics = field(default_factory=Metrics)
-    exports: Semaphore = field(default_factory=lambda: Semaphore(MAX_CONCURRENT_EXPORTS))  # one per export
-    had_history: Event = field(default_factory=Event)  # set once a history existed while the server ran
+    export_slots: Semaphore = field(default_factory=lambda: Semaphore(MAX_CONCURRENT_EXPORTS))
+    history_seen: Event = field(default_factory=Event)  # set once a history existed while the server ran
 
 
-async def context_of(request: Request) -> Context:
+async def get_context(request: Request) -> Context:
     """Return the context of the app that handles a request."""
     return cast("Context", request.app.state.context)
 
 
-ContextDep = Annotated[Context, Depends(context_of)]
+ContextDep = Annotated[Context, Depends(get_context)]
 """Type of a handler's parameter for the context."""
 
 
-async def check_history_exists(here: ContextDep) -> None:
+async def check_history_exists(context: ContextDep) -> None:
     """Raise WorkflowHistoryError if the history has disappeared while the server runs.
 
     A deleted history must not look like an empty one.
     """
     if database.history_exists():
-        here.had_history.set()
-    elif here.had_history.is_set():
+        context.history_seen.set()
+    elif context.history_seen.is_set():
         raise WorkflowHistoryError(
             f"the history {database.database_name()} is gone since this server began; put it back, or "
             f"sync anew"
@@ -60,4 +59,4 @@ async def check_history_exists(here: ContextDep) -> None:
 
 def remember_change_token(request: Request) -> None:
     """Store the history's change token before a page reads it, so that the page can ask for later changes."""
-    request.state.mark = current_change_token()
+    request.state.change_token = current_change_token()

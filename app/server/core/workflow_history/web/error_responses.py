@@ -27,12 +27,12 @@ from ..common.formatting.text import single_line
 from .operations import METHODS
 from .path_redaction import redact_paths
 from .paths import EVENTS_PATH
-from .rendering import problem_page
+from .rendering import error_page
 
 logger = logging.getLogger("workflow_history")
 
-MEDIA_TYPE: Final = "application/problem+json"
-_STATUS: Final[tuple[tuple[type[WorkflowHistoryError], int], ...]] = (
+PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
+_STATUS_CODES: Final[tuple[tuple[type[WorkflowHistoryError], int], ...]] = (
     (WorkflowNotFoundError, 404),
     (PatternNotFoundError, 404),
     (ConfigMissingError, 404),
@@ -42,6 +42,8 @@ _STATUS: Final[tuple[tuple[type[WorkflowHistoryError], int], ...]] = (
     (WorkflowHistoryError, 503),  # the database cannot be read or written
 )
 """HTTP status of each of our exceptions. The first matching class counts."""
+
+_UNEXPECTED: Final = "something went wrong here; the server's own output says what"
 
 PROBLEM_SCHEMA: Final[dict[str, Any]] = {
     "title": "Problem",
@@ -57,34 +59,38 @@ PROBLEM_SCHEMA: Final[dict[str, Any]] = {
 }
 
 
-def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
+def problem_response(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
     """Return an error response with a JSON problem (RFC 9457)."""
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
-    return Response(msgspec.json.encode(body), status, headers, MEDIA_TYPE)
+    return Response(msgspec.json.encode(body), status, headers, PROBLEM_MEDIA_TYPE)
 
 
 def install_error_handlers(app: FastAPI) -> None:
     """Register the handlers that answer an app's exceptions."""
-    app.add_exception_handler(WorkflowHistoryError, _ours)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(WorkflowHistoryError, _handle_known_error)
+    app.add_exception_handler(RequestValidationError, _handle_invalid_request)
+    app.add_exception_handler(HTTPException, _handle_http_error)
 
 
-async def _ours(request: Request, error: Exception) -> Response:
-    status = next(code for kind, code in _STATUS if isinstance(error, kind))
-    return _answer(request, status, single_line(redact_paths(str(error))))
+async def _handle_known_error(request: Request, error: Exception) -> Response:
+    status = next(status_code for error_type, status_code in _STATUS_CODES if isinstance(error, error_type))
+    return _error_response(request, status, single_line(redact_paths(str(error))))
 
 
-async def _invalid(request: Request, error: Exception) -> Response:
-    found: Any = error
-    return _answer(request, 422, "; ".join(_named(each) for each in found.errors()))
+async def _handle_invalid_request(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
+    return _error_response(request, 422, "; ".join(map(_describe, error.errors())))
 
 
-async def _http(request: Request, error: Exception) -> Response:
-    found: Any = error
-    detail = found.detail if found.detail != HTTPStatus(found.status_code).phrase else _hint(request)
-    headers = {**(found.headers or {}), **(_allowed(request) if found.status_code == 405 else {})}
-    return _answer(request, found.status_code, single_line(detail), headers)
+async def _handle_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
+    detail = error.detail
+    if detail == HTTPStatus(error.status_code).phrase:  # the framework's own text
+        detail = f"nothing is served at {single_line(request.url.path)[:200]} this way"
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_allowed_methods(request))
+    return _error_response(request, error.status_code, single_line(detail), headers)
 
 
 class UnhandledErrorMiddleware:
@@ -98,55 +104,50 @@ class UnhandledErrorMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Process a request. If the response had already begun, raise again, which cuts it off."""
-        begun = False
+        response_started = False
 
-        async def noted(message: Message) -> None:
-            nonlocal begun
-            begun = True
+        async def send_and_track(message: Message) -> None:
+            nonlocal response_started
+            response_started = True
             await send(message)
 
         try:
-            await self._app(scope, receive, noted)
+            await self._app(scope, receive, send_and_track)
         except Exception:
-            if begun or scope["type"] != "http":
+            if response_started or scope["type"] != "http":
                 raise
             request = Request(scope)
             logger.exception("request failed path=%s", single_line(request.url.path))
-            answer = _answer(request, 500, _UNFORESEEN)
-            await answer(scope, receive, send)
+            response = _error_response(request, 500, _UNEXPECTED)
+            await response(scope, receive, send)
 
 
-_UNFORESEEN: Final = "something went wrong here; the server's own output says what"
-
-
-def _answer(request: Request, status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
+def _error_response(
+    request: Request, status: int, detail: str, headers: dict[str, str] | None = None
+) -> Response:
     if request.url.path.startswith("/api/") or "text/html" not in request.headers.get("accept", ""):
-        return problem(status, detail, headers)
-    return problem_page(request, status, detail)
+        return problem_response(status, detail, headers)
+    return error_page(request, status, detail)
 
 
-def _named(error: dict[str, Any]) -> str:
+def _describe(error: dict[str, Any]) -> str:
     if error["type"] == "json_invalid":
         return "the body is no JSON"
     if error["type"] == "model_attributes_type":
         return "the body is to be a JSON object, sent with Content-Type: application/json"
-    where = ".".join(str(part) for part in error["loc"][1:]) or "the request"
-    return single_line(f"{where}: {error['msg']}")
+    location = ".".join(str(part) for part in error["loc"][1:]) or "the request"
+    return single_line(f"{location}: {error['msg']}")
 
 
-def _allowed(request: Request) -> dict[str, str]:
-    """Return the Allow header for a path. The framework would list the methods of a single route only."""
-    methods = [method.upper() for method in METHODS if _is_taken(request, method.upper())]
+def _allowed_methods(request: Request) -> list[str]:
+    """Return the methods of a path for the Allow header. The framework would list those of one route only."""
+    methods = [method.upper() for method in METHODS if _accepts(request, method.upper())]
     if "GET" in methods and request.url.path != EVENTS_PATH:
         methods.append("HEAD")
-    return {"Allow": ", ".join(methods)}
+    return methods
 
 
-def _is_taken(request: Request, method: str) -> bool:
+def _accepts(request: Request, method: str) -> bool:
     scope = {**request.scope, "method": method, "root_path": request.scope.get("app_root_path", "")}
-    found = next((route for route in request.app.routes if route.matches(scope)[0] is Match.FULL), None)
-    return method == "GET" if isinstance(found, Mount) else found is not None
-
-
-def _hint(request: Request) -> str:
-    return f"nothing is served at {single_line(request.url.path)[:200]} this way"
+    route = next((route for route in request.app.routes if route.matches(scope)[0] is Match.FULL), None)
+    return method == "GET" if isinstance(route, Mount) else route is not None

@@ -23,74 +23,83 @@ from ..common.time_zones import LOCAL_ZONE, TZ_HELP, zone_named
 MAX_VALUE_CHARS: Final = 500  # characters of one value
 MAX_VALUES: Final = 50  # values of one parameter
 
-_BY_NAME: Final = {one.name: one for one in FILTER_OPTIONS}
-_YES_OR_NO: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+_OPTIONS: Final = {option.name: option for option in FILTER_OPTIONS}
+_NO_FILTER: Final = RunFilter()
+_BOOLEANS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
 async def parse_filter(request: Request) -> RunFilter:
     """Return the run filter of a request. Raises InvalidQueryError."""
     query = request.query_params
-    given = {name: _checked(_BY_NAME[name], query.getlist(name)) for name in query if name in _BY_NAME}
-    zone = checked_zone(query.get("tz"))
-    return build_filter(given, zone) if given else _ALL
+    values = {
+        name: _validate_value(_OPTIONS[name], query.getlist(name)) for name in query if name in _OPTIONS
+    }
+    zone = validate_zone(query.get("tz"))
+    return build_filter(values, zone) if values else _NO_FILTER
 
 
-async def zone(request: Request) -> str:
+async def parse_zone(request: Request) -> str:
     """Return the name of the time zone for days in filters and results. Raises InvalidQueryError."""
-    return checked_zone(request.query_params.get("tz"))
+    return validate_zone(request.query_params.get("tz"))
 
 
-def checked_zone(name: str | None) -> str:
+def validate_zone(name: str | None) -> str:
     """Return a valid time zone name; the local zone if none is given. Raises InvalidQueryError.
 
     Only listed names are accepted, so a client's value never becomes a file path.
     """
     if not name or name == LOCAL_ZONE:
         return LOCAL_ZONE
-    if name not in _zones():
+    if name not in _known_zones():
         raise InvalidQueryError(
             f"no time zone {name!r}; use {LOCAL_ZONE}, UTC, or a name such as Europe/Berlin"
         )
     return name
 
 
-@cache
-def _zones() -> frozenset[str]:
+@cache  # reads the directories of the zone database
+def _known_zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
-
-_ALL: Final = RunFilter()
 
 FilterDep = Annotated[RunFilter, Depends(parse_filter)]
 """Type of a handler's parameter for the run filter. Its route needs FILTER_OPENAPI as `openapi_extra`."""
 
-Zone = Annotated[str, Depends(zone)]
+Zone = Annotated[str, Depends(parse_zone)]
 """Type of a handler's parameter for the time zone of days. FILTER_OPENAPI describes it too."""
 
 
-def _checked(one: FilterOption, values: list[str]) -> Any:
-    if len(values) > (MAX_VALUES if one.multiple else 1):
-        raise InvalidQueryError(f"{one.name} is given more than {MAX_VALUES if one.multiple else 1} times")
+def _validate_value(option: FilterOption, values: list[str]) -> Any:
+    if len(values) > (MAX_VALUES if option.multiple else 1):
+        raise InvalidQueryError(
+            f"{option.name} is given more than {MAX_VALUES if option.multiple else 1} times"
+        )
     if any(len(value) > MAX_VALUE_CHARS for value in values):
-        raise InvalidQueryError(f"{one.name} has more than {MAX_VALUE_CHARS} characters")
-    if one.multiple:
+        raise InvalidQueryError(f"{option.name} has more than {MAX_VALUE_CHARS} characters")
+    if option.multiple:
         return values
-    if one.metavar is not None:
+    if option.metavar is not None:
         return values[0]
-    if values[0].lower() not in _YES_OR_NO:
-        raise InvalidQueryError(f"{one.name}={values[0]!r}: say true or false")
-    return _YES_OR_NO[values[0].lower()]
+    if values[0].lower() not in _BOOLEANS:
+        raise InvalidQueryError(f"{option.name}={values[0]!r}: say true or false")
+    return _BOOLEANS[values[0].lower()]
 
 
-def _described(one: FilterOption) -> dict[str, Any]:
-    text = {"type": "string", "maxLength": MAX_VALUE_CHARS}
-    schema: dict[str, Any] = {"type": "boolean"} if one.metavar is None else text
-    if one.multiple:
-        schema = {"type": "array", "items": text, "maxItems": MAX_VALUES}
-    return {"name": one.name, "in": "query", "required": False, "description": one.help, "schema": schema}
+def _openapi_parameter(option: FilterOption) -> dict[str, Any]:
+    string = {"type": "string", "maxLength": MAX_VALUE_CHARS}
+    schema: dict[str, Any] = {"type": "boolean"} if option.metavar is None else string
+    if option.multiple:
+        schema = {"type": "array", "items": string, "maxItems": MAX_VALUES}
+    return {
+        "name": option.name,
+        "in": "query",
+        "required": False,
+        "description": option.help,
+        "schema": schema,
+    }
 
 
-_ZONE: Final[dict[str, Any]] = {
+_ZONE_PARAMETER: Final[dict[str, Any]] = {
     "name": "tz",
     "in": "query",
     "required": False,
@@ -98,7 +107,9 @@ _ZONE: Final[dict[str, Any]] = {
     "schema": {"type": "string", "maxLength": 100, "default": LOCAL_ZONE},
 }
 
-FILTER_OPENAPI: Final = {"parameters": [*(_described(one) for one in FILTER_OPTIONS), _ZONE]}
+FILTER_OPENAPI: Final = {
+    "parameters": [*(_openapi_parameter(option) for option in FILTER_OPTIONS), _ZONE_PARAMETER]
+}
 """OpenAPI parameters of an operation that takes a filter, for `openapi_extra`."""
 
 
@@ -107,7 +118,7 @@ class ParsedFilter:
     """The filter in a query string, with the parameters that are invalid. A form shows both."""
 
     where: RunFilter  # from the valid parameters
-    given: dict[str, Any]  # values as typed, by parameter; repeated in links and forms
+    filter_params: dict[str, Any]  # values as typed, by parameter; repeated in links and forms
     problems: dict[str, str]  # error messages by parameter
     zone: tzinfo | None = None  # time zone of days; None: the local zone
 
@@ -121,23 +132,24 @@ def parse_filter_leniently(query: Mapping[str, Sequence[str]]) -> ParsedFilter:
     {'cost': "'x' is no range; say it as 1..5, 1.. or ..5"}
     """
     where = RunFilter()
-    given: dict[str, Any] = {}
+    filter_params: dict[str, Any] = {}
     problems: dict[str, str] = {}
     zone = None
     if names := [name for name in query.get("tz", ()) if name.strip()]:
-        given["tz"] = names[-1]
+        filter_params["tz"] = names[-1]
         try:
-            zone = zone_named(checked_zone(names[-1]))
+            zone = zone_named(validate_zone(names[-1]))
         except InvalidQueryError as error:
             problems["tz"] = str(error)
-    for one in FILTER_OPTIONS:
-        values = [value for value in query.get(one.name, ()) if value.strip()]
+    for option in FILTER_OPTIONS:
+        values = [value for value in query.get(option.name, ()) if value.strip()]
         if values:
-            given[one.name] = values if one.multiple else values[-1]
+            filter_params[option.name] = values if option.multiple else values[-1]
             try:
                 where = replace(
-                    where, **one.parse(_checked(one, values if one.multiple else values[-1:]), zone)
+                    where,
+                    **option.parse(_validate_value(option, values if option.multiple else values[-1:]), zone),
                 )
             except InvalidQueryError as error:
-                problems[one.name] = str(error)
-    return ParsedFilter(where, given, problems, zone)
+                problems[option.name] = str(error)
+    return ParsedFilter(where, filter_params, problems, zone)

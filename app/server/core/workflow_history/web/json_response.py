@@ -17,9 +17,9 @@ CACHE_CONTROL: Final = "private, no-cache"  # may be stored, but must be revalid
 JSON: Final = "application/json"
 
 
-def json_response(request: Request, answer: Any, headers: Mapping[str, str] | None = None) -> Response:
+def json_response(request: Request, value: Any, headers: Mapping[str, str] | None = None) -> Response:
     """Return a query result or a mapping as JSON, or 304 if the client already has it."""
-    data = with_schema_version(answer) if isinstance(answer, Mapping) else to_json(answer)
+    data = with_schema_version(value) if isinstance(value, Mapping) else to_json(value)
     return etag_response(request, msgspec.json.encode(data), JSON, headers)
 
 
@@ -35,10 +35,10 @@ def etag_response(
     )
 
 
-def etag_matches(tag: str, asked: Headers) -> bool:
-    """Return whether the If-None-Match header in `asked` matches an ETag."""
-    given = [_opaque(one.strip()) for one in asked.get("if-none-match", "").split(",")]
-    return _opaque(tag) in given or given == ["*"]
+def etag_matches(tag: str, headers: Headers) -> bool:
+    """Return whether the If-None-Match of a request's headers matches an ETag."""
+    tags = [_opaque(candidate.strip()) for candidate in headers.get("if-none-match", "").split(",")]
+    return _opaque(tag) in tags or tags == ["*"]
 
 
 def _opaque(tag: str) -> str:

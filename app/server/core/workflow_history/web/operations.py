@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import HTTPException
 from fastapi.openapi.utils import get_openapi
 
-_MOST_SAID = 60  # characters of an unknown parameter in an error message
+_MAX_NAME_CHARS = 60  # characters of an unknown parameter in an error message
 
 
 class Operation(NamedTuple):
@@ -19,9 +19,9 @@ class Operation(NamedTuple):
     name: str
     method: str  # in upper case
     path: str  # with parameters in braces
-    told: Mapping[str, Any]  # its OpenAPI operation object
-    once: frozenset[str]  # query parameters with a single value
-    many: frozenset[str]  # query parameters that may be repeated
+    spec: Mapping[str, Any]  # its OpenAPI operation object
+    single: frozenset[str]  # query parameters with a single value
+    repeatable: frozenset[str]  # query parameters that may be repeated
 
 
 METHODS: Final = ("get", "post", "put", "patch", "delete")
@@ -29,13 +29,19 @@ METHODS: Final = ("get", "post", "put", "patch", "delete")
 
 def operations_of(app: FastAPI) -> Mapping[str, Operation]:
     """Return all operations of an app by name. They are cached in `app.state`."""
-    found: Mapping[str, Operation] | None = getattr(app.state, "operations", None)
-    if found is None:
+    operations: Mapping[str, Operation] | None = getattr(app.state, "operations", None)
+    if operations is None:
         # Not app.openapi(): with the published schemas, the first request would take half a second.
-        plain = get_openapi(title=app.title, version=app.version, routes=app.routes)
-        found = {one.name: one for one in _read(plain)}
-        app.state.operations = found
-    return found
+        description = get_openapi(title=app.title, version=app.version, routes=app.routes)
+        listed = [
+            _operation(path, method, methods[method])
+            for path, methods in description["paths"].items()
+            for method in METHODS
+            if method in methods
+        ]
+        operations = {operation.name: operation for operation in listed}
+        app.state.operations = operations
+    return operations
 
 
 def current_operation(request: Request) -> Operation | None:
@@ -51,36 +57,27 @@ async def reject_unknown_parameters(request: Request) -> None:
     operation = current_operation(request)
     if operation is None:
         return
-    given = [name for name, _ in request.query_params.multi_items()]
-    for name in given:
-        if name not in operation.once and name not in operation.many:
-            raise HTTPException(422, _unknown(name, sorted(operation.once | operation.many)))
-        if name in operation.once and given.count(name) > 1:
+    names = [name for name, _ in request.query_params.multi_items()]
+    for name in names:
+        if name not in operation.single and name not in operation.repeatable:
+            known = sorted(operation.single | operation.repeatable)
+            near = get_close_matches(name, known, 1)
+            guess = f"did you mean {near[0]}? " if near else ""
+            raise HTTPException(
+                422,
+                f"no parameter {name[:_MAX_NAME_CHARS]!r}; {guess}known: {', '.join(known) or 'none'}",
+            )
+        if name in operation.single and names.count(name) > 1:
             raise HTTPException(422, f"{name} is given more than once; it has one value")
 
 
-def _unknown(name: str, known: list[str]) -> str:
-    near = get_close_matches(name, known, 1)
-    guess = f"did you mean {near[0]}? " if near else ""
-    return f"no parameter {name[:_MOST_SAID]!r}; {guess}known: {', '.join(known) or 'none'}"
-
-
-def _read(description: Mapping[str, Any]) -> list[Operation]:
-    return [
-        _operation(path, method, methods)
-        for path, methods in description["paths"].items()
-        for method in METHODS
-        if method in methods
-    ]
-
-
-def _operation(path: str, method: str, methods: Mapping[str, Any]) -> Operation:
-    told = methods[method]
-    query = [one for one in told.get("parameters", ()) if one["in"] == "query"]
-    many = frozenset(one["name"] for one in query if _is_list(one["schema"]))
-    once = frozenset(one["name"] for one in query) - many
-    return Operation(told["operationId"], method.upper(), path, told, once, many)
-
-
-def _is_list(schema: Mapping[str, Any]) -> bool:
-    return any(part.get("type") == "array" for part in (schema, *schema.get("anyOf", ())))
+def _operation(path: str, method: str, spec: Mapping[str, Any]) -> Operation:
+    schemas = {item["name"]: item["schema"] for item in spec.get("parameters", ()) if item["in"] == "query"}
+    repeatable = frozenset(
+        name
+        for name, schema in schemas.items()
+        if any(part.get("type") == "array" for part in (schema, *schema.get("anyOf", ())))
+    )
+    return Operation(
+        spec["operationId"], method.upper(), path, spec, frozenset(schemas) - repeatable, repeatable
+    )

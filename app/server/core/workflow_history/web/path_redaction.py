@@ -15,10 +15,10 @@ def redact_paths(text: str) -> str:
 
     Clients don't need the directories.
     """
-    known = candidate_paths()
+    paths = candidate_paths()
     with suppress(WorkflowHistoryError):  # an unreadable location has no directory to remove
-        known.append(Path(database.database_name()))
-    for place in known:
-        if place.is_absolute():
-            text = text.replace(f"{place.parent}/", "")
+        paths.append(Path(database.database_name()))
+    for path in paths:
+        if path.is_absolute():
+            text = text.replace(f"{path.parent}/", "")
     return text

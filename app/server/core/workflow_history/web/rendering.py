@@ -20,7 +20,7 @@ from ..common.formatting.text import name_parts, sanitize, single_line, truncate
 from ..common.spending import UNKNOWN
 from ..presentation import explanation, run_list, scores, sync_summary
 
-_HERE: Final = Path(__file__).parent / "pages"
+_PAGES_DIR: Final = Path(__file__).parent / "pages"
 
 
 class NavEntry(NamedTuple):
@@ -29,11 +29,11 @@ class NavEntry(NamedTuple):
     path: str
     name: str
     key: str  # second key of the shortcut, after "g"
-    below: tuple[str, ...] = ()  # path prefixes of its subpages
+    subpages: tuple[str, ...] = ()  # path prefixes of its subpages
 
     def matches(self, path: str) -> bool:
         """Return whether a path is this page or one of its subpages."""
-        return path == self.path or path.startswith(self.below)
+        return path == self.path or path.startswith(self.subpages)
 
 
 NAVIGATION: Final = (
@@ -45,78 +45,86 @@ NAVIGATION: Final = (
     NavEntry("/api", "REST", "a"),
 )
 
-_AMOUNTS: Final = {"money": spending.format_usd, "duration": numbers.format_duration}
+_AMOUNT_FORMATS: Final = {"money": spending.format_usd, "duration": numbers.format_duration}
 
-JINJA_FILTERS: Final = {
+_FILTERS: Final = {
     "money": spending.format_usd,
     "tokens": numbers.format_tokens,
     "duration": numbers.format_duration,
     "share": spending.format_fraction,
-    "percent": numbers.format_percent_change,
-    "counted": numbers.pluralize,
-    "copies_left_out": run_list.copies_words,
-    "all_pruned_words": sync_summary.all_pruned_words,
+    "pluralize": numbers.pluralize,
+    "copies_note": run_list.copies_note,
+    "all_pruned_note": sync_summary.all_pruned_message,
     "day": numbers.day,
-    "moment": numbers.format_timestamp,
-    "cost_of": costs.format_run_cost,
+    "timestamp": numbers.format_timestamp,
+    "run_cost": costs.format_run_cost,
     "agent_spending": spending.agent_spending,
-    "at_least": costs.format_minimum,
+    "minimum_cost": costs.format_minimum,
     "short_model": agents.short_model,
-    "remarks": agents.agent_notes,
+    "agent_notes": agents.agent_notes,
     "one_line": single_line,
-    "clean": sanitize,
-    "cut": truncate,
-    "cut_middle": truncate_middle,
-    "full_id": run_list.qualified_id,
-    "request_words": run_list.request_summary,
-    "copy_words": run_list.copy_words,
-    "workflow_words": run_list.workflow_summary,
-    "when_words": run_list.format_date,
-    "is_gone": run_list.is_source_deleted,
-    "lasted_words": run_list.lasted_words,
+    "sanitize": sanitize,
+    "truncate": truncate,
+    "truncate_middle": truncate_middle,
+    "qualified_id": run_list.qualified_id,
+    "request_summary": run_list.request_summary,
+    "copy_note": run_list.copy_note,
+    "workflow_summary": run_list.workflow_summary,
+    "run_date": run_list.format_date,
+    "is_source_deleted": run_list.is_source_deleted,
+    "run_duration": run_list.format_run_duration,
     "is_derived": run_list.is_derived,
-    "score_word": scores.format_score,
-    "score_parts": scores.format_score_parts,
-    "score_missing": scores.format_missing,
-    "explained_value": explanation.format_value,
-    "explained_short": explanation.format_short,
-    "explained_total": explanation.total_words,
-    "explained_from": explanation.describe_origin,
-    "explained_rule": explanation.describe_rule,
-    "explained_place": explanation.format_source,
-    "dollars": explanation.format_usd_exact,
-    "status_sign": text.status_symbol,
-    "outcome_sign": text.outcome_symbol,
-    "phase_words": sync_summary.phase_label,
-    "show_as": lambda amount, how: _AMOUNTS[how](amount),
+    "score": scores.format_score,
+    "score_components": scores.format_score_parts,
+    "missing_score": scores.format_missing,
+    "provenance_value": explanation.format_value,
+    "provenance_short": explanation.format_short,
+    "provenance_total": explanation.format_total,
+    "provenance_origin": explanation.describe_origin,
+    "provenance_rule": explanation.describe_rule,
+    "provenance_source": explanation.format_source,
+    "exact_usd": explanation.format_usd_exact,
+    "status_symbol": text.status_symbol,
+    "outcome_symbol": text.outcome_symbol,
+    "phase_label": sync_summary.stage_label,
+    "format_as": lambda amount, unit: _AMOUNT_FORMATS[unit](amount),
 }
 """Template filters that format values as in the terminal."""
 
 
 @cache
-def _templates() -> Environment:
-    found = Environment(
-        loader=FileSystemLoader(_HERE / "templates"),
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_PAGES_DIR / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=strip_control_chars,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters.update(
-        JINJA_FILTERS, exactly=format_exact, iso=iso, state_class=status_class, cost_title=cost_title
+    environment.filters.update(
+        _FILTERS,
+        exact_count=format_exact,
+        iso_time=iso_time,
+        status_class=status_class,
+        cost_title=cost_title,
+        breakable=breakable,
     )
-    found.filters["breakable"] = breakable
-    found.globals.update(UNKNOWN=UNKNOWN, address=url_for, run_address=run_address, navigation=NAVIGATION)
-    return found
+    environment.globals.update(UNKNOWN=UNKNOWN, url_for=url_for, run_url=run_url, navigation=NAVIGATION)
+    return environment
 
 
-def page(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+def render_page(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
     """Render a template to an HTML response that browsers revalidate before reuse."""
     html = (
-        _templates()
+        _environment()
         .get_template(template)
-        .render(request=request, path=request.url.path, mark=getattr(request.state, "mark", ""), **values)
+        .render(
+            request=request,
+            path=request.url.path,
+            change_token=getattr(request.state, "change_token", ""),
+            **values,
+        )
     )
     headers = {"Cache-Control": "private, no-cache"}
     # A lone surrogate, possible in text from a damaged file, cannot be encoded as UTF-8.
@@ -143,10 +151,10 @@ def breakable(name: str) -> Markup:
     return Markup("<wbr>").join(map(escape, name_parts(strip_control_chars(name))))
 
 
-def problem_page(request: Request, status: int, detail: str) -> HTMLResponse:
+def error_page(request: Request, status: int, detail: str) -> HTMLResponse:
     """Return an error page with the problem and the next step."""
-    return page(
-        request, "problem.html", status=status, code=status, title=HTTPStatus(status).phrase, detail=detail
+    return render_page(
+        request, "error.html", status=status, code=status, title=HTTPStatus(status).phrase, detail=detail
     )
 
 
@@ -156,19 +164,19 @@ def url_for(path: str, query: Mapping[str, Any] | None = None, **changes: Any) -
     >>> url_for("/", {"status": ["failed"], "offset": 50}, offset=None, sort="cost")
     '/?status=failed&sort=cost'
     """
-    wanted = {**(query or {}), **changes}
-    given = {name: value for name, value in wanted.items() if value not in (None, "", [], ())}
-    words = urlencode(given, doseq=True, errors="replace")
-    return f"{path}?{words}" if words else path
+    params = {**(query or {}), **changes}
+    params = {name: value for name, value in params.items() if value not in (None, "", [], ())}
+    encoded = urlencode(params, doseq=True, errors="replace")
+    return f"{path}?{encoded}" if encoded else path
 
 
-def run_address(run: Mapping[str, Any], part: str = "") -> str:
-    """Return the URL of a run's page; `part` is appended to its path.
+def run_url(run: Mapping[str, Any], suffix: str = "") -> str:
+    """Return the URL of a run's page; `suffix` is appended to its path.
 
-    >>> run_address({"id": "a b", "project": "shop"})
+    >>> run_url({"id": "a b", "project": "shop"})
     '/runs/a%20b?project=shop'
     """
-    path = f"/runs/{quote(str(run['id']), safe='', errors='replace')}{part}"
+    path = f"/runs/{quote(str(run['id']), safe='', errors='replace')}{suffix}"
     return url_for(path, {"project": run.get("project") or None})
 
 
@@ -178,27 +186,28 @@ def format_exact(value: Any) -> str:
     >>> format_exact(1234567), format_exact(None) == UNKNOWN
     ('1,234,567', True)
     """
-    known = spending.number(value)
-    return UNKNOWN if known is None else f"{known:,.15g}"
+    count = spending.number(value)
+    return UNKNOWN if count is None else f"{count:,.15g}"
 
 
-def iso(value: Any) -> str | None:
+def iso_time(value: Any) -> str | None:
     """Return a time for a `datetime` attribute, or None if the value isn't a time.
 
-    >>> iso("2026-01-11T04:56:47+00:00"), iso("<b>")
+    >>> iso_time("2026-01-11T04:56:47+00:00"), iso_time("<b>")
     ('2026-01-11T04:56:47+00:00', None)
     """
     return str(value) if numbers.is_moment(value) else None
 
 
-def status_class(word: Any) -> str:
+def status_class(status: Any) -> str:
     """Return the CSS class of a status or outcome: `is-other` for all unlisted ones, `is-unknown` for none.
 
     >>> status_class("failed"), status_class("x skip")
     ('is-failed', 'is-other')
     """
-    known = word in text.STATUS_SIGNS or word in text.OUTCOME_SIGNS
-    return f"is-{word}" if known else "is-unknown" if not word else "is-other"
+    if status in text.STATUS_SIGNS or status in text.OUTCOME_SIGNS:
+        return f"is-{status}"
+    return "is-other" if status else "is-unknown"
 
 
 def cost_title(run: Mapping[str, Any]) -> str:
@@ -206,6 +215,6 @@ def cost_title(run: Mapping[str, Any]) -> str:
     spent, basis = spending.run_spending(run), run.get("cost_basis")
     if spent.minimum is None and not basis:
         return "no cost of its own is known"
-    told = costs.spent_words(spent)
-    meaning = costs.COST_BASIS_NOTES.get(basis or "")
-    return f"{told}; {meaning}" if meaning else told
+    cost = costs.spent_words(spent)
+    note = costs.COST_BASIS_NOTES.get(basis or "")
+    return f"{cost}; {note}" if note else cost

@@ -20,10 +20,12 @@ class ServerSettings:
     host: str = DEFAULT_HOST  # address to listen on
     port: int = DEFAULT_PORT
     token: str | None = field(default=None, repr=False)  # required in every request; None: loopback only
-    names: tuple[str, ...] = ()  # further host names accepted in the Host header
-    keep_answers: float = 2.0  # seconds that a REST response is cached; 0: never
+    host_names: tuple[str, ...] = ()  # further host names accepted in the Host header
+    cache_seconds: float = 2.0  # seconds that a REST response is cached; 0: never
     agents_dir: FolderPath | None = None  # agents directory to sync; None: no sync
-    others: tuple[FolderPath, ...] = ()  # the project's other agents directories, synced after `agents_dir`
+    other_agents_dirs: tuple[
+        FolderPath, ...
+    ] = ()  # the project's other agents directories, synced after `agents_dir`
     follow: bool = True  # whether changes in the directories start a sync
     project: str | None = None  # project of its runs; None: the name that a sync derives
 
@@ -31,7 +33,7 @@ class ServerSettings:
         """Reject settings that would expose the history to other users of the network."""
         if self.token is not None and len(self.token) < MIN_TOKEN_LENGTH:
             raise InvalidQueryError(f"a token has at least {MIN_TOKEN_LENGTH} characters")
-        if self.token is not None and not all("!" <= sign <= "~" for sign in self.token):
+        if self.token is not None and not all("!" <= character <= "~" for character in self.token):
             raise InvalidQueryError(
                 "a token has letters, digits and signs of ASCII alone, and no spaces: "
                 "no header can send others; --token new makes one"
@@ -44,12 +46,12 @@ class ServerSettings:
     @property
     def folders(self) -> tuple[FolderPath, ...]:
         """All agents directories, in the order in which they are synced."""
-        return () if self.agents_dir is None else (self.agents_dir, *self.others)
+        return () if self.agents_dir is None else (self.agents_dir, *self.other_agents_dirs)
 
     @property
     def hosts(self) -> frozenset[str]:
         """Host names accepted in a Host header, in lower case."""
-        return _LOOPBACK_NAMES | {self.host.lower(), *(name.lower() for name in self.names)}
+        return _LOOPBACK_NAMES | {self.host.lower(), *(name.lower() for name in self.host_names)}
 
 
 def is_loopback(host: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
@@ -71,12 +72,12 @@ class BudgetState:
     period: Period | None  # None for a per-run budget
     limit: int  # nanodollars
     spent: int  # nanodollars, a lower bound; for a per-run budget, by the most expensive run
-    at_least: bool  # True if more may have been spent
+    is_lower_bound: bool  # True if more may have been spent
     rows: Integers  # row numbers of the runs, most expensive first
     costs: Integers  # costs of these runs, nanodollars; 0 if unknown
     partial: Flags  # mask of the runs that cost more, or may have
     unknown: int  # number of runs with an unknown cost
-    ever: bool  # whether the history has any runs of this scope
+    has_runs: bool  # whether the history has any runs of this scope
 
     @property
     def share(self) -> float:
@@ -92,7 +93,7 @@ class BudgetState:
 
 
 @dataclass(frozen=True, slots=True)
-class _Spent:
+class _Spending:
     """Known spending of each run, and whether it is complete."""
 
     cost: Integers  # nanodollars, 0 if unknown
@@ -100,43 +101,41 @@ class _Spent:
     partial: Flags  # unknown, or not completely recorded
 
 
-def evaluate(runs: ColumnTable, budgets: Budgets, periods: Sequence[Period], since: int) -> list[BudgetState]:
+def evaluate_budgets(
+    runs: ColumnTable, budgets: Budgets, periods: Sequence[Period], since: int
+) -> list[BudgetState]:
     """Return the status of all budgets; budgets for one run apply to the runs created from `since` on."""
-    spent, created = _spent(runs), runs.integers["created_at"]
+    spending, created = _run_spending(runs), runs.integers["created_at"]
     recent = is_known(created) & (created >= since)
-    found = []
+    states = []
     for scope, name, limits in budgets.scopes:
-        own = _of_scope(runs, scope, name)
-        ever = bool(own.any())
+        in_scope = _in_scope(runs, scope, name)
+        state_of = partial(_budget_state, spending, scope=scope, name=name, has_runs=bool(in_scope.any()))
         if limits.run is not None:
-            judged = recent & own & ~_with_own_limit(runs, budgets, scope)
-            found.append(
-                _judged(spent, judged, scope=scope, name=name, period=None, limit=limits.run, ever=ever)
-            )
+            in_budget = recent & in_scope & ~_has_narrower_limit(runs, budgets, scope)
+            states.append(state_of(in_budget, period=None, limit=limits.run))
         for period in periods:
             limit = getattr(limits, period.span)
             if limit is not None:
-                inside = own & (created >= period.start) & (created < period.end)
-                found.append(
-                    _judged(spent, inside, scope=scope, name=name, period=period, limit=limit, ever=ever)
-                )
-    return found
+                in_budget = in_scope & (created >= period.start) & (created < period.end)
+                states.append(state_of(in_budget, period=period, limit=limit))
+    return states
 
 
-def _spent(runs: ColumnTable) -> _Spent:
-    total, beyond = runs.integers["total_cost"], runs.integers["lower_bound_cost"]
-    amounts = [np.where(is_known(values), values, 0) for values in (total, beyond)]
-    unknown = ~is_known(total) & ~is_known(beyond)
-    return _Spent(amounts[0] + amounts[1], unknown, unknown | ~is_recorded(runs))
+def _run_spending(runs: ColumnTable) -> _Spending:
+    total, lower_bound = runs.integers["total_cost"], runs.integers["lower_bound_cost"]
+    cost = np.where(is_known(total), total, 0) + np.where(is_known(lower_bound), lower_bound, 0)
+    unknown = ~is_known(total) & ~is_known(lower_bound)
+    return _Spending(cost, unknown, unknown | ~is_recorded(runs))
 
 
-def _of_scope(runs: ColumnTable, scope: Scope, name: str | None) -> Flags:
+def _in_scope(runs: ColumnTable, scope: Scope, name: str | None) -> Flags:
     if name is None:
         return np.full(len(runs), True)
     return runs.categorical["project" if scope == "project" else "workflow_template"].equals(name)
 
 
-def _with_own_limit(runs: ColumnTable, budgets: Budgets, scope: Scope) -> Flags:
+def _has_narrower_limit(runs: ColumnTable, budgets: Budgets, scope: Scope) -> Flags:
     """Return a mask of the runs to which a narrower per-run limit applies.
 
     A template's limit takes precedence over a project's, and a project's over that of all runs.
@@ -148,25 +147,25 @@ def _with_own_limit(runs: ColumnTable, budgets: Budgets, scope: Scope) -> Flags:
         ]
     if scope == "all":
         narrower += [("project", name) for name, limits in budgets.projects.items() if limits.run is not None]
-    found = np.full(len(runs), False)
-    for other, name in narrower:
-        found |= _of_scope(runs, other, name)
-    return found
+    narrowed = np.full(len(runs), False)
+    for other_scope, name in narrower:
+        narrowed |= _in_scope(runs, other_scope, name)
+    return narrowed
 
 
-def _judged(
-    spent: _Spent,
-    inside: Flags,
+def _budget_state(
+    spending: _Spending,
+    in_budget: Flags,
     *,
     scope: Scope,
     name: str | None,
     period: Period | None,
     limit: int,
-    ever: bool,
+    has_runs: bool,
 ) -> BudgetState:
-    rows = np.flatnonzero(inside)
-    rows = rows[np.argsort(-spent.cost[rows], kind="stable")]
-    costs = spent.cost[rows]
+    rows = np.flatnonzero(in_budget)
+    rows = rows[np.argsort(-spending.cost[rows], kind="stable")]
+    costs = spending.cost[rows]
     counted = rows if period is not None else rows[:1]
     return BudgetState(
         scope=scope,
@@ -175,10 +174,10 @@ def _judged(
         period=period,
         limit=limit,
         spent=int(costs.sum() if period is not None else costs.max(initial=0)),
-        at_least=bool(spent.partial[counted].any()),
+        is_lower_bound=bool(spending.partial[counted].any()),
         rows=rows,
         costs=costs,
-        partial=spent.partial[rows],
-        unknown=int(spent.unknown[rows].sum()),
-        ever=ever,
+        partial=spending.partial[rows],
+        unknown=int(spending.unknown[rows].sum()),
+        has_runs=has_runs,
     )

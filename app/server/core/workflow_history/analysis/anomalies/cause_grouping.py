@@ -22,125 +22,124 @@ from .series import MEASURES, TemplateSeries
 SAME_TIME_WINDOW: Final = 0.5  # minimum share of the runs since the earlier change that follow the later one
 MIN_MAIN_SHARE: Final = 0.6  # minimum share of the excess cost for one phase to be the cause
 RECENT_BEFORE: Final = 10  # number of runs before the change that define the usual value
-_BY_WEIGHT: Final = {name: place for place, name in enumerate(MEASURES)}
+_MEASURE_ORDER: Final = {name: position for position, name in enumerate(MEASURES)}
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeGroup:
     """Changes of one template with one cause."""
 
-    lane: TemplateSeries
+    series: TemplateSeries
     main: ChangePoint
     along: tuple[
         ChangePoint, ...
     ]  # changes of other measures of this phase, and of the run's cost, at that moment
     others: tuple[ChangePoint, ...]  # changes of other phases at about the same time
-    extra: float | None  # excess cost of all runs since, nanodollars; None: unrelated to cost
+    excess_cost: float | None  # excess cost of all runs since, nanodollars; None: unrelated to cost
     models: tuple[str | None, str | None] | None  # usual model just before and since; None if equal
     projects: tuple[str | None, str | None] | None
 
 
 def group_changes(
-    lane: TemplateSeries, projects: CategoricalColumn, changes: Sequence[ChangePoint]
+    series: TemplateSeries, projects: CategoricalColumn, changes: Sequence[ChangePoint]
 ) -> list[ChangeGroup]:
     """Return the findings of one template."""
-    return [_group(lane, projects, some) for some in _clusters(lane, changes)]
-
-
-def _clusters(lane: TemplateSeries, changes: Sequence[ChangePoint]) -> list[list[ChangePoint]]:
-    found: list[list[ChangePoint]] = []
-    for change in sorted(changes, key=lambda change: (change.chance, change.name[1], str(change.name[0]))):
-        for cluster in found:
-            if cluster[0].is_worse == change.is_worse and _together(lane, cluster[0], change):
+    clusters: list[list[ChangePoint]] = []
+    for change in sorted(changes, key=lambda change: (change.p_value, change.name[1], str(change.name[0]))):
+        for cluster in clusters:
+            if cluster[0].is_worse == change.is_worse and _is_same_time(series, cluster[0], change):
                 cluster.append(change)
                 break
         else:
-            found.append([change])
-    return found
+            clusters.append([change])
+    return [_build_group(series, projects, cluster) for cluster in clusters]
 
 
-def _together(lane: TemplateSeries, one: ChangePoint, other: ChangePoint) -> bool:
-    since = sorted(len(lane.rows) - change.since for change in (one, other))
-    return since[0] >= SAME_TIME_WINDOW * since[1]
+def _is_same_time(series: TemplateSeries, first: ChangePoint, second: ChangePoint) -> bool:
+    run_counts = sorted(len(series.rows) - change.since for change in (first, second))
+    return run_counts[0] >= SAME_TIME_WINDOW * run_counts[1]
 
 
-def _group(lane: TemplateSeries, projects: CategoricalColumn, changes: Sequence[ChangePoint]) -> ChangeGroup:
-    reason = _reason(changes)
-    main = _priced(lane, reason)
-    same = [(main.phase, measure) for measure in MEASURES]
-    names = [name for name in (*same, (None, "cost")) if name != main.name]
-    along = [change for name in dict.fromkeys(names) if (change := co_movement(lane, name, main))]
-    told = {main.name, *(change.name for change in along)}
-    told |= {
-        (None, measure) for phase, measure in told if phase is not None
-    }  # the whole run changes with its phase
+def _build_group(
+    series: TemplateSeries, projects: CategoricalColumn, changes: Sequence[ChangePoint]
+) -> ChangeGroup:
+    cause = _find_cause(changes)
+    main = _prefer_cost(series, cause)
+    same_phase = [(main.phase, measure) for measure in MEASURES]
+    keys = [key for key in (*same_phase, (None, "cost")) if key != main.name]
+    along = [change for key in dict.fromkeys(keys) if (change := co_movement(series, key, main))]
+    reported = {main.name, *(change.name for change in along)}
+    # The whole run changes with its phase.
+    reported |= {(None, measure) for phase, measure in reported if phase is not None}
     return ChangeGroup(
-        lane,
+        series,
         main,
         tuple(along),
-        tuple(sorted((change for change in changes if change.name not in told), key=_weight)),
-        _extra(lane, main),
-        _switch(lane.models.get(main.phase), main),
-        _switch(projects, main),
+        tuple(sorted((change for change in changes if change.name not in reported), key=_importance_order)),
+        _excess_cost(series, main),
+        _usual_change(series.models.get(main.phase), main),
+        _usual_change(projects, main),
     )
 
 
-def _priced(lane: TemplateSeries, reason: ChangePoint) -> ChangePoint:
+def _prefer_cost(series: TemplateSeries, cause: ChangePoint) -> ChangePoint:
     """Replace a change by the change of its phase's cost if that moved too; the p-value stays the same."""
-    cost = None if reason.measure == "cost" else co_movement(lane, (reason.phase, "cost"), reason)
-    return reason if cost is None or cost.is_worse != reason.is_worse else cost
+    cost = None if cause.measure == "cost" else co_movement(series, (cause.phase, "cost"), cause)
+    return cause if cost is None or cost.is_worse != cause.is_worse else cost
 
 
-def _weight(change: ChangePoint) -> tuple[bool, int, float]:
-    return change.phase is None, _BY_WEIGHT[change.measure], -abs(change.excess_cost)
+def _importance_order(change: ChangePoint) -> tuple[bool, int, float]:
+    return change.phase is None, _MEASURE_ORDER[change.measure], -abs(change.excess_cost)
 
 
-def _reason(changes: Sequence[ChangePoint]) -> ChangePoint:
+def _find_cause(changes: Sequence[ChangePoint]) -> ChangePoint:
     """Return the change that causes the others.
 
     Phases come before the whole run, and cost before other measures.
     """
-    measure = min((change.measure for change in changes), key=_BY_WEIGHT.__getitem__)
-    same = [change for change in changes if change.measure == measure]
-    parts = [change for change in same if change.phase is not None]
-    whole = [change for change in same if change.phase is None]
-    if not parts:
-        phases = [change for change in changes if change.phase is not None and change.measure != "cost"]
-        return whole[0] if measure == "cost" or not phases else min(phases, key=_certainty)
-    largest = max(parts, key=lambda change: abs(change.excess_cost))
-    if measure == "cost" and whole:
-        total = fsum(abs(change.excess_cost) for change in parts)
-        return largest if abs(largest.excess_cost) >= MIN_MAIN_SHARE * total else whole[0]
+    measure = min((change.measure for change in changes), key=_MEASURE_ORDER.__getitem__)
+    same_measure = [change for change in changes if change.measure == measure]
+    phase_changes = [change for change in same_measure if change.phase is not None]
+    run_changes = [change for change in same_measure if change.phase is None]
+    if not phase_changes:
+        others = [change for change in changes if change.phase is not None and change.measure != "cost"]
+        return (
+            run_changes[0]
+            if measure == "cost" or not others
+            else min(others, key=lambda change: (_MEASURE_ORDER[change.measure], change.p_value))
+        )
+    largest = max(phase_changes, key=lambda change: abs(change.excess_cost))
+    if measure == "cost" and run_changes:
+        total = fsum(abs(change.excess_cost) for change in phase_changes)
+        return largest if abs(largest.excess_cost) >= MIN_MAIN_SHARE * total else run_changes[0]
     return largest
 
 
-def _certainty(change: ChangePoint) -> tuple[int, float]:
-    return _BY_WEIGHT[change.measure], change.chance
-
-
-def _extra(lane: TemplateSeries, main: ChangePoint) -> float | None:
+def _excess_cost(series: TemplateSeries, main: ChangePoint) -> float | None:
     """Return the excess cost: of the cost change itself, or of the additional failures."""
     if main.measure == "cost":
         return main.excess_cost
-    costs = lane.figures.get((main.phase, "cost"))
+    costs = series.values.get((main.phase, "cost"))
     if main.measure != "failures" or costs is None:
         return None
-    spent = costs[main.after_rows[main.after_values == 1.0]]
-    spent = spent[~np.isnan(spent)]
-    return mean_of(spent) * main.excess_cost if len(spent) and main.is_worse else None
+    failed_costs = costs[main.after_rows[main.after_values == 1.0]]
+    failed_costs = failed_costs[~np.isnan(failed_costs)]
+    return mean_of(failed_costs) * main.excess_cost if len(failed_costs) and main.is_worse else None
 
 
-def _switch(words: CategoricalColumn | None, main: ChangePoint) -> tuple[str | None, str | None] | None:
+def _usual_change(
+    column: CategoricalColumn | None, main: ChangePoint
+) -> tuple[str | None, str | None] | None:
     """Return the usual value just before and since the change, if they differ."""
-    if words is None:
+    if column is None:
         return None
-    before = _usual(words, main.before_rows[-RECENT_BEFORE:].tolist())
-    after = _usual(words, main.after_rows.tolist())
+    before = _majority_value(column, main.before_rows[-RECENT_BEFORE:].tolist())
+    after = _majority_value(column, main.after_rows.tolist())
     return None if before is None or after is None or before == after else (before, after)
 
 
-def _usual(words: CategoricalColumn, rows: Sequence[int]) -> str | None:
+def _majority_value(column: CategoricalColumn, rows: Sequence[int]) -> str | None:
     """Return the value of more than half of the runs, or None."""
-    counts = Counter(words.codes[rows].tolist())
+    counts = Counter(column.codes[rows].tolist())
     code, count = counts.most_common(1)[0] if counts else (MISSING_CODE, 0)
-    return words.categories[code] if code != MISSING_CODE and count * 2 > len(rows) else None
+    return column.categories[code] if code != MISSING_CODE and count * 2 > len(rows) else None

@@ -17,7 +17,7 @@ from .change_points import MAD_SCALE, Segment, robust_sd, to_scale
 from .series import MEASURES, SeriesKey, TemplateSeries
 
 MIN_MODIFIED_Z: Final = 3.5
-_TO_MODIFIED: Final = 0.6745 * MAD_SCALE  # factor from robust standard deviations to modified z-scores
+_MODIFIED_Z_FACTOR: Final = 0.6745 * MAD_SCALE  # factor from robust standard deviations to modified z-scores
 MIN_SAMPLE: Final = 20  # minimum number of runs to compare with
 MIN_RATIO: Final = 2.0  # minimum multiple of the median: smaller excesses are not worth a look
 
@@ -26,51 +26,55 @@ MIN_RATIO: Final = 2.0  # minimum multiple of the median: smaller excesses are n
 class Outlier:
     """One run far above comparable runs."""
 
-    lane: TemplateSeries
-    row: int  # position in the lane
+    series: TemplateSeries
+    row: int  # position in the series
     name: SeriesKey
     value: float
-    usual: float  # median
-    like: int  # number of runs in the median
+    median: float  # median
+    sample_size: int  # number of runs in the median
     score: float  # modified z
-    also: tuple[SeriesKey, ...]  # other series in which the run is an outlier
+    other_keys: tuple[SeriesKey, ...]  # other series in which the run is an outlier
 
     @property
-    def extra(self) -> float:
+    def excess_cost(self) -> float:
         """Cost above the median, in nanodollars; 0 if another measure than cost is the outlier."""
-        return self.value - self.usual if self.name[1] == "cost" else 0.0
+        return self.value - self.median if self.name[1] == "cost" else 0.0
 
 
-def outliers(lane: TemplateSeries, steady: Sequence[Segment]) -> list[Outlier]:
+def find_outliers(series: TemplateSeries, segments: Sequence[Segment]) -> list[Outlier]:
     """Return the recent runs that are outliers, one entry per run."""
     by_row: dict[int, list[Outlier]] = {}
-    for series in steady:
-        if MEASURES[series.name[1]].kind == "amount":
-            for found in _of_series(lane, series):
-                by_row.setdefault(found.row, []).append(found)
-    return [_one(some) for some in by_row.values()]
+    for segment in segments:
+        if MEASURES[segment.name[1]].kind == "amount":
+            for outlier in _segment_outliers(series, segment):
+                by_row.setdefault(outlier.row, []).append(outlier)
+    return [_merge_outliers(candidates) for candidates in by_row.values()]
 
 
-def _of_series(lane: TemplateSeries, series: Segment) -> list[Outlier]:
-    rows, values = series.rows[series.starts_at :], series.values[series.starts_at :]
+def _segment_outliers(series: TemplateSeries, segment: Segment) -> list[Outlier]:
+    rows, values = segment.rows[segment.starts_at :], segment.values[segment.starts_at :]
     if len(values) < MIN_SAMPLE:
         return []
-    usual = float(np.median(values))
-    logs = to_scale(values, MEASURES[series.name[1]])
-    scores = _TO_MODIFIED * (logs - np.median(logs)) / robust_sd(logs)
-    far = (scores > MIN_MODIFIED_Z) & (values >= MIN_RATIO * usual) & (rows >= lane.recent_from)
-    picked = zip(rows[far].tolist(), values[far].tolist(), scores[far].tolist(), strict=True)
+    median = float(np.median(values))
+    logs = to_scale(values, MEASURES[segment.name[1]])
+    scores = _MODIFIED_Z_FACTOR * (logs - np.median(logs)) / robust_sd(logs)
+    is_outlier = (scores > MIN_MODIFIED_Z) & (values >= MIN_RATIO * median) & (rows >= series.recent_from)
+    outlying = zip(
+        rows[is_outlier].tolist(), values[is_outlier].tolist(), scores[is_outlier].tolist(), strict=True
+    )
     return [
-        Outlier(lane, row, series.name, value, usual, len(values), score, ()) for row, value, score in picked
+        Outlier(series, row, segment.name, value, median, len(values), score, ())
+        for row, value, score in outlying
     ]
 
 
-def _one(found: Sequence[Outlier]) -> Outlier:
+def _merge_outliers(candidates: Sequence[Outlier]) -> Outlier:
     """Merge the outliers of one run: keep the phase with most of the excess cost."""
-    whole = next((one for one in found if one.name == (None, "cost")), None)
-    parts = [one for one in found if one.name[0] is not None and one.name[1] == "cost"]
-    best = max(parts, key=lambda one: one.extra, default=None)
-    if best is None or (whole is not None and best.extra < MIN_MAIN_SHARE * whole.extra):
-        best = whole or max(found, key=lambda one: (one.name[0] is not None, one.score))
-    also = tuple(one.name for one in found if one is not best)
-    return replace(best, also=also)
+    run_cost = next((outlier for outlier in candidates if outlier.name == (None, "cost")), None)
+    phase_costs = [
+        outlier for outlier in candidates if outlier.name[0] is not None and outlier.name[1] == "cost"
+    ]
+    main = max(phase_costs, key=lambda outlier: outlier.excess_cost, default=None)
+    if main is None or (run_cost is not None and main.excess_cost < MIN_MAIN_SHARE * run_cost.excess_cost):
+        main = run_cost or max(candidates, key=lambda outlier: (outlier.name[0] is not None, outlier.score))
+    return replace(main, other_keys=tuple(outlier.name for outlier in candidates if outlier is not main))

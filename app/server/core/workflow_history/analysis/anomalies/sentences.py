@@ -5,10 +5,10 @@ Names are inserted as stored: the caller must escape the sentence for its output
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
+from ...common.formatting.numbers import pluralize
 from ...common.spending import format_fraction, format_usd
 from .budgets import BudgetState
 from .cause_grouping import ChangeGroup
@@ -16,6 +16,7 @@ from .change_points import ChangePoint
 from .outliers import Outlier
 
 _NANODOLLARS: Final = 1e9
+_WHOLE_RUN: Final = "whole run's"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 MEASURE_NAMES: Final = {
@@ -37,27 +38,27 @@ def format_date(microseconds: int, zone: tzinfo | None) -> str:
     return (_EPOCH + timedelta(microseconds=microseconds)).astimezone(zone).date().isoformat()
 
 
-def dollars(nanodollars: float) -> str:
+def format_dollars(nanodollars: float) -> str:
     """Format nanodollars as US dollars.
 
-    >>> dollars(1_620_000_000), dollars(21_492_450), dollars(10_000), dollars(0)
+    >>> format_dollars(1_620_000_000), format_dollars(21_492_450), format_dollars(10_000), format_dollars(0)
     ('$1.62', '$0.0215', '<$0.0001', '$0.00')
     """
     return format_usd(nanodollars / _NANODOLLARS)
 
 
-def span_of(seconds: float) -> str:
+def format_seconds(seconds: float) -> str:
     """Format seconds as a short duration.
 
-    >>> span_of(41.2), span_of(130), span_of(5400)
+    >>> format_seconds(41.2), format_seconds(130), format_seconds(5400)
     ('41s', '2m 10s', '1h 30m')
     """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s" if seconds >= 1 else f"{seconds:.2g}s"
-    if whole < 3600:
-        return f"{whole // 60}m {whole % 60:02d}s"
-    return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
+    rounded = round(seconds)
+    if rounded < 60:
+        return f"{rounded}s" if seconds >= 1 else f"{seconds:.2g}s"
+    if rounded < 3600:
+        return f"{rounded // 60}m {rounded % 60:02d}s"
+    return f"{rounded // 3600}h {rounded % 3600 // 60:02d}m"
 
 
 def format_measure(measure: str, value: float) -> str:
@@ -67,9 +68,9 @@ def format_measure(measure: str, value: float) -> str:
     ('68%', '13')
     """
     if measure == "cost":
-        return dollars(value)
+        return format_dollars(value)
     if measure == "duration":
-        return span_of(value)
+        return format_seconds(value)
     return f"{value:.4g}" if measure == "turns" else f"{value:.0%}"
 
 
@@ -79,13 +80,8 @@ def describe_subject(template: str | None, phase: str | None) -> str:
     >>> describe_subject("adw_patch", "plan"), describe_subject(None, None)
     ('plan in adw_patch', 'runs of no named template')
     """
-    whole = template or "runs of no named template"
-    return whole if phase is None else f"{phase} in {whole}"
-
-
-def counted(count: int, noun: str = "run") -> str:
-    """Format a count and its noun."""
-    return f"{count:,} {noun if count == 1 else noun + 's'}"
+    subject = template or "runs of no named template"
+    return subject if phase is None else f"{phase} in {subject}"
 
 
 # --- changes
@@ -94,15 +90,26 @@ def counted(count: int, noun: str = "run") -> str:
 def describe_change(group: ChangeGroup, zone: tzinfo | None) -> str:
     """Format a change: since which day of a zone, by how much, and the changes along with it."""
     main = group.main
-    since = format_date(int(group.lane.created_at[main.since]), zone)
-    subject = describe_subject(group.lane.template, main.phase)
-    figures = f"{_side(main, main.after, len(main.after_rows), first=True)} against "
-    figures += f"{_side(main, main.before, len(main.before_rows))} before"
-    sides = "".join(f"; {_along(main, change)}" for change in group.along)
-    return f"{subject} {_verb(main)} since {since}: {figures}{sides}{_others(group)}{_reasons(group)}"
+    since = format_date(int(group.series.created_at[main.since]), zone)
+    subject = describe_subject(group.series.template, main.phase)
+    after = _format_side(main, main.after, len(main.after_rows), first=True)
+    before = _format_side(main, main.before, len(main.before_rows))
+    along = "".join(f"; {_format_accompanying(main, change)}" for change in group.along)
+    others = ", ".join(
+        f"{_WHOLE_RUN if change.phase is None else change.phase} {MEASURE_NAMES[change.measure]}"
+        for change in group.others
+    )
+    others = f"; changed with it: {others}" if others else ""
+    switches = "".join(
+        f"; the usual {kind} changed too: {values[0]} just before, {values[1]} since"
+        for kind, values in (("model", group.models), ("project", group.projects))
+        if values
+    )
+    sentence = f"{subject} {_change_verb(main)} since {since}: {after} against {before} before"
+    return f"{sentence}{along}{others}{switches}"
 
 
-def _verb(change: ChangePoint) -> str:
+def _change_verb(change: ChangePoint) -> str:
     more = change.after > change.before
     if change.measure == "failures":
         return "fails more often" if more else "fails less often"
@@ -110,115 +117,104 @@ def _verb(change: ChangePoint) -> str:
         return "reads more from the cache" if more else "reads less from the cache"
     if change.measure == "tool_errors":
         return "has more failing tool calls" if more else "has fewer failing tool calls"
-    verb, much, little = {
+    verb, as_much, less = {
         "cost": ("costs", "as much", "less"),
         "duration": ("takes", "as long", "less time"),
         "turns": ("takes", "as many turns", "fewer turns"),
     }[change.measure]
     if change.ratio is None:
-        return f"{verb} {'more' if more else little}"
+        return f"{verb} {'more' if more else less}"
     return (
-        f"{verb} {change.ratio:.1f} times {much}"
+        f"{verb} {change.ratio:.1f} times {as_much}"
         if more
-        else f"{verb} {format_fraction(1 - change.ratio)} {little}"
+        else f"{verb} {format_fraction(1 - change.ratio)} {less}"
     )
 
 
-def _side(change: ChangePoint, value: float, count: int, *, first: bool = False) -> str:
+def _format_side(change: ChangePoint, value: float, count: int, *, first: bool = False) -> str:
     if change.measure == "failures":
-        return f"{round(value * count):,} of {counted(count)} ({value:.0%})"
-    of = f"median of {counted(count)}" if first else counted(count)
-    return f"{format_measure(change.measure, value)} ({of})"
+        return f"{round(value * count):,} of {pluralize(count, 'run')} ({value:.0%})"
+    sample = f"median of {pluralize(count, 'run')}" if first else pluralize(count, "run")
+    return f"{format_measure(change.measure, value)} ({sample})"
 
 
-def _along(main: ChangePoint, change: ChangePoint) -> str:
-    of = "a whole run's cost" if change.phase != main.phase else MEASURE_NAMES[change.measure]
-    moved = "rose" if change.after > change.before else "fell"
+def _format_accompanying(main: ChangePoint, change: ChangePoint) -> str:
+    measure = "a whole run's cost" if change.phase != main.phase else MEASURE_NAMES[change.measure]
+    verb = "rose" if change.after > change.before else "fell"
     old, new = (format_measure(change.measure, value) for value in (change.before, change.after))
-    return f"{of} {moved} from {old} to {new}"
-
-
-def _others(group: ChangeGroup) -> str:
-    named = [f"{_part(change)} {MEASURE_NAMES[change.measure]}" for change in group.others]
-    return f"; changed with it: {', '.join(named)}" if named else ""
-
-
-def _part(change: ChangePoint) -> str:
-    return "whole run's" if change.phase is None else change.phase
-
-
-def _reasons(group: ChangeGroup) -> str:
-    told = [("model", group.models), ("project", group.projects)]
-    return "".join(
-        f"; the usual {what} changed too: {pair[0]} just before, {pair[1]} since"
-        for what, pair in told
-        if pair
-    )
+    return f"{measure} {verb} from {old} to {new}"
 
 
 # --- outliers
 
 
-def describe_outlier(one: Outlier, run_id: str, zone: tzinfo | None) -> str:
+def describe_outlier(outlier: Outlier, run_id: str, zone: tzinfo | None) -> str:
     """Format how far a run is above comparable runs."""
-    phase, measure = one.name
+    phase, measure = outlier.name
     verb = {"cost": "cost", "duration": "took", "turns": "took"}[measure]
-    value, usual = format_measure(measure, one.value), format_measure(measure, one.usual)
+    value, median = format_measure(measure, outlier.value), format_measure(measure, outlier.median)
     unit = " turns" if measure == "turns" else ""
     part = f"{phase} of " if phase is not None else ""
-    kind = one.lane.template or "no named template"
-    also = ", ".join(f"{name[0] or 'whole run'} {MEASURE_NAMES[name[1]]}" for name in one.also)
-    day = format_date(int(one.lane.created_at[one.row]), zone)
-    times = f"{one.value / one.usual:.1f} times" if one.usual > 0 else "far above"
+    kind = outlier.series.template or "no named template"
+    others = ", ".join(
+        f"{phase or 'whole run'} {MEASURE_NAMES[measure]}" for phase, measure in outlier.other_keys
+    )
+    others = f"; stands out also in {others}" if others else ""
+    day = format_date(int(outlier.series.created_at[outlier.row]), zone)
+    times = f"{outlier.value / outlier.median:.1f} times" if outlier.median > 0 else "far above"
     return (
-        f"{part}{run_id} ({kind}, {day}) {verb} {value}{unit}: "
-        f"{times} the median of {counted(one.like)} ({usual}){f'; stands out also in {also}' if also else ''}"
+        f"{part}{run_id} ({kind}, {day}) {verb} {value}{unit}: {times} the median of "
+        f"{pluralize(outlier.sample_size, 'run')} ({median}){others}"
     )
 
 
 # --- budgets
 
 
-def describe_budget(one: BudgetState, start: datetime, over: int) -> str:
-    """Format the spending of a budget, and its unknown part; `over` counts the runs above the limit."""
-    return f"{_spent(one, start, over)}{_unknown(one)}"
+def describe_budget(budget: BudgetState, start: datetime, exceeding_runs: int) -> str:
+    """Format the spending of a budget and its unknown part.
+
+    `exceeding_runs` is the number of runs above the limit.
+    """
+    sentence = _format_spending(budget, start, exceeding_runs)
+    if budget.unknown:
+        sentence += f"; what {pluralize(budget.unknown, 'run')} cost is unknown and not in it"
+    if not budget.has_runs and budget.name:
+        sentence += f"; this history has no run of {budget.scope} {budget.name}"
+    return sentence
 
 
-def _spent(one: BudgetState, start: datetime, over: int) -> str:
-    least = "at least " if one.at_least else ""
-    spent, limit = f"{least}{dollars(one.spent)}", dollars(one.limit)
-    of = {"all": "", "template": f" of {one.name}", "project": f" of project {one.name}"}[one.scope]
-    if one.span == "run":
-        if not len(one.rows):
-            return f"no run{of} since {start:%Y-%m-%d %H:%M}; budget {limit} each"
-        above = f", {counted(over)} above it" if over else ""
-        return f"the costliest of {counted(len(one.rows))}{of} cost {spent}, budget {limit} each{above}"
-    part = f", {_percent(one)} of it" if one.limit else ""
-    passed = f", {dollars(one.spent - one.limit)} too much" if one.state == "passed" else ""
-    runs = counted(len(one.rows))
-    return f"{_when(one.span, start)}: {spent} spent by {runs}{of}, budget {limit}{part}{passed}"
+def _format_spending(budget: BudgetState, start: datetime, exceeding_runs: int) -> str:
+    prefix = "at least " if budget.is_lower_bound else ""
+    spent, limit = f"{prefix}{format_dollars(budget.spent)}", format_dollars(budget.limit)
+    scope = {"all": "", "template": f" of {budget.name}", "project": f" of project {budget.name}"}[
+        budget.scope
+    ]
+    runs = pluralize(len(budget.rows), "run")
+    if budget.span == "run":
+        if not len(budget.rows):
+            return f"no run{scope} since {start:%Y-%m-%d %H:%M}; budget {limit} each"
+        exceeding = f", {pluralize(exceeding_runs, 'run')} above it" if exceeding_runs else ""
+        return f"the costliest of {runs}{scope} cost {spent}, budget {limit} each{exceeding}"
+    share = f", {_used_percent(budget)} of it" if budget.limit else ""
+    excess = f", {format_dollars(budget.spent - budget.limit)} too much" if budget.state == "passed" else ""
+    return (
+        f"{_format_period(budget.span, start)}: {spent} spent by {runs}{scope}, budget {limit}{share}{excess}"
+    )
 
 
-def _percent(one: BudgetState) -> str:
+def _used_percent(budget: BudgetState) -> str:
     """Format the used share; 100% only if it is exactly so, and 0% only if nothing was spent.
 
     Below the limit it is rounded down, above it up; slightly above it is >100%.
     """
-    hundredth = one.spent * 100 // one.limit
-    if one.spent > one.limit:
-        return ">100%" if hundredth == 100 else f"{-(-one.spent * 100 // one.limit):,}%"
-    return "<1%" if one.spent and not hundredth else f"{hundredth}%"
+    percent = budget.spent * 100 // budget.limit
+    if budget.spent > budget.limit:
+        return ">100%" if percent == 100 else f"{-(-budget.spent * 100 // budget.limit):,}%"
+    return "<1%" if budget.spent and not percent else f"{percent}%"
 
 
-def _when(span: str, start: datetime) -> str:
+def _format_period(span: str, start: datetime) -> str:
     if span == "week":
         return f"week of {start:%Y-%m-%d}"
     return f"{start:%Y-%m}" if span == "month" else f"{start:%Y-%m-%d}"
-
-
-def _unknown(one: BudgetState) -> str:
-    told: Sequence[str] = [
-        *([f"what {counted(one.unknown)} cost is unknown and not in it"] if one.unknown else []),
-        *([f"this history has no run of {one.scope} {one.name}"] if not one.ever and one.name else []),
-    ]
-    return "".join(f"; {part}" for part in told)

@@ -25,7 +25,8 @@ from ...common.column_data import (
 BASELINE_RUNS: Final = 500  # runs of a template before the recent ones: enough for a comparison, not too old
 
 FAILED_OUTCOMES: Final = ("error", "false_success")
-_ON_RECORD: Final = ("reported", "computed")
+_RECORDED_BASES: Final = ("reported", "computed")
+_PROMPT_TOKENS: Final = ("cache_read_tokens", "input_tokens", "cache_creation_tokens")
 
 RUN_COLUMNS: Final = (
     "key", "project", "status", "workflow_template", "model_used", "cost_basis", "created_at", "total_cost",
@@ -46,7 +47,7 @@ class Measure(NamedTuple):
         "amount", "share", "rate"
     ]  # amounts compare by ratio, shares by difference; rates are 0 or 1
     worse: Literal["more", "less"]
-    least: float  # smallest relevant ratio of amounts, or difference of shares or rates (0 to 1)
+    min_difference: float  # smallest relevant ratio of amounts, or difference of shares or rates (0 to 1)
 
 
 MEASURES: Final = {
@@ -71,18 +72,18 @@ class TemplateSeries:
     rows: Integers  # positions in the columns of runs
     created_at: Integers  # µs since 1970, ascending
     recent_from: int  # position of the first recent run
-    figures: dict[SeriesKey, Floats]  # values by run; NaN if unknown or if the run lacks the phase
+    values: dict[SeriesKey, Floats]  # values by run; NaN if unknown or if the run lacks the phase
     models: dict[str | None, CategoricalColumn]  # each run's most expensive model, by phase
 
 
 def recent_cutoff(created_at: Integers, recent_us: int | None, recent_runs: int | None) -> int | None:
     """Return the start of the recent window: by age from the latest run, or by number of runs."""
-    there = np.sort(created_at[is_known(created_at)])
-    if not len(there):
+    known_times = np.sort(created_at[is_known(created_at)])
+    if not len(known_times):
         return None
     if recent_runs is not None:
-        return int(there[max(0, len(there) - recent_runs)])
-    return int(there[-1]) - (recent_us or 0)
+        return int(known_times[max(0, len(known_times) - recent_runs)])
+    return int(known_times[-1]) - (recent_us or 0)
 
 
 def template_series(runs: ColumnTable, agents: ColumnTable, since: int) -> Iterator[TemplateSeries]:
@@ -98,68 +99,67 @@ def template_series(runs: ColumnTable, agents: ColumnTable, since: int) -> Itera
             continue
         start = max(0, first - BASELINE_RUNS)
         name = None if code == MISSING_CODE else templates.categories[code]
-        yield _lane(name, runs, agents, rows[start:], first - start)
+        yield _build_series(name, runs, agents, rows[start:], first - start)
 
 
-def _lane(
+def _build_series(
     template: str | None, runs: ColumnTable, agents: ColumnTable, rows: Integers, recent_from: int
 ) -> TemplateSeries:
-    own = runs.take(rows)
-    parts, places = _agents_of(own.integers["key"], agents)
-    figures: dict[SeriesKey, Floats] = {}
-    models: dict[str | None, CategoricalColumn] = {None: own.categorical["model_used"]}
-    phases = parts.categorical["phase"]
-    for phase, name in _whole_and(phases.categories):
-        chosen = np.full(len(parts), True) if phase is None else phases.codes == phase
-        if not chosen.any():
+    template_runs = runs.take(rows)
+    agent_runs, run_positions = _select_agent_runs(template_runs.integers["key"], agents)
+    values: dict[SeriesKey, Floats] = {}
+    models: dict[str | None, CategoricalColumn] = {None: template_runs.categorical["model_used"]}
+    phases = agent_runs.categorical["phase"]
+    for code, phase in [(None, None), *enumerate(phases.categories)]:
+        in_phase = np.full(len(agent_runs), True) if code is None else phases.codes == code
+        if not in_phase.any():
             continue
-        some, here = parts.take(chosen), places[chosen]
-        figures |= {(name, measure): values for measure, values in _measured(some, here, len(rows)).items()}
-        if name is not None:
-            models[name] = _models(some, here, len(rows))
-    figures |= _of_whole_runs(own)
-    return TemplateSeries(template, rows, own.integers["created_at"], recent_from, figures, models)
+        phase_agents, phase_positions = agent_runs.take(in_phase), run_positions[in_phase]
+        measures = _phase_measures(phase_agents, phase_positions, len(rows))
+        values |= {(phase, measure): by_run for measure, by_run in measures.items()}
+        if phase is not None:
+            models[phase] = _main_models(phase_agents, phase_positions, len(rows))
+    values |= _run_measures(template_runs)
+    return TemplateSeries(template, rows, template_runs.integers["created_at"], recent_from, values, models)
 
 
-def _agents_of(keys: Integers, agents: ColumnTable) -> tuple[ColumnTable, Integers]:
+def _select_agent_runs(keys: Integers, agents: ColumnTable) -> tuple[ColumnTable, Integers]:
     """Return the agent runs of some runs, and the position of each agent run's run in the keys."""
-    of = agents.integers["workflow_key"]  # ascending
-    starts, ends = np.searchsorted(of, keys, "left"), np.searchsorted(of, keys, "right")
+    run_keys = agents.integers["workflow_key"]  # ascending
+    starts, ends = np.searchsorted(run_keys, keys, "left"), np.searchsorted(run_keys, keys, "right")
     counts = ends - starts
-    places = np.repeat(np.arange(len(keys)), counts)
-    first = np.repeat(starts - np.concatenate(([0], np.cumsum(counts)[:-1])), counts)
-    rows = first + np.arange(len(places))
-    kept = agents.integers["is_copy"][rows] != 1  # the spending of a copy is counted in its original
-    return agents.take(rows[kept]), places[kept]
+    positions = np.repeat(np.arange(len(keys)), counts)
+    row_offsets = np.repeat(starts - np.concatenate(([0], np.cumsum(counts)[:-1])), counts)
+    rows = row_offsets + np.arange(len(positions))
+    originals = agents.integers["is_copy"][rows] != 1  # the spending of a copy is counted in its original
+    return agents.take(rows[originals]), positions[originals]
 
 
-def _whole_and(phases: tuple[str, ...]) -> Iterator[tuple[int | None, str | None]]:
-    yield None, None
-    yield from enumerate(phases)
-
-
-def _measured(parts: ColumnTable, places: Integers, count: int) -> dict[str, Floats]:
+def _phase_measures(agents: ColumnTable, positions: Integers, run_count: int) -> dict[str, Floats]:
     """Sum the agent runs of each run; a sum with an unknown part is unknown."""
-    whole = parts.integers
-    outcomes, recorded = parts.categorical["outcome"], is_recorded(parts)
-    prompt = ("cache_read_tokens", "input_tokens", "cache_creation_tokens")
-    tokens = [_sums(whole[name], is_known(whole[name]), places, count) for name in prompt]
-    failed = np.logical_or.reduce([outcomes.equals(word) for word in FAILED_OUTCOMES])
-    told = failed | outcomes.equals("success")
-    calls = _sums(whole["tool_calls"], is_known(whole["tool_calls"]), places, count)
-    errors = _sums(whole["tool_errors"], is_known(whole["tool_errors"]), places, count)
-    seconds = parts.floats["duration_seconds"]
+    integers, seconds = agents.integers, agents.floats["duration_seconds"]
+    totals = {
+        name: _sum_by_run(integers[name], is_known(integers[name]), positions, run_count)
+        for name in (*_PROMPT_TOKENS, "turns", "tool_calls", "tool_errors")
+    }
+    cache_read, uncached, cache_written = (totals[name] for name in _PROMPT_TOKENS)
+    priced = is_recorded(agents) & is_known(integers["cost"])
+    outcomes = agents.categorical["outcome"]
+    failed = np.logical_or.reduce([outcomes.equals(outcome) for outcome in FAILED_OUTCOMES])
+    judged = failed | outcomes.equals("success")
+    any_failed = np.bincount(positions, failed, run_count) > 0
+    none_failed = _all_known(judged, positions, run_count)
     return {
-        "cost": _sums(whole["cost"], recorded & is_known(whole["cost"]), places, count),
-        "failures": _any(failed, told, places, count),
-        "duration": _sums(seconds, is_known(seconds), places, count),
-        "turns": _sums(whole["turns"], is_known(whole["turns"]), places, count),
-        "cache": _share(tokens[0], tokens[0] + tokens[1] + tokens[2]),
-        "tool_errors": _share(errors, calls),
+        "cost": _sum_by_run(integers["cost"], priced, positions, run_count),
+        "failures": np.where(any_failed, 1.0, np.where(none_failed, 0.0, np.nan)),
+        "duration": _sum_by_run(seconds, is_known(seconds), positions, run_count),
+        "turns": totals["turns"],
+        "cache": _ratio(cache_read, cache_read + uncached + cache_written),
+        "tool_errors": _ratio(totals["tool_errors"], totals["tool_calls"]),
     }
 
 
-def _of_whole_runs(runs: ColumnTable) -> dict[SeriesKey, Floats]:
+def _run_measures(runs: ColumnTable) -> dict[SeriesKey, Floats]:
     """Return the measures that a run itself reports: users see its own total, not the sum."""
     cost, status = runs.integers["total_cost"], runs.categorical["status"]
     failed, completed = status.equals("failed"), status.equals("completed")
@@ -172,38 +172,36 @@ def _of_whole_runs(runs: ColumnTable) -> dict[SeriesKey, Floats]:
 
 def is_recorded(rows: ColumnTable) -> Flags:
     """Return a mask of the rows with a completely recorded cost."""
-    basis, beyond = rows.categorical["cost_basis"], rows.integers["lower_bound_cost"]
-    told = np.logical_or.reduce([basis.equals(word) for word in _ON_RECORD])
-    whole: Flags = told & ~(is_known(beyond) & (beyond > 0))
-    return whole
+    basis, lower_bounds = rows.categorical["cost_basis"], rows.integers["lower_bound_cost"]
+    has_basis = np.logical_or.reduce([basis.equals(name) for name in _RECORDED_BASES])
+    recorded: Flags = has_basis & ~(is_known(lower_bounds) & (lower_bounds > 0))
+    return recorded
 
 
-def _sums(values: Integers | Floats, there: Flags, places: Integers, count: int) -> Floats:
-    sums = np.bincount(places, np.where(there, values, 0), count)
-    return np.where(_whole(there, places, count), sums, np.nan)
+def _sum_by_run(values: Integers | Floats, known: Flags, positions: Integers, run_count: int) -> Floats:
+    sums = np.bincount(positions, np.where(known, values, 0), run_count)
+    return np.where(_all_known(known, positions, run_count), sums, np.nan)
 
 
-def _whole(there: Flags, places: Integers, count: int) -> Flags:
+def _all_known(known: Flags, positions: Integers, run_count: int) -> Flags:
     """Return a mask of the runs that have parts, all of them known."""
-    parts, unknown = np.bincount(places, minlength=count), np.bincount(places, ~there, count)
-    found: Flags = (parts > 0) & (unknown == 0)
-    return found
+    agent_counts = np.bincount(positions, minlength=run_count)
+    unknown_counts = np.bincount(positions, ~known, run_count)
+    complete: Flags = (agent_counts > 0) & (unknown_counts == 0)
+    return complete
 
 
-def _any(failed: Flags, told: Flags, places: Integers, count: int) -> Floats:
-    bad = np.bincount(places, failed, count) > 0
-    return np.where(bad, 1.0, np.where(_whole(told, places, count), 0.0, np.nan))
+def _ratio(numerators: Floats, denominators: Floats) -> Floats:
+    ratios: Floats = np.divide(
+        numerators, denominators, out=np.full(len(numerators), np.nan), where=denominators > 0
+    )
+    return ratios
 
 
-def _share(part: Floats, whole: Floats) -> Floats:
-    shares: Floats = np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
-    return shares
-
-
-def _models(parts: ColumnTable, places: Integers, count: int) -> CategoricalColumn:
+def _main_models(parts: ColumnTable, positions: Integers, run_count: int) -> CategoricalColumn:
     """Return each run's model in a phase: that of its most expensive agent run."""
-    found = np.full(count, MISSING_CODE, np.int32)
+    codes = np.full(run_count, MISSING_CODE, np.int32)
     cost, models = parts.integers["cost"], parts.categorical["model"]
     order = np.argsort(np.where(is_known(cost), cost, -1), kind="stable")
-    found[places[order]] = models.codes[order]
-    return CategoricalColumn(found, models.categories)
+    codes[positions[order]] = models.codes[order]
+    return CategoricalColumn(codes, models.categories)

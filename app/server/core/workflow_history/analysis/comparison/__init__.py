@@ -18,24 +18,24 @@ from .records import Comparison, LikenessPart, PriceChange, Request, RunRef
 __all__ = ["Comparison", "compare"]
 
 REQUEST_CHARACTERS = 2_000
-_ONE_OF_EACH = TokenUsage(1, 1, 1, 1, 1, 1)
+_ONE_OF_EACH_KIND = TokenUsage(1, 1, 1, 1, 1, 1)
 
 Run = Mapping[str, Any]
 
 
 def compare(a: Run, b: Run) -> Comparison:
     """Compare two runs; all differences are B - A."""
-    alike = explain_similarity(dict(a), dict(b))
+    similarity = explain_similarity(dict(a), dict(b))
     phases = compare_phases(a, b)
-    text = next(part["value"] for part in alike["parts"] if part["name"] == "text")
+    text_similarity = next(part["value"] for part in similarity["parts"] if part["name"] == "text")
     return Comparison(
-        a=_side(a),
-        b=_side(b),
-        similarity=alike["score"],
+        a=_run_ref(a),
+        b=_run_ref(b),
+        similarity=similarity["score"],
         similarity_parts=tuple(
-            LikenessPart(part["name"], part["weight"], part["value"]) for part in alike["parts"]
+            LikenessPart(part["name"], part["weight"], part["value"]) for part in similarity["parts"]
         ),
-        request=_request(a.get("nl_input"), b.get("nl_input"), text),
+        request=_compare_requests(a.get("nl_input"), b.get("nl_input"), text_similarity),
         facts=compare_facts(a, b),
         figures=compare_figures(a, b),
         phases=phases,
@@ -47,7 +47,7 @@ def compare(a: Run, b: Run) -> Comparison:
     )
 
 
-def _side(run: Run) -> RunRef:
+def _run_ref(run: Run) -> RunRef:
     return RunRef(
         id=str(run["id"]),
         project=str(run.get("project") or ""),
@@ -57,14 +57,14 @@ def _side(run: Run) -> RunRef:
     )
 
 
-def _request(a: str | None, b: str | None, likeness: float | None) -> Request:
+def _compare_requests(a: str | None, b: str | None, similarity: float | None) -> Request:
     shared = shared_words(a or "", b or "").shared
     return Request(
         a=a[:REQUEST_CHARACTERS] if a else None,
         b=b[:REQUEST_CHARACTERS] if b else None,
         same=a == b if a and b else None,
-        likeness=likeness,
-        shared=tuple(bond.one for bond in shared),
+        likeness=similarity,
+        shared=tuple(match.word for match in shared),
         only_a=missing_words(a or "", b or "") if a and b else (),
         only_b=missing_words(b or "", a or "") if a and b else (),
     )
@@ -72,38 +72,38 @@ def _request(a: str | None, b: str | None, likeness: float | None) -> Request:
 
 def _price_changes(a: Run, b: Run) -> tuple[PriceChange, ...]:
     """Return the rates that differ between the dates of the two runs, for models that both used."""
-    both = [model for model in _models(a) if model in _models(b)]
-    found: list[PriceChange] = []
-    for model in both:
-        ours, theirs = _rates(model, a), _rates(model, b)
-        changed = (kind for kind in ours.keys() & theirs.keys() if ours[kind] != theirs[kind])
-        found += [PriceChange(model, kind, ours[kind], theirs[kind]) for kind in changed]
-    return tuple(sorted(found, key=lambda each: (each.model, each.kind)))
+    common_models = [model for model in _models(a) if model in _models(b)]
+    changes: list[PriceChange] = []
+    for model in common_models:
+        a_rates, b_rates = _rates(model, a), _rates(model, b)
+        changed = (kind for kind in a_rates.keys() & b_rates.keys() if a_rates[kind] != b_rates[kind])
+        changes += [PriceChange(model, kind, a_rates[kind], b_rates[kind]) for kind in changed]
+    return tuple(sorted(changes, key=lambda change: (change.model, change.kind)))
 
 
 def _models(run: Run) -> list[str]:
-    used = (run.get("cost_data") or {}).get("models") or ()
-    return [str(entry["model"]) for entry in used if entry.get("model")]
+    entries = (run.get("cost_data") or {}).get("models") or ()
+    return [str(entry["model"]) for entry in entries if entry.get("model")]
 
 
 def _rates(model: str, run: Run) -> dict[str, float]:
     """Return a model's base rates at a run's date, USD per million units; empty if unknown."""
-    at = moment_in_utc(run.get("started_at") or run.get("created_at"))
+    priced_at = moment_in_utc(run.get("started_at") or run.get("created_at"))
     try:
-        units = price_breakdown(model, _ONE_OF_EACH, at)
+        units = price_breakdown(model, _ONE_OF_EACH_KIND, priced_at)
     except PriceUnknownError:
         return {}
-    return {each.kind: float(each.rate * 1_000_000) for each in units if each.rate is not None}
+    return {unit.kind: float(unit.rate * 1_000_000) for unit in units if unit.rate is not None}
 
 
 def _notes(a: Run, b: Run) -> tuple[str, ...]:
     """Return the caveats of the comparison."""
     notes = []
     for name, run in (("A", a), ("B", b)):
-        spent = run_cost(run)
-        if spent.amount is None:
+        cost = run_cost(run)
+        if cost.amount is None:
             notes.append(f"{name}'s cost is unknown: nothing says what the difference in cost is")
-        elif not spent.certain:
+        elif not cost.certain:
             notes.append(f"{name} cost at least that much: the difference in cost is not certain")
         if run.get("status") == "running":
             notes.append(f"{name} was still running when it was read last: its figures may grow")

@@ -81,10 +81,13 @@ def compare_facts(a: Run, b: Run) -> tuple[TextComparison, ...]:
     pairs = [(name, a.get(name), b.get(name)) for name in TEXT_FIELDS]
     return tuple(
         TextComparison(
-            name, None if one is None else str(one), None if other is None else str(other), one == other
+            name,
+            None if a_value is None else str(a_value),
+            None if b_value is None else str(b_value),
+            a_value == b_value,
         )
-        for name, one, other in pairs
-        if one is not None or other is not None
+        for name, a_value, b_value in pairs
+        if a_value is not None or b_value is not None
     )
 
 
@@ -96,13 +99,15 @@ def compare_value(
     >>> compare_value("turns", "count", 10, 15).percent, compare_value("turns", "count", 0, 15).percent
     (50.0, None)
     """
-    one, other = coerce_number(a), coerce_number(b)
-    if one is None or other is None:
-        return NumberComparison(name, unit, one, other, None, None, all(certain), *certain)
+    a_number, b_number = coerce_number(a), coerce_number(b)
+    if a_number is None or b_number is None:
+        return NumberComparison(name, unit, a_number, b_number, None, None, all(certain), *certain)
     # With decimals, 0.3 - 0.1 is exactly 0.2.
-    difference = Decimal(repr(other)) - Decimal(repr(one))
-    percent = round(float(difference / Decimal(repr(one)) * 100), 3) if one else None
-    return NumberComparison(name, unit, one, other, float(difference), percent, all(certain), *certain)
+    difference = Decimal(repr(b_number)) - Decimal(repr(a_number))
+    percent = round(float(difference / Decimal(repr(a_number)) * 100), 3) if a_number else None
+    return NumberComparison(
+        name, unit, a_number, b_number, float(difference), percent, all(certain), *certain
+    )
 
 
 def compare_cost(name: str, a: Cost, b: Cost) -> NumberComparison:

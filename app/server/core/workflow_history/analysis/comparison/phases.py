@@ -16,7 +16,7 @@ from .records import AgentTotals, Contribution, ModelChange, Phase, StepComparis
 Run = Mapping[str, Any]
 Agents = Sequence[Run]
 
-_WORST = ("error", "false_success", "unreadable", "empty", "stopped", "incomplete", "success")
+_OUTCOMES_WORST_FIRST = ("error", "false_success", "unreadable", "empty", "stopped", "incomplete", "success")
 _TOKENS = TOKEN_FIELDS[:4]
 
 
@@ -25,9 +25,10 @@ def compare_phases(a: Run, b: Run) -> tuple[Phase, ...]:
 
     An agent without a stream belongs to its phase, whose cost is then a lower bound or unknown.
     """
-    ours, theirs = (_grouped([*list_agent_runs(run), *silent_agents(run)], "phase") for run in (a, b))
-    names = sorted({**ours, **theirs}, key=lambda name: (_place(name), name))
-    return tuple(_phase(name, ours.get(name, []), theirs.get(name, [])) for name in names)
+    a_groups, b_groups = (_group_by([*list_agent_runs(run), *silent_agents(run)], "phase") for run in (a, b))
+    order = {phase: position for position, phase in enumerate(PHASES)}
+    names = sorted({**a_groups, **b_groups}, key=lambda name: (order.get(name, len(order)), name))
+    return tuple(_compare_phase(name, a_groups.get(name, []), b_groups.get(name, [])) for name in names)
 
 
 def attribute_cost(a: Run, b: Run, phases: Iterable[Phase]) -> tuple[Contribution, ...]:
@@ -35,100 +36,99 @@ def attribute_cost(a: Run, b: Run, phases: Iterable[Phase]) -> tuple[Contributio
 
     Cost outside the agent runs is a contribution without a phase, so that all add up exactly.
     """
-    one, other = run_cost(a).amount, run_cost(b).amount
-    if one is None or other is None:
+    a_cost, b_cost = run_cost(a).amount, run_cost(b).amount
+    if a_cost is None or b_cost is None:
         return ()
-    whole = other - one
-    parts: dict[str | None, Decimal] = {}
+    difference = b_cost - a_cost
+    by_phase: dict[str | None, Decimal] = {}
     for phase in phases:
-        mine, theirs = (None if work is None else work.cost for work in (phase.step.a, phase.step.b))
-        parts[phase.step.name] = Decimal(repr(theirs or 0.0)) - Decimal(repr(mine or 0.0))
-    parts[None] = whole - sum(parts.values(), Decimal(0))
-    return _contributions(parts, whole)
+        a_phase, b_phase = (None if work is None else work.cost for work in (phase.step.a, phase.step.b))
+        by_phase[phase.step.name] = Decimal(repr(b_phase or 0.0)) - Decimal(repr(a_phase or 0.0))
+    by_phase[None] = difference - sum(by_phase.values(), Decimal(0))
+    return _contributions(by_phase, difference)
 
 
 def attribute_duration(phases: Iterable[Phase]) -> tuple[Contribution, ...]:
     """Return each phase's contribution to the difference in working time, largest first."""
-    parts: dict[str | None, Decimal] = {}
+    by_phase: dict[str | None, Decimal] = {}
     for phase in phases:
-        seconds = next(each for each in phase.step.figures if each.name == "duration_seconds")
+        seconds = next(figure for figure in phase.step.figures if figure.name == "duration_seconds")
         unknown = (phase.step.a and seconds.a is None) or (phase.step.b and seconds.b is None)
         if not unknown:
-            parts[phase.step.name] = Decimal(repr(seconds.b or 0.0)) - Decimal(repr(seconds.a or 0.0))
-    return _contributions(parts, sum(parts.values(), Decimal(0)))
+            by_phase[phase.step.name] = Decimal(repr(seconds.b or 0.0)) - Decimal(repr(seconds.a or 0.0))
+    return _contributions(by_phase, sum(by_phase.values(), Decimal(0)))
 
 
 def model_changes(phases: Iterable[Phase]) -> tuple[ModelChange, ...]:
     """Return the phases of both runs that used different models."""
-    both = [(phase.step.name, phase.step.a, phase.step.b) for phase in phases]
+    steps = [(phase.step.name, phase.step.a, phase.step.b) for phase in phases]
     return tuple(
         ModelChange(name, a.models, b.models)
-        for name, a, b in both
+        for name, a, b in steps
         if a is not None and b is not None and set(a.models) != set(b.models)
     )
 
 
-def _contributions(parts: Mapping[str | None, Decimal], whole: Decimal) -> tuple[Contribution, ...]:
-    found = [
-        Contribution(name, float(part), round(float(part / whole), 6) if whole else None)
+def _contributions(parts: Mapping[str | None, Decimal], total: Decimal) -> tuple[Contribution, ...]:
+    contributions = [
+        Contribution(name, float(part), round(float(part / total), 6) if total else None)
         for name, part in parts.items()
         if part
     ]
-    return tuple(sorted(found, key=lambda each: (-abs(each.difference), each.phase or "")))
+    return tuple(sorted(contributions, key=lambda part: (-abs(part.difference), part.phase or "")))
 
 
-def _grouped(agents: Agents, key: str) -> dict[str, list[Run]]:
+def _group_by(agents: Agents, key: str) -> dict[str, list[Run]]:
     groups: dict[str, list[Run]] = {}
     for agent in agents:
         groups.setdefault(str(agent.get(key) or "other"), []).append(agent)
     return groups
 
 
-def _place(phase: str) -> int:
-    return PHASES.index(phase) if phase in PHASES else len(PHASES)
+def _compare_phase(name: str, a: Agents, b: Agents) -> Phase:
+    a_groups, b_groups = _group_by(a, "agent"), _group_by(b, "agent")
+    agents = tuple(
+        _compare_step(agent, a_groups.get(agent, []), b_groups.get(agent, []))
+        for agent in {**a_groups, **b_groups}
+    )
+    return Phase(_compare_step(name, a, b), agents)
 
 
-def _phase(name: str, a: Agents, b: Agents) -> Phase:
-    ours, theirs = _grouped(a, "agent"), _grouped(b, "agent")
-    agents = [_step(agent, ours.get(agent, []), theirs.get(agent, [])) for agent in {**ours, **theirs}]
-    return Phase(_step(name, a, b), tuple(agents))
-
-
-def _step(name: str, a: Agents, b: Agents) -> StepComparison:
+def _compare_step(name: str, a: Agents, b: Agents) -> StepComparison:
     """Build one row; differences are unknown if one run has no such row."""
     figures = (
         compare_cost("cost", agents_cost(a), agents_cost(b)),
         compare_value("duration_seconds", "seconds", worked_seconds(a), worked_seconds(b)),
-        compare_value("total_tokens", "tokens", _tokens(a), _tokens(b)),
+        compare_value("total_tokens", "tokens", _total_tokens(a), _total_tokens(b)),
         *(
             compare_value(key, "count", sum_counts(a, key), sum_counts(b, key))
             for key in ("turns", "tool_calls", "tool_errors")
         ),
     )
-    return StepComparison(name, _work(a), _work(b), figures)
+    return StepComparison(name, _agent_totals(a), _agent_totals(b), figures)
 
 
-def _tokens(agents: Agents) -> float | None:
+def _total_tokens(agents: Agents) -> float | None:
     known = [count for key in _TOKENS if (count := sum_counts(agents, key)) is not None]
     return sum(known) if known else None
 
 
-def _work(agents: Agents) -> AgentTotals | None:
+def _agent_totals(agents: Agents) -> AgentTotals | None:
     if not agents:
         return None
-    spent = agents_cost(agents)
+    cost = agents_cost(agents)
     models = {str(agent["model"]): None for agent in agents if agent.get("model")}
     return AgentTotals(
         sum(not agent.get("silent") for agent in agents),
-        _outcome(agents),
+        _worst_outcome(agents),
         tuple(models),
-        None if spent.amount is None else float(spent.amount),
-        spent.certain,
+        None if cost.amount is None else float(cost.amount),
+        cost.certain,
     )
 
 
-def _outcome(agents: Agents) -> str | None:
+def _worst_outcome(agents: Agents) -> str | None:
     """Return the worst outcome of the agent runs that were not superseded."""
     outcomes = [agent.get("outcome") for agent in agents if agent.get("superseded") is not True]
-    known = [outcome for outcome in outcomes if outcome in _WORST]
-    return min(known, key=_WORST.index, default=None)
+    known = [outcome for outcome in outcomes if outcome in _OUTCOMES_WORST_FIRST]
+    return min(known, key=_OUTCOMES_WORST_FIRST.index, default=None)

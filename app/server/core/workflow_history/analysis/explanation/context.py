@@ -34,7 +34,7 @@ class ExplanationContext:
         return list_agent_runs(self.run)
 
     @property
-    def silent(self) -> list[Agent]:
+    def silent_agents(self) -> list[Agent]:
         """Agents without a stream, as agent runs with no other known data."""
         return [*silent_agents(self.run)]
 
@@ -44,23 +44,23 @@ class ExplanationContext:
         stored = self.run.get("price_version")
         return PriceVersions(stored, self.installed_price_version, stored == self.installed_price_version)
 
-    def path(self, inside: str) -> str:
+    def path(self, relative_path: str) -> str:
         """Return a path inside the run's directory, absolute if the directory is known."""
-        home = self.run.get("agents_dir")
-        return join_url(home, files_folder(self.run), inside) if home else inside
+        agents_dir = self.run.get("agents_dir")
+        return join_url(agents_dir, files_folder(self.run), relative_path) if agents_dir else relative_path
 
-    def source(self, inside: str, line: int | None, says: str, *, overwritten: bool = False) -> Source:
+    def source(self, relative_path: str, line: int | None, says: str, *, overwritten: bool = False) -> Source:
         """Return a source location in one of the run's files."""
-        path = self.path(inside)
-        unknown = overwritten or not self.run.get("agents_dir") or ".." in inside.split("/")
-        there = None if unknown else self.file_exists(path)
-        return Source(path, line, there, says)
+        path = self.path(relative_path)
+        unknown = overwritten or not self.run.get("agents_dir") or ".." in relative_path.split("/")
+        exists = None if unknown else self.file_exists(path)
+        return Source(path, line, exists, says)
 
     def explain_value(
-        self, name: str, rule: str, *, unit: str | None = None, docs: str = "docs/explaining.md", **more: Any
+        self, name: str, rule: str, *, unit: str | None = None, docs: str = "docs/provenance.md", **more: Any
     ) -> Explanation:
         """Build the explanation of a field, with its stored value by default."""
-        given = {"value": to_plain(self.run.get(name)), **more}
+        values = {"value": to_plain(self.run.get(name)), **more}
         return Explanation(
             id=str(self.run.get("id")),
             project=str(self.run.get("project") or ""),
@@ -68,23 +68,23 @@ class ExplanationContext:
             unit=unit,
             rule=rule,
             docs=docs,
-            **given,
+            **values,
         )
 
     def explain_sum(
         self, name: str, rule: str, parts: Sequence[Component], *, unit: str, docs: str, **more: Any
     ) -> Explanation:
         """Build the explanation of a sum, computed exactly, with the remainder outside its parts."""
-        added = sum_parts(parts)
+        parts_sum = sum_parts(parts)
         value = (
             to_decimal(coerce_number(self.run.get(name)))
             if "value" not in more
             else to_decimal(more["value"])
         )
-        rest = None if added is None or value is None else to_usd_float(value - added)
-        whole = None if added is None else to_usd_float(added)
+        remainder = None if parts_sum is None or value is None else to_usd_float(value - parts_sum)
+        total = None if parts_sum is None else to_usd_float(parts_sum)
         notes = tuple(more.pop("notes", ()))
-        if rest:
+        if remainder:
             notes += ("the parts do not make the whole: the history was given the total without all parts",)
         return self.explain_value(
             name,
@@ -92,11 +92,16 @@ class ExplanationContext:
             unit=unit,
             docs=docs,
             parts=tuple(parts),
-            total=whole,
-            remainder=rest,
+            total=total,
+            remainder=remainder,
             notes=notes,
             **more,
         )
+
+
+def agent_name(agent: Agent) -> str:
+    """Return the name of an agent run's agent for display."""
+    return str(agent.get("agent") or "unnamed")
 
 
 def sum_parts(parts: Sequence[Component]) -> Decimal | None:

@@ -9,15 +9,15 @@ from typing import Any
 from ...common.coercion import coerce_number, worked_seconds
 from ...common.spending import agent_spending, is_whole, run_spending, why_no_cost
 from ...costs.accounting.cost_sums import sum_costs
-from ...costs.accounting.money import to_usd_float
+from ...costs.accounting.money import sum_known, to_decimal, to_usd_float
 from ...costs.accounting.run_cost import RECORDED_BASES
-from .context import Agent, ExplanationContext, sum_parts
+from .context import Agent, ExplanationContext, agent_name, sum_parts
 from .price_arithmetic import price_terms
 from .records import Component, Explanation, Source
 
-DOCS_PAGE = "docs/costs.md"
+DOCS = "docs/costs.md"
 
-_BASES = {
+_BASIS_RULES = {
     "reported": "the last result line of its process says so; a result's cost is cumulative",
     "computed": "no result gives a cost: final token counts times the price of the day",
     "lower_bound": "no result line: what its messages show, at the price of the day; maybe more was spent",
@@ -25,7 +25,7 @@ _BASES = {
 }
 
 
-_WORK = (
+_WORK_FIELDS = (
     "turns",
     "tool_calls",
     "tool_errors",
@@ -36,195 +36,205 @@ _WORK = (
 )
 
 
-def explain_cost(known: ExplanationContext) -> Explanation:
+def explain_cost(context: ExplanationContext) -> Explanation:
     """Explain the known cost: recorded cost plus lower bounds."""
-    spent = run_spending(known.run)
-    value = to_usd_float(spent.minimum)
-    apart = () if known.run.get("lower_bound_cost") is None else ("total_cost", "lower_bound_cost")
-    return known.explain_sum(
+    spending = run_spending(context.run)
+    value = to_usd_float(spending.minimum)
+    separate_costs = () if context.run.get("lower_bound_cost") is None else ("total_cost", "lower_bound_cost")
+    return context.explain_sum(
         "cost", "the sum over its agent runs, former attempts included: on record, and at least beyond it",
-        [*_spent_parts(known, known.agents), *map(_silent_part, known.silent)],
-        unit="USD", docs=DOCS_PAGE, value=value, prices=known.prices,
-        inputs={key: known.run.get(key) for key in ("cost_basis", *apart)},
-        at_least=value is not None and spent.partial,
-        unknown_parts=_unknown(known.agents) + len(known.silent),
-        why_unknown=None if value is not None else why_no_cost(known.agents),
+        [*_spending_parts(context, context.agents), *map(_silent_part, context.silent_agents)],
+        unit="USD", docs=DOCS, value=value, prices=context.prices,
+        inputs={key: context.run.get(key) for key in ("cost_basis", *separate_costs)},
+        at_least=value is not None and spending.partial,
+        unknown_parts=_count_unknown(context.agents) + len(context.silent_agents),
+        why_unknown=None if value is not None else why_no_cost(context.agents),
     )  # fmt: skip
 
 
-def explain_total_cost(known: ExplanationContext) -> Explanation:
+def explain_total_cost(context: ExplanationContext) -> Explanation:
     """Explain the recorded cost; if there is none, the lower bound that replaces it."""
-    bounds_alone = _bounds_alone(known)
+    is_lower_bound = _is_lower_bound_only(context)
     parts = [
-        agent_part(known, agent, _bound(agent) if bounds_alone else _recorded(agent))
-        for agent in known.agents
+        agent_part(context, agent, _lower_bound_cost(agent) if is_lower_bound else _recorded_cost(agent))
+        for agent in context.agents
     ]
     rule = (
         "no agent run has a cost on record: the sum of what was spent at least"
-        if bounds_alone
+        if is_lower_bound
         else "the sum of the reported and computed costs of its agent runs, former attempts included"
     )
-    certain = is_whole(known.run.get("cost_basis"), known.agents)
-    return known.explain_sum(
-        "total_cost", rule, [*parts, *map(_silent_part, known.silent)],
-        unit="USD", docs=DOCS_PAGE, prices=known.prices, notes=_notes(known),
-        inputs={key: known.run.get(key) for key in ("cost_basis", "lower_bound_cost")},
-        at_least=not certain and known.run.get("total_cost") is not None,
-        unknown_parts=_unknown(known.agents) + len(known.silent),
-        why_unknown=_why_unknown(known, "total_cost", why_no_cost(known.agents)),
+    is_complete = is_whole(context.run.get("cost_basis"), context.agents)
+    return context.explain_sum(
+        "total_cost", rule, [*parts, *map(_silent_part, context.silent_agents)],
+        unit="USD", docs=DOCS, prices=context.prices, notes=_lower_bound_notes(context),
+        inputs={key: context.run.get(key) for key in ("cost_basis", "lower_bound_cost")},
+        at_least=not is_complete and context.run.get("total_cost") is not None,
+        unknown_parts=_count_unknown(context.agents) + len(context.silent_agents),
+        why_unknown=_reason_if_unknown(context, "total_cost", why_no_cost(context.agents)),
     )  # fmt: skip
 
 
-def explain_lower_bound(known: ExplanationContext) -> Explanation:
+def explain_lower_bound(context: ExplanationContext) -> Explanation:
     """Explain the known spending beyond the recorded cost."""
-    alone = _bounds_alone(known)
-    parts = [agent_part(known, agent, None if alone else _bound(agent)) for agent in known.agents]
-    why = (
+    is_lower_bound = _is_lower_bound_only(context)
+    parts = [
+        agent_part(context, agent, None if is_lower_bound else _lower_bound_cost(agent))
+        for agent in context.agents
+    ]
+    reason = (
         "what was spent at least is the total itself: nothing is on record"
-        if alone
-        else why_no_cost(known.agents)
-        if known.run.get("cost_basis") == "unpriced"
+        if is_lower_bound
+        else why_no_cost(context.agents)
+        if context.run.get("cost_basis") == "unpriced"
         else "no stream shows spending beyond its record"
     )
-    return known.explain_sum(
+    return context.explain_sum(
         "lower_bound_cost",
         "what was spent at least in streams without a result, or after their last one; never in the total",
         [part for part in parts if part.adds],
         unit="USD",
-        docs=DOCS_PAGE,
-        why_unknown=_why_unknown(known, "lower_bound_cost", why),
+        docs=DOCS,
+        why_unknown=_reason_if_unknown(context, "lower_bound_cost", reason),
     )
 
 
-def explain_computed_cost(known: ExplanationContext) -> Explanation:
+def explain_computed_cost(context: ExplanationContext) -> Explanation:
     """Explain the computed cost of the streams in the total."""
-    recorded = [agent for agent in known.agents if agent.get("cost_basis") in RECORDED_BASES]
-    parts = [agent_part(known, agent, agent.get("computed_cost")) for agent in recorded]
-    return known.explain_sum(
+    recorded = [agent for agent in context.agents if agent.get("cost_basis") in RECORDED_BASES]
+    parts = [agent_part(context, agent, agent.get("computed_cost")) for agent in recorded]
+    return context.explain_sum(
         "computed_cost", "tokens times the price of the day, over what is on record", parts,
-        unit="USD", docs=DOCS_PAGE, prices=known.prices,
-        inputs={"total_cost": known.run.get("total_cost"),
-                "cost_difference_percent": known.run.get("cost_difference_percent")},
-        why_unknown=_why_unknown(known, "computed_cost", _why_no_own_sum(known, recorded)),
+        unit="USD", docs=DOCS, prices=context.prices,
+        inputs={"total_cost": context.run.get("total_cost"),
+                "cost_difference_percent": context.run.get("cost_difference_percent")},
+        why_unknown=_reason_if_unknown(context, "computed_cost", _why_not_computed(context, recorded)),
     )  # fmt: skip
 
 
-def _why_no_own_sum(known: ExplanationContext, recorded: Sequence[Agent]) -> str:
+def _why_not_computed(context: ExplanationContext, recorded: Sequence[Agent]) -> str:
     if recorded:
         return "of some of what is on record, the price or the tokens are not known"
-    beyond = any(_bound(agent) is not None for agent in known.agents)
-    return f"nothing is on record{': what was spent at least is told by cost' if beyond else ''}"
+    has_lower_bound = any(_lower_bound_cost(agent) is not None for agent in context.agents)
+    return f"nothing is on record{': what was spent at least is told by cost' if has_lower_bound else ''}"
 
 
-def explain_retry_cost(known: ExplanationContext) -> Explanation:
+def explain_retry_cost(context: ExplanationContext) -> Explanation:
     """Explain the cost of retries."""
-    again = [agent for agent in known.agents if coerce_number(agent.get("retries"))]
-    parts = [agent_part(known, agent, agent.get("retry_cost")) for agent in again]
-    return known.explain_sum(
+    retried = [agent for agent in context.agents if coerce_number(agent.get("retries"))]
+    parts = [agent_part(context, agent, agent.get("retry_cost")) for agent in retried]
+    return context.explain_sum(
         "retry_cost",
         "what overwritten attempts, later iterations and processes started anew spent; a part of the total",
         parts,
         unit="USD",
-        docs=DOCS_PAGE,
-        inputs={"retry_count": known.run.get("retry_count")},
-        why_unknown=_why_unknown(known, "retry_cost", "the cost of no retry is known"),
+        docs=DOCS,
+        inputs={"retry_count": context.run.get("retry_count")},
+        why_unknown=_reason_if_unknown(context, "retry_cost", "the cost of no retry is known"),
     )
 
 
-def explain_retry_count(known: ExplanationContext) -> Explanation:
+def explain_retry_count(context: ExplanationContext) -> Explanation:
     """Explain the number of retries."""
-    again = [agent for agent in known.agents if coerce_number(agent.get("retries"))]
-    parts = [agent_part(known, agent, agent.get("retries")) for agent in again]
+    retried = [agent for agent in context.agents if coerce_number(agent.get("retries"))]
+    parts = [agent_part(context, agent, agent.get("retries")) for agent in retried]
     rule = "overwritten attempts, later iterations of one agent, and processes started anew in one file"
-    return known.explain_sum("retry_count", rule, parts, unit="count", docs=DOCS_PAGE)
+    return context.explain_sum("retry_count", rule, parts, unit="count", docs=DOCS)
 
 
-def explain_cost_basis(known: ExplanationContext) -> Explanation:
+def explain_cost_basis(context: ExplanationContext) -> Explanation:
     """Explain how the total cost was obtained."""
     parts = [
-        agent_part(known, agent, agent.get("cost_basis"), adds=False, priced=False) for agent in known.agents
+        agent_part(context, agent, agent.get("cost_basis"), adds=False, priced=False)
+        for agent in context.agents
     ]
-    return known.explain_value(
+    return context.explain_value(
         "cost_basis",
         "that of its weakest agent run: unpriced, else lower_bound, else computed, else reported; "
         "with an agent that left no stream it is no better than lower_bound",
-        docs=DOCS_PAGE,
-        parts=(*parts, *map(_silent_part, known.silent)),
-        notes=_notes(known),
-        why_unknown=_why_unknown(known, "cost_basis", why_no_cost(known.agents)),
+        docs=DOCS,
+        parts=(*parts, *map(_silent_part, context.silent_agents)),
+        notes=_lower_bound_notes(context),
+        why_unknown=_reason_if_unknown(context, "cost_basis", why_no_cost(context.agents)),
     )
 
 
-def explain_cost_difference(known: ExplanationContext, name: str = "cost_difference_percent") -> Explanation:
+def explain_cost_difference(
+    context: ExplanationContext, name: str = "cost_difference_percent"
+) -> Explanation:
     """Explain the difference between computed and reported cost."""
-    both = [
-        agent for agent in known.agents if coerce_number(agent.get("cost_difference_percent")) is not None
+    compared = [
+        agent for agent in context.agents if coerce_number(agent.get("cost_difference_percent")) is not None
     ]
-    parts = [agent_part(known, agent, agent["cost_difference_percent"], adds=False) for agent in both]
-    return known.explain_value(
+    parts = [agent_part(context, agent, agent["cost_difference_percent"], adds=False) for agent in compared]
+    return context.explain_value(
         name,
         "our own sum less the reported cost, in percent of it, over the agent runs that have both; "
         "disputed where one of them is more than 1% off",
         unit="percent" if name == "cost_difference_percent" else None,
-        docs=DOCS_PAGE,
+        docs=DOCS,
         parts=tuple(parts),
-        prices=known.prices,
-        why_unknown=_why_unknown(known, name, "no agent run has both a reported cost and an own sum"),
+        prices=context.prices,
+        why_unknown=_reason_if_unknown(context, name, "no agent run has both a reported cost and an own sum"),
     )
 
 
-def explain_cost_disputed(known: ExplanationContext) -> Explanation:
+def explain_cost_disputed(context: ExplanationContext) -> Explanation:
     """Explain whether a computed cost differs much from the reported one."""
-    return explain_cost_difference(known, "cost_disputed")
+    return explain_cost_difference(context, "cost_disputed")
 
 
-def explain_price_version(known: ExplanationContext) -> Explanation:
+def explain_price_version(context: ExplanationContext) -> Explanation:
     """Explain which price table the computed costs use."""
-    return known.explain_value(
+    return context.explain_value(
         "price_version",
         "the version of genai-prices that was installed when the run was last read",
-        docs=DOCS_PAGE,
-        prices=known.prices,
-        why_unknown=_why_unknown(known, "price_version", "the run has no stream to price"),
+        docs=DOCS,
+        prices=context.prices,
+        why_unknown=_reason_if_unknown(context, "price_version", "the run has no stream to price"),
     )
 
 
-def explain_unpriced_tokens(known: ExplanationContext) -> Explanation:
+def explain_unpriced_tokens(context: ExplanationContext) -> Explanation:
     """Explain which tokens have no known price."""
-    some = [agent for agent in known.agents if coerce_number(agent.get("unpriced_tokens"))]
-    parts = [agent_part(known, agent, agent["unpriced_tokens"]) for agent in some]
+    unpriced = [agent for agent in context.agents if coerce_number(agent.get("unpriced_tokens"))]
+    parts = [agent_part(context, agent, agent["unpriced_tokens"]) for agent in unpriced]
     rule = "tokens of models that the price table does not know, and whose cost no result gives"
-    return known.explain_sum("unpriced_tokens", rule, parts, unit="tokens", docs=DOCS_PAGE)
+    return context.explain_sum("unpriced_tokens", rule, parts, unit="tokens", docs=DOCS)
 
 
 def explain_agents(
-    known: ExplanationContext, name: str, agents: Sequence[Agent], silent: Sequence[Agent]
+    context: ExplanationContext, name: str, agents: Sequence[Agent], silent_agents: Sequence[Agent]
 ) -> Explanation:
     """Explain the cost of a phase or an agent: recorded cost and lower bounds of its agent runs.
 
-    `silent` are its agents without a stream.
+    `silent_agents` are its agents without a stream.
     """
-    parts = _spent_parts(known, agents)
-    total = _sum(parts)
-    return known.explain_sum(
+    parts = _spending_parts(context, agents)
+    total = sum_parts(parts)
+    return context.explain_sum(
         name, "the sum over its agent runs: what is on record, and what was spent at least beyond it",
-        [*parts, *map(_silent_part, silent)],
-        unit="USD", docs=DOCS_PAGE, value=total, prices=known.prices,
-        inputs=_work(agents, silent),
-        at_least=total is not None and sum_costs([*agents, *silent])["partial"],
-        unknown_parts=_unknown(agents) + len(silent),
+        [*parts, *map(_silent_part, silent_agents)],
+        unit="USD", docs=DOCS, value=None if total is None else float(total), prices=context.prices,
+        inputs=_work_totals(agents, silent_agents),
+        at_least=total is not None and sum_costs([*agents, *silent_agents])["partial"],
+        unknown_parts=_count_unknown(agents) + len(silent_agents),
         why_unknown=None if total is not None else why_no_cost(agents),
     )  # fmt: skip
 
 
-def _spent_parts(known: ExplanationContext, agents: Sequence[Agent]) -> list[Component]:
+def _spending_parts(context: ExplanationContext, agents: Sequence[Agent]) -> list[Component]:
     """Return the spending of each agent run: recorded cost and lower bound."""
     parts: list[Component] = []
     for agent in agents:
-        recorded, bound = _recorded(agent), _bound(agent)
-        parts.append(agent_part(known, agent, recorded if recorded is not None or bound is None else bound))
-        if recorded is not None and bound is not None:
-            parts.append(_beyond(known, agent, bound))
+        recorded, lower_bound = _recorded_cost(agent), _lower_bound_cost(agent)
+        parts.append(
+            agent_part(
+                context, agent, recorded if recorded is not None or lower_bound is None else lower_bound
+            )
+        )
+        if recorded is not None and lower_bound is not None:
+            parts.append(_lower_bound_part(context, agent, lower_bound))
     return parts
 
 
@@ -236,17 +246,17 @@ def _silent_part(agent: Agent) -> Component:
     )
 
 
-def _unknown(agents: Sequence[Agent]) -> int:
+def _count_unknown(agents: Sequence[Agent]) -> int:
     """Count the agent runs with entirely unknown spending; copies and empty streams spent nothing."""
-    return sum(spent.minimum is None and spent.partial for spent in map(agent_spending, agents))
+    return sum(spending.minimum is None and spending.partial for spending in map(agent_spending, agents))
 
 
 def agent_part(
-    known: ExplanationContext, agent: Agent, value: Any, *, adds: bool = True, priced: bool = True
+    context: ExplanationContext, agent: Agent, value: Any, *, adds: bool = True, priced: bool = True
 ) -> Component:
     """Return one agent run as a component; without a value it adds nothing, and its rule is the reason."""
     return Component(
-        name=str(agent.get("agent") or "unnamed"),
+        name=agent_name(agent),
         value=value,
         adds=adds and value is not None,
         rule=describe_rule(agent),
@@ -259,8 +269,8 @@ def agent_part(
             "computed_cost": agent.get("computed_cost"),
             "cost_difference_percent": agent.get("cost_difference_percent"),
         },
-        sources=sources_of(known, agent),
-        arithmetic=price_terms(known, agent) if priced else (),
+        sources=sources_of(context, agent),
+        arithmetic=price_terms(context, agent) if priced else (),
     )
 
 
@@ -284,7 +294,7 @@ def describe_rule(agent: Agent) -> str:
     elif basis == "lower_bound" and agent.get("line"):
         rule = "its results cannot be all that was spent, see the run's problems: what is known at least"
     else:
-        rule = _BASES.get(basis, str(basis))
+        rule = _BASIS_RULES.get(basis, str(basis))
     for other in agent.get("inherited") or ():
         rule += f"; {other['messages']} of its messages are counted in {other['stream']}"
     if agent.get("superseded"):
@@ -292,62 +302,54 @@ def describe_rule(agent: Agent) -> str:
     return rule
 
 
-def sources_of(known: ExplanationContext, agent: Agent) -> tuple[Source, ...]:
+def sources_of(context: ExplanationContext, agent: Agent) -> tuple[Source, ...]:
     """Return the stream that contains an agent run's cost."""
     if not agent.get("path"):
         return ()
-    says = "its last result line" if agent.get("line") else "its messages"
+    description = "its last result line" if agent.get("line") else "its messages"
     overwritten = bool(agent.get("superseded"))
-    return (known.source(agent["path"], agent.get("line"), says, overwritten=overwritten),)
+    return (context.source(agent["path"], agent.get("line"), description, overwritten=overwritten),)
 
 
-def _recorded(agent: Agent) -> Any:
+def _recorded_cost(agent: Agent) -> Any:
     return agent.get("cost") if agent.get("cost_basis") in RECORDED_BASES else None
 
 
-def _bound(agent: Agent) -> Any:
+def _lower_bound_cost(agent: Agent) -> Any:
     """Return the known spending of an agent run beyond its recorded cost."""
-    beyond = agent.get("lower_bound_cost")
+    lower_bound = agent.get("lower_bound_cost")
     if agent.get("cost_basis") != "lower_bound" or agent.get("cost") is None:
-        return beyond
-    return _sum([_amount(agent["cost"]), _amount(beyond)])
-
-
-def _amount(value: Any) -> Component:
-    return Component("", value, value is not None, "")
-
-
-def _sum(parts: Sequence[Component]) -> float | None:
-    total = sum_parts(parts)
+        return lower_bound
+    amounts = (to_decimal(coerce_number(value)) for value in (agent["cost"], lower_bound))
+    total = sum_known(amounts)
     return None if total is None else float(total)
 
 
-def _beyond(known: ExplanationContext, agent: Agent, bound: Any) -> Component:
-    name = str(agent.get("agent") or "unnamed")
+def _lower_bound_part(context: ExplanationContext, agent: Agent, lower_bound: Any) -> Component:
     rule = "messages that its results leave out: spent at least"
-    sources = (known.source(agent["path"], None, "its messages"),) if agent.get("path") else ()
-    return Component(name, bound, True, rule, "lower_bound", sources=sources)
+    sources = (context.source(agent["path"], None, "its messages"),) if agent.get("path") else ()
+    return Component(agent_name(agent), lower_bound, True, rule, "lower_bound", sources=sources)
 
 
-def _bounds_alone(known: ExplanationContext) -> bool:
+def _is_lower_bound_only(context: ExplanationContext) -> bool:
     """Return whether the total is a lower bound because there is no recorded cost."""
-    recorded = any(_recorded(agent) is not None for agent in known.agents)
-    return known.run.get("cost_basis") == "lower_bound" and not recorded
+    recorded = any(_recorded_cost(agent) is not None for agent in context.agents)
+    return context.run.get("cost_basis") == "lower_bound" and not recorded
 
 
-def _why_unknown(known: ExplanationContext, name: str, why: str) -> str | None:
-    return why if known.run.get(name) is None else None
+def _reason_if_unknown(context: ExplanationContext, name: str, reason: str) -> str | None:
+    return reason if context.run.get(name) is None else None
 
 
-def _notes(known: ExplanationContext) -> tuple[str, ...]:
-    beyond = known.run.get("lower_bound_cost") is not None
-    return ("more was spent: see lower_bound_cost",) if beyond else ()
+def _lower_bound_notes(context: ExplanationContext) -> tuple[str, ...]:
+    has_lower_bound = context.run.get("lower_bound_cost") is not None
+    return ("more was spent: see lower_bound_cost",) if has_lower_bound else ()
 
 
-def _work(agents: Sequence[Agent], silent: Sequence[Agent]) -> dict[str, Any]:
-    seconds = worked_seconds([*agents, *silent])
-    found: dict[str, Any] = {"agent_runs": len(agents), "duration_seconds": seconds}
-    for key in _WORK:
+def _work_totals(agents: Sequence[Agent], silent_agents: Sequence[Agent]) -> dict[str, Any]:
+    seconds = worked_seconds([*agents, *silent_agents])
+    totals: dict[str, Any] = {"agent_runs": len(agents), "duration_seconds": seconds}
+    for key in _WORK_FIELDS:
         values = [value for agent in agents if (value := coerce_number(agent.get(key))) is not None]
-        found[key] = fsum(values) if values else None
-    return found
+        totals[key] = fsum(values) if values else None
+    return totals

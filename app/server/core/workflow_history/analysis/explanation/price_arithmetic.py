@@ -18,48 +18,51 @@ from .records import PriceCalculation, PriceTerm
 _MILLION = 1_000_000
 
 
-def price_terms(known: ExplanationContext, agent: Agent) -> tuple[PriceCalculation, ...]:
+def price_terms(context: ExplanationContext, agent: Agent) -> tuple[PriceCalculation, ...]:
     """Return the price calculation for each model of an agent run, by the installed price table."""
-    at = _priced_at(known, agent)
-    entries = agent.get("models") or ([agent] if _usage(agent) != TokenUsage() else [])
-    return tuple(_arithmetic(entry, at) for entry in entries)
+    stream_start = agent.get("timestamp") if agent.get("time_basis") == "reported" else None
+    start = stream_start or context.run.get("started_at") or context.run.get("created_at")
+    pricing_time = moment_in_utc(start)
+    entries = agent.get("models") or ([agent] if _token_usage(agent) != TokenUsage() else [])
+    return tuple(_calculate_price(entry, pricing_time) for entry in entries)
 
 
-def _priced_at(known: ExplanationContext, agent: Agent) -> datetime | None:
-    """Return the time whose prices apply: the stream's own start, else the run's."""
-    own = agent.get("timestamp") if agent.get("time_basis") == "reported" else None
-    return moment_in_utc(own or known.run.get("started_at") or known.run.get("created_at"))
-
-
-def _arithmetic(entry: Mapping[str, Any], at: datetime | None) -> PriceCalculation:
-    model, usage = entry.get("model"), _usage(entry)
-    when = None if at is None else at.isoformat()
+def _calculate_price(entry: Mapping[str, Any], pricing_time: datetime | None) -> PriceCalculation:
+    model, usage = entry.get("model"), _token_usage(entry)
+    priced_at = None if pricing_time is None else pricing_time.isoformat()
     stored = sum_known(
         [to_decimal(coerce_number(entry.get(key))) for key in ("computed_cost", "lower_bound_cost")]
     )
     if model is None or model == SYNTHETIC:
         return PriceCalculation(
-            model, when, (), None, to_usd_float(stored), None, "the stream names no model"
+            model, priced_at, (), None, to_usd_float(stored), None, "the stream names no model"
         )
     try:
-        units = price_breakdown(model, usage, at)
-    except PriceUnknownError as unknown:
-        return PriceCalculation(model, when, (), None, to_usd_float(stored), None, str(unknown))
-    costs = [None if each.rate is None else each.rate * each.count for each in units]
-    whole = None if None in costs else sum_known(costs) or Decimal(0)
-    rounded = to_decimal(to_usd_float(whole))
+        units = price_breakdown(model, usage, pricing_time)
+    except PriceUnknownError as error:
+        return PriceCalculation(model, priced_at, (), None, to_usd_float(stored), None, str(error))
+    costs = [None if unit.rate is None else unit.rate * unit.count for unit in units]
+    total = None if None in costs else sum_known(costs) or Decimal(0)
+    rounded = to_decimal(to_usd_float(total))
     difference = None if rounded is None or stored is None else rounded - stored
     terms = tuple(
-        PriceTerm(each.kind, each.count, _per_million(each.rate), to_usd_float(cost))
-        for each, cost in zip(units, costs, strict=True)
+        PriceTerm(
+            unit.kind,
+            unit.count,
+            None if unit.rate is None else float(unit.rate * _MILLION),
+            to_usd_float(cost),
+        )
+        for unit, cost in zip(units, costs, strict=True)
     )
-    why = _why(difference, entry) if whole is not None else "the price table lacks one of these rates"
+    reason = (
+        _why_different(difference, entry) if total is not None else "the price table lacks one of these rates"
+    )
     return PriceCalculation(
-        model, when, terms, to_usd_float(whole), to_usd_float(stored), to_usd_float(difference), why
+        model, priced_at, terms, to_usd_float(total), to_usd_float(stored), to_usd_float(difference), reason
     )
 
 
-def _why(difference: Decimal | None, entry: Mapping[str, Any]) -> str | None:
+def _why_different(difference: Decimal | None, entry: Mapping[str, Any]) -> str | None:
     if difference is None or not difference:
         return None
     if entry.get("cost_basis") == "lower_bound" or entry.get("lower_bound_cost") is not None:
@@ -69,20 +72,16 @@ def _why(difference: Decimal | None, entry: Mapping[str, Any]) -> str | None:
     )
 
 
-def _per_million(rate: Decimal | None) -> float | None:
-    return None if rate is None else float(rate * _MILLION)
-
-
-def _usage(entry: Mapping[str, Any]) -> TokenUsage:
+def _token_usage(entry: Mapping[str, Any]) -> TokenUsage:
     def count(key: str) -> int:
         return int(coerce_number(entry.get(key)) or 0)
 
-    hour = count("cache_creation_1h_tokens")
+    one_hour_writes = count("cache_creation_1h_tokens")
     return TokenUsage(
         count("input_tokens"),
         count("output_tokens"),
         count("cache_read_tokens"),
-        count("cache_creation_tokens") - hour,
-        hour,
+        count("cache_creation_tokens") - one_hour_writes,
+        one_hour_writes,
         count("web_searches"),
     )

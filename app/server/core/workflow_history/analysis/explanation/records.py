@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from dataclasses import field as made
+from dataclasses import field as dataclass_field
 
 JsonValue = str | float | int | bool | None
 
@@ -51,7 +51,7 @@ class Component:
     rule: str  # rule behind the component, one sentence
     basis: str | None = None  # cost basis: reported, computed, lower_bound or unpriced
     weight: float | None = None  # weight of a score or similarity component
-    inputs: dict[str, JsonValue] = made(default_factory=dict)
+    inputs: dict[str, JsonValue] = dataclass_field(default_factory=dict)
     sources: tuple[Source, ...] = ()
     arithmetic: tuple[PriceCalculation, ...] = ()  # price calculations, one for each model
 
@@ -76,7 +76,7 @@ class Explanation:
     unit: str | None  # unit: USD, tokens, seconds, count, score (0 to 100) or percent; None for text
     rule: str  # rule behind the value, one sentence
     why_unknown: str | None = None  # reason for an unknown value
-    inputs: dict[str, JsonValue] = made(default_factory=dict)
+    inputs: dict[str, JsonValue] = dataclass_field(default_factory=dict)
     sources: tuple[Source, ...] = ()
     parts: tuple[Component, ...] = ()
     total: float | None = None  # sum of the components that add; None if the value is not a sum
@@ -85,5 +85,5 @@ class Explanation:
     unknown_parts: int = 0  # number of components with unknown spending, whose `value` is null
     prices: PriceVersions | None = None  # price table versions, if the value depends on prices
     notes: tuple[str, ...] = ()
-    docs: str = "docs/explaining.md"
+    docs: str = "docs/provenance.md"
     of: tuple[Explanation, ...] = ()  # explanations of the fields of an overview

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final
 
 from ...common.errors import InvalidQueryError
+from ...costs.accounting.money import TOKEN_FIELDS
 from . import costs, related_runs, text_fields, times, tokens
 from .context import ExplanationContext
 from .records import Explanation
@@ -26,7 +27,7 @@ EXPLAINERS: Final[Mapping[str, Explainer]] = {
     "unpriced_tokens": costs.explain_unpriced_tokens,
     "price_version": costs.explain_price_version,
     "total_tokens": tokens.explain_total_tokens,
-    **{name: partial(tokens.explain_token_count, name=name) for name in tokens.TOKEN_KIND_LABELS},
+    **{name: partial(tokens.explain_token_count, name=name) for name in TOKEN_FIELDS},
     "status": text_fields.explain_status,
     "nl_input": text_fields.explain_request,
     "model_used": text_fields.explain_model,
@@ -91,50 +92,53 @@ MAIN_FIELDS: Final = (
 """Fields that are explained if no field is given."""
 
 
-def explain_field(known: ExplanationContext, name: str | None = None) -> Explanation:
+def explain_field(context: ExplanationContext, name: str | None = None) -> Explanation:
     """Return the explanation of a field, a phase or an agent, or by default of the whole run.
 
     Raises InvalidQueryError, which lists the valid names, if there is no such field.
     """
     if name is None:
-        return _overview(known)
-    wanted = name.strip()
-    key = wanted.lower().replace("-", "_").replace(" ", "_")
+        return _explain_main_fields(context)
+    stripped_name = name.strip()
+    key = stripped_name.lower().replace("-", "_").replace(" ", "_")
     if key in EXPLAINERS:
-        return EXPLAINERS[key](known)
+        return EXPLAINERS[key](context)
     for kind in ("phase", "agent"):
-        members, silent = (
-            [each for each in some if each.get(kind) == wanted] for some in (known.agents, known.silent)
+        members, silent_agents = (
+            [agent for agent in agents if agent.get(kind) == stripped_name]
+            for agents in (context.agents, context.silent_agents)
         )
-        if members or silent:
-            return costs.explain_agents(known, f"{kind} {wanted}", members, silent)
+        if members or silent_agents:
+            return costs.explain_agents(context, f"{kind} {stripped_name}", members, silent_agents)
     if key in ALIASES:
-        return EXPLAINERS[ALIASES[key]](known)
-    if wanted in known.run:
-        return text_fields.explain_extra_field(known, wanted)
+        return EXPLAINERS[ALIASES[key]](context)
+    if stripped_name in context.run:
+        return text_fields.explain_extra_field(context, stripped_name)
     raise InvalidQueryError(
-        f"nothing called {name!r} in this run; use one of: {', '.join(explainable_names(known))}"
+        f"nothing called {name!r} in this run; use one of: {', '.join(explainable_names(context))}"
     )
 
 
-def explainable_names(known: ExplanationContext) -> list[str]:
+def explainable_names(context: ExplanationContext) -> list[str]:
     """Return all explainable names of a run: its fields, then its phases and agents."""
-    others_ = {
+    group_names = {
         str(agent[kind]): None
         for kind in ("phase", "agent")
-        for agent in (*known.agents, *known.silent)
+        for agent in (*context.agents, *context.silent_agents)
         if agent.get(kind)
     }
-    extra = [key for key in known.run if key not in EXPLAINERS and key not in ALIASES]
-    return [*EXPLAINERS, *extra, *others_]
+    extra_fields = [key for key in context.run if key not in EXPLAINERS and key not in ALIASES]
+    return [*EXPLAINERS, *extra_fields, *group_names]
 
 
-def _overview(known: ExplanationContext) -> Explanation:
-    every = [EXPLAINERS[name](known) for name in MAIN_FIELDS]
-    return known.explain_value(
+def _explain_main_fields(context: ExplanationContext) -> Explanation:
+    explanations = [EXPLAINERS[name](context) for name in MAIN_FIELDS]
+    return context.explain_value(
         "run",
         "the main figures of the run, each with its rule; name a field, a phase or an agent for its parts",
-        value=known.run.get("status"),
-        notes=tuple(note for each in every if each.field == "cost" for note in each.notes),
-        of=tuple(every),
+        value=context.run.get("status"),
+        notes=tuple(
+            note for explanation in explanations if explanation.field == "cost" for note in explanation.notes
+        ),
+        of=tuple(explanations),
     )

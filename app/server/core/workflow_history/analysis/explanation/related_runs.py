@@ -13,18 +13,18 @@ from .records import Component, Explanation, JsonValue
 DOCS = "docs/scores.md"
 
 
-def explain_score(known: ExplanationContext, name: str) -> Explanation:
+def explain_score(context: ExplanationContext, name: str) -> Explanation:
     """Explain one score: the weighted mean of the components with evidence."""
-    stored = (known.run.get("score_parts") or {}).get(name) or {}
+    stored = (context.run.get("score_parts") or {}).get(name) or {}
     weight = fsum(coerce_number(part.get("weight")) or 0.0 for part in stored.get("parts") or ())
-    parts = tuple(_part(part, weight) for part in stored.get("parts") or ())
+    parts = tuple(_score_part(part, weight) for part in stored.get("parts") or ())
     missing = [str(each) for each in stored.get("missing") or ()]
-    value = coerce_number(known.run.get(name))
-    why = None
+    value = coerce_number(context.run.get(name))
+    reason = None
     if value is None:
-        why = f"no evidence: {', '.join(missing)}" if missing else "the run was not scored"
+        reason = f"no evidence: {', '.join(missing)}" if missing else "the run was not scored"
     total = round(fsum(coerce_number(part.inputs.get("gave")) or 0.0 for part in parts), 1) if parts else None
-    return known.explain_value(
+    return context.explain_value(
         name,
         "the weighted mean of its parts, 0 to 100; weights of missing parts are shared out",
         unit="score",
@@ -33,47 +33,51 @@ def explain_score(known: ExplanationContext, name: str) -> Explanation:
         parts=parts,
         total=total,
         remainder=None if total is None or value is None else round(value - total, 1),
-        notes=_notes(value, total, missing),
-        why_unknown=why,
+        notes=_score_notes(value, total, missing),
+        why_unknown=reason,
     )
 
 
-def _notes(value: float | None, total: float | None, missing: list[str]) -> tuple[str, ...]:
+def _score_notes(value: float | None, total: float | None, missing: list[str]) -> tuple[str, ...]:
     if value is None:
         return ()
-    notes = [f"without evidence: {each}" for each in missing]
+    notes = [f"without evidence: {name}" for name in missing]
     if total is not None and value != total:
         notes.append("parts are stored with one decimal: what they add up to may be 0.1 off")
     return tuple(notes)
 
 
-def _part(part: dict[str, Any], weights: float) -> Component:
+def _score_part(part: dict[str, Any], total_weight: float) -> Component:
     weight, value = coerce_number(part.get("weight")), coerce_number(part.get("value"))
-    gave = None if weight is None or value is None or not weights else round(weight * value / weights, 2)
-    evidence = {str(key): to_plain(each) for key, each in (part.get("inputs") or {}).items()}
+    contribution = (
+        None
+        if weight is None or value is None or not total_weight
+        else round(weight * value / total_weight, 2)
+    )
+    evidence = {str(key): to_plain(item) for key, item in (part.get("inputs") or {}).items()}
     return Component(
         name=str(part.get("name")),
         value=value,
         adds=True,
         rule=str(part.get("reason") or ""),
         weight=weight,
-        inputs={"gave": gave, **evidence},
+        inputs={"gave": contribution, **evidence},
     )
 
 
-def explain_similar_runs(known: ExplanationContext) -> Explanation:
+def explain_similar_runs(context: ExplanationContext) -> Explanation:
     """Explain the similar runs: the score of each with its components."""
     parts = []
-    for link, other in known.similar_links:
+    for link, other in context.similar_links:
         inputs: dict[str, JsonValue] = {"project": link.get("project")}
         if other is not None:
-            explained = explain_similarity(dict(known.run), dict(other))
+            explained = explain_similarity(dict(context.run), dict(other))
             inputs |= {part["name"]: part["value"] for part in explained["parts"]}
         rule = "text .40, status, cost and duration .20 each, over the parts that both have"
         parts.append(
             Component(str(link.get("id")), link.get("similarity_score"), adds=False, rule=rule, inputs=inputs)
         )
-    return known.explain_value(
+    return context.explain_value(
         "similar_workflows",
         "the five runs of the highest score, from 0.5 on; similar ID shows the words that they share",
         docs="docs/similarity.md",
@@ -81,7 +85,7 @@ def explain_similar_runs(known: ExplanationContext) -> Explanation:
     )
 
 
-def explain_patterns(known: ExplanationContext) -> Explanation:
+def explain_patterns(context: ExplanationContext) -> Explanation:
     """Explain the patterns of the run: those that recur in other runs, with an example each."""
     parts = [
         Component(
@@ -90,16 +94,16 @@ def explain_patterns(known: ExplanationContext) -> Explanation:
             adds=False,
             rule=f"{pattern.get('kind')}, shown by {pattern.get('workflows')} runs",
             inputs={"cost": pattern.get("cost"), "failures": pattern.get("failures")},
-            sources=(known.source(pattern["example_path"], pattern.get("example_line"), "an example"),)
+            sources=(context.source(pattern["example_path"], pattern.get("example_line"), "an example"),)
             if pattern.get("example_path")
             else (),
         )
-        for pattern in known.patterns
+        for pattern in context.patterns
     ]
-    return known.explain_value(
+    return context.explain_value(
         "pattern_count",
         "how many patterns its agents' tool calls show; the parts are those that recur in other runs",
         unit="count",
-        docs="docs/patterns.md",
+        docs="docs/automate.md",
         parts=tuple(parts),
     )

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 
-from .context import ExplanationContext
+from .context import ExplanationContext, agent_name
 from .records import Component, Explanation, Source
-from .times import source_file
+from .times import DOCS, source_file
 
-DOCS = "docs/how-it-works.md"
-
-_IN_REASON = re.compile(
+_FILE_IN_REASON = re.compile(
     r"\(([^()\s]+\.(?:jsonl?|ndjson|log|txt|out))\)"
     r"|((?:\S+/)?execution\.log) (?:says|ends)|(?:log|failed|summary): (\S+)$"
 )
@@ -51,103 +49,107 @@ HISTORY_FIELD_NOTES = {
 """Rules for the fields that the history itself sets."""
 
 
-def explain_status(known: ExplanationContext) -> Explanation:
+def explain_status(context: ExplanationContext) -> Explanation:
     """Explain the status of the run and the reason for it."""
-    reason = known.run.get("status_reason")
-    return known.explain_value(
+    reason = context.run.get("status_reason")
+    return context.explain_value(
         "status",
         "the first that speaks: the state, a failure, an agent without a result, a completion; else unknown",
         docs=DOCS,
-        inputs={"status_reason": reason, "error_message": known.run.get("error_message")},
-        sources=_places(known, reason),
+        inputs={"status_reason": reason, "error_message": context.run.get("error_message")},
+        sources=_reason_sources(context, reason),
         parts=tuple(
             Component(
-                str(agent.get("agent") or "unnamed"),
+                agent_name(agent),
                 agent.get("outcome"),
                 adds=False,
                 rule="how its stream ends",
             )
-            for agent in known.agents
+            for agent in context.agents
         ),
-        why_unknown=None if known.run.get("status") else "the history was given none",
+        why_unknown=None if context.run.get("status") else "the history was given none",
     )
 
 
-def explain_request(known: ExplanationContext) -> Explanation:
+def explain_request(context: ExplanationContext) -> Explanation:
     """Explain the source of the request."""
-    source = known.run.get("nl_input_source")
-    return known.explain_value(
+    source = context.run.get("nl_input_source")
+    return context.explain_value(
         "nl_input",
         "the first place that holds a request: state, summary, classifier's prompt, planner's prompt, log, "
         "words of the branch",
         docs=DOCS,
         inputs={"nl_input_source": source},
-        sources=source_file(known, source),
-        why_unknown=None if known.run.get("nl_input") else "none of these places holds a request",
+        sources=source_file(context, source),
+        why_unknown=None if context.run.get("nl_input") else "none of these places holds a request",
     )
 
 
-def explain_model(known: ExplanationContext) -> Explanation:
+def explain_model(context: ExplanationContext) -> Explanation:
     """Explain the run's main model."""
-    used = (known.run.get("cost_data") or {}).get("models") or ()
+    entries = (context.run.get("cost_data") or {}).get("models") or ()
     parts = tuple(
         Component(
-            str(each.get("model") or "unknown"),
-            each.get("cost"),
+            str(entry.get("model") or "unknown"),
+            entry.get("cost"),
             adds=False,
             rule="cost of all its shares, USD",
         )
-        for each in used
+        for entry in entries
     )
-    return known.explain_value(
+    return context.explain_value(
         "model_used",
         "as the state file gives it, else the model that cost most, else the one that the first stream names",
         docs="docs/costs.md",
         parts=parts,
-        why_unknown=None if known.run.get("model_used") else "no state and no stream names a model",
+        why_unknown=None if context.run.get("model_used") else "no state and no stream names a model",
     )
 
 
-def explain_state_field(known: ExplanationContext, name: str) -> Explanation:
+def explain_state_field(context: ExplanationContext, name: str) -> Explanation:
     """Explain a field from the state file."""
-    why = (
-        None if known.run.get(name) is not None else "neither the state file nor what stands in for it tells"
+    reason = (
+        None
+        if context.run.get(name) is not None
+        else "neither the state file nor what stands in for it tells"
     )
-    return known.explain_value(
+    return context.explain_value(
         name,
         STATE_FIELD_NOTES[name],
         docs=DOCS,
-        sources=(known.source("adw_state.json", None, "the state, where it tells"),),
-        why_unknown=why,
+        sources=(context.source("adw_state.json", None, "the state, where it tells"),),
+        why_unknown=reason,
     )
 
 
-def explain_own_field(known: ExplanationContext, name: str) -> Explanation:
+def explain_own_field(context: ExplanationContext, name: str) -> Explanation:
     """Explain a field that the history itself sets."""
-    why = None if known.run.get(name) is not None else "it does not apply, or nothing told it"
-    return known.explain_value(name, HISTORY_FIELD_NOTES[name], docs="docs/schema.md", why_unknown=why)
+    reason = None if context.run.get(name) is not None else "it does not apply, or nothing told it"
+    return context.explain_value(
+        name, HISTORY_FIELD_NOTES[name], docs="docs/database-schema.md", why_unknown=reason
+    )
 
 
-def explain_extra_field(known: ExplanationContext, name: str) -> Explanation:
+def explain_extra_field(context: ExplanationContext, name: str) -> Explanation:
     """Explain a key that this program does not define: it was stored as given."""
-    return known.explain_value(
+    return context.explain_value(
         name,
         "kept as the state file, or whoever stored the run, gave it",
-        docs="docs/schema.md",
-        sources=(known.source("adw_state.json", None, f"its {name.removeprefix('state_')}"),),
-        why_unknown=None if known.run.get(name) is not None else "it was given without a value",
+        docs="docs/database-schema.md",
+        sources=(context.source("adw_state.json", None, f"its {name.removeprefix('state_')}"),),
+        why_unknown=None if context.run.get(name) is not None else "it was given without a value",
     )
 
 
-def _places(known: ExplanationContext, reason: object) -> tuple[Source, ...]:
+def _reason_sources(context: ExplanationContext, reason: object) -> tuple[Source, ...]:
     """Return the files that a status reason names."""
     if not isinstance(reason, str):
         return ()
     if reason.startswith("the state"):
-        return (known.source("adw_state.json", None, "the state"),)
-    found = _IN_REASON.search(reason)
-    path = next((group for group in found.groups() if group), None) if found else None
+        return (context.source("adw_state.json", None, "the state"),)
+    match = _FILE_IN_REASON.search(reason)
+    path = next((group for group in match.groups() if group), None) if match else None
     if path is None:
         return ()
-    line = next((agent.get("line") for agent in known.agents if agent.get("path") == path), None)
-    return (known.source(path, line, "what the status was read from"),)
+    line = next((agent.get("line") for agent in context.agents if agent.get("path") == path), None)
+    return (context.source(path, line, "what the status was read from"),)

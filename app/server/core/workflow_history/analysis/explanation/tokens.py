@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from ...common.coercion import coerce_number
-from ...costs.accounting.money import TOKEN_FIELDS
 from ...costs.accounting.run_cost import TOTAL_TOKEN_FIELDS
-from .context import ExplanationContext
-from .costs import sources_of
+from .context import ExplanationContext, agent_name
+from .costs import DOCS, sources_of
 from .records import Component, Explanation
-
-DOCS = "docs/costs.md"
 
 _RULES = {
     "input_tokens": "tokens read uncached",
@@ -22,37 +19,33 @@ _RULES = {
 }
 
 
-def explain_token_count(known: ExplanationContext, name: str) -> Explanation:
+def explain_token_count(context: ExplanationContext, name: str) -> Explanation:
     """Explain one token count: the sum over the agent runs that report it."""
     parts = [
         Component(
-            name=str(agent.get("agent") or "unnamed"),
+            name=agent_name(agent),
             value=agent.get(name),
             adds=agent.get(name) is not None,
             rule="its result's modelUsage, sub-agents included"
             if agent.get("line")
             else "its messages, each once",
-            sources=sources_of(known, agent),
+            sources=sources_of(context, agent),
         )
-        for agent in known.agents
+        for agent in context.agents
     ]
     unit = "count" if name == "web_searches" else "tokens"
-    why = "no stream tells it" if known.run.get(name) is None else None
-    return known.explain_sum(
-        name, f"{_RULES[name]}, the sum over its agent runs", parts, unit=unit, docs=DOCS, why_unknown=why
+    reason = "no stream tells it" if context.run.get(name) is None else None
+    return context.explain_sum(
+        name, f"{_RULES[name]}, the sum over its agent runs", parts, unit=unit, docs=DOCS, why_unknown=reason
     )
 
 
-def explain_total_tokens(known: ExplanationContext) -> Explanation:
+def explain_total_tokens(context: ExplanationContext) -> Explanation:
     """Explain the total tokens by kind."""
     parts = [
-        Component(name, known.run.get(name), coerce_number(known.run.get(name)) is not None, _RULES[name])
+        Component(name, context.run.get(name), coerce_number(context.run.get(name)) is not None, _RULES[name])
         for name in TOTAL_TOKEN_FIELDS
     ]
     rule = "uncached, written, read from the cache and written to it, added up"
-    why = "no stream tells its tokens" if known.run.get("total_tokens") is None else None
-    return known.explain_sum("total_tokens", rule, parts, unit="tokens", docs=DOCS, why_unknown=why)
-
-
-TOKEN_KIND_LABELS = TOKEN_FIELDS
-"""Names of the counts that `explain_token_count` explains."""
+    reason = "no stream tells its tokens" if context.run.get("total_tokens") is None else None
+    return context.explain_sum("total_tokens", rule, parts, unit="tokens", docs=DOCS, why_unknown=reason)

@@ -22,7 +22,7 @@ from .neighbour_weights import (
     select_candidates,
     weigh_neighbours,
 )
-from .past_runs import PartlyKnown, Past, Vectors
+from .past_runs import Amounts, Past, Vectors
 from .prediction_intervals import IntervalEstimate, SuccessProbability, estimate_success, weighted_interval
 
 BLOCK: Final = 64
@@ -39,122 +39,128 @@ class Backtest(NamedTuple):
     evidence: WeightedRuns
     cost: IntervalEstimate
     duration: IntervalEstimate
-    chance: SuccessProbability
+    success: SuccessProbability
 
 
 def target_of(past: Past, row: int) -> ForecastTarget:
     """Return the forecast target of a stored run, as of its start."""
     return ForecastTarget(
         int(past.started[row]),
-        _word(past.templates, row),
-        _word(past.classes, row),
-        _word(past.projects, row),
+        _category_at(past.templates, row),
+        _category_at(past.classes, row),
+        _category_at(past.projects, row),
     )
 
 
-def _word(words: CategoricalColumn, row: int) -> str | None:
-    code = int(words.codes[row])
-    return None if code == MISSING_CODE else words.categories[code]
+def _category_at(column: CategoricalColumn, row: int) -> str | None:
+    code = int(column.codes[row])
+    return None if code == MISSING_CODE else column.categories[code]
 
 
-def has_no_comparable_runs(question: ForecastTarget, evidence: WeightedRuns) -> bool:
+def has_no_comparable_runs(target: ForecastTarget, evidence: WeightedRuns) -> bool:
     """Return whether the target has neither a template nor enough runs with a similar text."""
-    return question.template is None and evidence.neighbours < MIN_NEIGHBOUR_SIMILARITY
+    return target.template is None and evidence.neighbours < MIN_NEIGHBOUR_SIMILARITY
 
 
 def backtests(
-    past: Past, vectors: Vectors, rows: Integers, told: ProgressCallback | None = None
+    past: Past, vectors: Vectors, rows: Integers, progress: ProgressCallback | None = None
 ) -> Iterator[Backtest]:
     """Yield the forecasts of the given runs, template by template."""
     done = 0
     for code in np.unique(past.templates.codes[rows]).tolist():
-        own = rows[past.templates.codes[rows] == code]
-        pool = np.arange(len(past)) if code == MISSING_CODE else np.flatnonzero(past.templates.codes == code)
-        texts = vectors[pool]
-        for start in range(0, len(own), BLOCK):
-            block = own[start : start + BLOCK]
-            alike = cosine_similarity(vectors[block], texts)
-            for row, scores in zip(block.tolist(), alike, strict=True):
-                yield _backtest(past, row, pool, scores)
+        template_rows = rows[past.templates.codes[rows] == code]
+        candidates = (
+            np.arange(len(past)) if code == MISSING_CODE else np.flatnonzero(past.templates.codes == code)
+        )
+        candidate_vectors = vectors[candidates]
+        for start in range(0, len(template_rows), BLOCK):
+            block = template_rows[start : start + BLOCK]
+            similarities = cosine_similarity(vectors[block], candidate_vectors)
+            for row, row_similarities in zip(block.tolist(), similarities, strict=True):
+                yield _backtest(past, row, candidates, row_similarities)
             done += len(block)
-            if told is not None:
-                told(done, len(rows))
+            if progress is not None:
+                progress(done, len(rows))
 
 
-def _backtest(past: Past, row: int, pool: Integers, scores: Vectors) -> Backtest:
-    question = target_of(past, row)
-    before = select_candidates(past, question)
-    alike = scores[np.searchsorted(pool, before)].astype(np.float64)
-    evidence = weigh_neighbours(past, question, before, alike)
-    return Backtest(row, evidence, *estimate(past, question, evidence))
+def _backtest(past: Past, row: int, candidates: Integers, pool_similarities: Vectors) -> Backtest:
+    target = target_of(past, row)
+    rows = select_candidates(past, target)
+    similarities = pool_similarities[np.searchsorted(candidates, rows)].astype(np.float64)
+    evidence = weigh_neighbours(past, target, rows, similarities)
+    return Backtest(row, evidence, *estimate(past, target, evidence))
 
 
 def estimate(
-    past: Past, question: ForecastTarget, evidence: WeightedRuns
+    past: Past, target: ForecastTarget, evidence: WeightedRuns
 ) -> tuple[IntervalEstimate, IntervalEstimate, SuccessProbability]:
     """Estimate cost, duration and success probability from weighted runs."""
     rows, weights = evidence.rows, evidence.weights
-    if has_no_comparable_runs(question, evidence):
+    if has_no_comparable_runs(target, evidence):
         rows, weights = rows[:0], weights[:0]
     return (
-        _read(past.cost, rows, weights),
-        _read(past.duration, rows, weights),
-        estimate_success(past.completed[rows], past.failed[rows], weights, base_rate(past, question.at)),
+        _estimate_interval(past.cost, rows, weights),
+        _estimate_interval(past.duration, rows, weights),
+        estimate_success(past.completed[rows], past.failed[rows], weights, base_rate(past, target.at)),
     )
 
 
 def base_rate(past: Past, at: int) -> float:
     """Return the success rate of all runs that ended before a time, with half a run of each kind added."""
     before = ended_before(past, at)
-    good, bad = np.count_nonzero(past.completed & before), np.count_nonzero(past.failed & before)
-    return float((good + 0.5) / (good + bad + 1))
+    completed, failed = np.count_nonzero(past.completed & before), np.count_nonzero(past.failed & before)
+    return float((completed + 0.5) / (completed + failed + 1))
 
 
-def _read(amounts: PartlyKnown, rows: Integers, weights: Floats) -> IntervalEstimate:
+def _estimate_interval(amounts: Amounts, rows: Integers, weights: Floats) -> IntervalEstimate:
     return weighted_interval(amounts.values[rows], amounts.is_exact[rows], weights)
 
 
 class Baselines:
     """Baseline forecasts: means and medians of the earlier runs."""
 
-    def __init__(self, past: Past, amounts: PartlyKnown) -> None:
+    def __init__(self, past: Past, amounts: Amounts) -> None:
         self._past = past
         self._amounts = amounts
         self._known = (
             (amounts.values != MISSING_INT) & amounts.is_exact & (past.ended != MISSING_INT) & past.dated
         )
 
-    def case_for(self, row: int, read: IntervalEstimate) -> ForecastCase | None:
+    def case_for(self, row: int, interval: IntervalEstimate) -> ForecastCase | None:
         """Return a forecast with the actual and baseline values; None if forecast or actual is unknown."""
-        if read.bounds is None or not self._known[row]:
+        if interval.bounds is None or not self._known[row]:
             return None
-        past, began = self._past, self._past.started[row]
-        earlier = self._known & (past.ended < began) & (past.started < began)
+        past, started = self._past, self._past.started[row]
+        earlier = self._known & (past.ended < started) & (past.started < started)
         values = self._amounts.values[earlier]
         code = past.templates.codes[row]
-        same = values[past.templates.codes[earlier] == code] if code != MISSING_CODE else values[:0]
-        middle = float(np.median(same)) if len(same) else float("nan")
-        came = int(self._amounts.values[row])
+        template_values = (
+            values[past.templates.codes[earlier] == code] if code != MISSING_CODE else values[:0]
+        )
+        template_median = float(np.median(template_values)) if len(template_values) else float("nan")
+        actual = int(self._amounts.values[row])
         mean = exact_sum(values) / len(values)
-        return ForecastCase(came, *read.bounds, mean, float(np.median(values)), middle)
+        return ForecastCase(actual, *interval.bounds, mean, float(np.median(values)), template_median)
 
 
 def success_outcome(past: Past, test: Backtest) -> OutcomeCase | None:
     """Return a success probability with the actual outcome; None if either is unknown."""
-    row, share = test.row, test.chance.share
-    if share is None or not (past.completed[row] or past.failed[row]):
+    row, probability = test.row, test.success.probability
+    if probability is None or not (past.completed[row] or past.failed[row]):
         return None
-    return OutcomeCase(share, base_rate(past, int(past.started[row])), bool(past.completed[row]))
+    return OutcomeCase(probability, base_rate(past, int(past.started[row])), bool(past.completed[row]))
 
 
-def latest_rows(past: Past, most: int | None) -> Integers:
-    """Return the rows to backtest: the latest `most` ended runs, ordered by time."""
+def latest_rows(past: Past, limit: int | None) -> Integers:
+    """Return the rows to backtest: the latest `limit` ended runs, ordered by time."""
     rows = np.flatnonzero((past.ended != MISSING_INT) & past.dated)
-    return rows if most is None else rows[-most:]
+    return rows if limit is None else rows[-limit:]
 
 
 def count_missing(tests: Sequence[Backtest], past: Past) -> tuple[int, int]:
     """Count the runs without comparable runs, and those with too few."""
-    unlike = sum(has_no_comparable_runs(target_of(past, test.row), test.evidence) for test in tests)
-    silent = sum(test.cost.bounds is None for test in tests)
-    return unlike, silent - unlike
+    without_comparable = sum(
+        has_no_comparable_runs(target_of(past, test.row), test.evidence) for test in tests
+    )
+    without_interval = sum(test.cost.bounds is None for test in tests)
+    return without_comparable, without_interval - without_comparable

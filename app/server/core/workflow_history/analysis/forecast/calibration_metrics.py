@@ -17,7 +17,7 @@ from ..similarity.portable_numerics import log, mean_of
 class ForecastCase(NamedTuple):
     """One forecast number of one run and its actual value, in nanodollars or microseconds."""
 
-    came: int  # actual value
+    actual: int  # actual value
     p10: int
     median: int
     p90: int
@@ -31,7 +31,7 @@ class Coverage:
     """Share of actual values inside the prediction interval."""
 
     count: int
-    held: int  # actual values inside the interval
+    inside: int  # actual values inside the interval
     below: int  # actual values below p10
     above: int  # actual values above p90
     share: float
@@ -52,27 +52,27 @@ def coverage(cases: Sequence[ForecastCase]) -> Coverage | None:
     """Return the coverage of the intervals; None without a case."""
     if not cases:
         return None
-    below = sum(case.came < case.p10 for case in cases)
-    above = sum(case.came > case.p90 for case in cases)
+    below = sum(case.actual < case.p10 for case in cases)
+    above = sum(case.actual > case.p90 for case in cases)
     inside = len(cases) - below - above
     share = inside / len(cases)
     return Coverage(len(cases), inside, below, above, share, *wilson(share, len(cases), Z_95))
 
 
-def error_summary(came: Floats, told: Floats) -> ErrorSummary | None:
+def error_summary(actual: Floats, predicted: Floats) -> ErrorSummary | None:
     """Return the median errors of forecasts; logarithms use values above 0 only. None without a case.
 
     >>> error_summary(np.array([1.0, 2.0, 4.0]), np.array([1.0, 1.0, 4.0])).absolute
     0.0
     """
-    there = ~np.isnan(told)
-    came, told = came[there], told[there]
-    if not len(came):
+    known = ~np.isnan(predicted)
+    actual, predicted = actual[known], predicted[known]
+    if not len(actual):
         return None
-    above = (came > 0) & (told > 0)
-    logs = np.abs(log(came[above] / told[above]))
-    middle = float(np.median(logs)) if len(logs) else float("nan")
-    return ErrorSummary(len(came), float(np.median(np.abs(came - told))), middle)
+    positive = (actual > 0) & (predicted > 0)
+    logs = np.abs(log(actual[positive] / predicted[positive]))
+    median_log = float(np.median(logs)) if len(logs) else float("nan")
+    return ErrorSummary(len(actual), float(np.median(np.abs(actual - predicted))), median_log)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +85,19 @@ class WinRate:
     high: float
 
 
-def win_rate(came: Floats, told: Floats, other: Floats) -> WinRate | None:
-    """Return how often `told` was closer to the actual value than `other`; None without a case.
+def win_rate(actual: Floats, predicted: Floats, other: Floats) -> WinRate | None:
+    """Return how often `predicted` was closer to the actual value than `other`; None without a case.
 
     >>> win_rate(np.array([1.0, 2.0]), np.array([1.0, 2.0]), np.array([1.0, 4.0])).share
     0.75
     """
-    if not len(came):
+    if not len(actual):
         return None
-    own, others = np.abs(came - told), np.abs(came - other)
-    share = (int(np.count_nonzero(own < others)) + int(np.count_nonzero(own == others)) / 2) / len(came)
-    return WinRate(len(came), share, *wilson(share, len(came), Z_95))
+    errors, other_errors = np.abs(actual - predicted), np.abs(actual - other)
+    share = (
+        int(np.count_nonzero(errors < other_errors)) + int(np.count_nonzero(errors == other_errors)) / 2
+    ) / len(actual)
+    return WinRate(len(actual), share, *wilson(share, len(actual), Z_95))
 
 
 class BrierGain(NamedTuple):
@@ -106,14 +108,16 @@ class BrierGain(NamedTuple):
     high: float
 
 
-def brier_gain(told: Sequence[float], base: Sequence[float], completed: Sequence[bool]) -> BrierGain:
-    """Return by how much the Brier score of `told` is lower than that of `base`.
+def brier_gain(
+    predicted: Sequence[float], base_rates: Sequence[float], completed: Sequence[bool]
+) -> BrierGain:
+    """Return by how much the Brier score of `predicted` is lower than that of `base_rates`.
 
     >>> brier_gain([1.0, 0.0], [0.5, 0.5], [True, False])
     BrierGain(mean=0.25, low=0.25, high=0.25)
     """
-    came = np.array(completed, np.float64)
-    gains = np.square(np.array(base) - came) - np.square(np.array(told) - came)
+    outcomes = np.array(completed, np.float64)
+    gains = np.square(np.array(base_rates) - outcomes) - np.square(np.array(predicted) - outcomes)
     mean = mean_of(gains)
     spread = sqrt(mean_of(np.square(gains - mean)) / len(gains)) * Z_95
     return BrierGain(mean, mean - spread, mean + spread)
@@ -122,15 +126,15 @@ def brier_gain(told: Sequence[float], base: Sequence[float], completed: Sequence
 class OutcomeCase(NamedTuple):
     """The predicted success probability, the rate of all earlier runs, and the actual outcome."""
 
-    told: float  # 0 to 1
-    base: float  # 0 to 1
+    probability: float  # 0 to 1
+    base_rate: float  # 0 to 1
     completed: bool
 
 
-def brier(told: Sequence[float], completed: Sequence[bool]) -> float:
+def brier(predicted: Sequence[float], completed: Sequence[bool]) -> float:
     """Return the Brier score, 0 (certain and right) to 1; predicting one half always scores 0.25.
 
     >>> brier([1.0, 0.5], [True, False])
     0.125
     """
-    return mean_of(np.square(np.array(told) - np.array(completed, np.float64)))
+    return mean_of(np.square(np.array(predicted) - np.array(completed, np.float64)))

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...common.column_data import MISSING_INT, CategoricalColumn, Flags, Floats, Integers
 from ..similarity.pair_scores import COSINE_FLOOR
-from ..similarity.portable_numerics import halved
+from ..similarity.portable_numerics import half_power
 from .past_runs import Past, Vectors
 
 MIN_SIMILARITY: Final = 0.3
@@ -63,7 +63,7 @@ class ForecastTarget:
     template: str | None = None
     issue_class: str | None = None  # without a slash
     project: str | None = None
-    without: int | None = None  # key of the run itself to exclude, if it is stored
+    excluded_key: int | None = None  # key of the run itself to exclude, if it is stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class WeightedRuns:
 
     rows: Integers  # rows in the past runs
     weights: Floats  # 0 to 1
-    alike: Floats  # text similarities, 0 to 1
+    similarities: Floats  # text similarities, 0 to 1
     neighbours: float  # sum of the neighbour weights, without the baseline
 
 
@@ -82,17 +82,17 @@ def ended_before(past: Past, at: int) -> Flags:
     return ended if at == NOW else ended & past.dated
 
 
-def select_candidates(past: Past, question: ForecastTarget) -> Integers:
+def select_candidates(past: Past, target: ForecastTarget) -> Integers:
     """Return the rows of runs that ended before the target's time, of its template if it has one.
 
     Runs that began or ended exactly at that time are excluded.
     """
-    fit = ended_before(past, question.at)
-    if question.template is not None:
-        fit &= past.templates.equals(question.template)
-    if question.without is not None:
-        fit &= past.keys != question.without
-    return np.flatnonzero(fit)[-MAX_CANDIDATES:]
+    is_candidate = ended_before(past, target.at)
+    if target.template is not None:
+        is_candidate &= past.templates.equals(target.template)
+    if target.excluded_key is not None:
+        is_candidate &= past.keys != target.excluded_key
+    return np.flatnonzero(is_candidate)[-MAX_CANDIDATES:]
 
 
 def cosine_similarity(vectors: Vectors, others: Vectors) -> Vectors:
@@ -101,49 +101,59 @@ def cosine_similarity(vectors: Vectors, others: Vectors) -> Vectors:
     The result for two texts does not depend on the table: sums of whole numbers need no rounding.
     """
     cosines = vectors @ others.T
-    cosines *= _shrink(vectors)[:, None]
-    cosines *= _shrink(others)
+    cosines *= _reciprocal_lengths(vectors)[:, None]
+    cosines *= _reciprocal_lengths(others)
     cosines -= np.float32(COSINE_FLOOR)
     cosines /= np.float32(1.0 - COSINE_FLOOR)
     return np.clip(cosines, 0.0, 1.0, out=cosines)
 
 
-def _shrink(vectors: Vectors) -> Vectors:
+def _reciprocal_lengths(vectors: Vectors) -> Vectors:
     """Return the factor that scales each vector to length 1; vectors without words stay zero."""
     lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
     return (1 / np.where(lengths > 0, lengths, 1)).astype(np.float32)
 
 
-def weigh_neighbours(past: Past, question: ForecastTarget, rows: Integers, alike: Floats) -> WeightedRuns:
+def weigh_neighbours(
+    past: Past, target: ForecastTarget, rows: Integers, similarities: Floats
+) -> WeightedRuns:
     """Weigh candidates by text and age, and add baseline runs if there are few neighbours."""
-    context = _context(past.classes, question.issue_class, rows)
-    context *= _context(past.projects, question.project, rows)
-    near = np.clip((alike - MIN_SIMILARITY) / (SAME_TASK_SIMILARITY - MIN_SIMILARITY), 0.0, 1.0)
-    began = past.started[rows]
-    near = _stepped(near * context * halved((began.max(initial=0) - began) / HALF_LIFE))
-    level = _stepped((1.0 - near) * context * halved(np.arange(len(rows) - 1, -1, -1.0) / BASELINE_HALF_LIFE))
-    neighbours, most = float(near.sum()), float(level.sum())
-    share = min(1.0, max(0.0, ENOUGH_NEIGHBOURS - neighbours) / most) if most > 0 else 0.0
-    weights = _stepped(near + share * level)
-    kept = _heaviest(weights)
-    return WeightedRuns(rows[kept], weights[kept], alike[kept], neighbours)
+    context = _context_weights(past.classes, target.issue_class, rows)
+    context *= _context_weights(past.projects, target.project, rows)
+    neighbour_weights = np.clip(
+        (similarities - MIN_SIMILARITY) / (SAME_TASK_SIMILARITY - MIN_SIMILARITY), 0.0, 1.0
+    )
+    started = past.started[rows]
+    neighbour_weights = _round_weights(
+        neighbour_weights * context * half_power((started.max(initial=0) - started) / HALF_LIFE)
+    )
+    baseline_weights = _round_weights(
+        (1.0 - neighbour_weights)
+        * context
+        * half_power(np.arange(len(rows) - 1, -1, -1.0) / BASELINE_HALF_LIFE)
+    )
+    neighbour_sum, baseline_sum = float(neighbour_weights.sum()), float(baseline_weights.sum())
+    factor = min(1.0, max(0.0, ENOUGH_NEIGHBOURS - neighbour_sum) / baseline_sum) if baseline_sum > 0 else 0.0
+    weights = _round_weights(neighbour_weights + factor * baseline_weights)
+    heaviest = _select_heaviest(weights)
+    return WeightedRuns(rows[heaviest], weights[heaviest], similarities[heaviest], neighbour_sum)
 
 
-def _stepped(weights: Floats) -> Floats:
+def _round_weights(weights: Floats) -> Floats:
     """Round weights to multiples of 1 / STEPS."""
-    found: Floats = np.rint(weights * STEPS) / STEPS
-    return found
+    stepped: Floats = np.rint(weights * STEPS) / STEPS
+    return stepped
 
 
-def _heaviest(weights: Floats) -> Integers:
+def _select_heaviest(weights: Floats) -> Integers:
     """Return the heaviest runs, ordered by time; of equal weights the latest."""
-    there = np.flatnonzero(weights >= MIN_WEIGHT)
-    order = np.lexsort((-there, -weights[there]))
-    return np.sort(there[order[:MAX_RUNS]])
+    heavy_enough = np.flatnonzero(weights >= MIN_WEIGHT)
+    order = np.lexsort((-heavy_enough, -weights[heavy_enough]))
+    return np.sort(heavy_enough[order[:MAX_RUNS]])
 
 
-def _context(words: CategoricalColumn, asked: str | None, rows: Integers) -> Floats:
-    if asked is None:
+def _context_weights(column: CategoricalColumn, wanted_value: str | None, rows: Integers) -> Floats:
+    if wanted_value is None:
         return np.ones(len(rows))
-    same = words.codes[rows] == words.code_of(asked)
-    return np.where(same, 1.0, OTHER_CONTEXT_WEIGHT)
+    matches = column.codes[rows] == column.code_of(wanted_value)
+    return np.where(matches, 1.0, OTHER_CONTEXT_WEIGHT)

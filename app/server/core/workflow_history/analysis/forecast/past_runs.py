@@ -32,11 +32,11 @@ COLUMNS: Final = (
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
-_MICROSECONDS = 1_000_000  # in a second
+_MICROSECONDS_PER_SECOND = 1_000_000  # in a second
 
 
 @dataclass(frozen=True, slots=True)
-class PartlyKnown:
+class Amounts:
     """One number of many runs, exact or a lower bound."""
 
     values: Integers  # nanodollars or microseconds; MISSING_INT if unknown
@@ -54,8 +54,8 @@ class Past:
     templates: CategoricalColumn
     classes: CategoricalColumn  # without a slash
     projects: CategoricalColumn
-    cost: PartlyKnown  # nanodollars
-    duration: PartlyKnown  # microseconds
+    cost: Amounts  # nanodollars
+    duration: Amounts  # microseconds
     completed: Flags
     failed: Flags
     undated: int  # number of runs without a date
@@ -66,8 +66,8 @@ class Past:
 
     def row_of(self, key: int) -> int | None:
         """Return the row of a run; None if it is missing or has no date."""
-        found = np.flatnonzero((self.keys == key) & self.dated)
-        return int(found[0]) if len(found) else None
+        rows = np.flatnonzero((self.keys == key) & self.dated)
+        return int(rows[0]) if len(rows) else None
 
 
 def build_past(runs: ColumnTable, misdated: int = 0) -> Past:
@@ -76,30 +76,30 @@ def build_past(runs: ColumnTable, misdated: int = 0) -> Past:
     dated = is_known(created)
     undated = len(runs) - int(np.count_nonzero(dated)) - misdated
     oldest = int(created[dated].min()) if dated.any() else 1
-    began = np.where(dated, created, oldest - 1)
-    order = np.lexsort((runs.integers["key"], began))
-    runs, began, dated = runs.take(order), began[order], dated[order]
+    started = np.where(dated, created, oldest - 1)
+    order = np.lexsort((runs.integers["key"], started))
+    runs, started, dated = runs.take(order), started[order], dated[order]
     statuses = runs.categorical["status"]
-    cut_off = statuses.equals("incomplete") | statuses.equals("stopped")
-    duration = _microseconds(runs.floats["duration_seconds"])
-    lasted = np.where(duration == MISSING_INT, 0, duration)
+    interrupted = statuses.equals("incomplete") | statuses.equals("stopped")
+    duration = _to_microseconds(runs.floats["duration_seconds"])
+    known_duration = np.where(duration == MISSING_INT, 0, duration)
     return Past(
         runs.integers["key"],
         dated,
-        began,
+        started,
         np.where(
             statuses.equals("running") | (runs.integers["is_copy"] == 1),
             MISSING_INT,
-            np.where(dated, began + lasted, began),
+            np.where(dated, started + known_duration, started),
         ),
         runs.categorical["workflow_template"],
-        _without_slash(runs.categorical["issue_class"]),
+        _strip_slashes(runs.categorical["issue_class"]),
         runs.categorical["project"],
-        PartlyKnown(
+        Amounts(
             total_cost(runs.integers["total_cost"], runs.integers["lower_bound_cost"]),
-            _recorded(runs) & ~cut_off,
+            _is_recorded(runs) & ~interrupted,
         ),
-        PartlyKnown(duration, ~cut_off),
+        Amounts(duration, ~interrupted),
         statuses.equals("completed"),
         statuses.equals("failed"),
         undated,
@@ -107,15 +107,15 @@ def build_past(runs: ColumnTable, misdated: int = 0) -> Past:
     )
 
 
-def total_cost(recorded: Integers, beyond: Integers) -> Integers:
+def total_cost(recorded: Integers, lower_bounds: Integers) -> Integers:
     """Return recorded cost plus lower bound, in nanodollars.
 
     >>> total_cost(np.array([5, MISSING_INT, MISSING_INT]), np.array([2, 3, MISSING_INT])).tolist()[:2]
     [7, 3]
     """
-    there = is_known(recorded) | is_known(beyond)
-    total = np.where(is_known(recorded), recorded, 0) + np.where(is_known(beyond), beyond, 0)
-    return np.where(there, total, MISSING_INT)
+    known = is_known(recorded) | is_known(lower_bounds)
+    total = np.where(is_known(recorded), recorded, 0) + np.where(is_known(lower_bounds), lower_bounds, 0)
+    return np.where(known, total, MISSING_INT)
 
 
 def strip_slash(name: str) -> str:
@@ -128,20 +128,22 @@ def to_float32(vectors: npt.NDArray[np.int8]) -> Vectors:
     return vectors.astype(np.float32)
 
 
-def _recorded(runs: ColumnTable) -> Flags:
+def _is_recorded(runs: ColumnTable) -> Flags:
     basis = runs.categorical["cost_basis"]
-    whole: Flags = (basis.equals("reported") | basis.equals("computed")) & ~is_known(
+    recorded: Flags = (basis.equals("reported") | basis.equals("computed")) & ~is_known(
         runs.integers["lower_bound_cost"]
     )
-    return whole
+    return recorded
 
 
-def _microseconds(seconds: Floats) -> Integers:
-    there = is_known(seconds) & (seconds >= 0) & (seconds < 1e9)
-    return np.where(there, np.rint(np.where(there, seconds, 0) * _MICROSECONDS), MISSING_INT).astype(np.int64)
+def _to_microseconds(seconds: Floats) -> Integers:
+    plausible = is_known(seconds) & (seconds >= 0) & (seconds < 1e9)
+    return np.where(
+        plausible, np.rint(np.where(plausible, seconds, 0) * _MICROSECONDS_PER_SECOND), MISSING_INT
+    ).astype(np.int64)
 
 
-def _without_slash(classes: CategoricalColumn) -> CategoricalColumn:
-    places: dict[str, int] = {}
-    table = [places.setdefault(strip_slash(word), len(places)) for word in classes.categories]
-    return CategoricalColumn(np.array([*table, -1], np.int32)[classes.codes], tuple(places))
+def _strip_slashes(classes: CategoricalColumn) -> CategoricalColumn:
+    codes: dict[str, int] = {}
+    new_codes = [codes.setdefault(strip_slash(category), len(codes)) for category in classes.categories]
+    return CategoricalColumn(np.array([*new_codes, -1], np.int32)[classes.codes], tuple(codes))

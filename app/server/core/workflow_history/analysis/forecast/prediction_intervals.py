@@ -20,32 +20,36 @@ PRIOR_STRENGTH: Final = 20.0
 class SuccessProbability(NamedTuple):
     """A success probability, 0 to 1, with its 80% interval; None if there is too little data."""
 
-    share: float | None
+    probability: float | None
     low: float | None
     high: float | None
     completed: int
     ended: int  # completed or failed runs; running and interrupted runs count as neither
-    worth: float  # effective sample size
+    effective_sample_size: float  # effective sample size
 
 
 def estimate_success(
-    completed: Flags, failed: Flags, weights: Floats, base: float | None = None
+    completed: Flags, failed: Flags, weights: Floats, base_rate: float | None = None
 ) -> SuccessProbability:
-    """Estimate the success probability from past outcomes, drawn towards the overall rate `base`.
+    """Estimate the success probability from past outcomes, drawn towards the overall rate `base_rate`.
 
-    Without `base`, half a run of each kind is added (Jeffreys), so that the result is never 0 or 1.
+    Without `base_rate`, half a run of each kind is added (Jeffreys), so that the result is never 0 or 1.
 
-    >>> estimate_success(np.array([True] * 9), np.array([False] * 9), np.ones(9)).share
+    >>> estimate_success(np.array([True] * 9), np.array([False] * 9), np.ones(9)).probability
     0.95
     """
     ended = completed | failed
-    worth, total = effective_sample_size(weights[ended]), float(weights[ended].sum())
+    sample_size, total = effective_sample_size(weights[ended]), float(weights[ended].sum())
     counts = int(np.count_nonzero(completed)), int(np.count_nonzero(ended))
-    if worth < MIN_RUNS:
-        return SuccessProbability(None, None, None, *counts, worth)
-    pull, towards = (1.0, 0.5) if base is None else (PRIOR_STRENGTH, base)
-    share = (float(weights[completed].sum()) / total * worth + towards * pull) / (worth + pull)
-    return SuccessProbability(share, *wilson(share, worth + pull, Z_80), *counts, worth)
+    if sample_size < MIN_RUNS:
+        return SuccessProbability(None, None, None, *counts, sample_size)
+    prior_strength, prior = (1.0, 0.5) if base_rate is None else (PRIOR_STRENGTH, base_rate)
+    probability = (float(weights[completed].sum()) / total * sample_size + prior * prior_strength) / (
+        sample_size + prior_strength
+    )
+    return SuccessProbability(
+        probability, *wilson(probability, sample_size + prior_strength, Z_80), *counts, sample_size
+    )
 
 
 TAIL_PROBABILITY: Final = 0.1
@@ -70,10 +74,10 @@ class IntervalEstimate(NamedTuple):
 
     bounds: Interval | None  # None if there is too little data
     runs: int  # number of runs with a known amount
-    at_least: int  # number of these runs whose amount is a lower bound
-    worth: float  # effective sample size of the exactly known amounts
-    least: int | None = None  # smallest known amount
-    most: int | None = None  # largest known amount
+    lower_bounds: int  # number of these runs whose amount is a lower bound
+    effective_sample_size: float  # effective sample size of the exactly known amounts
+    minimum: int | None = None  # smallest known amount
+    maximum: int | None = None  # largest known amount
 
 
 def weighted_interval(values: Integers, exact: Flags, weights: Floats) -> IntervalEstimate:
@@ -85,21 +89,21 @@ def weighted_interval(values: Integers, exact: Flags, weights: Floats) -> Interv
     >>> weighted_interval(values[:8], np.ones(8, bool), np.ones(8)).bounds is None
     True
     """
-    there = values != MISSING_INT
-    values, exact, weights = values[there], exact[there], weights[there]
-    worth = effective_sample_size(weights[exact])
-    runs, weak = len(values), int(np.count_nonzero(~exact))
-    ends = (int(values.min()), int(values.max())) if runs else (None, None)
-    if worth < MIN_RUNS - _ROUNDING:
-        return IntervalEstimate(None, runs, weak, worth, *ends)
-    newcomer = 1.0 / effective_sample_size(weights) * float(weights.sum())
-    low = _reached(-values, np.ones(runs, bool), weights, newcomer, TAIL_PROBABILITY)
-    median = _reached(values, exact, weights, 0.0, 0.5)
-    high = _reached(values, exact, weights, newcomer, TAIL_PROBABILITY)
+    known = values != MISSING_INT
+    values, exact, weights = values[known], exact[known], weights[known]
+    sample_size = effective_sample_size(weights[exact])
+    count, lower_bounds = len(values), int(np.count_nonzero(~exact))
+    extremes = (int(values.min()), int(values.max())) if count else (None, None)
+    if sample_size < MIN_RUNS - _ROUNDING:
+        return IntervalEstimate(None, count, lower_bounds, sample_size, *extremes)
+    new_run_weight = 1.0 / effective_sample_size(weights) * float(weights.sum())
+    low = _quantile(-values, np.ones(count, bool), weights, new_run_weight, TAIL_PROBABILITY)
+    median = _quantile(values, exact, weights, 0.0, 0.5)
+    high = _quantile(values, exact, weights, new_run_weight, TAIL_PROBABILITY)
     if low is None or median is None or high is None:
-        return IntervalEstimate(None, runs, weak, worth, *ends)
+        return IntervalEstimate(None, count, lower_bounds, sample_size, *extremes)
     bounds = Interval(min(-low, median), median, max(median, high))
-    return IntervalEstimate(bounds, runs, weak, worth, *ends)
+    return IntervalEstimate(bounds, count, lower_bounds, sample_size, *extremes)
 
 
 def effective_sample_size(weights: Floats) -> float:
@@ -112,15 +116,17 @@ def effective_sample_size(weights: Floats) -> float:
     return float(weights.sum()) ** 2 / squares if squares > 0 else 0.0
 
 
-def _reached(values: Integers, exact: Flags, weights: Floats, newcomer: float, tail: float) -> int | None:
+def _quantile(
+    values: Integers, exact: Flags, weights: Floats, new_run_weight: float, tail: float
+) -> int | None:
     """Return the smallest value that at most `tail` of the runs exceed (Kaplan-Meier estimate).
 
-    Lower bounds pass their weight on to larger values. `newcomer` is the weight of one more run above all
-    others; None if only that run would reach the quantile.
+    Lower bounds pass their weight on to larger values. `new_run_weight` is the weight of one more run above
+    all others; None if only that run would reach the quantile.
     """
     order = np.lexsort((~exact, values))
     values, exact, weights = values[order], exact[order], weights[order]
-    left = weights[::-1].cumsum()[::-1] + newcomer
-    beyond = np.cumprod(np.where(exact, 1.0 - weights / left, 1.0))
-    found = np.flatnonzero(beyond <= tail + _ROUNDING)
-    return int(values[found[0]]) if len(found) else None
+    at_risk = weights[::-1].cumsum()[::-1] + new_run_weight
+    survival = np.cumprod(np.where(exact, 1.0 - weights / at_risk, 1.0))
+    reached = np.flatnonzero(survival <= tail + _ROUNDING)
+    return int(values[reached[0]]) if len(reached) else None

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...common.column_data import MISSING_INT, Flags, Floats
-from .past_runs import PartlyKnown
+from .past_runs import Amounts
 from .prediction_intervals import IntervalEstimate, SuccessProbability, estimate_success, weighted_interval
-from .stages import MaybeExact, PhaseSegment, segments_from, to_arrays, totals_of
+from .stages import Amount, PhaseSegment, segments_from, to_arrays, totals_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +19,8 @@ class RunProgress:
 
     phase: str
     before: int  # number of completed stages of this phase
-    cost: MaybeExact  # nanodollars spent since the stage began
-    duration: MaybeExact  # microseconds since the stage began
+    cost: Amount  # nanodollars spent since the stage began
+    duration: Amount  # microseconds since the stage began
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,8 @@ class RemainingWork:
 
     cost: IntervalEstimate  # nanodollars
     duration: IntervalEstimate  # microseconds
-    chance: SuccessProbability
-    through: Flags  # mask of the past runs that reached the stage
+    success: SuccessProbability
+    reached: Flags  # mask of the past runs that reached the stage
 
 
 def progress_of(stages: Sequence[PhaseSegment], phase: str, before: int, elapsed: int) -> RunProgress:
@@ -38,38 +38,39 @@ def progress_of(stages: Sequence[PhaseSegment], phase: str, before: int, elapsed
 
     A running agent reports no duration: it is computed as the elapsed time less the earlier stages.
     """
-    own = segments_from(stages, phase, before) or []
-    _, earlier = totals_of(stages[: len(stages) - len(own)])
-    gone = 0 if earlier.value == MISSING_INT else earlier.value
-    return RunProgress(phase, before, totals_of(own)[0], MaybeExact(max(0, elapsed - gone), False))
+    current = segments_from(stages, phase, before) or []
+    _, earlier = totals_of(stages[: len(stages) - len(current)])
+    spent_earlier = 0 if earlier.value == MISSING_INT else earlier.value
+    return RunProgress(phase, before, totals_of(current)[0], Amount(max(0, elapsed - spent_earlier), False))
 
 
 def estimate_remaining(
     progress: RunProgress,
     runs: Sequence[Sequence[PhaseSegment]],
-    whole: tuple[Flags, Flags],
-    endings: tuple[Flags, Flags],
+    is_exact: tuple[Flags, Flags],
+    outcomes: tuple[Flags, Flags],
     weights: Floats,
 ) -> RemainingWork:
     """Estimate the remaining work from past runs that reached the same stage.
 
-    `whole`: masks of the runs with exactly known cost and duration; `endings`: masks completed and failed.
+    `is_exact`: masks of the runs with exactly known cost and duration; `outcomes`: masks of the completed and
+    of the failed runs.
     """
-    parts = [segments_from(stages, progress.phase, progress.before) for stages in runs]
-    through: Flags = np.array([part is not None for part in parts], np.bool_)
-    costs, durations = to_arrays([totals_of(part or []) for part in parts])
+    remaining = [segments_from(stages, progress.phase, progress.before) for stages in runs]
+    reached: Flags = np.array([part is not None for part in remaining], np.bool_)
+    costs, durations = to_arrays([totals_of(part or []) for part in remaining])
     return RemainingWork(
-        _beyond(costs, progress.cost, through, whole[0], weights),
-        _beyond(durations, progress.duration, through, whole[1], weights),
-        estimate_success(endings[0][through], endings[1][through], weights[through]),
-        through,
+        _remaining_interval(costs, progress.cost, reached, is_exact[0], weights),
+        _remaining_interval(durations, progress.duration, reached, is_exact[1], weights),
+        estimate_success(outcomes[0][reached], outcomes[1][reached], weights[reached]),
+        reached,
     )
 
 
-def _beyond(
-    amounts: PartlyKnown, so_far: MaybeExact, through: Flags, whole: Flags, weights: Floats
+def _remaining_interval(
+    amounts: Amounts, so_far: Amount, reached: Flags, is_exact: Flags, weights: Floats
 ) -> IntervalEstimate:
     """Return the interval of the rest beyond an amount, over the runs that reached that amount."""
-    passed = 0 if so_far.value == MISSING_INT else so_far.value
-    rows = through & (amounts.values != MISSING_INT) & (amounts.values >= passed)
-    return weighted_interval(amounts.values[rows] - passed, (amounts.is_exact & whole)[rows], weights[rows])
+    spent = 0 if so_far.value == MISSING_INT else so_far.value
+    rows = reached & (amounts.values != MISSING_INT) & (amounts.values >= spent)
+    return weighted_interval(amounts.values[rows] - spent, (amounts.is_exact & is_exact)[rows], weights[rows])

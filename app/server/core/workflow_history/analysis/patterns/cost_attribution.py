@@ -19,65 +19,63 @@ from .tool_operations import classify_call
 MONEY_DECIMALS = 9  # a nanodollar is 1e-9 USD
 MAX_AMOUNT = 1e12  # US dollars or seconds; larger amounts are implausible for a run
 
-_NOTHING = Decimal(0)
+CostShare = tuple[Decimal | None, int | None, float | None]
+"""Exact nanodollars, whole nanodollars and seconds; None: unknown."""
 
-CostAndTime = tuple[
-    Decimal | None, int | None, float | None
-]  # exact nanodollars, whole nanodollars, seconds; None: unknown
-
-_UNKNOWN: CostAndTime = None, None, None
+_UNKNOWN_SHARE: CostShare = None, None, None
 
 
-def attribute_costs(run: AgentActivity, seen: AbstractSet[str] = frozenset()) -> list[OperationCost]:
+def attribute_costs(activity: AgentActivity, seen: AbstractSet[str] = frozenset()) -> list[OperationCost]:
     """Return the operations of an agent run in order, each with its share of cost and time.
 
     `seen` are message ids that an earlier stream of the run already contained: a resumed session repeats
     them, and they count once.
     """
-    calls = [call for call in run.calls if call.message_id not in seen]
-    parts = _parts(run, seen, Counter([call.message_id for call in calls]))
-    pieces: list[OperationCost] = []
+    calls = [call for call in activity.calls if call.message_id not in seen]
+    shares = _shares_by_message(activity, seen, Counter([call.message_id for call in calls]))
+    operations: list[OperationCost] = []
     for call in calls:
         names, command = classify_call(call)
-        cost, seconds = _shared(parts[call.message_id], len(names))
+        cost, seconds = _split_share(shares[call.message_id], len(names))
         failed, succeeded, unpriced = bool(call.failed), call.failed is False, int(cost is None)
         times = () if seconds is None else (seconds,)
-        pieces += [
+        operations += [
             OperationCost(name, command, failed, succeeded, call.line, cost, unpriced, times)
             for name in names
         ]
-    return pieces
+    return operations
 
 
-def _parts(
-    run: AgentActivity, seen: AbstractSet[str], calls_of: Mapping[str | None, int]
-) -> dict[str | None, CostAndTime]:
+def _shares_by_message(
+    activity: AgentActivity, seen: AbstractSet[str], call_counts: Mapping[str | None, int]
+) -> dict[str | None, CostShare]:
     """Return the share of the stream's cost and time of one call, by message."""
-    weights = _weights(run, seen) if calls_of else {}
-    whole = sum(weights.values())
-    usd, seconds = valid_amount(run.about.get("cost")), valid_amount(run.about.get("duration_seconds"))
+    weights = _weights(activity, seen) if call_counts else {}
+    total = sum(weights.values())
+    usd = valid_amount(activity.about.get("cost"))
+    seconds = valid_amount(activity.about.get("duration_seconds"))
     cost = None if usd is None else to_decimal(usd).scaleb(MONEY_DECIMALS)
-    parts: dict[str | None, CostAndTime] = {}
-    for message, calls in calls_of.items():
+    shares: dict[str | None, CostShare] = {}
+    for message, call_count in call_counts.items():
         weight = weights.get(message or "")
         if weight is None:
-            parts[message] = _UNKNOWN
+            shares[message] = _UNKNOWN_SHARE
             continue
-        part = weight / whole / calls
-        spent = None if cost is None else cost * part
-        parts[message] = (
-            spent,
-            None if spent is None else int(spent),
-            None if seconds is None else seconds * float(part),
+        fraction = weight / total / call_count
+        share_cost = None if cost is None else cost * fraction
+        shares[message] = (
+            share_cost,
+            None if share_cost is None else int(share_cost),
+            None if seconds is None else seconds * float(fraction),
         )
-    return parts
+    return shares
 
 
-def _shared(part: CostAndTime, operations: int) -> tuple[int | None, float | None]:
+def _split_share(share: CostShare, operations: int) -> tuple[int | None, float | None]:
     """Split a call's share over its operations: whole nanodollars each, rounded down, and seconds."""
-    cost, whole, seconds = part
+    cost, nanodollars, seconds = share
     if operations < 2:
-        return whole, seconds
+        return nanodollars, seconds
     return (
         None if cost is None else int(cost / operations),
         None if seconds is None else seconds / operations,
@@ -100,10 +98,10 @@ def to_decimal(amount: float) -> Decimal:
     return Decimal(str(amount))
 
 
-def _weights(run: AgentActivity, seen: AbstractSet[str]) -> dict[str, Decimal]:
+def _weights(activity: AgentActivity, seen: AbstractSet[str]) -> dict[str, Decimal]:
     """Return the weight of each message of the stream, without messages of unknown weight."""
     weights: dict[str, Decimal] = {}
-    for name, weight in run.weights:
-        if weight and 0 < weight < MAX_AMOUNT and name not in seen:
-            weights[name] = weights.get(name, _NOTHING) + Decimal(weight)
+    for message, weight in activity.weights:
+        if weight and 0 < weight < MAX_AMOUNT and message not in seen:
+            weights[message] = weights.get(message, Decimal(0)) + Decimal(weight)
     return weights

@@ -33,8 +33,8 @@ FAILED_OUTCOMES = frozenset({"error", "false_success"})
 def detect_patterns(runs: Sequence[AgentOperations]) -> list[PatternOccurrence]:
     """Return every pattern of a run, the most frequent of each kind first."""
     tallies = tally_patterns([activity_from_record(run) for run in runs])
-    found = [_occurrence(kind, name, tally) for (kind, name), tally in tallies.items()]
-    return sorted(found, key=lambda pattern: (pattern.kind, -pattern.count, pattern.signature))
+    occurrences = [_to_occurrence(kind, name, tally) for (kind, name), tally in tallies.items()]
+    return sorted(occurrences, key=lambda pattern: (pattern.kind, -pattern.count, pattern.signature))
 
 
 def pattern_id(kind: str, signature: str) -> str:
@@ -74,75 +74,77 @@ class PatternTally(msgspec.Struct):
         if agent and agent not in self.agents:
             self.agents = (*self.agents, agent)
 
-    def add(self, place: Sequence[OperationCost]) -> None:
+    def add(self, operations: Sequence[OperationCost]) -> None:
         """Count one occurrence. It succeeded if every part is known to have succeeded."""
         failed, succeeded = False, True
         nanodollars, seconds = self.nanodollars, self.exact_seconds
-        for piece in place:
-            if piece.failed:
+        for operation in operations:
+            if operation.failed:
                 failed = True
-            if not piece.succeeded:
+            if not operation.succeeded:
                 succeeded = False
-            if piece.unpriced:
-                self.unpriced += piece.unpriced
-            if (spent := piece.nanodollars) is not None:
-                nanodollars = spent if nanodollars is None else nanodollars + spent
-            for some in piece.seconds:
-                seconds = some if seconds is None else seconds + some
+            if operation.unpriced:
+                self.unpriced += operation.unpriced
+            if (cost := operation.nanodollars) is not None:
+                nanodollars = cost if nanodollars is None else nanodollars + cost
+            for duration in operation.seconds:
+                seconds = duration if seconds is None else seconds + duration
         self.nanodollars, self.exact_seconds = nanodollars, seconds
         self.count += 1
         self.failures += failed
         self.successes += succeeded
 
 
-def tally_patterns(runs: Sequence[AgentActivity]) -> dict[tuple[PatternKind, str], PatternTally]:
+def tally_patterns(activities: Sequence[AgentActivity]) -> dict[tuple[PatternKind, str], PatternTally]:
     """Return the totals of each pattern of a run, by kind and signature."""
     operations: dict[str, PatternTally] = {}
     sequences: dict[str, PatternTally] = {}
     seen: set[str] = set()
-    for run in runs:
-        pieces = attribute_costs(run, seen)
-        seen.update([message for message, _ in run.weights])
-        _count(operations, [(piece.operation, (piece,)) for piece in pieces], run)
-        _count(sequences, find_sequences(command_steps(pieces)), run)
-    found: dict[tuple[PatternKind, str], PatternTally] = {("operation", n): t for n, t in operations.items()}
-    found |= {("sequence", name): tally for name, tally in sequences.items()}
-    if walk := phase_signature(run.about.get("phase") for run in runs):
-        found["phases", walk] = _of_phases(runs)
-    return found
+    for activity in activities:
+        costs = attribute_costs(activity, seen)
+        seen.update([message for message, _ in activity.weights])
+        _count_occurrences(operations, [(cost.operation, (cost,)) for cost in costs], activity)
+        _count_occurrences(sequences, find_sequences(command_steps(costs)), activity)
+    tallies: dict[tuple[PatternKind, str], PatternTally] = {
+        ("operation", n): t for n, t in operations.items()
+    }
+    tallies |= {("sequence", name): tally for name, tally in sequences.items()}
+    if phases := phase_signature(activity.about.get("phase") for activity in activities):
+        tallies["phases", phases] = _tally_phases(activities)
+    return tallies
 
 
-def _count(
+def _count_occurrences(
     tallies: dict[str, PatternTally],
-    places: Iterable[tuple[str, Sequence[OperationCost]]],
-    run: AgentActivity,
+    occurrences: Iterable[tuple[str, Sequence[OperationCost]]],
+    activity: AgentActivity,
 ) -> None:
-    agent, path = run.about.get("agent"), run.about.get("path")
-    for signature, place in places:
+    agent, path = activity.about.get("agent"), activity.about.get("path")
+    for signature, operations in occurrences:
         tally = tallies.get(signature)
         if tally is None:
-            tally = tallies[signature] = PatternTally(path, place[0].line)
-        tally.add(place)
+            tally = tallies[signature] = PatternTally(path, operations[0].line)
+        tally.add(operations)
         if agent not in tally.agents:
             tally.add_agent(agent)
 
 
-def _of_phases(runs: Sequence[AgentActivity]) -> PatternTally:
+def _tally_phases(activities: Sequence[AgentActivity]) -> PatternTally:
     """Return the totals of the run's single phase sequence.
 
     Its last agent run decides the outcome: if later agents continued, an earlier failure was overcome.
     """
-    ended = runs[-1].about.get("outcome")
+    outcome = activities[-1].about.get("outcome")
     tally = PatternTally(
-        runs[0].about.get("path"), None, 1, int(ended == "success"), int(ended in FAILED_OUTCOMES)
+        activities[0].about.get("path"), None, 1, int(outcome == "success"), int(outcome in FAILED_OUTCOMES)
     )
-    costs = [valid_amount(run.about.get("cost")) for run in runs]
-    times = [valid_amount(run.about.get("duration_seconds")) for run in runs]
+    costs = [valid_amount(activity.about.get("cost")) for activity in activities]
+    times = [valid_amount(activity.about.get("duration_seconds")) for activity in activities]
     tally.unpriced = costs.count(None)
     tally.nanodollars = _sum([to_decimal(cost).scaleb(MONEY_DECIMALS) for cost in costs if cost is not None])
     tally.exact_seconds = _sum([seconds for seconds in times if seconds is not None])
-    for run in runs:
-        tally.add_agent(run.about.get("agent"))
+    for activity in activities:
+        tally.add_agent(activity.about.get("agent"))
     return tally
 
 
@@ -151,7 +153,7 @@ def _sum(amounts: list[Amount]) -> Amount | None:
     return reduce(add, amounts) if amounts else None
 
 
-def _occurrence(kind: PatternKind, signature: str, tally: PatternTally) -> PatternOccurrence:
+def _to_occurrence(kind: PatternKind, signature: str, tally: PatternTally) -> PatternOccurrence:
     """Convert the totals to a record."""
     spent = tally.nanodollars
     return PatternOccurrence(

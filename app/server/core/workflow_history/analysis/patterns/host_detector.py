@@ -49,7 +49,8 @@ def load_detector(package: str = HOST_PACKAGE) -> Detector | None:
     try:
         module = importlib.import_module(name)
     except Exception as error:  # an import runs the host's code, which may raise anything
-        if isinstance(error, ModuleNotFoundError) and _is_part_of(error.name, name):
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if missing is not None and f"{name}.".startswith(f"{missing}."):  # it, or a package that contains it
             logger.debug("pattern_detector_not_available module=%s", name)
             return None
         raise DetectorBrokenError(name, f"{type(error).__name__}: {error}") from error
@@ -57,8 +58,3 @@ def load_detector(package: str = HOST_PACKAGE) -> Detector | None:
     if not callable(function):
         raise DetectorBrokenError(name, f"it has no function {DETECTOR_FUNCTION}")
     return cast("Detector", function)
-
-
-def _is_part_of(missing: str | None, name: str) -> bool:
-    """Return whether the missing module is the detector itself or a package that contains it."""
-    return missing is not None and f"{name}.".startswith(f"{missing}.")

@@ -41,7 +41,7 @@ INTERNAL_TOOLS = _words(
 """Tools of the coding agent itself: reading, editing, planning. No script can replace them."""
 
 
-LOOKING_AROUND = _words(
+EXPLORATION_PROGRAMS = _words(
     "ls dir find fd tree grep egrep fgrep rg ag ack pwd wc stat file which whereis type cat head tail less "
     "more sed awk cut sort uniq nl du realpath basename dirname"
 )
@@ -78,7 +78,7 @@ class Tool:
     nested_subcommands: frozenset[str] = frozenset()  # subcommands with subcommands of their own; {"*"}: all
 
 
-_UV = _words(
+_UV_OPTIONS = _words(
     "--directory --project --with --with-requirements --extra --group --python -p --package --env-file --from"
 )
 
@@ -99,8 +99,8 @@ WRAPPERS: dict[str, Wrapper] = {
     "xargs": Wrapper(
         options=_words("-n -I -P -L -d -a -E -s -S --max-args --max-procs --replace --delimiter")
     ),
-    "uv": Wrapper(run_subcommands=_words("run"), options=_UV),
-    "uvx": Wrapper(options=_UV),
+    "uv": Wrapper(run_subcommands=_words("run"), options=_UV_OPTIONS),
+    "uvx": Wrapper(options=_UV_OPTIONS),
     "pipx": Wrapper(run_subcommands=_words("run"), options=_words("--spec --python")),
     "poetry": Wrapper(run_subcommands=_words("run"), options=_words("-C --directory -P --project")),
     "pipenv": Wrapper(run_subcommands=_words("run")),
@@ -138,12 +138,12 @@ INTERPRETERS: dict[str, Interpreter] = {
 }
 
 _PLAIN_TOOL = Tool()
-_ALL = _words("*")
+_ALL_SUBCOMMANDS = _words("*")
 
 TOOLS: dict[str, Tool] = {
     "git": Tool(_words("-C -c --git-dir --work-tree --namespace")),
-    "gh": Tool(_words("-R --repo"), _ALL),
-    "glab": Tool(_words("-R --repo"), _ALL),
+    "gh": Tool(_words("-R --repo"), _ALL_SUBCOMMANDS),
+    "glab": Tool(_words("-R --repo"), _ALL_SUBCOMMANDS),
     "npm": Tool(_words("--prefix -w --workspace"), _words("run run-script")),
     "pnpm": Tool(_words("-C --dir --filter -F"), _words("run")),
     "yarn": Tool(_words("--cwd"), _words("run")),
@@ -193,9 +193,9 @@ TOOLS: dict[str, Tool] = {
     "kubectl": Tool(_words("-n --namespace --context --kubeconfig -f")),
     "helm": Tool(_words("-n --namespace --kube-context")),
     "terraform": _PLAIN_TOOL,
-    "aws": Tool(_words("--profile --region --output"), _ALL),
-    "gcloud": Tool(_words("--project --account"), _ALL),
-    "az": Tool(nested_subcommands=_ALL),
+    "aws": Tool(_words("--profile --region --output"), _ALL_SUBCOMMANDS),
+    "gcloud": Tool(_words("--project --account"), _ALL_SUBCOMMANDS),
+    "az": Tool(nested_subcommands=_ALL_SUBCOMMANDS),
     "brew": Tool(nested_subcommands=_words("services")),
     "apt": _PLAIN_TOOL,
     "apt-get": Tool(_words("-o -c")),

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Final
 
 from ...common.proportions import Z_95, wilson
-from .known_programs import INTERNAL_TOOLS, LOOKING_AROUND
+from .known_programs import EXPLORATION_PROGRAMS, INTERNAL_TOOLS
 from .records import PatternTotals
-from .savings import DEFAULT_REMAINING, Saving, estimate_saving, known_cost, operations_of, remaining_fraction
+from .savings import DEFAULT_REMAINING, Saving, estimate_saving, known_cost, remaining_fraction, steps_of
 
 SUBSUMPTION_THRESHOLD: Final = 80
 """Percent: a covering pattern must occur at least this often, relative to the pattern that it covers."""
@@ -29,51 +29,54 @@ def find_subsumed(patterns: Iterable[PatternTotals]) -> dict[str, PatternTotals]
     in its repetition), and the other one occurs nearly as often or more often. An operation is covered if
     most of its occurrences are in the sequence.
     """
-    order = sorted(patterns, key=_first_to_stand)
-    kept: dict[tuple[str, ...], list[PatternTotals]] = defaultdict(list)  # by pair of steps in a row
-    holding: dict[str, list[PatternTotals]] = defaultdict(list)  # sequences by step
-    under: dict[str, PatternTotals] = {}
-    for one in (pattern for pattern in order if pattern.kind == "sequence"):
-        steps = operations_of(one)
-        near = {each.id: each for pair in pairwise(steps) for each in kept[pair]}.values()
-        found = min((other for other in near if _tells(other, one)), key=_first_to_stand, default=None)
-        if found is not None and one.status != "accepted":
-            under[one.id] = found
+    order = sorted(patterns, key=_subsumption_sort_key)
+    by_pair: dict[tuple[str, ...], list[PatternTotals]] = defaultdict(list)  # by pair of steps in a row
+    by_step: dict[str, list[PatternTotals]] = defaultdict(list)  # sequences by step
+    covered_by: dict[str, PatternTotals] = {}
+    for pattern in [pattern for pattern in order if pattern.kind == "sequence"]:
+        steps = steps_of(pattern)
+        candidates = {each.id: each for pair in pairwise(steps) for each in by_pair[pair]}.values()
+        covers = [other for other in candidates if _covers_sequence(other, pattern)]
+        cover = min(covers, key=_subsumption_sort_key, default=None)
+        if cover is not None and pattern.status != "accepted":
+            covered_by[pattern.id] = cover
             continue
         for pair in set(pairwise((*steps, steps[0]))):
-            kept[pair].append(one)
+            by_pair[pair].append(pattern)
         for step in set(steps):
-            holding[step].append(one)
-    for one in (pattern for pattern in order if pattern.kind == "operation"):
-        found = next((other for other in holding[one.signature] if _holds(other, one)), None)
-        if found is not None and one.status != "accepted":
-            under[one.id] = found
-    return under
+            by_step[step].append(pattern)
+    for pattern in [pattern for pattern in order if pattern.kind == "operation"]:
+        cover = next(
+            (other for other in by_step[pattern.signature] if _covers_operation(other, pattern)), None
+        )
+        if cover is not None and pattern.status != "accepted":
+            covered_by[pattern.id] = cover
+    return covered_by
 
 
-def _first_to_stand(pattern: PatternTotals) -> tuple[bool, int, int, int, str]:
+def _subsumption_sort_key(pattern: PatternTotals) -> tuple[bool, int, int, int, str]:
     cost = known_cost(pattern) or 0
     return (
         pattern.status != "accepted",
         -cost,
         -pattern.count,
-        -len(operations_of(pattern)),
+        -len(steps_of(pattern)),
         pattern.signature,
     )
 
 
-def _tells(other: PatternTotals, one: PatternTotals) -> bool:
+def _covers_sequence(other: PatternTotals, sequence: PatternTotals) -> bool:
     """Return whether a sequence covers another one."""
-    if 100 * other.count < SUBSUMPTION_THRESHOLD * one.count:
+    if 100 * other.count < SUBSUMPTION_THRESHOLD * sequence.count:
         return False
-    steps = operations_of(one)
-    alike = longest_common_run(steps, operations_of(other))
-    return alike >= 2 and 3 * alike >= 2 * len(steps)
+    steps = steps_of(sequence)
+    common = longest_common_run(steps, steps_of(other))
+    return common >= 2 and 3 * common >= 2 * len(steps)
 
 
-def _holds(other: PatternTotals, operation: PatternTotals) -> bool:
+def _covers_operation(sequence: PatternTotals, operation: PatternTotals) -> bool:
     """Return whether most occurrences of an operation are in a sequence."""
-    within = other.count * operations_of(other).count(operation.signature)
+    within = sequence.count * steps_of(sequence).count(operation.signature)
     return 100 * within >= SUBSUMPTION_THRESHOLD * operation.count
 
 
@@ -83,16 +86,13 @@ def longest_common_run(steps: Sequence[str], other: Sequence[str]) -> int:
     >>> longest_common_run("cab", "abc"), longest_common_run("xab", "abc"), longest_common_run("abab", "abc")
     (3, 2, 2)
     """
-    return max(
-        _alike_from(steps, start, other, place) for start in range(len(steps)) for place in range(len(other))
-    )
-
-
-def _alike_from(steps: Sequence[str], start: int, other: Sequence[str], place: int) -> int:
-    length = 0
-    while start + length < len(steps) and steps[start + length] == other[(place + length) % len(other)]:
-        length += 1
-    return length
+    longest = 0
+    for start, offset in product(range(len(steps)), range(len(other))):
+        length = 0
+        while start + length < len(steps) and steps[start + length] == other[(offset + length) % len(other)]:
+            length += 1
+        longest = max(longest, length)
+    return longest
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,23 +111,25 @@ class ScoredPattern:
 
 
 def rank_patterns(
-    patterns: Sequence[PatternTotals], keep_share: float = DEFAULT_REMAINING
+    patterns: Sequence[PatternTotals], residual_cost: float = DEFAULT_REMAINING
 ) -> list[ScoredPattern]:
     """Score all patterns and sort them by descending priority; those of unknown priority last, by cost.
 
     The list must be complete: the stability of a sequence is computed from the counts of its operations.
     """
     counts = {pattern.signature: pattern.count for pattern in patterns if pattern.kind == "operation"}
-    under = find_subsumed([pattern for pattern in patterns if is_automatable(pattern)])
+    covered_by = find_subsumed([pattern for pattern in patterns if is_automatable(pattern)])
     parts: dict[str, list[PatternTotals]] = {}
     for pattern in sorted(patterns, key=cost_sort_key):
-        if pattern.id in under:
-            parts.setdefault(under[pattern.id].id, []).append(pattern)
-    habits = (
-        _habit(pattern, counts, keep_share, under.get(pattern.id), parts.get(pattern.id, ()))
+        if pattern.id in covered_by:
+            parts.setdefault(covered_by[pattern.id].id, []).append(pattern)
+    scored = (
+        _score_pattern(pattern, counts, residual_cost, covered_by.get(pattern.id), parts.get(pattern.id, ()))
         for pattern in patterns
     )
-    return sorted(habits, key=_worthiest_first)
+    return sorted(
+        scored, key=lambda one: (one.priority is None, -(one.priority or 0), cost_sort_key(one.pattern))
+    )
 
 
 def is_automatable(pattern: PatternTotals) -> bool:
@@ -136,7 +138,7 @@ def is_automatable(pattern: PatternTotals) -> bool:
     True for commands; false for phases, the agent's own tools and single exploring commands such as `grep`.
     """
     if pattern.kind == "operation":
-        return pattern.signature not in INTERNAL_TOOLS and pattern.signature not in LOOKING_AROUND
+        return pattern.signature not in INTERNAL_TOOLS and pattern.signature not in EXPLORATION_PROGRAMS
     return pattern.kind != "phases"
 
 
@@ -150,7 +152,7 @@ def compute_stability(pattern: PatternTotals, counts: Mapping[str, int]) -> floa
     """
     if pattern.kind == "operation":
         return min(1.0, pattern.runs / pattern.count) if pattern.count else None
-    begun = counts.get(operations_of(pattern)[0])
+    begun = counts.get(steps_of(pattern)[0])
     return min(1.0, pattern.count / begun) if begun and pattern.kind == "sequence" else None
 
 
@@ -159,38 +161,36 @@ def cost_sort_key(pattern: PatternTotals) -> tuple[int, int, str, str]:
     return -(known_cost(pattern) or 0), -pattern.count, pattern.kind, pattern.signature
 
 
-def _habit(
+def _score_pattern(
     pattern: PatternTotals,
     counts: Mapping[str, int],
-    keep_share: float,
+    residual_cost: float,
     part_of: PatternTotals | None,
     parts: Iterable[PatternTotals],
 ) -> ScoredPattern:
     known = pattern.successes + pattern.failures
     rate = pattern.successes / known if known else None
-    at_least = None if rate is None else wilson(rate, known, Z_95)[0]
+    success_at_least = None if rate is None else wilson(rate, known, Z_95)[0]
     scriptable, stability = is_automatable(pattern), compute_stability(pattern, counts)
     return ScoredPattern(
         pattern=pattern,
         scriptable=scriptable,
         stability=stability,
         success_rate=rate,
-        success_at_least=at_least,
-        saving=estimate_saving(pattern, keep_share) if scriptable else Saving(None, at_least=False),
-        priority=_worth(pattern, keep_share, at_least, stability) if scriptable else None,
+        success_at_least=success_at_least,
+        saving=estimate_saving(pattern, residual_cost) if scriptable else Saving(None, at_least=False),
+        priority=_risk_adjusted_savings(pattern, residual_cost, success_at_least, stability)
+        if scriptable
+        else None,
         part_of=part_of,
         parts=tuple(parts),
     )
 
 
-def _worth(
-    pattern: PatternTotals, keep_share: float, success: float | None, stability: float | None
+def _risk_adjusted_savings(
+    pattern: PatternTotals, residual_cost: float, success_at_least: float | None, stability: float | None
 ) -> int | None:
     cost = known_cost(pattern)
-    if cost is None or success is None or stability is None:
+    if cost is None or success_at_least is None or stability is None:
         return None
-    return round(cost * float(1 - remaining_fraction(pattern, keep_share)) * success * stability)
-
-
-def _worthiest_first(habit: ScoredPattern) -> tuple[bool, int, tuple[int, int, str, str]]:
-    return habit.priority is None, -(habit.priority or 0), cost_sort_key(habit.pattern)
+    return round(cost * float(1 - remaining_fraction(pattern, residual_cost)) * success_at_least * stability)

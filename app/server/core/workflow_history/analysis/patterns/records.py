@@ -115,7 +115,7 @@ def operation_records(
     streams: Iterable[StreamFacts], agent_runs: Iterable[AgentRun]
 ) -> list[AgentOperations]:
     """Return the agent runs of `agent_activities` in the input format of a hook."""
-    return [_record(work) for work in agent_activities(streams, agent_runs)]
+    return [_to_record(activity) for activity in agent_activities(streams, agent_runs)]
 
 
 def agent_activities(streams: Iterable[StreamFacts], agent_runs: Iterable[AgentRun]) -> list[AgentActivity]:
@@ -125,20 +125,20 @@ def agent_activities(streams: Iterable[StreamFacts], agent_runs: Iterable[AgentR
     copies of another stream are skipped.
     """
     by_path = {stream.path: stream for stream in streams}
-    current = [run for run in agent_runs if not run.get("superseded")]
+    current_runs = [run for run in agent_runs if not run.get("superseded")]
     pairs: list[tuple[StreamFacts | None, Mapping[str, Any]]] = [
-        (by_path.pop(run.get("path") or "", None), run) for run in current
+        (by_path.pop(run.get("path") or "", None), run) for run in current_runs
     ]
-    loose = [(stream, {"agent": stream.agent, "path": stream.path}) for stream in by_path.values()]
+    without_run = [(stream, {"agent": stream.agent, "path": stream.path}) for stream in by_path.values()]
     return _in_time_order(
-        [_work(stream, run) for stream, run in [*pairs, *loose] if not run.get("duplicate_of")]
+        [_to_activity(stream, run) for stream, run in [*pairs, *without_run] if not run.get("duplicate_of")]
     )
 
 
 def phases_only(phase_costs: Iterable[Mapping[str, Any]]) -> list[AgentOperations]:
     """Build the input of detection from `phase_costs` only: phases with cost and duration, without calls."""
-    current = [_work(None, run) for run in phase_costs if not run.get("superseded")]
-    return [_record(work) for work in _in_time_order(current)]
+    activities = [_to_activity(None, run) for run in phase_costs if not run.get("superseded")]
+    return [_to_record(activity) for activity in _in_time_order(activities)]
 
 
 def activity_from_record(run: AgentOperations) -> AgentActivity:
@@ -150,11 +150,11 @@ def activity_from_record(run: AgentOperations) -> AgentActivity:
     return AgentActivity(run, calls, [(said["message_id"], said["weight"]) for said in run["messages"]])
 
 
-def _in_time_order(runs: list[AgentActivity]) -> list[AgentActivity]:
+def _in_time_order(activities: list[AgentActivity]) -> list[AgentActivity]:
     """Sort by start if every start is known; otherwise keep the given order instead of mixing both."""
-    if all(run.about.get("timestamp") for run in runs):
-        return sorted(runs, key=lambda run: str(run.about["timestamp"]))
-    return runs
+    if all(activity.about.get("timestamp") for activity in activities):
+        return sorted(activities, key=lambda activity: str(activity.about["timestamp"]))
+    return activities
 
 
 def message_weight(usage: TokenUsage) -> float:
@@ -168,7 +168,7 @@ def message_weight(usage: TokenUsage) -> float:
     return read + written + usage.output * OUTPUT
 
 
-def _work(stream: StreamFacts | None, run: Mapping[str, Any]) -> AgentActivity:
+def _to_activity(stream: StreamFacts | None, run: Mapping[str, Any]) -> AgentActivity:
     """Combine one agent run and its stream."""
     if stream is None:
         return AgentActivity(run, (), ())
@@ -177,9 +177,9 @@ def _work(stream: StreamFacts | None, run: Mapping[str, Any]) -> AgentActivity:
     )
 
 
-def _record(work: AgentActivity) -> AgentOperations:
+def _to_record(activity: AgentActivity) -> AgentOperations:
     """Convert an agent run to its JSON-serializable form."""
-    run = work.about
+    run = activity.about
     return {
         "phase": run.get("phase"),
         "agent": run.get("agent"),
@@ -188,12 +188,12 @@ def _record(work: AgentActivity) -> AgentOperations:
         "duration_seconds": run.get("duration_seconds"),
         "outcome": run.get("outcome"),
         "timestamp": run.get("timestamp"),
-        "calls": [_call(call) for call in work.calls],
-        "messages": [{"message_id": name, "weight": weight} for name, weight in work.weights],
+        "calls": [_call_record(call) for call in activity.calls],
+        "messages": [{"message_id": name, "weight": weight} for name, weight in activity.weights],
     }
 
 
-def _call(call: ToolCall) -> CallRecord:
+def _call_record(call: ToolCall) -> CallRecord:
     return {
         "tool": call.tool,
         "detail": call.detail,

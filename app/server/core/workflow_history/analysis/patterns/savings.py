@@ -31,20 +31,20 @@ class Saving:
     at_least: bool  # whether it is a lower bound: some costs or some outcomes are unknown
 
 
-def operations_of(pattern: PatternTotals) -> tuple[str, ...]:
+def steps_of(pattern: PatternTotals) -> tuple[str, ...]:
     """Return the operations of a pattern: the steps of a sequence, otherwise its signature."""
-    return _parted(pattern.signature) if pattern.kind == "sequence" else (pattern.signature,)
+    return _split_signature(pattern.signature) if pattern.kind == "sequence" else (pattern.signature,)
 
 
 @lru_cache(maxsize=8_192)  # each pattern is compared with many others
-def _parted(signature: str) -> tuple[str, ...]:
+def _split_signature(signature: str) -> tuple[str, ...]:
     return tuple(signature.split(SEPARATOR))
 
 
-def remaining_fraction(pattern: PatternTotals, keep_share: float) -> Fraction:
-    """Return the residual cost as a share: `keep_share`, but at least one step of a sequence."""
-    kept = Fraction(str(keep_share))
-    return max(kept, Fraction(1, len(operations_of(pattern)))) if pattern.kind == "sequence" else kept
+def remaining_fraction(pattern: PatternTotals, residual_cost: float) -> Fraction:
+    """Return the residual cost as a share: `residual_cost`, but at least one step of a sequence."""
+    share = Fraction(str(residual_cost))
+    return max(share, Fraction(1, len(steps_of(pattern)))) if pattern.kind == "sequence" else share
 
 
 def known_cost(pattern: PatternTotals) -> int | None:
@@ -52,18 +52,18 @@ def known_cost(pattern: PatternTotals) -> int | None:
     return None if pattern.unpriced_runs >= pattern.runs else pattern.nanodollars
 
 
-def estimate_saving(pattern: PatternTotals, keep_share: float) -> Saving:
+def estimate_saving(pattern: PatternTotals, residual_cost: float) -> Saving:
     """Estimate the savings of a script, to the nanodollar, rounded down.
 
     A failed occurrence is not cheaper with a script, because a person must examine it. An occurrence of
     unknown outcome counts as not saved.
     """
-    cost, known = known_cost(pattern), pattern.successes + pattern.failures
-    if cost is None or not known:
+    cost, known_outcomes = known_cost(pattern), pattern.successes + pattern.failures
+    if cost is None or not known_outcomes:
         return Saving(None, at_least=False)
-    well = Fraction(pattern.successes, max(pattern.count, known))
-    saved = int(cost * well * (1 - remaining_fraction(pattern, keep_share)))
-    return Saving(saved, at_least=bool(pattern.unpriced_runs) or known < pattern.count)
+    success_share = Fraction(pattern.successes, max(pattern.count, known_outcomes))
+    saved = int(cost * success_share * (1 - remaining_fraction(pattern, residual_cost)))
+    return Saving(saved, at_least=bool(pattern.unpriced_runs) or known_outcomes < pattern.count)
 
 
 def per_month(nanodollars: int | None, span: int | None) -> int | None:

@@ -10,40 +10,40 @@ from typing import Any
 from .records import OperationCost
 
 SEPARATOR = " → "
-TIMES = " > "
+PHASE_SEPARATOR = " > "
 MIN_LENGTH, MAX_LENGTH = 2, 4  # steps of a sequence within an agent run
 MAX_WHOLE_LENGTH = 8  # steps of an agent run whose whole sequence is one pattern
 MAX_PHASES = 12  # phases in a signature
 
 
-def command_steps(pieces: Iterable[OperationCost]) -> list[OperationCost]:
+def command_steps(operations: Iterable[OperationCost]) -> list[OperationCost]:
     """Return the commands of an agent run as steps, without work on files and notes.
 
     Equal operations in a row are one step, such as `git diff` three times.
     """
     steps: list[OperationCost] = []
-    last = None
-    for piece in pieces:
-        if piece.command:
-            if piece.operation == last:
-                steps[-1] = _joined(steps[-1], piece)
+    last_name = None
+    for operation in operations:
+        if operation.command:
+            if operation.operation == last_name:
+                steps[-1] = _merge_steps(steps[-1], operation)
             else:
-                steps.append(piece)
-                last = piece.operation
+                steps.append(operation)
+                last_name = operation.operation
     return steps
 
 
-def _joined(step: OperationCost, piece: OperationCost) -> OperationCost:
-    known = [cost for cost in (step.nanodollars, piece.nanodollars) if cost is not None]
+def _merge_steps(step: OperationCost, operation: OperationCost) -> OperationCost:
+    known = [cost for cost in (step.nanodollars, operation.nanodollars) if cost is not None]
     return OperationCost(
         step.operation,
         step.command,
-        step.failed or piece.failed,
-        step.succeeded and piece.succeeded,
+        step.failed or operation.failed,
+        step.succeeded and operation.succeeded,
         step.line,
         sum(known) if known else None,
-        step.unpriced + piece.unpriced,
-        step.seconds + piece.seconds,
+        step.unpriced + operation.unpriced,
+        step.seconds + operation.seconds,
     )
 
 
@@ -54,16 +54,16 @@ def find_sequences(steps: Sequence[OperationCost]) -> Iterator[tuple[str, Sequen
     different signatures do.
     """
     names = [step.operation for step in steps]
-    free_from: dict[tuple[str, ...], int] = {}
-    for length in _lengths(len(steps)):
-        for start, words in enumerate(zip(*(names[at:] for at in range(length)), strict=False)):
-            if start >= free_from.get(words, 0):
-                free_from[words] = start + length
-                yield _signature(words), steps[start : start + length]
+    next_start: dict[tuple[str, ...], int] = {}
+    for length in _sequence_lengths(len(steps)):
+        for start, operations in enumerate(zip(*(names[offset:] for offset in range(length)), strict=False)):
+            if start >= next_start.get(operations, 0):
+                next_start[operations] = start + length
+                yield _join_signature(operations), steps[start : start + length]
 
 
 @lru_cache(maxsize=8_192)  # the same few thousand recur in all runs
-def _signature(operations: tuple[str, ...]) -> str:
+def _join_signature(operations: tuple[str, ...]) -> str:
     return SEPARATOR.join(operations)
 
 
@@ -76,13 +76,13 @@ def phase_signature(phases: Iterable[str | None]) -> str | None:
     known = [phase for phase, _ in groupby(phase for phase in phases if phase)]
     if len(known) > MAX_PHASES:
         known = [*known[:MAX_PHASES], "…"]
-    return TIMES.join(known) or None
+    return PHASE_SEPARATOR.join(known) or None
 
 
-def _lengths(steps: int) -> list[int]:
+def _sequence_lengths(steps: int) -> list[int]:
     """Return the lengths of the sequences to search for among this many steps.
 
-    >>> _lengths(3), _lengths(6), _lengths(9)
+    >>> _sequence_lengths(3), _sequence_lengths(6), _sequence_lengths(9)
     ([2, 3], [2, 3, 4, 6], [2, 3, 4])
     """
     lengths = list(range(MIN_LENGTH, min(MAX_LENGTH, steps) + 1))
@@ -97,15 +97,15 @@ def drop_subsequences(patterns: Sequence[Mapping[str, Any]]) -> list[Mapping[str
     ...     [{"kind": "sequence", "signature": text, "count": count} for text, count in rows])]
     ['a → b → c', 'b → c']
     """
-    longer = [(f" {p['signature']} ", p["count"]) for p in patterns if p["kind"] == "sequence"]
+    sequences = [(f" {p['signature']} ", p["count"]) for p in patterns if p["kind"] == "sequence"]
     return [
         pattern
         for pattern in patterns
         if pattern["kind"] != "sequence"
         or not any(
-            f" {pattern['signature']} " in text
-            and len(text) > len(pattern["signature"]) + 2
+            f" {pattern['signature']} " in other_signature
+            and len(other_signature) > len(pattern["signature"]) + 2
             and pattern["count"] == count
-            for text, count in longer
+            for other_signature, count in sequences
         )
     ]

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 MAX_TEXT = 8000  # characters of a command that are parsed
 MAX_DEPTH = 8  # nested substitutions; deeper ones are skipped entirely
 
-_PLAIN = re.compile(r"[^\s\\'\"`$<>&|;()#]+")
-_IN_QUOTES = re.compile(r"[^\"\\$`]+")
-_SINGLE = re.compile(r"'([^']*)'?")
+_PLAIN_TEXT = re.compile(r"[^\s\\'\"`$<>&|;()#]+")
+_DOUBLE_QUOTED_TEXT = re.compile(r"[^\"\\$`]+")
+_SINGLE_QUOTED = re.compile(r"'([^']*)'?")
 _ANSI_QUOTED = re.compile(r"\$'((?:[^'\\]|\\.)*)'?", re.DOTALL)
 _BACKTICKS = re.compile(r"`(?:[^`\\]|\\.)*`?", re.DOTALL)
 _COMMENT = re.compile(r"#[^\n]*")
-_INPUT = re.compile(r"<<<|<<-?|<[&>]?")
-_OUTPUT = re.compile(r"&>>?|>[>&|]?")
+_INPUT_OPERATOR = re.compile(r"<<<|<<-?|<[&>]?")
+_OUTPUT_OPERATOR = re.compile(r"&>>?|>[>&|]?")
 _SEPARATOR = re.compile(r"&&?|\|[|&]?|;+&?")
 
 
@@ -46,7 +46,7 @@ def simple_commands(text: str) -> list[Command]:
 
 
 @dataclass(slots=True)
-class _Level:
+class _ParserLevel:
     """Parser state of one level of parentheses."""
 
     commands: list[Command] = field(default_factory=list)
@@ -98,54 +98,54 @@ class _Scanner:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.at = 0
+        self.position = 0
 
     def commands(self, depth: int) -> list[Command]:
         """Parse to the end of the text, or past the parenthesis that closes this depth."""
-        level = _Level()
-        while self.at < len(self.text):
-            if depth and not level.open and self.text[self.at] == ")":
-                self.at += 1
+        level = _ParserLevel()
+        while self.position < len(self.text):
+            if depth and not level.open and self.text[self.position] == ")":
+                self.position += 1
                 break
-            self._step(level, depth)
+            self._parse_token(level, depth)
         level.end_command()
         return level.commands
 
-    def _step(self, level: _Level, depth: int) -> None:
+    def _parse_token(self, level: _ParserLevel, depth: int) -> None:
         """Parse the next token: a piece of a word, or a separator."""
-        char = self.text[self.at]
-        if plain := self._take(_PLAIN):
-            level.add(plain)
+        char = self.text[self.position]
+        if text := self._take(_PLAIN_TEXT):
+            level.add(text)
         elif char.isspace():
-            self._space(level, char)
+            self._parse_space(level, char)
         elif char in "'\"\\`$":
-            self._piece(level, char, depth)
+            self._parse_word_piece(level, char, depth)
         elif char == "#" and level.pieces is None:
             self._take(_COMMENT)
-        elif char in "<>" or self.text.startswith("&>", self.at):
-            self._redirection(level, depth)
+        elif char in "<>" or self.text.startswith("&>", self.position):
+            self._parse_redirection(level, depth)
         elif char in "()":
-            self._parenthesis(level, char)
+            self._parse_parenthesis(level, char)
         elif separator := self._take(_SEPARATOR):
             level.end_command(separator)
         else:
-            self._literal(level)
+            self._add_character(level)
 
     def _take(self, pattern: re.Pattern[str]) -> str:
         """Return the match of a pattern at this position, and move past it; empty if there is none."""
-        found = pattern.match(self.text, self.at)
-        if not found:
+        match = pattern.match(self.text, self.position)
+        if not match:
             return ""
-        self.at = found.end()
-        return found.group()
+        self.position = match.end()
+        return match.group()
 
-    def _literal(self, level: _Level) -> None:
-        level.add(self.text[self.at])
-        self.at += 1
+    def _add_character(self, level: _ParserLevel) -> None:
+        level.add(self.text[self.position])
+        self.position += 1
 
-    def _space(self, level: _Level, char: str) -> None:
+    def _parse_space(self, level: _ParserLevel, char: str) -> None:
         """End the word; at a line break also the command, and skip the here-documents that follow."""
-        self.at += 1
+        self.position += 1
         if char != "\n":
             level.end_word()
             return
@@ -155,111 +155,111 @@ class _Scanner:
         level.heredocs = []
 
     def _skip_heredoc(self, delimiter: str, *, tabs: bool) -> None:
-        while self.at < len(self.text):
-            end = self.text.find("\n", self.at)
-            line = self.text[self.at : end if end >= 0 else len(self.text)]
-            self.at += len(line) + 1
+        while self.position < len(self.text):
+            end = self.text.find("\n", self.position)
+            line = self.text[self.position : end if end >= 0 else len(self.text)]
+            self.position += len(line) + 1
             if (line.lstrip("\t") if tabs else line).rstrip("\r") == delimiter:
                 return
 
-    def _piece(self, level: _Level, char: str, depth: int) -> None:
+    def _parse_word_piece(self, level: _ParserLevel, char: str, depth: int) -> None:
         """Parse a quoted, escaped or substituted piece of a word."""
         if char == "'":
-            level.add(self._take(_SINGLE).strip("'"), quoted=True)
+            level.add(self._take(_SINGLE_QUOTED).strip("'"), quoted=True)
         elif char == '"':
-            self._double_quoted(level, depth)
+            self._parse_double_quotes(level, depth)
         elif char == "`":
             level.add(self._take(_BACKTICKS), quoted=True)
         elif char == "\\":
-            self._escaped(level)
+            self._parse_escape(level)
         elif found := self._take(_ANSI_QUOTED):
             level.add(found[2:].rstrip("'"), quoted=True)
         else:
-            self._dollar(level, depth)
+            self._parse_dollar(level, depth)
 
-    def _escaped(self, level: _Level) -> None:
+    def _parse_escape(self, level: _ParserLevel) -> None:
         """Append the escaped character; an escaped line break is dropped."""
-        following = self.text[self.at + 1 : self.at + 2]
+        following = self.text[self.position + 1 : self.position + 2]
         if following != "\n":
             level.add(following)
-        self.at += 2
+        self.position += 2
 
-    def _double_quoted(self, level: _Level, depth: int) -> None:
+    def _parse_double_quotes(self, level: _ParserLevel, depth: int) -> None:
         level.add("", quoted=True)
-        self.at += 1
-        while self.at < len(self.text):
-            char = self.text[self.at]
+        self.position += 1
+        while self.position < len(self.text):
+            char = self.text[self.position]
             if char == '"':
-                self.at += 1
+                self.position += 1
                 return
-            if plain := self._take(_IN_QUOTES):
-                level.add(plain)
+            if text := self._take(_DOUBLE_QUOTED_TEXT):
+                level.add(text)
             elif char == "\\":
-                self._escaped(level)
+                self._parse_escape(level)
             elif char == "`":
                 level.add(self._take(_BACKTICKS))
             else:
-                self._dollar(level, depth)
+                self._parse_dollar(level, depth)
 
-    def _dollar(self, level: _Level, depth: int) -> None:
+    def _parse_dollar(self, level: _ParserLevel, depth: int) -> None:
         """Parse `$(...)`, `$((...))`, `${...}`, or a literal `$`."""
-        if self.text.startswith("$((", self.at):
-            level.add(self._balanced("(", ")"))
-        elif self.text.startswith("$(", self.at):
-            self._substitution(level, depth)
-        elif self.text.startswith("${", self.at):
-            level.add(self._balanced("{", "}"))
+        if self.text.startswith("$((", self.position):
+            level.add(self._take_balanced("(", ")"))
+        elif self.text.startswith("$(", self.position):
+            self._parse_substitution(level, depth)
+        elif self.text.startswith("${", self.position):
+            level.add(self._take_balanced("{", "}"))
         else:
-            self._literal(level)
+            self._add_character(level)
 
-    def _substitution(self, level: _Level, depth: int) -> None:
+    def _parse_substitution(self, level: _ParserLevel, depth: int) -> None:
         """Parse `$(...)`, `<(...)` or `>(...)` with the commands inside."""
-        start = self.at
+        start = self.position
         if depth >= MAX_DEPTH:
-            level.add(self._balanced("(", ")"))
+            level.add(self._take_balanced("(", ")"))
             return
-        self.at += 2
+        self.position += 2
         inner = self.commands(depth + 1)
-        level.add(self.text[start : self.at])
+        level.add(self.text[start : self.position])
         level.inner += inner
 
-    def _balanced(self, opening: str, closing: str) -> str:
+    def _take_balanced(self, opening: str, closing: str) -> str:
         """Move past the bracket that closes the next opening one, and return the text up to it."""
-        start, depth = self.at, 0
-        while self.at < len(self.text):
-            char = self.text[self.at]
-            self.at += 1
+        start, depth = self.position, 0
+        while self.position < len(self.text):
+            char = self.text[self.position]
+            self.position += 1
             depth += (char == opening) - (char == closing)
             if char == closing and depth <= 0:
                 break
-        return self.text[start : self.at]
+        return self.text[start : self.position]
 
-    def _redirection(self, level: _Level, depth: int) -> None:
+    def _parse_redirection(self, level: _ParserLevel, depth: int) -> None:
         """Skip a redirection, its number before and its target after; note a here-document."""
-        if self.text[self.at + 1 : self.at + 2] == "(":
-            self._substitution(level, depth)
+        if self.text[self.position + 1 : self.position + 2] == "(":
+            self._parse_substitution(level, depth)
             return
         if level.pieces and not level.quoted and "".join(level.pieces).isdigit():
             level.drop_word()
         level.end_word()
-        operator = self._take(_INPUT) or self._take(_OUTPUT)
+        operator = self._take(_INPUT_OPERATOR) or self._take(_OUTPUT_OPERATOR)
         level.expects = operator if operator in ("<<", "<<-") else "target"
 
-    def _parenthesis(self, level: _Level, char: str) -> None:
+    def _parse_parenthesis(self, level: _ParserLevel, char: str) -> None:
         """Distinguish a subshell from a function definition, an array, arithmetic and a pattern of `case`."""
         if char == ")":
             if not level.open:
                 level.words = []
                 level.drop_word()
             level.open = max(level.open - 1, 0)
-        elif self.text.startswith("()", self.at):
+        elif self.text.startswith("()", self.position):
             level.words = []
             level.drop_word()
-            self.at += 1
-        elif level.pieces or self.text.startswith("((", self.at):
-            level.add(self._balanced("(", ")"))
+            self.position += 1
+        elif level.pieces or self.text.startswith("((", self.position):
+            level.add(self._take_balanced("(", ")"))
             return
         else:
             level.open += 1
-        self.at += 1
+        self.position += 1
         level.end_command()

@@ -32,12 +32,12 @@ MAX_OPERATION_CHARS = 200  # characters
 MAX_NESTING = 4  # levels of `bash -c "bash -c ..."`
 
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*(\[[^\]]*\])?\+?=", re.ASCII)
-_NAME = re.compile(r"(@[A-Za-z0-9._-]{1,40}/)?[A-Za-z0-9_*][A-Za-z0-9_.+*-]{0,59}")
+_PROGRAM_NAME = re.compile(r"(@[A-Za-z0-9._-]{1,40}/)?[A-Za-z0-9_*][A-Za-z0-9_.+*-]{0,59}")
 _SUBCOMMAND = re.compile(r"[A-Za-z*][A-Za-z0-9:_.*-]{0,39}")
-_SCRIPT = re.compile(r"\.([cm]?[jt]sx?|py|sh|rb|pl|php)$")
+_SCRIPT_FILE = re.compile(r"\.([cm]?[jt]sx?|py|sh|rb|pl|php)$")
 _ID = re.compile(r"(?=[0-9a-f]*[0-9])[0-9a-f]{7,}|[0-9]{5,}")
-_VERSIONED = re.compile(r"(python|pypy|pip|node|ruby|perl|php)[0-9.]+")
-_SKILL = re.compile(r"[\w:.-]{1,150}")
+_VERSIONED_PROGRAM = re.compile(r"(python|pypy|pip|node|ruby|perl|php)[0-9.]+")
+_SKILL_NAME = re.compile(r"[\w:.-]{1,150}")
 _EXECUTABLE = re.compile(r"(\.exe)+$", re.IGNORECASE)
 
 
@@ -58,12 +58,12 @@ def classify_call(call: ToolCall) -> tuple[tuple[str, ...], bool]:
     if tool in SHELL_TOOLS:
         return shell_operations(call.detail or ""), True
     if tool in SKILL_TOOLS:
-        return (_skill(call.detail) or tool,), True
-    return _of_tool(tool)
+        return (_skill_name(call.detail) or tool,), True
+    return _classify_tool(tool)
 
 
 @lru_cache(maxsize=512)  # few tools, thousands of calls
-def _of_tool(tool: str) -> tuple[tuple[str, ...], bool]:
+def _classify_tool(tool: str) -> tuple[tuple[str, ...], bool]:
     name = " ".join(redact_text(tool).split())[:MAX_OPERATION_CHARS]
     return (name,) if name else (), tool.startswith("mcp__")
 
@@ -75,17 +75,18 @@ def shell_operations(text: str) -> tuple[str, ...]:
     >>> shell_operations('git add -A && git commit -m "fix: a | b"')
     ('git add', 'git commit')
     """
-    return _of_text(redact_text(text), 0)  # first, as a truncated secret would not be recognized
+    return _text_operations(redact_text(text), 0)  # first, as a truncated secret would not be recognized
 
 
-def _of_text(text: str, nesting: int) -> tuple[str, ...]:
-    found = [_of_command(command, nesting) for command in simple_commands(text)]
-    return tuple(operation for operations in found for operation in operations)
+def _text_operations(text: str, nesting: int) -> tuple[str, ...]:
+    return tuple(
+        operation for command in simple_commands(text) for operation in _command_operations(command, nesting)
+    )
 
 
-def _of_command(command: Command, nesting: int) -> tuple[str, ...]:
+def _command_operations(command: Command, nesting: int) -> tuple[str, ...]:
     """Return the operations of one simple command, without programs that only wrap it."""
-    words = _bare(command)
+    words = _strip_prefixes(command)
     while words:
         name = program_name(words[0])
         if name is None or name in IGNORED_PROGRAMS or name in SHELL_PREFIXES or name in SHELL_KEYWORDS:
@@ -93,34 +94,34 @@ def _of_command(command: Command, nesting: int) -> tuple[str, ...]:
         if name in PIPE_FILTERS and command[0].piped:
             return ()
         if name in SHELLS:
-            return _of_shell(name, words[1:], nesting)
-        rest = _unwrapped(name, words[1:])
+            return _shell_script_operations(name, words[1:], nesting)
+        rest = _inner_command(name, words[1:])
         if rest is None:
-            return (_named(name, words[1:]),)
-        words = _bare(rest)
-    return _of_assignments(command, nesting)
+            return (_operation_name(name, words[1:]),)
+        words = _strip_prefixes(rest)
+    return _assignment_operations(command, nesting)
 
 
-def _bare(words: Command) -> Command:
+def _strip_prefixes(words: Command) -> Command:
     """Drop shell words and assignments before a command.
 
     The parts of a condition `[[ ... ]]` between its `&&` are not commands.
     """
-    at = 0
-    while at < len(words) and not words[at].quoted and words[at].text in SHELL_PREFIXES:
-        at += 1
-    while at < len(words) and _ASSIGNMENT.match(words[at].text):
-        at += 1
+    start = 0
+    while start < len(words) and not words[start].quoted and words[start].text in SHELL_PREFIXES:
+        start += 1
+    while start < len(words) and _ASSIGNMENT.match(words[start].text):
+        start += 1
     closes_condition = bool(words) and words[-1].text == "]]" and not words[-1].quoted
-    return () if closes_condition else words[at:]
+    return () if closes_condition else words[start:]
 
 
-def _of_assignments(command: Command, nesting: int) -> tuple[str, ...]:
+def _assignment_operations(command: Command, nesting: int) -> tuple[str, ...]:
     """Return the operations of `name=$(...)`: the substitution is the command that ran."""
-    inner = [part for word in command if _ASSIGNMENT.match(word.text) for part in word.substitutions]
     if nesting >= MAX_NESTING:
         return ()
-    return tuple(operation for part in inner for operation in _of_command(part, nesting + 1))
+    inner = [part for word in command if _ASSIGNMENT.match(word.text) for part in word.substitutions]
+    return tuple(operation for part in inner for operation in _command_operations(part, nesting + 1))
 
 
 def program_name(word: Word) -> str | None:
@@ -131,76 +132,72 @@ def program_name(word: Word) -> str | None:
     """
     text = word.text if word.text.startswith("@") else re.split(r"[/\\]", word.text)[-1]
     text = _EXECUTABLE.sub("", text[:1] + text[1:].partition("@")[0])
-    if not _NAME.fullmatch(text):
+    if not _PROGRAM_NAME.fullmatch(text):
         return None
-    if versioned := _VERSIONED.fullmatch(text):
+    if versioned := _VERSIONED_PROGRAM.fullmatch(text):
         return versioned[1]
     name = "node" if text == "nodejs" else _ID.sub("*", text)
     return name if any(char.isalpha() for char in name) else None
 
 
-def _unwrapped(name: str, rest: Command) -> Command | None:
-    """Return the command that a wrapper or interpreter runs, or None if the program does its own work."""
-    if (wrapper := WRAPPERS.get(name)) and (inner := _wrapped(wrapper, rest)) is not None:
+def _inner_command(name: str, rest: Command) -> Command | None:
+    """Return the command, script or module that a program runs.
+
+    None if it is neither wrapper nor interpreter, runs inline code, or no script is named.
+    """
+    if (wrapper := WRAPPERS.get(name)) and (inner := _wrapped_command(wrapper, rest)) is not None:
         return inner
-    if interpreter := INTERPRETERS.get(name):
-        return _interpreted(interpreter, rest)
+    if (interpreter := INTERPRETERS.get(name)) and not _is_inline(interpreter, rest):
+        return _skip_options(rest, interpreter.options) or None
     return None
 
 
-def _wrapped(wrapper: Wrapper, rest: Command) -> Command | None:
-    rest = _without_options(rest, wrapper.options)
+def _wrapped_command(wrapper: Wrapper, rest: Command) -> Command | None:
+    rest = _skip_options(rest, wrapper.options)
     if wrapper.run_subcommands:
         if not rest or rest[0].text not in wrapper.run_subcommands:
             return None
-        rest = _without_options(rest[1:], wrapper.options)
-    rest = _without_options(rest[wrapper.skip :], wrapper.options)
-    if wrapper.scripts_only and not (rest and _SCRIPT.search(rest[0].text)):
+        rest = _skip_options(rest[1:], wrapper.options)
+    rest = _skip_options(rest[wrapper.skip :], wrapper.options)
+    if wrapper.scripts_only and not (rest and _SCRIPT_FILE.search(rest[0].text)):
         return None
     return rest
 
 
-def _without_options(words: Command, with_value: frozenset[str]) -> Command:
+def _skip_options(words: Command, with_value: frozenset[str]) -> Command:
     """Drop leading options with their values."""
-    at = 0
-    while at < len(words) and words[at].text.startswith("-"):
-        at += 2 if words[at].text in with_value else 1
-    return words[at:]
-
-
-def _interpreted(interpreter: Interpreter, rest: Command) -> Command | None:
-    """Return the script or module that an interpreter runs; None: inline code, or no script named."""
-    if _is_inline(interpreter, rest):
-        return None
-    return _without_options(rest, interpreter.options) or None
+    start = 0
+    while start < len(words) and words[start].text.startswith("-"):
+        start += 2 if words[start].text in with_value else 1
+    return words[start:]
 
 
 def _is_inline(interpreter: Interpreter, rest: Command) -> bool:
     """Return whether an option for inline code is among the leading options."""
-    at = 0
-    while at < len(rest) and (text := rest[at].text).startswith("-"):
+    position = 0
+    while position < len(rest) and (text := rest[position].text).startswith("-"):
         short = not text.startswith("--") and text[1:].isalpha() and interpreter.inline in text
         if text == "-" or short or text.partition("=")[0] in interpreter.long_inline:
             return True
         if interpreter.modules and text == "-m":
             return False
-        at += 2 if text in interpreter.options else 1
+        position += 2 if text in interpreter.options else 1
     return False
 
 
-def _of_shell(name: str, rest: Command, nesting: int) -> tuple[str, ...]:
+def _shell_script_operations(name: str, rest: Command, nesting: int) -> tuple[str, ...]:
     """Return the operations of `bash -c text`, or of the script that a shell runs."""
-    at = 0
-    while at < len(rest) and rest[at].text.startswith("-"):
-        at += 1
-    if at >= len(rest):
+    start = 0
+    while start < len(rest) and rest[start].text.startswith("-"):
+        start += 1
+    if start >= len(rest):
         return (name,)
-    if any("c" in word.text and not word.text.startswith("--") for word in rest[:at]):
-        return _of_text(rest[at].text, nesting + 1) if nesting < MAX_NESTING else ()
-    return _of_command(rest[at:], nesting)
+    if any("c" in word.text and not word.text.startswith("--") for word in rest[:start]):
+        return _text_operations(rest[start].text, nesting + 1) if nesting < MAX_NESTING else ()
+    return _command_operations(rest[start:], nesting)
 
 
-def _named(name: str, rest: Command) -> str:
+def _operation_name(name: str, rest: Command) -> str:
     """Return the operation of a program that is not a wrapper: its name, and its subcommand if it has one."""
     if (interpreter := INTERPRETERS.get(name)) and _is_inline(interpreter, rest):
         return f"{name} -{interpreter.inline}"
@@ -211,22 +208,22 @@ def _named(name: str, rest: Command) -> str:
 
 def _subcommands(tool: Tool, rest: Command) -> list[str]:
     """Return the subcommand, and its own subcommand if the tool has nested ones."""
-    found: list[str] = []
-    while len(found) < 2:
-        rest = _without_options(rest, tool.options)
+    names: list[str] = []
+    while len(names) < 2:
+        rest = _skip_options(rest, tool.options)
         while rest and _ASSIGNMENT.match(rest[0].text):
             rest = rest[1:]
         if not rest or rest[0].quoted or not _SUBCOMMAND.fullmatch(rest[0].text):
             break
-        found.append(_ID.sub("*", rest[0].text))
+        names.append(_ID.sub("*", rest[0].text))
         if not tool.nested_subcommands & {"*", rest[0].text}:
             break
         rest = rest[1:]
-    return found
+    return names
 
 
-def _skill(detail: str | None) -> str | None:
+def _skill_name(detail: str | None) -> str | None:
     """Return a skill's name with a slash, without arguments."""
     words = (detail or "").split(maxsplit=1)
     name = words[0].lstrip("/") if words else ""
-    return f"/{name}" if _SKILL.fullmatch(name) else None
+    return f"/{name}" if _SKILL_NAME.fullmatch(name) else None

@@ -12,31 +12,31 @@ from collections.abc import Mapping
 from typing import Any
 
 from .base import Score, ScorePart, no_score, saturation_curve, weighted_mean
-from .constants import CLARITY_WEIGHTS, HALF_CONCRETE, HALF_PIECES, HALF_WORDS, MAX_TEXT
+from .constants import CLARITY_WEIGHTS, HALF_DETAILS, HALF_PIECES, HALF_WORDS, MAX_TEXT
 
-_UNSPACED = re.compile(
+_UNSPACED_SCRIPT = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]"
 )
 """Letters of scripts without spaces between words: Thai, Lao, Burmese, Khmer, kana and Han."""
 
 _QUOTED = re.compile(r"""`[^`]{1,80}`|"[^"]{1,80}"|“[^”]{1,80}”|«[^»]{1,80}»|「[^」]{1,80}」""")
 _TOKEN = re.compile(r"(?:[\w./~@#$%:+=-]|\(\))+", re.ASCII)
-_IN_CODE = re.compile(
+_CODE_NAME = re.compile(
     r"[a-z][A-Z]|[A-Za-z0-9]_[A-Za-z0-9]|\w\w\.\w\w|/[\w-]+\.\w|://|\(\)$|^--[a-z]", re.ASCII
 )
 """Patterns of names in code: camelCase, snake_case, module.name, folder/file.ext, URL, call(), --option."""
 
-_BREAK = re.compile(r"(?:(?<=\s)|^)(?:[-*•+]|#{1,6}|[0-9]{1,2}[.)])(?:\s|$)|[.!?:;](?:\s|$)")
+_PIECE_BREAK = re.compile(r"(?:(?<=\s)|^)(?:[-*•+]|#{1,6}|[0-9]{1,2}[.)])(?:\s|$)|[.!?:;](?:\s|$)")
 """Boundaries between pieces: a list mark, a heading mark or the end of a sentence."""
 
-_WIDE_MARKS = str.maketrans({0x3002: ". ", 0xFF01: "! ", 0xFF1F: "? ", 0xFF1A: ": ", 0xFF1B: "; "})
+_WIDE_MARK_TABLE = str.maketrans({0x3002: ". ", 0xFF01: "! ", 0xFF1F: "? ", 0xFF1A: ": ", 0xFF1B: "; "})
 """Full-width punctuation at the end of a sentence, mapped to ASCII with the space that it implies."""
 
-_WIDE = re.compile("[\u3002\uff01\uff1f\uff1a\uff1b]")
+_WIDE_MARK = re.compile("[\u3002\uff01\uff1f\uff1a\uff1b]")
 
 _LIST_NUMBER = re.compile(r"(?:(?<=\s)|^)[0-9]{1,2}[.)](?=\s|$)")
 
-_CRITERIA = re.compile(
+_CRITERION_WORD = re.compile(
     r"(?<![\w-])"
     r"(?:acceptance|criteria|expected|should|must|given|when|then|so that|steps to reproduce)"
     r"(?![\w-])"
@@ -51,42 +51,46 @@ _VERBS_OR_NOUNS = (
     "build|change|clean|display|document|drop|export|extract|import|limit|load|merge|move|return|review|run|set|show"
     "|sort|split|store|support|switch|sync|test|update|upgrade|use"
 )
-_BEFORE = "to|please|and|then|should|must|can|will|shall|us|let's"
-_AFTER = r"(?![\w-]|\.\w)"  # excludes `add-on` for `add` and `update.py` for `update`
-_PLAIN = re.compile(rf"(?<![\w./-])({_VERBS}){_AFTER}")
-_ASKED = re.compile(rf"(?:^\W*|(?<![\w-])(?:{_BEFORE}) )({_VERBS_OR_NOUNS}){_AFTER}")
+_WORDS_BEFORE_VERB = "to|please|and|then|should|must|can|will|shall|us|let's"
+_NO_WORD_PART = r"(?![\w-]|\.\w)"  # excludes `add-on` for `add` and `update.py` for `update`
+_PLAIN_VERB = re.compile(rf"(?<![\w./-])({_VERBS}){_NO_WORD_PART}")
+_REQUESTED_VERB = re.compile(
+    rf"(?:^\W*|(?<![\w-])(?:{_WORDS_BEFORE_VERB}) )({_VERBS_OR_NOUNS}){_NO_WORD_PART}"
+)
 """A word that may be a noun counts as a verb only at the start of a piece or after a word like `to`."""
 
 
 def score(workflow: Mapping[str, Any]) -> Score:
     """Score length (35%), concreteness (35%), structure (15%) and action (15%) of the request."""
     request = workflow.get("nl_input")
-    text = _clean(request) if isinstance(request, str) else ""
-    words = _words(text)
+    text = _normalize(request) if isinstance(request, str) else ""
+    words = _count_words(text)
     if not words:
         return no_score("nl_input")
-    pieces = [piece for piece in _BREAK.split(text) if any(map(str.isalnum, piece))]
-    action = _action(text, pieces)
-    parts = [_length(words), _concreteness(text), _structure(text, pieces), action]
+    pieces = [piece for piece in _PIECE_BREAK.split(text) if any(map(str.isalnum, piece))]
+    action = _action_part(text, pieces)
+    parts = [_length_part(words), _concreteness_part(text), _structure_part(text, pieces), action]
     return weighted_mean(parts, missing=[] if action else ["a known action verb"])
 
 
-def _clean(request: str) -> str:
+def _normalize(request: str) -> str:
     """Normalize a text so that equal-looking texts are equal: each run of white space becomes one space."""
     text = " ".join(request.split())[:MAX_TEXT]
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text.translate(_WIDE_MARKS) if _WIDE.search(text) else text)
+        text = unicodedata.normalize(
+            "NFKC", text.translate(_WIDE_MARK_TABLE) if _WIDE_MARK.search(text) else text
+        )
     return " ".join(text.split())
 
 
-def _words(text: str) -> float:
+def _count_words(text: str) -> float:
     """Count the distinct words; two letters of a script without spaces count as one.
 
-    >>> _words("Fix the fix"), _words("修复登录")
+    >>> _count_words("Fix the fix"), _count_words("修复登录")
     (2.0, 2.0)
     """
-    unspaced = set() if text.isascii() else set(_UNSPACED.findall(text))
-    tokens = (_UNSPACED.sub(" ", text) if unspaced else text).casefold().split()
+    unspaced = set() if text.isascii() else set(_UNSPACED_SCRIPT.findall(text))
+    tokens = (_UNSPACED_SCRIPT.sub(" ", text) if unspaced else text).casefold().split()
     spaced = {token if token.isalnum() else "".join(filter(str.isalnum, token)) for token in tokens}
     return len(spaced - {""}) + len(unspaced) / 2
 
@@ -111,10 +115,10 @@ def _is_detail(token: str) -> bool:
     if token.isalpha() and token[1:].islower():  # shortcut for nearly all words
         return False
     rooted = token.startswith(("/", "./", "../", "~/")) and any(map(str.isalnum, token))
-    return rooted or token.count("/") >= 2 or any(map(str.isdigit, token)) or bool(_IN_CODE.search(token))
+    return rooted or token.count("/") >= 2 or any(map(str.isdigit, token)) or bool(_CODE_NAME.search(token))
 
 
-def _length(words: float) -> ScorePart:
+def _length_part(words: float) -> ScorePart:
     return ScorePart(
         "length",
         CLARITY_WEIGHTS["length"],
@@ -124,19 +128,19 @@ def _length(words: float) -> ScorePart:
     )
 
 
-def _concreteness(text: str) -> ScorePart:
+def _concreteness_part(text: str) -> ScorePart:
     details = len(_details(text))
     return ScorePart(
         "concreteness",
         CLARITY_WEIGHTS["concreteness"],
-        saturation_curve(details, HALF_CONCRETE),
+        saturation_curve(details, HALF_DETAILS),
         {"details": details},
-        f"{details} paths, names in code, numbers or quotations; {HALF_CONCRETE:g} would be 50.",
+        f"{details} paths, names in code, numbers or quotations; {HALF_DETAILS:g} would be 50.",
     )
 
 
-def _structure(text: str, pieces: list[str]) -> ScorePart:
-    criteria = len(set(_CRITERIA.findall(text.casefold())))
+def _structure_part(text: str, pieces: list[str]) -> ScorePart:
+    criteria = len(set(_CRITERION_WORD.findall(text.casefold())))
     return ScorePart(
         "structure",
         CLARITY_WEIGHTS["structure"],
@@ -146,12 +150,12 @@ def _structure(text: str, pieces: list[str]) -> ScorePart:
     )
 
 
-def _action(text: str, pieces: list[str]) -> ScorePart | None:
+def _action_part(text: str, pieces: list[str]) -> ScorePart | None:
     """Score 100 if a known verb names an action, None if there is none."""
-    asked = (_ASKED.search(piece.casefold()) for piece in pieces)
-    found = _PLAIN.search(text.casefold()) or next(filter(None, asked), None)
-    if found is None:
+    phrases = (_REQUESTED_VERB.search(piece.casefold()) for piece in pieces)
+    match = _PLAIN_VERB.search(text.casefold()) or next(filter(None, phrases), None)
+    if match is None:
         return None
     return ScorePart(
-        "action", CLARITY_WEIGHTS["action"], 100.0, {"verb": found[1]}, f'Says what to do: "{found[1]}".'
+        "action", CLARITY_WEIGHTS["action"], 100.0, {"verb": match[1]}, f'Says what to do: "{match[1]}".'
     )

@@ -12,7 +12,7 @@ SCORE_VERSION: Final = 1
 # and an action verb alone adds little.
 CLARITY_WEIGHTS: Final = {"length": 0.35, "concreteness": 0.35, "structure": 0.15, "action": 0.15}
 HALF_WORDS: Final = 12.0  # distinct words: about one full sentence gives half of the score for length
-HALF_CONCRETE: Final = 2.0  # distinct details: one for the place, one for the change
+HALF_DETAILS: Final = 2.0  # distinct details: one for the place, one for the change
 HALF_PIECES: Final = 3.0  # sentences, list items and criteria: context, change, acceptance
 MAX_TEXT: Final = 20_000  # characters: all components saturate long before; longer texts only take time
 

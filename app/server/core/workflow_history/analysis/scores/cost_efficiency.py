@@ -15,7 +15,7 @@ from .base import Score, ScorePart, decay_curve, no_score, weighted_mean
 from .constants import COST_WEIGHTS, HALF_SPEND, PRIOR_CACHE_SHARE, PRIOR_CACHE_TOKENS
 
 _CACHE_FIELDS = ("cache_read_tokens", "input_tokens", "cache_creation_tokens")
-_OPEN_COSTS = {
+_UNKNOWN_COSTS = {
     "lower_bound": "the cost of what no result shows",
     "unpriced": "the price of some tokens",
 }
@@ -27,38 +27,42 @@ def score(workflow: Mapping[str, Any]) -> Score:
     if cost is None:
         return no_score("total_cost")
     missing = [name for name in ("retry_cost", *_CACHE_FIELDS) if coerce_number(workflow.get(name)) is None]
-    open_cost = _OPEN_COSTS.get(coerce_word(workflow.get("cost_basis")) or "")
-    spend = _spend(cost, coerce_number(workflow.get("retry_cost")), upper_limit=open_cost is not None)
-    return weighted_mean([spend, _cache(workflow)], missing=[*missing, open_cost] if open_cost else missing)
+    unknown_cost = _UNKNOWN_COSTS.get(coerce_word(workflow.get("cost_basis")) or "")
+    spend = _spend_part(
+        cost, coerce_number(workflow.get("retry_cost")), is_lower_bound=unknown_cost is not None
+    )
+    return weighted_mean(
+        [spend, _cache_part(workflow)], missing=[*missing, unknown_cost] if unknown_cost else missing
+    )
 
 
-def _spend(cost: float, retry_cost: float | None, *, upper_limit: bool) -> ScorePart:
+def _spend_part(cost: float, retry_cost: float | None, *, is_lower_bound: bool) -> ScorePart:
     """Score the spending; retry cost counts twice: it is part of the cost and added once more."""
     spend = sum_floats([cost, retry_cost or 0.0])
     inputs = {"total_cost": cost, "effective_spend": spend}
     if retry_cost is not None:
         inputs["retry_cost"] = retry_cost
-    least = "At least " if upper_limit else ""
+    prefix = "At least " if is_lower_bound else ""
     return ScorePart(
         "spend",
         COST_WEIGHTS["spend"],
         decay_curve(spend, HALF_SPEND),
         inputs,
-        f"{least}{format_usd(spend)}, retries counted twice; {format_usd(HALF_SPEND)} would be 50.",
+        f"{prefix}{format_usd(spend)}, retries counted twice; {format_usd(HALF_SPEND)} would be 50.",
     )
 
 
-def _cache(workflow: Mapping[str, Any]) -> ScorePart | None:
+def _cache_part(workflow: Mapping[str, Any]) -> ScorePart | None:
     """Score the cache hit rate, drawn to the middle if there are few tokens."""
-    read, fresh, written = (coerce_number(workflow.get(name)) for name in _CACHE_FIELDS)
-    if read is None or fresh is None or written is None:
+    read, uncached, written = (coerce_number(workflow.get(name)) for name in _CACHE_FIELDS)
+    if read is None or uncached is None or written is None:
         return None
-    prompt = sum_floats([read, fresh, written, PRIOR_CACHE_TOKENS])
+    prompt = sum_floats([read, uncached, written, PRIOR_CACHE_TOKENS])
     share = min(1.0, read / prompt + PRIOR_CACHE_SHARE * PRIOR_CACHE_TOKENS / prompt)
     return ScorePart(
         "cache",
         COST_WEIGHTS["cache"],
         100.0 * share,
-        {"cache_read_tokens": read, "input_tokens": fresh, "cache_creation_tokens": written},
-        f"{read:,.0f} prompt tokens came from the cache, {sum_floats([fresh, written]):,.0f} did not.",
+        {"cache_read_tokens": read, "input_tokens": uncached, "cache_creation_tokens": written},
+        f"{read:,.0f} prompt tokens came from the cache, {sum_floats([uncached, written]):,.0f} did not.",
     )

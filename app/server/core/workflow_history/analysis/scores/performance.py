@@ -13,10 +13,10 @@ from ...common.outcomes import DID_NOTHING
 from .base import Score, ScorePart, decay_curve, no_score, weighted_mean
 from .constants import HALF_RETRY_SECONDS, HALF_SECONDS, PERFORMANCE_WEIGHTS
 
-_UNKNOWN_WORK = frozenset({"unreadable", "unknown"})
+_UNKNOWN_OUTCOMES = frozenset({"unreadable", "unknown"})
 """Outcomes of agent runs without known work."""
 
-_SIGNS_OF_WORK = ("cost", "lower_bound_cost", "output_tokens", "tool_calls")
+_WORK_FIELDS = ("cost", "lower_bound_cost", "output_tokens", "tool_calls")
 
 
 def score(workflow: Mapping[str, Any]) -> Score:
@@ -33,11 +33,11 @@ def score(workflow: Mapping[str, Any]) -> Score:
     if duration is None:
         return no_score("duration_seconds")
     idle = coerce_number(workflow.get("idle_time_seconds"))
-    retries = _retries(workflow)
+    retries_part = _retries_part(workflow)
     missing = ["idle_time_seconds"] if idle is None else []
     return weighted_mean(
-        [_pace(duration, idle), retries],
-        missing=missing if retries else [*missing, "retry durations"],
+        [_pace_part(duration, idle), retries_part],
+        missing=missing if retries_part else [*missing, "retry durations"],
     )
 
 
@@ -45,11 +45,11 @@ def _did_nothing(entry: Mapping[str, Any]) -> bool:
     """Return whether no work of an agent run is known; an error counts as work only with signs of work."""
     outcome = coerce_word(entry.get("outcome"))
     if outcome == "error":
-        return not any(coerce_number(entry.get(key)) for key in _SIGNS_OF_WORK)
-    return outcome in DID_NOTHING or outcome in _UNKNOWN_WORK
+        return not any(coerce_number(entry.get(key)) for key in _WORK_FIELDS)
+    return outcome in DID_NOTHING or outcome in _UNKNOWN_OUTCOMES
 
 
-def _pace(duration: float, idle: float | None) -> ScorePart:
+def _pace_part(duration: float, idle: float | None) -> ScorePart:
     """Score the wall time; idle time counts twice: it is part of the duration and added once more."""
     seconds = sum_floats([duration, idle or 0.0])
     inputs = {"duration_seconds": duration, "effective_seconds": seconds}
@@ -64,17 +64,17 @@ def _pace(duration: float, idle: float | None) -> ScorePart:
     )
 
 
-def _retries(workflow: Mapping[str, Any]) -> ScorePart | None:
+def _retries_part(workflow: Mapping[str, Any]) -> ScorePart | None:
     """Score the seconds in retries; None without marked agent runs or if a retry's duration is unknown."""
-    known = [entry for entry in list_agent_runs(workflow) if isinstance(entry.get("is_retry"), bool)]
-    seconds = [coerce_number(entry.get("duration_seconds")) for entry in known if entry["is_retry"]]
-    if not known or None in seconds:
+    marked = [entry for entry in list_agent_runs(workflow) if isinstance(entry.get("is_retry"), bool)]
+    seconds = [coerce_number(entry.get("duration_seconds")) for entry in marked if entry["is_retry"]]
+    if not marked or None in seconds:
         return None
-    spent = sum_floats(second for second in seconds if second is not None)
+    total = sum_floats(second for second in seconds if second is not None)
     return ScorePart(
         "retries",
         PERFORMANCE_WEIGHTS["retries"],
-        decay_curve(spent, HALF_RETRY_SECONDS),
-        {"retry_seconds": spent, "retries": len(seconds)},
-        f"{spent:,.0f} s spent on retries; {HALF_RETRY_SECONDS:,.0f} s would be 50.",
+        decay_curve(total, HALF_RETRY_SECONDS),
+        {"retry_seconds": total, "retries": len(seconds)},
+        f"{total:,.0f} s spent on retries; {HALF_RETRY_SECONDS:,.0f} s would be 50.",
     )

@@ -44,8 +44,8 @@ def _durations(entries: Iterable[Mapping[str, Any]]) -> dict[str, float]:
     by_phase: dict[str, list[Mapping[str, Any]]] = {}
     for entry in entries:
         by_phase.setdefault(coerce_word(entry.get("phase")) or "other", []).append(entry)
-    worked = ((phase, worked_seconds(some)) for phase, some in by_phase.items())
-    return {phase: seconds for phase, seconds in worked if seconds is not None}
+    seconds_by_phase = ((phase, worked_seconds(members)) for phase, members in by_phase.items())
+    return {phase: seconds for phase, seconds in seconds_by_phase if seconds is not None}
 
 
 def _bottleneck(durations: Mapping[str, float]) -> str | None:
@@ -61,9 +61,9 @@ def _idle_seconds(entries: Iterable[Mapping[str, Any]]) -> float | None:
 
     None if times of an agent run are missing: its work would count as idle time.
     """
-    found = [_interval(entry) for entry in entries]
-    intervals = [interval for interval in found if interval is not None]
-    if not intervals or len(intervals) < len(found):
+    intervals_or_none = [_interval(entry) for entry in entries]
+    intervals = [interval for interval in intervals_or_none if interval is not None]
+    if not intervals or len(intervals) < len(intervals_or_none):
         return None
     if len({start.tzinfo is None for start, _ in intervals}) > 1:
         return None  # times with and without an offset cannot be compared
@@ -80,15 +80,15 @@ def _interval(entry: Mapping[str, Any]) -> Interval | None:
     start, end = parse_timestamp(entry.get("timestamp")), parse_timestamp(entry.get("ended_at"))
     seconds = coerce_number(entry.get("duration_seconds"))
     if start is None:
-        start = _shifted(end, seconds, -1)
+        start = _shift(end, seconds, -1)
     if end is None:
-        end = _shifted(start, seconds, 1)
+        end = _shift(start, seconds, 1)
     if start is None or end is None or (start.tzinfo is None) != (end.tzinfo is None):
         return None
     return (start, end) if start <= end else None
 
 
-def _shifted(time: datetime | None, seconds: float | None, sign: int) -> datetime | None:
+def _shift(time: datetime | None, seconds: float | None, sign: int) -> datetime | None:
     """Add seconds to a time; None if either is unknown or the result overflows."""
     if time is None or seconds is None:
         return None

@@ -28,38 +28,38 @@ def score(workflow: Mapping[str, Any]) -> Score:
     """
     if coerce_word(workflow.get("status")) == "running":
         return no_score("the end of the run")
-    outcome, agents = _outcome(workflow), _agents(workflow)
+    outcome, agents = _outcome_part(workflow), _agents_part(workflow)
     if outcome is None and agents is None:
         return no_score("status", "agent outcomes")
-    found = {
+    parts = {
         "status": outcome,
         "agent outcomes": agents,
-        "retry_count": _retries(workflow),
-        "tool calls": _tools(workflow),
+        "retry_count": _retries_part(workflow),
+        "tool calls": _tools_part(workflow),
     }
-    missing = [name for name, part in found.items() if part is None]
-    silent = workflow.get("agents_without_stream")
-    if isinstance(silent, (list, tuple)) and silent:
-        missing.append(f"how {len(silent)} agents without a stream ended")
-    return weighted_mean(found.values(), missing=missing)
+    missing = [name for name, part in parts.items() if part is None]
+    without_stream = workflow.get("agents_without_stream")
+    if isinstance(without_stream, (list, tuple)) and without_stream:
+        missing.append(f"how {len(without_stream)} agents without a stream ended")
+    return weighted_mean(parts.values(), missing=missing)
 
 
-def _outcome(workflow: Mapping[str, Any]) -> ScorePart | None:
+def _outcome_part(workflow: Mapping[str, Any]) -> ScorePart | None:
     """Score the end of the run; None if its status does not determine it."""
     status = coerce_word(workflow.get("status")) or ""
     if status not in STATUS_VALUES:
         return None
-    complained = coerce_word(workflow.get("error_message")) is not None
+    has_error = coerce_word(workflow.get("error_message")) is not None
     return ScorePart(
         "outcome",
         QUALITY_WEIGHTS["outcome"],
-        STATUS_VALUES[status] * (ERROR_MESSAGE_FACTOR if complained else 1.0),
-        {"status": status, "error_messages": int(complained)},
-        f"The run ended as {status}{' and reported an error' if complained else ''}.",
+        STATUS_VALUES[status] * (ERROR_MESSAGE_FACTOR if has_error else 1.0),
+        {"status": status, "error_messages": int(has_error)},
+        f"The run ended as {status}{' and reported an error' if has_error else ''}.",
     )
 
 
-def _agents(workflow: Mapping[str, Any]) -> ScorePart | None:
+def _agents_part(workflow: Mapping[str, Any]) -> ScorePart | None:
     """Score the share of successful agent runs; superseded attempts count only as retries."""
     values = [
         value
@@ -68,13 +68,13 @@ def _agents(workflow: Mapping[str, Any]) -> ScorePart | None:
     ]
     if not values:
         return None
-    good = sum_floats(values)
+    succeeded = sum_floats(values)
     return ScorePart(
         "agents",
         QUALITY_WEIGHTS["agents"],
-        100.0 * good / len(values),
-        {"agents": len(values), "succeeded": good},
-        f"{good:g} of {len(values)} agent runs succeeded; a cut-off one counts half.",
+        100.0 * succeeded / len(values),
+        {"agents": len(values), "succeeded": succeeded},
+        f"{succeeded:g} of {len(values)} agent runs succeeded; a cut-off one counts half.",
     )
 
 
@@ -85,7 +85,7 @@ def _agent_value(entry: Mapping[str, Any]) -> float | None:
     return AGENT_VALUES.get(coerce_word(entry.get("outcome")) or "")
 
 
-def _retries(workflow: Mapping[str, Any]) -> ScorePart | None:
+def _retries_part(workflow: Mapping[str, Any]) -> ScorePart | None:
     count = coerce_number(workflow.get("retry_count"))
     if count is None:
         return None
@@ -98,7 +98,7 @@ def _retries(workflow: Mapping[str, Any]) -> ScorePart | None:
     )
 
 
-def _tools(workflow: Mapping[str, Any]) -> ScorePart | None:
+def _tools_part(workflow: Mapping[str, Any]) -> ScorePart | None:
     """Score the rate of failed tool calls over the agent runs that report both counts."""
     entries = list_agent_runs(workflow)
     pairs = [

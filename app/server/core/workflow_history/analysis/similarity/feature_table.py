@@ -11,18 +11,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .pair_scores import NO_STATUS, Integers, PairSide
+from ...common.column_data import Flags, Integers
+from .pair_scores import NO_STATUS, PairSide
 
 Key = Any
 """Run key: hashable and sortable, such as a number, a text or a (project, id) pair."""
 
 Vectors = npt.NDArray[np.int8]  # (runs, dimensions), whole numbers
 
-Flags = npt.NDArray[np.bool_]
-
 Codes = dict[str | None, int]  # code by status
 
-_BLOCK = 8_192  # rows whose squares are in memory at a time
+_BLOCK_ROWS = 8_192  # rows whose squares are in memory at a time
 
 
 class RunFeatures(NamedTuple):
@@ -103,26 +102,28 @@ def upsert_runs(table: SimilarityTable, runs: Iterable[RunFeatures]) -> UpsertRe
     """Insert `runs`, or replace those with the same keys. Raises ValueError on duplicate keys in `runs`."""
     new = build_table(runs)
     codes = dict(table.codes)
-    recoded = np.array([codes.setdefault(word, len(codes)) for word in new.codes], np.int64)
-    before = np.array([bisect_left(table.keys, key) for key in new.keys], np.int64)
+    recoded = np.array([codes.setdefault(status, len(codes)) for status in new.codes], np.int64)
+    insert_at = np.array([bisect_left(table.keys, key) for key in new.keys], np.int64)
     known = np.array([table.row_of(key) is not None for key in new.keys], np.bool_)
-    rows = before + np.cumsum(~known) - ~known
+    rows = insert_at + np.cumsum(~known) - ~known
     kept = np.ones(len(table.keys) + int((~known).sum()), np.bool_)
     kept[rows[~known]] = False
 
-    def put(old: npt.NDArray[Any], given: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        result = reindex(old, kept, 0)
-        result[rows] = given
+    def put(old_rows: npt.NDArray[Any], new_rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        result = reindex(old_rows, kept, 0)
+        result[rows] = new_rows
         return result
 
-    old_vectors, new_vectors = _equally_wide([table.vectors, new.vectors])
+    old_vectors, new_vectors = _equal_widths([table.vectors, new.vectors])
     sides = PairSide(
         put(table.sides.norms, new.sides.norms),
         put(table.sides.statuses, recoded[new.sides.statuses]),
         put(table.sides.costs, new.sides.costs),
         put(table.sides.durations, new.sides.durations),
     )
-    keys = sorted([*table.keys, *(key for key, old in zip(new.keys, known.tolist(), strict=True) if not old)])
+    keys = sorted(
+        [*table.keys, *(key for key, is_known in zip(new.keys, known.tolist(), strict=True) if not is_known)]
+    )
     return UpsertResult(SimilarityTable(keys, put(old_vectors, new_vectors), sides, codes), rows, kept)
 
 
@@ -133,7 +134,7 @@ def reindex(old: npt.NDArray[Any], kept: Flags, fill: float) -> npt.NDArray[Any]
     return result
 
 
-def _equally_wide(parts: Sequence[Vectors]) -> list[Vectors]:
+def _equal_widths(parts: Sequence[Vectors]) -> list[Vectors]:
     """Return vectors of equal width: if no run has text, their width is 0."""
     width = max(part.shape[1] for part in parts)
     return [part if part.shape[1] == width else np.zeros((len(part), width), np.int8) for part in parts]
@@ -141,13 +142,13 @@ def _equally_wide(parts: Sequence[Vectors]) -> list[Vectors]:
 
 def concat_vectors(parts: Sequence[Vectors]) -> Vectors:
     """Concatenate the vectors of all parts."""
-    return np.concatenate(_equally_wide(parts or [np.zeros((0, 0), np.int8)]))
+    return np.concatenate(_equal_widths(parts or [np.zeros((0, 0), np.int8)]))
 
 
 def squared_norms(vectors: Vectors) -> Integers:
     """Return the squared length of each vector; 0 for runs without text."""
     norms = np.zeros(len(vectors), np.int64)
-    for start in range(0, len(vectors), _BLOCK):
-        some = vectors[start : start + _BLOCK].astype(np.int32)
-        norms[start : start + _BLOCK] = np.einsum("ij,ij->i", some, some)
+    for start in range(0, len(vectors), _BLOCK_ROWS):
+        block = vectors[start : start + _BLOCK_ROWS].astype(np.int32)
+        norms[start : start + _BLOCK_ROWS] = np.einsum("ij,ij->i", block, block)
     return norms

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from ...common.column_data import Floats, Integers
+
 Float32Array = npt.NDArray[np.float32]
-Integers = npt.NDArray[np.int64]
 
 TEXT_WEIGHT = 0.4
 NON_TEXT_WEIGHT = 0.2  # each of status, cost, duration
@@ -60,10 +60,10 @@ def pair_parts(dots: Floats, left: PairSide, right: PairSide) -> tuple[Floats, F
     known = (left.statuses != NO_STATUS) & (right.statuses != NO_STATUS)
     status = np.where(known, (left.statuses == right.statuses).astype(np.float64), np.nan)
     return (
-        _text(dots, left.norms, right.norms),
+        _text_similarity(dots, left.norms, right.norms),
         status,
-        _ratio(left.costs, right.costs),
-        _ratio(left.durations, right.durations),
+        _amount_ratio(left.costs, right.costs),
+        _amount_ratio(left.durations, right.durations),
     )
 
 
@@ -76,11 +76,11 @@ def pair_scores(dots: Floats, left: PairSide, right: PairSide) -> Floats:
     total = np.zeros_like(dots)
     weights = np.zeros_like(dots)
     for value, weight in zip(parts, WEIGHTS, strict=True):
-        there = ~np.isnan(value)
-        total += np.where(there, value, 0.0) * weight
-        weights += np.where(there, weight, 0.0)
-    alike = parts[0] > 0.0
-    return np.where(alike, total / np.where(alike, weights, 1.0), 0.0)
+        known = ~np.isnan(value)
+        total += np.where(known, value, 0.0) * weight
+        weights += np.where(known, weight, 0.0)
+    has_shared_text = parts[0] > 0.0
+    return np.where(has_shared_text, total / np.where(has_shared_text, weights, 1.0), 0.0)
 
 
 class CoarseSide(NamedTuple):
@@ -119,9 +119,9 @@ def upper_bound_scores(dots: Float32Array, left: CoarseSide, right: CoarseSide) 
     same = left.statuses == right.statuses
     same |= (left.statuses == NO_STATUS) | (right.statuses == NO_STATUS)
     score += same * np.float32(NON_TEXT_WEIGHT)
-    for one, other in ((left.costs, right.costs), (left.durations, right.durations)):
-        ratio = np.fmin(one, other)
-        ratio /= np.fmax(one, other)
+    for left_amount, right_amount in ((left.costs, right.costs), (left.durations, right.durations)):
+        ratio = np.fmin(left_amount, right_amount)
+        ratio /= np.fmax(left_amount, right_amount)
         ratio *= np.float32(NON_TEXT_WEIGHT)
         score += ratio
     score += np.float32(1e-5)
@@ -136,15 +136,15 @@ def min_cosine(score: Floats, known_parts: Integers) -> Floats:
     return bound
 
 
-def _text(dots: Floats, left: Integers, right: Integers) -> Floats:
+def _text_similarity(dots: Floats, left: Integers, right: Integers) -> Floats:
     squares = left.astype(np.float64) * right.astype(np.float64)
-    there = squares > 0.0
-    cosine = dots / np.sqrt(np.where(there, squares, 1.0))
-    return np.where(there, np.clip((cosine - COSINE_FLOOR) / (1.0 - COSINE_FLOOR), 0.0, 1.0), np.nan)
+    both_known = squares > 0.0
+    cosine = dots / np.sqrt(np.where(both_known, squares, 1.0))
+    return np.where(both_known, np.clip((cosine - COSINE_FLOOR) / (1.0 - COSINE_FLOOR), 0.0, 1.0), np.nan)
 
 
-def _ratio(left: Floats, right: Floats) -> Floats:
+def _amount_ratio(left: Floats, right: Floats) -> Floats:
     """Return the smaller divided by the larger value: 1 if both are 0, NaN if one is unknown."""
     larger = np.maximum(left, right)
-    nothing = larger == 0.0
-    return np.where(nothing, 1.0, np.minimum(left, right) / np.where(nothing, 1.0, larger))
+    both_zero = larger == 0.0
+    return np.where(both_zero, 1.0, np.minimum(left, right) / np.where(both_zero, 1.0, larger))

@@ -13,15 +13,15 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from ...common.column_data import Floats
 
 _LN2: Final = 0.6931471805599453
 _LN2_HIGH: Final = 0.693145751953125  # its leading bits: multiplication by a small whole number is exact
 _LN2_LOW: Final = 1.4286068203094172e-06  # the remaining bits
-_TERMS: Final = 20  # terms of the exp series: its error is far below the last bit for |x| <= ln(2) / 2
-_LEAST: Final = -745.2  # below this, exp is 0
-_BITS: Final = 10  # bits of an exponent per table
-_SIZE: Final = 1 << _BITS
+_EXP_TERMS: Final = 20  # terms of the exp series: its error is far below the last bit for |x| <= ln(2) / 2
+_MIN_EXPONENT: Final = -745.2  # below this, exp is 0
+_TABLE_BITS: Final = 10  # bits of an exponent per table
+_TABLE_SIZE: Final = 1 << _TABLE_BITS
 
 
 def log(values: Floats) -> Floats:
@@ -38,8 +38,8 @@ def log(values: Floats) -> Floats:
     series = np.zeros_like(ratio)
     for divisor in range(23, 0, -2):  # 2 artanh(ratio) = log(mantissa)
         series = series * square + 1 / divisor
-    found: Floats = (exponent - small) * _LN2 + ratio * 2 * series
-    return found
+    logarithms: Floats = (exponent - small) * _LN2 + ratio * 2 * series
+    return logarithms
 
 
 def exp(value: float) -> float:
@@ -48,45 +48,45 @@ def exp(value: float) -> float:
     >>> exp(0.0), round(exp(1.0), 12), exp(-800.0)
     (1.0, 2.718281828459, 0.0)
     """
-    if value < _LEAST:
+    if value < _MIN_EXPONENT:
         return 0.0
-    twos = floor(value / _LN2 + 0.5)
-    rest = value - twos * _LN2_HIGH - twos * _LN2_LOW
+    power_of_two = floor(value / _LN2 + 0.5)
+    rest = value - power_of_two * _LN2_HIGH - power_of_two * _LN2_LOW
     series = 1.0
-    for divisor in range(_TERMS, 0, -1):
+    for divisor in range(_EXP_TERMS, 0, -1):
         series = 1.0 + rest / divisor * series
-    return ldexp(series, twos)
+    return ldexp(series, power_of_two)
 
 
-def halved(times: Floats) -> Floats:
+def half_power(exponents: Floats) -> Floats:
     """Return 0.5 to the power of nonnegative numbers, to about six digits.
 
-    >>> halved(np.array([0.0, 1.0, 2.5])).round(6).tolist()
+    >>> half_power(np.array([0.0, 1.0, 2.5])).round(6).tolist()
     [1.0, 0.5, 0.176777]
     """
-    steps = np.rint(np.minimum(times, 1_100.0) * (_SIZE * _SIZE)).astype(np.int64)
-    coarse, fine = _tables()
-    part = coarse[(steps >> _BITS) & (_SIZE - 1)] * fine[steps & (_SIZE - 1)]
-    found: Floats = np.ldexp(part, -(steps >> (2 * _BITS)).astype(np.int32))
-    return found
+    steps = np.rint(np.minimum(exponents, 1_100.0) * (_TABLE_SIZE * _TABLE_SIZE)).astype(np.int64)
+    coarse, fine = _half_power_tables()
+    fraction = coarse[(steps >> _TABLE_BITS) & (_TABLE_SIZE - 1)] * fine[steps & (_TABLE_SIZE - 1)]
+    powers: Floats = np.ldexp(fraction, -(steps >> (2 * _TABLE_BITS)).astype(np.int32))
+    return powers
 
 
 @cache
-def _tables() -> tuple[Floats, Floats]:
+def _half_power_tables() -> tuple[Floats, Floats]:
     """Return the powers i / 2**10 and i / 2**20 of 0.5, for all i below 2**10."""
     roots = [0.5]
-    for _ in range(2 * _BITS):
+    for _ in range(2 * _TABLE_BITS):
         roots.append(sqrt(roots[-1]))
-    return _products(roots[1 : _BITS + 1]), _products(roots[_BITS + 1 :])
+    return _bit_products(roots[1 : _TABLE_BITS + 1]), _bit_products(roots[_TABLE_BITS + 1 :])
 
 
-def _products(roots: list[float]) -> Floats:
+def _bit_products(roots: list[float]) -> Floats:
     """Return for each index the product of the roots selected by its bits, highest bit first."""
-    found = np.ones(1)
+    products = np.ones(1)
     for root in roots:
-        found = np.repeat(found, 2)
-        found[1::2] *= root
-    return found
+        products = np.repeat(products, 2)
+        products[1::2] *= root
+    return products
 
 
 def exact_sum(values: npt.NDArray[Any]) -> int:

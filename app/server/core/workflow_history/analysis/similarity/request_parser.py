@@ -10,8 +10,8 @@ import re
 from typing import NamedTuple
 
 MAX_TEXT = 20_000  # maximum characters read; a request that long is a log or a dump
-_MOST_PASSAGES = 200
-_LONGEST_JSON = 1_000_000  # maximum characters of a JSON issue, before its body is cut
+_MAX_PASSAGES = 200
+_MAX_JSON = 1_000_000  # maximum characters of a JSON issue, before its body is cut
 
 
 class WeightedPassage(NamedTuple):
@@ -51,18 +51,18 @@ _CHECKBOX = re.compile(r"^\s*(?:[-*+]|\d+[.)])?\s*\[[ xX]?\]")
 _HEADING = re.compile(
     r"^\s*#{1,6}\s+(.*?)\s*#*\s*$|^\s*\*\*([^*\n]{1,100})\*\*:?\s*$|^\s*([A-Z][\w /'-]{2,40}):\s*$"
 )
-_LABELLED = re.compile(
+_LABELLED_LINE = re.compile(
     r"^[\s*_-]*(?:title|task|request|feature|bug|chore|issue|summary|description|goal|problem)[*_]*:[*_]*\s+(\S.*)$",
     re.IGNORECASE,
 )
 _SENTENCE = re.compile(r"(?<=[.!?\u3002\uff01\uff1f])\s+")
 
-_MAIN_WORDS = """
+_MAIN_HEADING_LIST = """
 bug chore description feature goal issue like objective problem proposal proposed request solution story
 summary task title
 """
-_MAIN = frozenset(_MAIN_WORDS.split())
-_FORM_WORDS = """
+_MAIN_HEADINGS = frozenset(_MAIN_HEADING_LIST.split())
+_FORM_HEADING_LIST = """
 acceptance actual additional agreement alternatives affected assets attachments background behavior
 behaviour browser build checklist checks code commands conduct context conventions comments configuration
 criteria definition deliverables dependencies deployment details device documentation done environment
@@ -72,22 +72,22 @@ related relevant release reminders reproduce reproduction requirements reviewers
 severity stack standards steps system testing tests tooling trace traceback validation verification
 version versions videos workflow
 """
-_FORM = frozenset(_FORM_WORDS.split())
-_FILLER_WORDS = """
+_FORM_HEADINGS = frozenset(_FORM_HEADING_LIST.split())
+_FILLER_LIST = """
 a an and any be d describe for have how i if in is it of on or please report s should that the this to we
 what would you your user
 """
-_FILLERS = frozenset(_FILLER_WORDS.split())
+_FILLERS = frozenset(_FILLER_LIST.split())
 
 
-class _Section(NamedTuple):
+class _SectionWeights(NamedTuple):
     first: int  # weight of the first passage
     rest: int
 
 
-_PLAIN = _Section(BODY_WEIGHT, BODY_WEIGHT)
-_WANTED = _Section(TITLE_WEIGHT, BODY_WEIGHT)
-_ASIDE = _Section(ASIDE_WEIGHT, ASIDE_WEIGHT)
+_PLAIN_SECTION = _SectionWeights(BODY_WEIGHT, BODY_WEIGHT)
+_MAIN_SECTION = _SectionWeights(TITLE_WEIGHT, BODY_WEIGHT)
+_ASIDE_SECTION = _SectionWeights(ASIDE_WEIGHT, ASIDE_WEIGHT)
 
 
 def parse_request(raw: str) -> list[WeightedPassage]:
@@ -96,50 +96,45 @@ def parse_request(raw: str) -> list[WeightedPassage]:
     >>> parse_request("## Description\nFix the login.\n## Environment\n- OS: Linux\n- [x] I searched")
     [WeightedPassage(text='Fix the login.', weight=12), WeightedPassage(text='- OS: Linux', weight=1)]
     """
-    title, body = _issue(raw[:_LONGEST_JSON])
+    title, body = _split_json_issue(raw[:_MAX_JSON])
     passages = [WeightedPassage(title, TITLE_WEIGHT)] if title else []
-    section = _PLAIN
-    for line in _clean(body[:MAX_TEXT]).splitlines():
+    section = _PLAIN_SECTION
+    for line in _remove_clutter(body[:MAX_TEXT]).splitlines():
         heading = _HEADING.match(line)
         if heading:
             words = next(part for part in heading.groups() if part is not None)
-            section = _section(words)
-            if section is _PLAIN:
+            section = _section_of(words)
+            if section is _PLAIN_SECTION:
                 passages.append(WeightedPassage(words, ASIDE_WEIGHT if passages else TITLE_WEIGHT))
-        elif _says_something(line):
-            found = _passages(line, section)
-            passages.extend(found)
+        elif any(map(str.isalnum, line)) and not _CHECKBOX.match(line):
+            passages += _split_passages(line, section)
             section = section._replace(first=section.rest)
-        if len(passages) >= _MOST_PASSAGES:
+        if len(passages) >= _MAX_PASSAGES:
             break
-    return passages[:_MOST_PASSAGES]
+    return passages[:_MAX_PASSAGES]
 
 
-def _says_something(line: str) -> bool:
-    return any(map(str.isalnum, line)) and not _CHECKBOX.match(line)
-
-
-def _passages(line: str, section: _Section) -> list[WeightedPassage]:
+def _split_passages(line: str, section: _SectionWeights) -> list[WeightedPassage]:
     """Split `line` into sentences; the first gets the section's first weight or, after a label, a title's."""
-    labelled = _LABELLED.match(line)
+    labelled = _LABELLED_LINE.match(line)
     first, *rest = _SENTENCE.split((labelled[1] if labelled else line).strip())
     weight = TITLE_WEIGHT if labelled else section.first
     return [WeightedPassage(first, weight), *(WeightedPassage(part, section.rest) for part in rest)]
 
 
-def _section(heading: str) -> _Section:
+def _section_of(heading: str) -> _SectionWeights:
     """Return the weights of the lines below `heading`.
 
-    >>> [_section(heading).first for heading in ("Steps to reproduce", "Feature Request", "Order book")]
+    >>> [_section_of(heading).first for heading in ("Steps to reproduce", "Feature Request", "Order book")]
     [1, 12, 6]
     """
     words = set(re.findall(r"[a-z]+", heading.lower())) - _FILLERS
-    if words & _FORM:
-        return _ASIDE
-    return _WANTED if words <= _MAIN else _PLAIN
+    if words & _FORM_HEADINGS:
+        return _ASIDE_SECTION
+    return _MAIN_SECTION if words <= _MAIN_HEADINGS else _PLAIN_SECTION
 
 
-def _clean(body: str) -> str:
+def _remove_clutter(body: str) -> str:
     """Remove parts without a request: comments, code, tracebacks, tags, links, ids, slash commands."""
     for pattern, needles in _CLUTTER:
         if any(needle in body for needle in needles):
@@ -151,7 +146,7 @@ def _clean(body: str) -> str:
     return _NUMBER.sub(" ", body) if "#" in body else body
 
 
-def _issue(raw: str) -> tuple[str, str]:
+def _split_json_issue(raw: str) -> tuple[str, str]:
     """Return title and body of a JSON issue, with or without a slash command before it; else ("", raw)."""
     start = raw.find("{")
     if start < 0 or '"title"' not in raw:
@@ -163,5 +158,5 @@ def _issue(raw: str) -> tuple[str, str]:
     if not isinstance(issue, dict):
         return "", raw
     title, body = issue.get("title"), issue.get("body")
-    head = _clean(title[:MAX_TEXT]).strip() if isinstance(title, str) else ""
-    return head, (body if isinstance(body, str) else "")
+    clean_title = _remove_clutter(title[:MAX_TEXT]).strip() if isinstance(title, str) else ""
+    return clean_title, (body if isinstance(body, str) else "")

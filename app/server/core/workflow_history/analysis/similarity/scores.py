@@ -45,7 +45,7 @@ def calculate_similarity_score(a: Workflow, b: Workflow) -> float:
     >>> calculate_similarity_score({"status": "completed"}, {"status": "completed"})
     0.0
     """
-    return float(pair_scores(*_pair(a, b))[0])
+    return float(pair_scores(*_build_pair(a, b))[0])
 
 
 def explain_similarity(a: Workflow, b: Workflow) -> Explanation:
@@ -54,7 +54,7 @@ def explain_similarity(a: Workflow, b: Workflow) -> Explanation:
     >>> explain_similarity({"nl_input": "x", "total_cost": 1}, {"nl_input": "x", "total_cost": 4})["parts"][2]
     {'name': 'cost', 'weight': 0.2, 'value': 0.25}
     """
-    values = [float(value[0]) for value in pair_parts(*_pair(a, b))]
+    values = [float(value[0]) for value in pair_parts(*_build_pair(a, b))]
     parts: list[SimilarityPart] = [
         {"name": name, "weight": weight, "value": None if math.isnan(value) else value}
         for name, weight, value in zip(PARTS, WEIGHTS, values, strict=True)
@@ -66,16 +66,18 @@ def find_similar_workflows(
     workflow: Workflow, workflows: Iterable[Workflow], threshold: float = 0.5, limit: int = 5
 ) -> list[tuple[Workflow, float]]:
     """Return the runs most similar to `workflow`, best first, excluding itself (same project and id)."""
-    me = _identity(workflow)
+    own_identity = _identity(workflow)
     others = [
-        other for other in workflows if other is not workflow and (me[1] is None or _identity(other) != me)
+        other
+        for other in workflows
+        if other is not workflow and (own_identity[1] is None or _identity(other) != own_identity)
     ]
-    others.sort(key=_order)
+    others.sort(key=_sort_key)
     table = build_table(
-        [run_features(-1, workflow), *(run_features(at, other) for at, other in enumerate(others))]
+        [run_features(-1, workflow), *(run_features(index, other) for index, other in enumerate(others))]
     )
-    found = best_matches(table, [-1], threshold, limit)[-1]
-    return [(others[at], score) for at, score in found]
+    matches = best_matches(table, [-1], threshold, limit)[-1]
+    return [(others[index], score) for index, score in matches]
 
 
 def calculate_all_similarities(
@@ -83,27 +85,29 @@ def calculate_all_similarities(
 ) -> dict[str, list[tuple[str, float]]]:
     """Return each run's most similar runs by id, best first; of duplicate ids, the later run counts."""
     by_id = {str(workflow["id"]): workflow for workflow in workflows if workflow.get("id") is not None}
-    ordered = sorted(by_id.values(), key=_order)
+    ordered = sorted(by_id.values(), key=_sort_key)
     ids = [str(workflow["id"]) for workflow in ordered]
-    table = build_table(run_features(at, workflow) for at, workflow in enumerate(ordered))
-    found = best_matches(table, None, threshold, limit)
-    return {ids[row]: [(ids[at], score) for at, score in matches] for row, matches in found.items()}
+    table = build_table(run_features(index, workflow) for index, workflow in enumerate(ordered))
+    matches_by_row = best_matches(table, None, threshold, limit)
+    return {
+        ids[row]: [(ids[index], score) for index, score in matches] for row, matches in matches_by_row.items()
+    }
 
 
 def run_features(key: Key, workflow: Workflow) -> RunFeatures:
     """Return the features of `workflow`; a cost or duration that is only a lower bound is unknown."""
     text, status = workflow.get("nl_input"), workflow.get("status")
-    named = str(status).strip().lower() if status is not None else ""
+    status_name = str(status).strip().lower() if status is not None else ""
     return RunFeatures(
         key,
         text_vector(text) if isinstance(text, str) else None,
-        named if named not in ("", "unknown") else None,
-        _amount(workflow.get("total_cost")) if has_recorded_cost(workflow) else None,
-        None if is_at_least_so_long(workflow) else _amount(workflow.get("duration_seconds")),
+        status_name if status_name not in ("", "unknown") else None,
+        _nonnegative(workflow.get("total_cost")) if has_recorded_cost(workflow) else None,
+        None if is_at_least_so_long(workflow) else _nonnegative(workflow.get("duration_seconds")),
     )
 
 
-def _amount(value: object) -> float | None:
+def _nonnegative(value: object) -> float | None:
     """Return a number of 0 or more; None for all else, including NaN, infinity and bool."""
     try:
         number = float(value) if not isinstance(value, bool) else math.nan  # type: ignore[arg-type]
@@ -112,7 +116,7 @@ def _amount(value: object) -> float | None:
     return number if math.isfinite(number) and number >= 0.0 else None
 
 
-def _pair(
+def _build_pair(
     a: Workflow, b: Workflow
 ) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], PairSide, PairSide]:
     table = build_table([run_features(0, a), run_features(1, b)])
@@ -125,6 +129,6 @@ def _identity(workflow: Workflow) -> tuple[object, object]:
     return workflow.get("project"), workflow.get("id")
 
 
-def _order(workflow: Workflow) -> tuple[str, str]:
+def _sort_key(workflow: Workflow) -> tuple[str, str]:
     project, key = workflow.get("project"), workflow.get("id")
     return ("" if project is None else str(project), "" if key is None else str(key))

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...common.column_data import Floats
 from .text_vectors import LITERAL_WEIGHT, embed_words, weighted_tokens
 from .tokenizer import stem
-from .word_embeddings import Floats
 
 MAX_WORDS = 200
 """Maximum words per text, the heaviest ones: the others add next to nothing."""
@@ -28,88 +28,94 @@ _DECIMALS = 9
 class WordMatch(NamedTuple):
     """A word of each text, and the contribution of the pair."""
 
-    one: str
+    word: str
     other: str
-    gave: float  # contribution to the cosine; all pairs, negative ones too, add up to it
+    contribution: float  # contribution to the cosine; all pairs, negative ones too, add up to it
 
 
 class SharedWords(NamedTuple):
     """Words that two texts have in common."""
 
     shared: tuple[WordMatch, ...]  # pairs of the same word in any form, strongest first
-    akin: tuple[WordMatch, ...]  # pairs of related words, each in only one of the texts
+    related: tuple[WordMatch, ...]  # pairs of related words, each in only one of the texts
 
 
-def shared_words(one: str, other: str, most: int = 6) -> SharedWords:
-    """Return the strongest pairs of words, at most `most` of each kind.
+def shared_words(text: str, other: str, limit: int = 6) -> SharedWords:
+    """Return the strongest pairs of words, at most `limit` of each kind.
 
     >>> found = shared_words("Export suppliers as CSV", "CSV exports of orders")
-    >>> sorted(bond.one for bond in found.shared)
+    >>> sorted(match.word for match in found.shared)
     ['csv', 'export']
     """
-    mine, theirs = _heaviest(one), _heaviest(other)
-    if not mine or not theirs:
+    words, other_words = _heaviest_words(text), _heaviest_words(other)
+    if not words or not other_words:
         return SharedWords((), ())
-    gave = _amounts(mine, theirs)
+    contributions = _pair_contributions(words, other_words)
     same = (
-        np.array([stem(word) for word in mine])[:, None] == np.array([stem(word) for word in theirs])[None, :]
+        np.array([stem(word) for word in words])[:, None]
+        == np.array([stem(word) for word in other_words])[None, :]
     )
-    names = list(mine), list(theirs)
-    alone = ~same.any(axis=1)[:, None] & ~same.any(axis=0)[None, :]
-    shared, akin = np.where(same, gave, 0.0), np.where(alone, gave, 0.0)
-    return SharedWords(_strongest(names, shared, most), _strongest(names, akin, most))
+    names = list(words), list(other_words)
+    unshared = ~same.any(axis=1)[:, None] & ~same.any(axis=0)[None, :]
+    shared, related = np.where(same, contributions, 0.0), np.where(unshared, contributions, 0.0)
+    return SharedWords(_strongest_pairs(names, shared, limit), _strongest_pairs(names, related, limit))
 
 
-def missing_words(text: str, other: str, most: int = 8) -> tuple[str, ...]:
+def missing_words(text: str, other: str, limit: int = 8) -> tuple[str, ...]:
     """Return the heaviest words of a text that the other text lacks in any form.
 
     >>> missing_words("Export suppliers as CSV", "Exporting the orders as CSV")
     ('suppliers',)
     """
-    roots = {stem(word) for word in weighted_tokens(other)}
-    return tuple([word for word in _heaviest(text) if stem(word) not in roots][:most])
+    other_stems = {stem(word) for word in weighted_tokens(other)}
+    return tuple([word for word in _heaviest_words(text) if stem(word) not in other_stems][:limit])
 
 
-def _heaviest(text: str) -> dict[str, int]:
-    words = weighted_tokens(text)
-    ordered = sorted(words.items(), key=lambda item: -item[1])[:MAX_WORDS]
-    return dict(ordered)
+def _heaviest_words(text: str) -> dict[str, int]:
+    return dict(sorted(weighted_tokens(text).items(), key=lambda item: -item[1])[:MAX_WORDS])
 
 
-def _amounts(mine: Mapping[str, int], theirs: Mapping[str, int]) -> Floats:
+def _pair_contributions(words: Mapping[str, int], other_words: Mapping[str, int]) -> Floats:
     """Return the contribution of each pair of words to the cosine of the two texts."""
-    total = np.zeros((len(mine), len(theirs)))
-    halves = zip(_halves(mine), _halves(theirs), (1.0 - LITERAL_WEIGHT, LITERAL_WEIGHT), strict=True)
-    for left, right, share in halves:
-        lengths = _length(left) * _length(right)
+    total = np.zeros((len(words), len(other_words)))
+    embeddings = zip(
+        _weighted_embeddings(words),
+        _weighted_embeddings(other_words),
+        (1.0 - LITERAL_WEIGHT, LITERAL_WEIGHT),
+        strict=True,
+    )
+    for vectors, other_vectors, share in embeddings:
+        lengths = _text_length(vectors) * _text_length(other_vectors)
         if lengths:
-            total += (left @ right.T) * (share / lengths)
+            total += (vectors @ other_vectors.T) * (share / lengths)
     return np.round(total, _DECIMALS)
 
 
-def _halves(words: Mapping[str, int]) -> tuple[Floats, Floats]:
+def _weighted_embeddings(words: Mapping[str, int]) -> tuple[Floats, Floats]:
     """Return each word's contribution to its text's meaning and fingerprint vectors."""
     meanings, fingerprints = embed_words(words)
     weights = np.array([*words.values()], np.float64)[:, None]
     return meanings * weights, fingerprints * weights
 
 
-def _length(rows: Floats) -> float:
+def _text_length(rows: Floats) -> float:
     total = rows.sum(axis=0)
     return float(np.sqrt(np.dot(total, total)))
 
 
-def _strongest(names: tuple[Sequence[str], Sequence[str]], gave: Floats, most: int) -> tuple[WordMatch, ...]:
+def _strongest_pairs(
+    words: tuple[Sequence[str], Sequence[str]], contributions: Floats, limit: int
+) -> tuple[WordMatch, ...]:
     """Return the strongest pairs; each word is in at most one of them."""
-    found: list[WordMatch] = []
-    seen: tuple[set[str], set[str]] = (set(), set())
-    for place in np.argsort(-gave, axis=None, kind="stable").tolist():
-        row, column = divmod(place, gave.shape[1])
-        bond = WordMatch(names[0][row], names[1][column], float(gave[row, column]))
-        if bond.gave < MIN_CONTRIBUTION or len(found) == most:
+    pairs: list[WordMatch] = []
+    used: tuple[set[str], set[str]] = (set(), set())
+    for index in np.argsort(-contributions, axis=None, kind="stable").tolist():
+        row, column = divmod(index, contributions.shape[1])
+        pair = WordMatch(words[0][row], words[1][column], float(contributions[row, column]))
+        if pair.contribution < MIN_CONTRIBUTION or len(pairs) == limit:
             break
-        if bond.one not in seen[0] and bond.other not in seen[1]:
-            found.append(bond)
-            seen[0].add(bond.one)
-            seen[1].add(bond.other)
-    return tuple(found)
+        if pair.word not in used[0] and pair.other not in used[1]:
+            pairs.append(pair)
+            used[0].add(pair.word)
+            used[1].add(pair.other)
+    return tuple(pairs)

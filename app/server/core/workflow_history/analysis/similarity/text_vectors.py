@@ -11,20 +11,22 @@ from functools import cache, lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from ...common.column_data import Floats
 from .boilerplate import SENTENCES
 from .request_parser import TITLE_WEIGHT, WeightedPassage, parse_request
 from .tokenizer import tokenize
-from .word_embeddings import HASH_DIMENSIONS, EmbeddingCache, Floats, load_word_embeddings
+from .word_embeddings import HASH_DIMENSIONS, EmbeddingCache, load_word_embeddings
 
 LITERAL_WEIGHT = 0.15
 """Share of the literal part (word fingerprints) in the squared length."""
 
-_LENGTH = 480.0  # vector length before rounding: dot products stay below 2**24, so float32 is exact
-_TOLERATED = 0.45  # similarity to a boilerplate sentence from which a passage counts less
-_MOST_WORDS = 2_000  # maximum words of a request
-_FINE = 16  # steps in one unit of a passage's weight
-_TITLE_FROM = 9 * _FINE  # passages of this weight or more are a title
-_SOME_WORDS = 6  # a shorter title allows as much body as a title of this many words
+_VECTOR_LENGTH = 480.0  # vector length before rounding: dot products stay below 2**24, so float32 is exact
+_BOILERPLATE_SIMILARITY = 0.45  # similarity to a boilerplate sentence from which a passage counts less
+_MAX_WORDS = 2_000  # maximum words of a request
+_MAX_FALLBACK_CHARS = 2_000  # characters used of a text that consists only of code, links and commands
+_WEIGHT_STEPS = 16  # steps in one unit of a passage's weight
+_MIN_TITLE_WEIGHT = 9 * _WEIGHT_STEPS  # passages of this weight or more are a title
+_MIN_TITLE_WORDS = 6  # a shorter title allows as much body as a title of this many words
 BODY_WEIGHT = 0.3
 """Maximum sum of the body's weights, as a share of the title's."""
 
@@ -48,14 +50,16 @@ def text_vector(text: str) -> bytes | None:
     words = weighted_tokens(text)
     if not words:
         return None
-    senses = _senses()
-    sums = (np.array([*words.values()], np.float64) @ senses.lookup(words)).astype(np.int64)
-    meaning, fingerprint = sums[: senses.width], sums[senses.width :]
-    parts = (_scaled(meaning, 1.0 - LITERAL_WEIGHT), _scaled(fingerprint, LITERAL_WEIGHT))
-    squared = sum(share for share, _ in parts)
-    if squared == 0.0:
+    embeddings = _embedding_cache()
+    sums = (np.array([*words.values()], np.float64) @ embeddings.lookup(words)).astype(np.int64)
+    meaning, fingerprint = sums[: embeddings.width], sums[embeddings.width :]
+    parts = (_scale_to_share(meaning, 1.0 - LITERAL_WEIGHT), _scale_to_share(fingerprint, LITERAL_WEIGHT))
+    squared_length = sum(share for share, _ in parts)
+    if squared_length == 0.0:
         return None
-    rounded = np.rint(np.concatenate([part for _, part in parts]) * (_LENGTH / np.sqrt(squared)))
+    rounded = np.rint(
+        np.concatenate([component for _, component in parts]) * (_VECTOR_LENGTH / np.sqrt(squared_length))
+    )
     vector: Vector = np.minimum(np.maximum(rounded, -127), 127).astype(np.int8)  # np.clip has more overhead
     return vector.tobytes()
 
@@ -66,107 +70,106 @@ def weighted_tokens(text: str) -> dict[str, int]:
     >>> weighted_tokens("Sort the orders")
     {'sort': 96, 'orders': 96}
     """
-    return _weighted_words(parse_request(text)) or dict.fromkeys(tokenize(text[:_FALLBACK]), 1)
+    return _weighted_words(parse_request(text)) or dict.fromkeys(tokenize(text[:_MAX_FALLBACK_CHARS]), 1)
 
 
 def embed_words(words: Iterable[str]) -> tuple[Floats, Floats]:
     """Return the meaning and the fingerprint of each word, one row each."""
-    senses = _senses()
-    rows = senses.lookup(words)
-    return rows[:, : senses.width], rows[:, senses.width :]
+    embeddings = _embedding_cache()
+    rows = embeddings.lookup(words)
+    return rows[:, : embeddings.width], rows[:, embeddings.width :]
 
 
 def warm_up() -> None:
     """Load all data for the first vector, so that forked processes inherit it."""
-    _templates()
-
-
-_FALLBACK = 2_000  # characters used of a text that consists only of code, links and commands
+    _boilerplate_meanings()
 
 
 def _weighted_words(passages: list[WeightedPassage]) -> dict[str, int]:
     """Return the weight of each word; reduces boilerplate sentences and limits the body."""
-    cut = [tokenize(passage.text) for passage in passages]
-    weights = [passage.weight * _FINE for passage in passages]
+    tokens_by_passage = [tokenize(passage.text) for passage in passages]
+    weights = [passage.weight * _WEIGHT_STEPS for passage in passages]
     if len(passages) > 1:
-        weights = _with_title(_less_boilerplate(cut, weights))
+        weights = _promote_title(_reduce_boilerplate(tokens_by_passage, weights))
     title: dict[str, int] = {}
     body: dict[str, int] = {}
-    for words, weight in zip(cut, weights, strict=True):
-        part = title if weight >= _TITLE_FROM else body
+    for words, weight in zip(tokens_by_passage, weights, strict=True):
+        target = title if weight >= _MIN_TITLE_WEIGHT else body
         for word in words if weight else ():
-            part[word] = max(part.get(word, 0), weight)
-        if len(title) + len(body) > _MOST_WORDS:
+            target[word] = max(target.get(word, 0), weight)
+        if len(title) + len(body) > _MAX_WORDS:
             break
-    return _balanced(title, body)
+    return _limit_body(title, body)
 
 
-def _with_title(weights: list[int]) -> list[int]:
+def _promote_title(weights: list[int]) -> list[int]:
     """Make the first of the heaviest passages the title if no passage is heavy enough."""
     heaviest = max(weights)
-    if heaviest >= _TITLE_FROM or heaviest == 0:
+    if heaviest >= _MIN_TITLE_WEIGHT or heaviest == 0:
         return weights
     first = weights.index(heaviest)
-    return [*weights[:first], TITLE_WEIGHT * _FINE, *weights[first + 1 :]]
+    return [*weights[:first], TITLE_WEIGHT * _WEIGHT_STEPS, *weights[first + 1 :]]
 
 
-def _balanced(title: dict[str, int], body: dict[str, int]) -> dict[str, int]:
+def _limit_body(title: dict[str, int], body: dict[str, int]) -> dict[str, int]:
     """Merge title and body words, limiting the body's total weight to a share of the title's."""
     for word in title:
         body.pop(word, None)
     total = sum(body.values())
-    room = BODY_WEIGHT * max(sum(title.values()), _SOME_WORDS * TITLE_WEIGHT * _FINE)
-    shrunk = min(1.0, room / total) if total else 1.0
-    return title | {word: weight for word, old in body.items() if (weight := round(old * shrunk))}
+    max_total = BODY_WEIGHT * max(sum(title.values()), _MIN_TITLE_WORDS * TITLE_WEIGHT * _WEIGHT_STEPS)
+    factor = min(1.0, max_total / total) if total else 1.0
+    return title | {
+        word: weight for word, full_weight in body.items() if (weight := round(full_weight * factor))
+    }
 
 
-def _less_boilerplate(passages: list[list[str]], weights: list[int]) -> list[int]:
+def _reduce_boilerplate(passages: list[list[str]], weights: list[int]) -> list[int]:
     """Return the weights, cut by a third per 0.1 of similarity to boilerplate above _TOLERATED."""
     meanings, lengths = _with_lengths(_meanings(passages))
-    sentences, their_lengths = _templates()
+    sentences, sentence_lengths = _boilerplate_meanings()
     # Sums of whole numbers below 2**53 are exact in any order of addition.
-    cosines = (meanings @ sentences.T) / np.where(lengths > 0.0, lengths, 1.0)[:, None] / their_lengths
-    likeness = cosines.max(axis=1).tolist()
+    cosines = (meanings @ sentences.T) / np.where(lengths > 0.0, lengths, 1.0)[:, None] / sentence_lengths
+    similarities = cosines.max(axis=1).tolist()
     return [
-        round(weight * min(1.0, max(0.0, 1.0 - (alike - _TOLERATED) / 0.3))) if length else weight
-        for weight, alike, length in zip(weights, likeness, lengths.tolist(), strict=True)
+        round(weight * min(1.0, max(0.0, 1.0 - (similarity - _BOILERPLATE_SIMILARITY) / 0.3)))
+        if length
+        else weight
+        for weight, similarity, length in zip(weights, similarities, lengths.tolist(), strict=True)
     ]
 
 
 def _meanings(passages: Sequence[Iterable[str]]) -> Floats:
     """Return the sum of the meanings of each passage's distinct words, as whole numbers."""
-    column_of: dict[str, int] = {}
-    there = [
-        (row, column_of.setdefault(word, len(column_of)))
+    columns: dict[str, int] = {}
+    entries = [
+        (row, columns.setdefault(word, len(columns)))
         for row, passage in enumerate(passages)
         for word in passage
     ]
-    senses = _senses()
-    counted = np.zeros((len(passages), len(column_of)))
-    if there:
-        counted[tuple(np.array(there).T)] = 1.0
-    return counted @ senses.lookup(column_of)[:, : senses.width]
+    embeddings = _embedding_cache()
+    occurrences = np.zeros((len(passages), len(columns)))
+    if entries:
+        occurrences[tuple(np.array(entries).T)] = 1.0
+    return occurrences @ embeddings.lookup(columns)[:, : embeddings.width]
 
 
-def _with_lengths(
-    meanings: Floats,
-) -> tuple[Floats, Floats]:
+def _with_lengths(meanings: Floats) -> tuple[Floats, Floats]:
     """Return meanings and the length of each."""
-    whole = meanings.astype(np.int64)
-    return meanings, np.sqrt(np.einsum("ij,ij->i", whole, whole))
+    integers = meanings.astype(np.int64)
+    return meanings, np.sqrt(np.einsum("ij,ij->i", integers, integers))
 
 
 @cache
-def _senses() -> EmbeddingCache:
+def _embedding_cache() -> EmbeddingCache:
     return EmbeddingCache()
 
 
 @cache
-def _templates() -> tuple[Floats, Floats]:
+def _boilerplate_meanings() -> tuple[Floats, Floats]:
     return _with_lengths(_meanings([tokenize(sentence) for sentence in SENTENCES]))
 
 
-def _scaled(sums: npt.NDArray[np.int64], share: float) -> tuple[float, Floats]:
+def _scale_to_share(sums: npt.NDArray[np.int64], share: float) -> tuple[float, Floats]:
     """Return `share`, and `sums` scaled to that squared length; all zeros stay zero, with share 0."""
     length = np.sqrt(np.dot(sums, sums))
     return (share, sums * (np.sqrt(share) / length)) if length else (0.0, sums.astype(np.float64))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_RUN = re.compile(r"[^\W_]+")
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_ALPHANUMERIC = re.compile(r"[^\W_]+")
+_CAMEL_BOUNDARY = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _CONTRACTION = re.compile(r"(?<=[^\W\d_])['\u2019](?:s|t|re|ve|ll|d|m)\b", re.IGNORECASE)
 _UNSPACED = re.compile(r"([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+)")
-_LONGEST_WORD = 40  # characters; longer runs are blobs, whose start is enough to match equal ones
+_MAX_WORD_LENGTH = 40  # characters; longer runs are blobs, whose start is enough to match equal ones
 
 _STOP_WORD_LIST = """
 a about above after again all also am an and any are as at be because been before being below between
@@ -34,28 +34,28 @@ def tokenize(passage: str) -> list[str]:
     >>> tokenize("登录页面")
     ['登录', '录页', '页面']
     """
-    plain = passage if passage.isascii() else unicodedata.normalize("NFKC", passage)
-    if "'" in plain or "\u2019" in plain:
-        plain = _CONTRACTION.sub("", plain)
+    normalized = passage if passage.isascii() else unicodedata.normalize("NFKC", passage)
+    if "'" in normalized or "\u2019" in normalized:
+        normalized = _CONTRACTION.sub("", normalized)
     words: list[str] = []
-    for run in _RUN.findall(plain):
-        if run.islower() and run.isascii():  # shortcut for nearly all words
-            words.append(run[:_LONGEST_WORD])
+    for match in _ALPHANUMERIC.findall(normalized):
+        if match.islower() and match.isascii():  # shortcut for nearly all words
+            words.append(match[:_MAX_WORD_LENGTH])
         else:
-            for part in [run] if run.islower() else _HUMP.split(run):
-                words.extend(_pieces(part.casefold()))
+            for part in [match] if match.islower() else _CAMEL_BOUNDARY.split(match):
+                words.extend(_split_unspaced(part.casefold()))
     return [word for word in words if word not in STOP_WORDS]
 
 
-def _pieces(run: str) -> list[str]:
-    if run.isascii():
-        return [run[:_LONGEST_WORD]]
+def _split_unspaced(word: str) -> list[str]:
+    if word.isascii():
+        return [word[:_MAX_WORD_LENGTH]]
     pieces: list[str] = []
-    for part in _UNSPACED.split(run):
+    for part in _UNSPACED.split(word):
         if part and _UNSPACED.match(part):
-            pieces.extend(part[at : at + 2] for at in range(max(1, len(part) - 1)))
+            pieces.extend(part[start : start + 2] for start in range(max(1, len(part) - 1)))
         elif part:
-            pieces.append(part[:_LONGEST_WORD])
+            pieces.append(part[:_MAX_WORD_LENGTH])
     return pieces
 
 

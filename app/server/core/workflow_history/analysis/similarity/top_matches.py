@@ -12,11 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .feature_table import Flags, Key, SimilarityTable
+from ...common.column_data import Flags, Floats, Integers
+from .feature_table import Key, SimilarityTable
 from .pair_scores import (
     NO_STATUS,
-    Floats,
-    Integers,
     PairSide,
     coarse_side,
     min_cosine,
@@ -30,7 +29,7 @@ Matches = list[tuple[Key, float]]
 _ROW_BLOCK = 512
 _COLUMN_BLOCK = 4_096  # with _ROW_BLOCK rows: 8 MB of dot products at a time
 _FIRST_BLOCK = 256
-_MOST_PAIRS = 131_072  # pairs scored at a time
+_MAX_PAIRS = 131_072  # pairs scored at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +74,22 @@ def best_matches(
     Raises KeyError for an unknown run.
     """
     if rows is None:
-        asked = np.arange(len(table.keys))
-        lists = incremental_matches(table, asked, np.zeros(len(table.keys)), threshold, limit)
+        selected = np.arange(len(table.keys))
+        lists = incremental_matches(table, selected, np.zeros(len(table.keys)), threshold, limit)
     else:
-        asked = np.array(sorted({_known_row(table, key) for key in rows}), np.int64)
-        lists = full_matches(table, asked, threshold, limit)
+        selected = np.array(sorted({_require_row(table, key) for key in rows}), np.int64)
+        lists = full_matches(table, selected, threshold, limit)
     return {
         table.keys[row]: [
             (table.keys[column], score) for column, score in zip(columns, scores, strict=True) if column >= 0
         ]
         for row, columns, scores in zip(
-            asked.tolist(), lists.columns.tolist(), lists.scores.tolist(), strict=True
+            selected.tolist(), lists.columns.tolist(), lists.scores.tolist(), strict=True
         )
     }
 
 
-def _known_row(table: SimilarityTable, key: Key) -> int:
+def _require_row(table: SimilarityTable, key: Key) -> int:
     row = table.row_of(key)
     if row is None:
         raise KeyError(key)
@@ -98,37 +97,37 @@ def _known_row(table: SimilarityTable, key: Key) -> int:
 
 
 def incremental_matches(
-    table: SimilarityTable, changed: Integers, least: Floats, threshold: float = 0.5, limit: int = 5
+    table: SimilarityTable, changed: Integers, min_scores: Floats, threshold: float = 0.5, limit: int = 5
 ) -> TopK:
     """Return for each row of the table the matches with the `changed` rows, which are ascending and unique.
 
     A changed row gets its complete list. Other rows get the best of the changed runs that score at least
-    their `least`: the score of the last place of a full list, and 0 for a list with free places.
+    their `min_scores`: the score of the last place of a full list, and 0 for a list with free places.
     """
     lists = TopK.empty(len(table.keys), limit)
-    floor = np.maximum(least, threshold)
-    floor[changed] = threshold
+    floors = np.maximum(min_scores, threshold)
+    floors[changed] = threshold
     with_text = table.sides.norms > 0
-    others = with_text.copy()
-    others[changed] = False
-    rest, changed = np.flatnonzero(others), changed[with_text[changed]]
+    is_other = with_text.copy()
+    is_other[changed] = False
+    unchanged, changed = np.flatnonzero(is_other), changed[with_text[changed]]
     for start in range(0, len(changed), _ROW_BLOCK):
         left = changed[start : start + _ROW_BLOCK]
-        for right in (*_blocks(rest), *_blocks(changed[:start])):
-            _compare(table, lists, floor, left, right, both_ways=True)
-        _compare(table, lists, floor, left, left, both_ways=False)
+        for right in (*_blocks(unchanged), *_blocks(changed[:start])):
+            _compare(table, lists, floors, left, right, both_ways=True)
+        _compare(table, lists, floors, left, left, both_ways=False)
     return lists
 
 
 def full_matches(table: SimilarityTable, rows: Integers, threshold: float = 0.5, limit: int = 5) -> TopK:
     """Return the complete lists of the given rows, in their order."""
     lists = TopK.empty(len(table.keys), limit)
-    floor = np.full(len(table.keys), threshold)
+    floors = np.full(len(table.keys), threshold)
     with_text = np.flatnonzero(table.sides.norms > 0)
-    asked = np.intersect1d(rows, with_text)
-    for start in range(0, len(asked), _ROW_BLOCK):
+    selected = np.intersect1d(rows, with_text)
+    for start in range(0, len(selected), _ROW_BLOCK):
         for right in _blocks(with_text):
-            _compare(table, lists, floor, asked[start : start + _ROW_BLOCK], right, both_ways=False)
+            _compare(table, lists, floors, selected[start : start + _ROW_BLOCK], right, both_ways=False)
     return lists.take(rows)
 
 
@@ -139,16 +138,18 @@ def update_matches(stored: TopK, news: TopK, changed: Flags) -> tuple[TopK, Flag
     A full list that loses a member stays correct while it can be refilled with matches no worse than its last
     place: all runs on neither list rank after that.
     """
-    kept = (stored.columns >= 0) & ~changed[stored.columns]
+    is_kept = (stored.columns >= 0) & ~changed[stored.columns]
     last_score, last_column = stored.scores[:, -1:], stored.columns[:, -1:]
-    sure = (news.scores > last_score) | ((news.scores == last_score) & (news.columns <= last_column))
-    known = (news.columns >= 0) & (sure | ~stored.is_full[:, None])
+    is_certain = (news.scores > last_score) | ((news.scores == last_score) & (news.columns <= last_column))
+    is_known = (news.columns >= 0) & (is_certain | ~stored.is_full[:, None])
     rows, limit = stored.columns.shape
     result = TopK.empty(rows, limit)
-    for lists, places in ((stored, kept), (news, known)):
-        at, place = np.nonzero(places)
-        if len(at):
-            _put(result, at, lists.columns[at, place], lists.scores[at, place])
+    for lists, mask in ((stored, is_kept), (news, is_known)):
+        list_rows, positions = np.nonzero(mask)
+        if len(list_rows):
+            _insert_pairs(
+                result, list_rows, lists.columns[list_rows, positions], lists.scores[list_rows, positions]
+            )
     return result, stored.is_full & ~result.is_full
 
 
@@ -162,77 +163,92 @@ def _blocks(columns: Integers) -> Iterable[Integers]:
 
 
 def _compare(
-    table: SimilarityTable, lists: TopK, floor: Floats, left: Integers, right: Integers, *, both_ways: bool
+    table: SimilarityTable, lists: TopK, floors: Floats, left: Integers, right: Integers, *, both_ways: bool
 ) -> None:
     """Compare `left` with `right`, and add good matches to the lists of `left`, or of both.
 
     The dot product alone rules out most pairs, an upper bound most of the others; the rest are scored.
     """
     sides = table.sides
-    dots = _whole(table, left) @ _whole(table, right).T
-    mine, theirs = _least(lists, floor, left, right), _least(lists, floor, right, left)
-    enough = dots >= _least_dots(sides, left, mine, right)[:, None]
+    dots = _float_vectors(table, left) @ _float_vectors(table, right).T
+    left_min, right_min = _min_scores(lists, floors, left, right), _min_scores(lists, floors, right, left)
+    is_candidate = dots >= _min_dots(sides, left, left_min, right)[:, None]
     if both_ways:
-        enough |= dots >= _least_dots(sides, right, theirs, left)
-    rough = coarse_side(sides.take(left)), coarse_side(sides.take(right))
-    found = np.flatnonzero(enough)
-    at = np.repeat(np.arange(len(left)), np.count_nonzero(enough, axis=1))
-    place = found - at * len(right)
-    found_dots = dots.ravel()[found]
-    for start in range(0, len(found), _MOST_PAIRS):
-        some = slice(start, start + _MOST_PAIRS)
-        one, other = at[some], place[some]
-        least = np.minimum(mine[one], theirs[other]) if both_ways else mine[one]
-        hopeless = upper_bound_scores(found_dots[some], rough[0].take(one), rough[1].take(other)) < least
-        kept = np.flatnonzero(~hopeless)
-        rows, columns = left[one[kept]], right[other[kept]]
-        scores = pair_scores(found_dots[some][kept].astype(np.float64), sides.take(rows), sides.take(columns))
-        _put_good(lists, floor, rows, columns, scores)
+        is_candidate |= dots >= _min_dots(sides, right, right_min, left)
+    coarse = coarse_side(sides.take(left)), coarse_side(sides.take(right))
+    pair_indices = np.flatnonzero(is_candidate)
+    left_index = np.repeat(np.arange(len(left)), np.count_nonzero(is_candidate, axis=1))
+    right_index = pair_indices - left_index * len(right)
+    pair_dots = dots.ravel()[pair_indices]
+    for start in range(0, len(pair_indices), _MAX_PAIRS):
+        block = slice(start, start + _MAX_PAIRS)
+        left_part, right_part = left_index[block], right_index[block]
+        min_scores = (
+            np.minimum(left_min[left_part], right_min[right_part]) if both_ways else left_min[left_part]
+        )
+        hopeless = (
+            upper_bound_scores(pair_dots[block], coarse[0].take(left_part), coarse[1].take(right_part))
+            < min_scores
+        )
+        promising = np.flatnonzero(~hopeless)
+        rows, columns = left[left_part[promising]], right[right_part[promising]]
+        scores = pair_scores(
+            pair_dots[block][promising].astype(np.float64), sides.take(rows), sides.take(columns)
+        )
+        _insert_good_pairs(lists, floors, rows, columns, scores)
         if both_ways:
-            _put_good(lists, floor, columns, rows, scores)
+            _insert_good_pairs(lists, floors, columns, rows, scores)
 
 
-def _whole(table: SimilarityTable, rows: Integers) -> npt.NDArray[np.float32]:
+def _float_vectors(table: SimilarityTable, rows: Integers) -> npt.NDArray[np.float32]:
     return table.vectors[rows].astype(np.float32)
 
 
-def _least(lists: TopK, floor: Floats, rows: Integers, others: Integers) -> Floats:
+def _min_scores(lists: TopK, floors: Floats, rows: Integers, others: Integers) -> Floats:
     """Return for each row the minimum score with which one of the `others` can enter its list.
 
     No score is above a last place of 1, and an equal score ranks after it by key.
     """
-    last = lists.scores[rows, -1]
-    hopeless = (last >= 1.0) & (lists.columns[rows, -1] < others[0])
-    return np.where(hopeless, np.inf, np.maximum(last, floor[rows]))
+    last_scores = lists.scores[rows, -1]
+    hopeless = (last_scores >= 1.0) & (lists.columns[rows, -1] < others[0])
+    return np.where(hopeless, np.inf, np.maximum(last_scores, floors[rows]))
 
 
-def _least_dots(sides: PairSide, rows: Integers, least: Floats, others: Integers) -> npt.NDArray[np.float32]:
-    """Return dot products below which no pair can reach `least`; never too high."""
+def _min_dots(
+    sides: PairSide, rows: Integers, min_scores: Floats, others: Integers
+) -> npt.NDArray[np.float32]:
+    """Return dot products below which no pair can reach `min_scores`; never too high."""
     shortest = float(np.sqrt(sides.norms[others].min()))
-    mine = sides.take(rows)
-    known = (mine.statuses != NO_STATUS).astype(np.int64) + ~np.isnan(mine.costs) + ~np.isnan(mine.durations)
-    bound = min_cosine(least, known) * np.sqrt(mine.norms) * (shortest * 0.9999)
-    return np.where(np.isinf(least), np.inf, bound).astype(np.float32)
+    own_sides = sides.take(rows)
+    known = (
+        (own_sides.statuses != NO_STATUS).astype(np.int64)
+        + ~np.isnan(own_sides.costs)
+        + ~np.isnan(own_sides.durations)
+    )
+    bound = min_cosine(min_scores, known) * np.sqrt(own_sides.norms) * (shortest * 0.9999)
+    return np.where(np.isinf(min_scores), np.inf, bound).astype(np.float32)
 
 
-def _put_good(lists: TopK, floor: Floats, rows: Integers, columns: Integers, scores: Floats) -> None:
+def _insert_good_pairs(
+    lists: TopK, floors: Floats, rows: Integers, columns: Integers, scores: Floats
+) -> None:
     """Add pairs with sufficient scores to the lists of `rows`; a run is not similar to itself."""
-    least = np.maximum(lists.scores[rows, -1], floor[rows])
-    good = (scores > 0.0) & (scores >= least) & (rows != columns)
-    if good.any():
-        _put(lists, rows[good], columns[good], scores[good])
+    min_scores = np.maximum(lists.scores[rows, -1], floors[rows])
+    is_good = (scores > 0.0) & (scores >= min_scores) & (rows != columns)
+    if is_good.any():
+        _insert_pairs(lists, rows[is_good], columns[is_good], scores[is_good])
 
 
-def _put(lists: TopK, at: Integers, columns: Integers, scores: Floats) -> None:
-    """Merge pairs into the lists of `at`, sorted by score, then by key."""
+def _insert_pairs(lists: TopK, list_rows: Integers, columns: Integers, scores: Floats) -> None:
+    """Merge pairs into the lists of `list_rows`, sorted by score, then by key."""
     limit = lists.scores.shape[1]
-    touched, _ = np.unique(at, return_counts=True)  # else numpy imports its masked arrays first
-    rows = np.concatenate((np.repeat(touched, limit), at))
-    columns = np.concatenate((lists.columns[touched].ravel(), columns))
-    scores = np.concatenate((lists.scores[touched].ravel(), scores))
+    unique_rows, _ = np.unique(list_rows, return_counts=True)  # else numpy imports its masked arrays first
+    rows = np.concatenate((np.repeat(unique_rows, limit), list_rows))
+    columns = np.concatenate((lists.columns[unique_rows].ravel(), columns))
+    scores = np.concatenate((lists.scores[unique_rows].ravel(), scores))
     order = np.lexsort((columns, -scores, rows))
     rows, columns, scores = rows[order], columns[order], scores[order]
-    place = np.arange(len(rows)) - np.searchsorted(rows, rows)
-    kept = place < limit
-    lists.columns[rows[kept], place[kept]] = columns[kept]
-    lists.scores[rows[kept], place[kept]] = scores[kept]
+    position = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    fits = position < limit
+    lists.columns[rows[fits], position[fits]] = columns[fits]
+    lists.scores[rows[fits], position[fits]] = scores[fits]

@@ -14,18 +14,16 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ...common.column_data import Floats, Integers
 from .tokenizer import stem
 
 HASH_DIMENSIONS = 32
 """Number of dimensions of the literal part."""
 
 _UNKNOWN_RARITY = 255  # a word missing from the table is rare: sharing it is strong evidence
-_UNKNOWN_MEANING = 8  # weight, 1 to 255; a missing word has little known meaning
+_UNKNOWN_WEIGHT = 8  # weight, 1 to 255; a missing word has little known meaning
 
-_MOST_SENSES = 32_768  # maximum cached words, 21 MB
-
-Integers = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
+_MAX_CACHED_WORDS = 32_768  # maximum cached words, 21 MB
 
 
 class WordEmbeddings(NamedTuple):
@@ -64,32 +62,32 @@ class EmbeddingCache:
 
     def lookup(self, words: Iterable[str]) -> Floats:
         """Return a row for each word. Rows are whole numbers, so their sums are exact in any order."""
-        known = self._row_of
-        if len(known) > _MOST_SENSES:
-            known.clear()
-        places = [known[word] if word in known else self._learn(word) for word in words]
-        return self._rows[places].astype(np.float64)
+        row_of = self._row_of
+        if len(row_of) > _MAX_CACHED_WORDS:
+            row_of.clear()
+        rows = [row_of[word] if word in row_of else self._add(word) for word in words]
+        return self._rows[rows].astype(np.float64)
 
-    def _learn(self, word: str) -> int:
+    def _add(self, word: str) -> int:
         row = len(self._row_of)
         if row == len(self._rows):
             self._rows = np.concatenate((self._rows, np.empty_like(self._rows)))
-        self._rows[row] = _sense(word)
+        self._rows[row] = _compute_embedding(word)
         self._row_of[word] = row
         return row
 
 
-def _sense(word: str) -> Integers:
+def _compute_embedding(word: str) -> Integers:
     """Compute the row of `word`; a word missing from the table gets its own pseudorandom direction.
 
     The fingerprint is that of the stem, so that "exports" and "exporting" share it.
     """
     table = load_word_embeddings()
-    root = stem(word)
-    signs = _signs(root)
-    rows = _known_rows(table, word, root)
+    word_stem = stem(word)
+    signs = _hashed_signs(word_stem)
+    rows = _known_rows(table, word, word_stem)
     if not rows:
-        meaning = signs[: table.directions.shape[1]] * (8 * _UNKNOWN_MEANING)
+        meaning = signs[: table.directions.shape[1]] * (8 * _UNKNOWN_WEIGHT)
         return np.concatenate((meaning, signs[-HASH_DIMENSIONS:] * _UNKNOWN_RARITY))
     meaning = np.zeros(table.directions.shape[1], np.int64)
     for row in rows:
@@ -98,23 +96,23 @@ def _sense(word: str) -> Integers:
     return np.concatenate((meaning, signs[-HASH_DIMENSIONS:] * rarity))
 
 
-def _known_rows(table: WordEmbeddings, word: str, root: str) -> tuple[int, ...]:
+def _known_rows(table: WordEmbeddings, word: str, word_stem: str) -> tuple[int, ...]:
     """Return the table rows of `word`, of its stem, or of the two known words it is composed of."""
-    row = table.rows.get(word, table.stems.get(root))
+    row = table.rows.get(word, table.stems.get(word_stem))
     if row is not None:
         return (row,)
-    for cut in range(len(word) - 3, 2, -1):
-        head, tail = table.rows.get(word[:cut]), table.rows.get(word[cut:])
+    for split in range(len(word) - 3, 2, -1):
+        head, tail = table.rows.get(word[:split]), table.rows.get(word[split:])
         if head is not None and tail is not None:
             return (head, tail)
     return ()
 
 
-def _signs(root: str) -> Integers:
-    """Return 512 pseudorandom signs, +1 or -1, that depend only on `root`.
+def _hashed_signs(word_stem: str) -> Integers:
+    """Return 512 pseudorandom signs, +1 or -1, that depend only on `word_stem`.
 
-    >>> _signs("export").shape, sorted(set(_signs("export").tolist()))
+    >>> _hashed_signs("export").shape, sorted(set(_hashed_signs("export").tolist()))
     ((512,), [-1, 1])
     """
-    digest = blake2b(root.encode("utf-8", "surrogatepass")).digest()
+    digest = blake2b(word_stem.encode("utf-8", "surrogatepass")).digest()
     return np.unpackbits(np.frombuffer(digest, np.uint8)).astype(np.int64) * 2 - 1

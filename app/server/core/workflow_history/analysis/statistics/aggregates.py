@@ -17,14 +17,14 @@ from .grouped_sums import Codes, as_summable, narrow_codes, widen_for_sum
 from .grouping import Group
 from .measurements import TOKENS, Measurements
 
-_ALL_TOKENS: Final = (*TOKENS, "total_tokens")
-_PROMPT: Final = ("input_tokens", "cache_read_tokens", "cache_creation_tokens")
+_TOKEN_SUMS: Final = (*TOKENS, "total_tokens")
+_PROMPT_TOKENS: Final = ("input_tokens", "cache_read_tokens", "cache_creation_tokens")
 
 SUMS: Final = (
-    "runs", "copies", "completed", "failed", "without_cost", "more", "attempts", "attempts_known",
-    "beyond", "beyond_known",
-    *_ALL_TOKENS, *(f"{name}_known" for name in _ALL_TOKENS),
-    *(f"prompt_{name}" for name in _PROMPT),  # of measurements in which all three are known
+    "runs", "copies", "completed", "failed", "without_cost", "partial", "attempts", "attempts_known",
+    "lower_bound", "lower_bound_known",
+    *_TOKEN_SUMS, *(f"{name}_known" for name in _TOKEN_SUMS),
+    *(f"prompt_{name}" for name in _PROMPT_TOKENS),  # of measurements in which all three are known
 )  # fmt: skip
 """Names of the rows of an aggregate of measurements."""
 
@@ -51,66 +51,82 @@ class Aggregate:
     values: tuple[GroupedValues, ...] = ()  # costs in nanodollars, durations in seconds; empty for waste
 
 
-def aggregate(entries: Measurements, codes: Codes, groups: Sequence[Group], runs: ColumnTable) -> Aggregate:
+def aggregate_measurements(
+    measurements: Measurements, codes: Codes, groups: Sequence[Group], runs: ColumnTable
+) -> Aggregate:
     """Aggregate measurements of `runs` by group; `codes` has the group of each measurement.
 
-    Copies of other runs are only counted in the row `copies`, and in no other figure.
+    Copies of other runs are only counted in the row `spent_nothing`, and in no other figure.
     """
     copies = np.zeros(len(groups), np.int64)
-    copied = runs.integers["is_copy"][entries.runs] == 1
-    if copied.any():
-        copies += np.bincount(codes[copied], minlength=len(groups))
-        entries, codes = entries.take(~copied), codes[~copied]
-    lying = _SortedGroups(codes, len(groups))
-    status = runs.categorical["status"].take(entries.runs)
-    beyond, beyond_known = lying.known_sum(entries.lower_bound)
-    tokens = {name: lying.known_sum(values) for name, values in entries.tokens.items()}
+    is_copy = runs.integers["is_copy"][measurements.runs] == 1
+    if is_copy.any():
+        copies += np.bincount(codes[is_copy], minlength=len(groups))
+        measurements, codes = measurements.take(~is_copy), codes[~is_copy]
+    sorted_groups = _SortedGroups(codes, len(groups))
+    status = runs.categorical["status"].take(measurements.runs)
+    lower_bound, lower_bound_known = sorted_groups.known_sum(measurements.lower_bound)
+    tokens = {name: sorted_groups.known_sum(values) for name, values in measurements.tokens.items()}
     kinds = [tokens[name] for name in TOKENS]
-    none = np.zeros_like(lying.sizes)
-    total, total_known = tokens.get("total_tokens") or _all_kinds(kinds)
+    zeros = np.zeros_like(sorted_groups.sizes)
+    total, total_known = tokens.get("total_tokens") or _sum_kinds(kinds)
     rows = [
-        lying.sizes,
+        sorted_groups.sizes,
         copies,
-        lying.count(status.equals("completed")),
-        lying.count(status.equals("failed")),
-        lying.count(~(is_known(entries.cost) | is_known(entries.lower_bound) | entries.copies)),
-        lying.count(entries.is_partial),
-        *((none, none) if entries.attempts is None else (lying.sum(entries.attempts), lying.sizes)),
-        beyond,
-        beyond_known,
-        *(each for each, _ in kinds),
+        sorted_groups.count(status.equals("completed")),
+        sorted_groups.count(status.equals("failed")),
+        sorted_groups.count(
+            ~(is_known(measurements.cost) | is_known(measurements.lower_bound) | measurements.spent_nothing)
+        ),
+        sorted_groups.count(measurements.is_partial),
+        *(
+            (zeros, zeros)
+            if measurements.attempts is None
+            else (sorted_groups.sum(measurements.attempts), sorted_groups.sizes)
+        ),
+        lower_bound,
+        lower_bound_known,
+        *(sums for sums, _ in kinds),
         total,
-        *(there for _, there in kinds),
+        *(known_counts for _, known_counts in kinds),
         total_known,
-        *_prompt(entries, lying, tokens),
+        *_prompt_sums(measurements, sorted_groups, tokens),
     ]
     return Aggregate(
-        tuple(groups), np.array(rows), (lying.values(entries.cost), lying.values(entries.duration))
+        tuple(groups),
+        np.array(rows),
+        (sorted_groups.values(measurements.cost), sorted_groups.values(measurements.duration)),
     )
 
 
-def merge(digests: Sequence[Aggregate]) -> Aggregate:
+def merge_aggregates(aggregates: Sequence[Aggregate]) -> Aggregate:
     """Merge one or more aggregates of disjoint sets of runs into one."""
-    places: dict[Group, int] = {}
-    found = [places.setdefault(group, len(places)) for digest in digests for group in digest.groups]
-    codes = np.array(found, np.int64)
+    positions: dict[Group, int] = {}
+    codes = np.array(
+        [
+            positions.setdefault(group, len(positions))
+            for aggregate in aggregates
+            for group in aggregate.groups
+        ],
+        np.int64,
+    )
     order = np.argsort(codes, kind="stable")
     starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
 
-    def together(sums: Any) -> Any:
-        laid = as_summable(sums)[..., order]
-        return np.add.reduceat(laid, starts, axis=-1) if len(starts) else laid
+    def merge_sums(sums: Any) -> Any:
+        ordered = as_summable(sums)[..., order]
+        return np.add.reduceat(ordered, starts, axis=-1) if len(starts) else ordered
 
-    def laid(parts: Sequence[GroupedValues]) -> GroupedValues:
+    def merge_values(parts: Sequence[GroupedValues]) -> GroupedValues:
         pieces = [piece for part in parts for piece in part.by_group()]
-        sizes = together(np.concatenate([part.sizes for part in parts]))
-        values = [pieces[place] for place in order.tolist()] or [parts[0].values]
+        sizes = merge_sums(np.concatenate([part.sizes for part in parts]))
+        values = [pieces[position] for position in order.tolist()] or [parts[0].values]
         return GroupedValues(sizes, np.concatenate(values))
 
     return Aggregate(
-        tuple(places),
-        together(np.concatenate([digest.sums for digest in digests], axis=1)),
-        tuple(map(laid, zip(*(digest.values for digest in digests), strict=True))),
+        tuple(positions),
+        merge_sums(np.concatenate([aggregate.sums for aggregate in aggregates], axis=1)),
+        tuple(map(merge_values, zip(*(aggregate.values for aggregate in aggregates), strict=True))),
     )
 
 
@@ -120,17 +136,17 @@ class _SortedGroups:
     def __init__(self, codes: Codes, groups: int) -> None:
         codes = narrow_codes(codes, groups)
         self.sizes: Integers = np.bincount(codes, minlength=groups).astype(np.int64)
-        self._there = np.flatnonzero(self.sizes)
-        self._starts = (np.cumsum(self.sizes) - self.sizes)[self._there]
+        self._nonempty = np.flatnonzero(self.sizes)
+        self._starts = (np.cumsum(self.sizes) - self.sizes)[self._nonempty]
         self._order = None if (codes[1:] >= codes[:-1]).all() else np.argsort(codes, kind="stable")
 
     def sum(self, values: Any) -> Any:
         """Return the sum of each group."""
-        laid = self._laid(as_summable(values))
-        found = np.zeros(len(self.sizes), laid.dtype)
+        ordered = self._ordered(as_summable(values))
+        totals = np.zeros(len(self.sizes), ordered.dtype)
         if len(self._starts):
-            found[self._there] = np.add.reduceat(laid, self._starts)
-        return found
+            totals[self._nonempty] = np.add.reduceat(ordered, self._starts)
+        return totals
 
     def count(self, flags: Flags) -> Integers:
         """Return the number of flagged measurements in each group."""
@@ -140,30 +156,30 @@ class _SortedGroups:
 
     def known_sum(self, values: Integers) -> tuple[Any, Integers]:
         """Return the sum of the known values in each group, and their number."""
-        there = is_known(values)
-        return self.sum(values if there.all() else np.where(there, values, 0)), self.count(there)
+        known = is_known(values)
+        return self.sum(values if known.all() else np.where(known, values, 0)), self.count(known)
 
     def values(self, values: Integers | Floats) -> GroupedValues:
         """Return the known values, ordered by group."""
-        there, laid = is_known(values), self._laid(values)
-        return GroupedValues(self.count(there), laid if there.all() else laid[is_known(laid)])
+        known, ordered = is_known(values), self._ordered(values)
+        return GroupedValues(self.count(known), ordered if known.all() else ordered[is_known(ordered)])
 
-    def _laid(self, values: Any) -> Any:
+    def _ordered(self, values: Any) -> Any:
         return values if self._order is None else values[self._order]
 
 
-def _all_kinds(kinds: Sequence[tuple[Any, Integers]]) -> tuple[Any, Integers]:
+def _sum_kinds(kinds: Sequence[tuple[Any, Integers]]) -> tuple[Any, Integers]:
     """Return the sum of all kinds of tokens; its count is the largest count of any kind."""
-    total = np.add.reduce([widen_for_sum(each, len(kinds)) for each, _ in kinds])
-    return total, np.maximum.reduce([there for _, there in kinds])
+    total = np.add.reduce([widen_for_sum(sums, len(kinds)) for sums, _ in kinds])
+    return total, np.maximum.reduce([known_counts for _, known_counts in kinds])
 
 
-def _prompt(
-    entries: Measurements, lying: _SortedGroups, tokens: dict[str, tuple[Any, Integers]]
+def _prompt_sums(
+    measurements: Measurements, sorted_groups: _SortedGroups, tokens: dict[str, tuple[Any, Integers]]
 ) -> list[Any]:
     """Return the sums of the input token kinds, over measurements in which all of them are known."""
-    kinds: list[Integers] = [entries.tokens[name] for name in _PROMPT]
-    there: Flags = np.logical_and.reduce([is_known(kind) for kind in kinds])
-    if there.all():
-        return [tokens[name][0] for name in _PROMPT]
-    return [lying.sum(np.where(there, kind, 0)) for kind in kinds]
+    kinds: list[Integers] = [measurements.tokens[name] for name in _PROMPT_TOKENS]
+    all_known: Flags = np.logical_and.reduce([is_known(kind) for kind in kinds])
+    if all_known.all():
+        return [tokens[name][0] for name in _PROMPT_TOKENS]
+    return [sorted_groups.sum(np.where(all_known, kind, 0)) for kind in kinds]

@@ -29,7 +29,7 @@ from ...common.column_data import (
 )
 from .grouped_sums import mask_invalid, mask_negative, narrow_codes, widen_for_sum
 from .grouping import group_by_category
-from .measurements import PARTIAL_BASES, TOKENS, isin
+from .measurements import PARTIAL_BASES, TOKENS, is_any_of
 
 PART_TABLES: Final[Mapping[TableName, tuple[TableName, str]]] = {
     "run_phases": ("agent_runs", "phase"),
@@ -38,100 +38,116 @@ PART_TABLES: Final[Mapping[TableName, tuple[TableName, str]]] = {
 }
 """For each table of parts: the table that it is computed from, and the column to group by."""
 
-_OF_A_PART: Final = ("cost", "cost_basis", "lower_bound_cost", *TOKENS)
+_COMMON_COLUMNS: Final = ("cost", "cost_basis", "lower_bound_cost", *TOKENS)
 PART_COLUMNS: Final[Mapping[TableName, tuple[str, ...]]] = {
-    "agent_runs": (*_OF_A_PART, "outcome", "started_at", "duration_seconds", "is_copy"),
-    "models": (*_OF_A_PART, "outcome", "is_copy"),
+    "agent_runs": (*_COMMON_COLUMNS, "outcome", "started_at", "duration_seconds", "is_copy"),
+    "models": (*_COMMON_COLUMNS, "outcome", "is_copy"),
 }
 """Columns needed of these tables, besides the column to group by."""
 
 
-def recorded_and_bound(parts: ColumnTable) -> tuple[Integers, Integers, Flags]:
+def split_cost(parts: ColumnTable) -> tuple[Integers, Integers, Flags]:
     """Return the recorded cost of each part, the lower bound beyond it, and whether more was spent.
 
     Both costs are in nanodollars. Those of a copy are unknown, and its flag is false.
     """
-    recorded = isin(parts.categorical["cost_basis"], ("reported", "computed"))
-    cost, bound = mask_negative(parts.integers["cost"]), mask_negative(parts.integers["lower_bound_cost"])
-    beyond = np.where(recorded, bound, _both(cost, bound))
-    cost = np.where(recorded, cost, MISSING_INT)
-    more = isin(parts.categorical["cost_basis"], PARTIAL_BASES) | is_known(beyond)
-    copied = _copies(parts)
-    return _unless(copied, cost), _unless(copied, beyond), more if copied is None else more & ~copied
+    is_recorded = is_any_of(parts.categorical["cost_basis"], ("reported", "computed"))
+    cost, lower_bound_cost = (
+        mask_negative(parts.integers["cost"]),
+        mask_negative(parts.integers["lower_bound_cost"]),
+    )
+    lower_bound = np.where(is_recorded, lower_bound_cost, _sum_known(cost, lower_bound_cost))
+    cost = np.where(is_recorded, cost, MISSING_INT)
+    is_partial = is_any_of(parts.categorical["cost_basis"], PARTIAL_BASES) | is_known(lower_bound)
+    is_copy = _find_copies(parts)
+    return (
+        _mask_out(is_copy, cost),
+        _mask_out(is_copy, lower_bound),
+        is_partial if is_copy is None else is_partial & ~is_copy,
+    )
 
 
-def _copies(parts: ColumnTable) -> Flags | None:
+def _find_copies(parts: ColumnTable) -> Flags | None:
     """Return which parts are copies; None if there are none."""
-    copied = parts.integers["is_copy"] == 1 if "is_copy" in parts.integers else np.zeros(0, np.bool_)
-    return copied if copied.any() else None
+    is_copy = parts.integers["is_copy"] == 1 if "is_copy" in parts.integers else np.zeros(0, np.bool_)
+    return is_copy if is_copy.any() else None
 
 
-def _spent_nothing(parts: ColumnTable) -> Flags:
+def _find_nothing_spent(parts: ColumnTable) -> Flags:
     """Return which parts spent nothing of their own: copies, and empty streams of runs that have others."""
-    copied: Flags = parts.integers["is_copy"] == 1
-    empty = parts.categorical["outcome"].equals("empty")
-    if not empty.any():
-        return copied
-    told = np.unique(parts.integers["workflow_key"][~empty])
-    found: Flags = copied | (empty & np.isin(parts.integers["workflow_key"], told))
-    return found
+    is_copy: Flags = parts.integers["is_copy"] == 1
+    is_empty = parts.categorical["outcome"].equals("empty")
+    if not is_empty.any():
+        return is_copy
+    runs_with_streams = np.unique(parts.integers["workflow_key"][~is_empty])
+    spent_nothing: Flags = is_copy | (is_empty & np.isin(parts.integers["workflow_key"], runs_with_streams))
+    return spent_nothing
 
 
-def are_unknown(parts: ColumnTable) -> Flags:
+def is_cost_unknown(parts: ColumnTable) -> Flags:
     """Return which parts have an unknown cost; empty streams and copies spent nothing."""
-    unknown = parts.categorical["cost_basis"].codes == MISSING_CODE
-    found: Flags = unknown & (parts.integers["is_copy"] != 1) & ~parts.categorical["outcome"].equals("empty")
-    return found
+    has_no_basis = parts.categorical["cost_basis"].codes == MISSING_CODE
+    is_unknown: Flags = (
+        has_no_basis & (parts.integers["is_copy"] != 1) & ~parts.categorical["outcome"].equals("empty")
+    )
+    return is_unknown
 
 
-def _with_silent(parts: ColumnTable, by: str, silent: ColumnTable) -> ColumnTable:
+def _append_silent(parts: ColumnTable, by: str, silent: ColumnTable) -> ColumnTable:
     """Return the parts with one more row for each agent without a stream, whose model is unknown."""
-    nothing = CategoricalColumn(np.full(len(silent), MISSING_CODE, np.int32), ())
-    more = {**silent.integers, "is_copy": np.zeros(len(silent), np.int64)}
-    unknown = np.full(len(silent), MISSING_INT)
-    names = {by: silent.categorical.get(by, nothing)}
+    missing = CategoricalColumn(np.full(len(silent), MISSING_CODE, np.int32), ())
+    known = {**silent.integers, "is_copy": np.zeros(len(silent), np.int64)}
+    missing_integers = np.full(len(silent), MISSING_INT)
+    names = {by: silent.categorical.get(by, missing)}
     return ColumnTable(
         parts.family,
         len(parts) + len(silent),
         {
-            name: concat_categories([words, names.get(name, nothing)])
-            for name, words in parts.categorical.items()
+            name: concat_categories([column, names.get(name, missing)])
+            for name, column in parts.categorical.items()
         },
-        {name: np.concatenate([column, more.get(name, unknown)]) for name, column in parts.integers.items()},
+        {
+            name: np.concatenate([column, known.get(name, missing_integers)])
+            for name, column in parts.integers.items()
+        },
         {name: np.concatenate([column, silent.floats[name]]) for name, column in parts.floats.items()},
     )
 
 
 def cost_by_part(parts: ColumnTable, by: str, family: TableName, silent: ColumnTable) -> ColumnTable:
     """Compute the cost of each run by `by`, ordered by group; `silent` are the agents without a stream."""
-    heard = len(parts)
-    parts = _with_silent(parts, by, silent) if len(silent) else parts
+    with_stream = len(parts)
+    parts = _append_silent(parts, by, silent) if len(silent) else parts
     grouping = group_by_category(parts.categorical[by])
     codes = narrow_codes(grouping.codes, len(grouping.names))
     order = np.lexsort((parts.integers["workflow_key"], codes))
     run, codes = parts.integers["workflow_key"][order], codes[order]
-    begins = np.ones(len(order), np.bool_)
-    begins[1:] = (run[1:] != run[:-1]) | (codes[1:] != codes[:-1])
-    starts = np.flatnonzero(begins)
-    cost, beyond, more = recorded_and_bound(parts)
-    total = _AdjacentSums(order, starts)
-    copied = _copies(parts)
-    costs, bounds = total.known(cost), total.known(beyond)
-    beside = total.any(are_unknown(parts)) & (is_known(costs) | is_known(bounds))
-    whole = {
+    is_start = np.ones(len(order), np.bool_)
+    is_start[1:] = (run[1:] != run[:-1]) | (codes[1:] != codes[:-1])
+    starts = np.flatnonzero(is_start)
+    recorded, lower_bound, is_partial = split_cost(parts)
+    sums = _AdjacentSums(order, starts)
+    is_copy = _find_copies(parts)
+    recorded_sums, lower_bound_sums = sums.known(recorded), sums.known(lower_bound)
+    has_unknown_part = sums.any(is_cost_unknown(parts)) & (
+        is_known(recorded_sums) | is_known(lower_bound_sums)
+    )
+    integers = {
         "workflow_key": run[starts],
-        "cost": costs,
-        "lower_bound_cost": bounds,
-        "costs_more": (total.any(more) | beside).astype(np.int64),
-        "is_nothing": (~total.any(~_spent_nothing(parts))).astype(np.int64),
-        **{name: total.known(_unless(copied, mask_negative(parts.integers[name]))) for name in TOKENS},
+        "cost": recorded_sums,
+        "lower_bound_cost": lower_bound_sums,
+        "costs_more": (sums.any(is_partial) | has_unknown_part).astype(np.int64),
+        "is_nothing": (~sums.any(~_find_nothing_spent(parts))).astype(np.int64),
+        **{name: sums.known(_mask_out(is_copy, mask_negative(parts.integers[name]))) for name in TOKENS},
     }
-    real = {}
+    floats = {}
     if "duration_seconds" in parts.floats:
         seconds = mask_invalid(parts.floats["duration_seconds"])
-        real["duration_seconds"] = total.worked(seconds, parts.integers["started_at"])
-        whole["attempts"] = total.count(np.arange(len(parts)) < heard)
-    return ColumnTable(family, len(starts), {"name": parts.categorical[by].take(order[starts])}, whole, real)
+        floats["duration_seconds"] = sums.elapsed(seconds, parts.integers["started_at"])
+        integers["attempts"] = sums.count(np.arange(len(parts)) < with_stream)
+    return ColumnTable(
+        family, len(starts), {"name": parts.categorical[by].take(order[starts])}, integers, floats
+    )
 
 
 class _AdjacentSums:
@@ -140,81 +156,83 @@ class _AdjacentSums:
     def __init__(self, order: Integers, starts: Integers) -> None:
         self.sizes: Integers = np.diff(starts, append=len(order))
         self._order, self._starts = order, starts
-        self._lasts = starts + self.sizes - 1
-        self._longest = int(self.sizes.max(initial=0))
+        self._ends = starts + self.sizes - 1
+        self._largest_size = int(self.sizes.max(initial=0))
 
     def any(self, flags: Flags) -> Flags:
         """Return which sums have at least one flagged row."""
-        return self._any(flags[self._order]) if flags.any() else np.zeros(len(self._starts), np.bool_)
+        return self._any_sorted(flags[self._order]) if flags.any() else np.zeros(len(self._starts), np.bool_)
 
     def count(self, flags: Flags) -> Integers:
         """Return the number of flagged rows of each sum."""
-        return self.sizes if flags.all() else self._sum(flags[self._order].astype(np.int64))
+        return self.sizes if flags.all() else self._sum_sorted(flags[self._order].astype(np.int64))
 
     def known(self, values: Integers) -> Integers:
         """Add up the known values; a sum without any is unknown."""
-        if self._longest <= 1:
+        if self._largest_size <= 1:
             return values[self._order]
-        there = is_known(values)
-        if not there.any():
+        known = is_known(values)
+        if not known.any():
             return np.full(len(self._starts), MISSING_INT)
-        if there.all():
-            return self._sum(widen_for_sum(values, self._longest)[self._order])
-        total = self._sum(widen_for_sum(np.where(there, values, 0), self._longest)[self._order])
-        found: Integers = np.where(self._any(there[self._order]), total, MISSING_INT)
-        return found
+        if known.all():
+            return self._sum_sorted(widen_for_sum(values, self._largest_size)[self._order])
+        total = self._sum_sorted(widen_for_sum(np.where(known, values, 0), self._largest_size)[self._order])
+        sums: Integers = np.where(self._any_sorted(known[self._order]), total, MISSING_INT)
+        return sums
 
-    def worked(self, seconds: Floats, started: Integers) -> Floats:
+    def elapsed(self, seconds: Floats, started: Integers) -> Floats:
         """Add up the known durations as `coercion.worked_seconds` does: overlapping time counts once."""
-        laid = self._one_after_the_other(seconds[self._order], started[self._order])
-        there = is_known(laid)
-        if there.all():
-            return self._sum(laid)
-        return np.where(self._any(there), self._sum(np.where(there, laid, 0.0)), np.nan)
+        distinct = self._drop_overlap(seconds[self._order], started[self._order])
+        known = is_known(distinct)
+        if known.all():
+            return self._sum_sorted(distinct)
+        return np.where(self._any_sorted(known), self._sum_sorted(np.where(known, distinct, 0.0)), np.nan)
 
-    def _one_after_the_other(self, seconds: Floats, started: Integers) -> Floats:
+    def _drop_overlap(self, seconds: Floats, started: Integers) -> Floats:
         """Subtract from each duration the time that others of its group already cover; all rows sorted."""
-        timed = is_known(seconds) & is_known(started)
-        if self._longest <= 1 or not timed.any():
+        is_timed = is_known(seconds) & is_known(started)
+        if self._largest_size <= 1 or not is_timed.any():
             return seconds
         group = np.repeat(np.arange(len(self._starts)), self.sizes)
-        order = np.lexsort((started, ~timed, group))  # in each group: known starts first, ascending
-        left, start, timed = seconds[order], started[order], timed[order]
-        lasts = np.rint(np.where(timed, np.minimum(left, LONGEST_SECONDS), 0.0) * 1e6).astype(np.int64)
-        end = np.where(timed, start, 0) + lasts
-        until = np.full(len(self._starts), MISSING_INT)
-        for place in range(self._longest):
-            groups = np.flatnonzero(self.sizes > place)
-            rows = self._starts[groups] + place
-            groups, rows = groups[timed[rows]], rows[timed[rows]]
-            beside = start[rows] < until[groups]
-            more = np.maximum(end[rows] - np.where(beside, until[groups], 0), 0) / 1e6
-            left[rows] = np.where(beside, more, left[rows])
-            until[groups] = np.maximum(until[groups], end[rows])
-        found = np.empty_like(left)
-        found[order] = left
-        return found
+        order = np.lexsort((started, ~is_timed, group))  # in each group: known starts first, ascending
+        remaining, start, is_timed = seconds[order], started[order], is_timed[order]
+        lengths = np.rint(np.where(is_timed, np.minimum(remaining, LONGEST_SECONDS), 0.0) * 1e6).astype(
+            np.int64
+        )
+        end = np.where(is_timed, start, 0) + lengths
+        covered_until = np.full(len(self._starts), MISSING_INT)
+        for position in range(self._largest_size):
+            groups = np.flatnonzero(self.sizes > position)
+            rows = self._starts[groups] + position
+            groups, rows = groups[is_timed[rows]], rows[is_timed[rows]]
+            overlaps = start[rows] < covered_until[groups]
+            uncovered = np.maximum(end[rows] - np.where(overlaps, covered_until[groups], 0), 0) / 1e6
+            remaining[rows] = np.where(overlaps, uncovered, remaining[rows])
+            covered_until[groups] = np.maximum(covered_until[groups], end[rows])
+        result = np.empty_like(remaining)
+        result[order] = remaining
+        return result
 
-    def _any(self, laid: Flags) -> Flags:
-        return self._sum(laid.view(np.int8)) > 0
+    def _any_sorted(self, flags: Flags) -> Flags:
+        return self._sum_sorted(flags.view(np.int8)) > 0
 
-    def _sum(self, laid: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def _sum_sorted(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return the sum of each entry's values, which are sorted already."""
-        found: npt.NDArray[Any]
-        if laid.dtype.kind == "i" and len(laid):
+        sums: npt.NDArray[Any]
+        if values.dtype.kind == "i" and len(values):
             # Several times as fast; if the running sum overflows 64 bits, the difference cancels that out.
-            found = np.diff(np.cumsum(laid, dtype=np.int64)[self._lasts], prepend=0)
+            sums = np.diff(np.cumsum(values, dtype=np.int64)[self._ends], prepend=0)
         else:
-            found = np.add.reduceat(laid, self._starts) if len(laid) else laid
-        return found
+            sums = np.add.reduceat(values, self._starts) if len(values) else values
+        return sums
 
 
-def _both(one: Integers, other: Integers) -> Integers:
+def _sum_known(one: Integers, other: Integers) -> Integers:
     """Return the sum if both are known, otherwise the known one."""
     first, second = (np.where(is_known(values), values, 0) for values in (one, other))
     total: Integers = widen_for_sum(first, 2) + widen_for_sum(second, 2)
     return np.where(is_known(one) | is_known(other), total, MISSING_INT)
 
 
-def _unless(left_out: Flags | None, values: Integers) -> Integers:
-    return values if left_out is None else np.where(left_out, MISSING_INT, values)
+def _mask_out(mask: Flags | None, values: Integers) -> Integers:
+    return values if mask is None else np.where(mask, MISSING_INT, values)

@@ -16,9 +16,9 @@ from ...common.column_data import MISSING_INT, Floats, Integers, is_known
 
 NANODOLLARS: Final = 1_000_000_000  # in one US dollar
 MEDIAN, P90 = 5, 9  # quantiles, in tenths
-_EXACT_IN_A_FLOAT: Final = 1 << 53
-_SAFE: Final = float(1 << 62)  # fits into 64 bits even if a float has rounded it
-_PART: Final = 21  # bits: small enough for two thousand million parts to add up exactly in a float
+_MAX_EXACT_FLOAT: Final = 1 << 53
+_SAFE_INT64: Final = float(1 << 62)  # fits into 64 bits even if a float has rounded it
+_PART_BITS: Final = 21  # bits: small enough for two thousand million parts to add up exactly in a float
 
 Codes = npt.NDArray[np.integer[Any]]
 
@@ -40,16 +40,18 @@ def mask_invalid(values: Floats) -> Floats:
     return np.where((values >= 0) & np.isfinite(values), values, np.nan)
 
 
-def widen_for_sum(values: Integers, times: int) -> Any:
-    """Return values as Python integers if the sum of `times` of them might exceed 64 bits."""
-    return values.astype(object) if _largest(values) * times > np.iinfo(np.int64).max else values
+def widen_for_sum(values: Integers, count: int) -> Any:
+    """Return values as Python integers if the sum of `count` of them might exceed 64 bits."""
+    return values.astype(object) if _largest(values) * count > np.iinfo(np.int64).max else values
 
 
 def as_summable(values: Any) -> Any:
     """Return non-negative integers, as Python integers if the sum of all might exceed 64 bits."""
-    if int(values.max(initial=0)) * values.size <= _SAFE:  # nearly always
+    if int(values.max(initial=0)) * values.size <= _SAFE_INT64:  # nearly always
         return values
-    return values.astype(object) if np.add.reduce(values, axis=None, dtype=np.float64) > _SAFE else values
+    return (
+        values.astype(object) if np.add.reduce(values, axis=None, dtype=np.float64) > _SAFE_INT64 else values
+    )
 
 
 def to_int64_or_object(rows: Sequence[Sequence[int]]) -> Any:
@@ -65,8 +67,8 @@ def narrow_codes(codes: Codes, groups: int) -> Codes:
 
 def grouped_counts(codes: Codes, groups: int) -> list[int]:
     """Return the number of rows in each group."""
-    found: list[int] = np.bincount(codes, minlength=groups).tolist()
-    return found
+    counts: list[int] = np.bincount(codes, minlength=groups).tolist()
+    return counts
 
 
 def grouped_sums(values: Integers | Floats, codes: Codes, groups: int) -> list[Sum]:
@@ -75,34 +77,32 @@ def grouped_sums(values: Integers | Floats, codes: Codes, groups: int) -> list[S
     >>> grouped_sums(np.array([2, MISSING_INT, 2**62, 2**62]), np.array([0, 0, 1, 1]), 3)
     [Sum(total=2, known=1), Sum(total=9223372036854775808, known=2), Sum(total=0, known=0)]
     """
-    some, of = _known_only(values, codes)
-    totals = _real(some, of, groups) if some.dtype.kind == "f" else _whole(some, of, groups)
-    return [Sum(*both) for both in zip(totals, grouped_counts(of, groups), strict=True)]
+    known = is_known(values)
+    if not known.all():
+        values, codes = values[known], codes[known]
+    is_float = values.dtype.kind == "f"
+    totals = _sum_floats(values, codes, groups) if is_float else _sum_integers(values, codes, groups)
+    return [Sum(*pair) for pair in zip(totals, grouped_counts(codes, groups), strict=True)]
 
 
-def _known_only(values: Any, codes: Codes) -> tuple[Any, Codes]:
-    there = is_known(values)
-    return (values, codes) if there.all() else (values[there], codes[there])
+def _sum_floats(values: Integers | Floats, codes: Codes, groups: int) -> list[float]:
+    totals: list[float] = np.bincount(codes, weights=values, minlength=groups).tolist()
+    return totals
 
 
-def _real(values: Floats, codes: Codes, groups: int) -> list[float]:
-    found: list[float] = np.bincount(codes, weights=values, minlength=groups).tolist()
-    return found
-
-
-def _whole(values: Any, codes: Codes, groups: int) -> list[int]:
+def _sum_integers(values: Any, codes: Codes, groups: int) -> list[int]:
     if values.dtype == object:  # numbers beyond 64 bits
-        found = [0] * groups
+        totals = [0] * groups
         for code, value in zip(codes.tolist(), values.tolist(), strict=True):
-            found[code] += value
-        return found
-    if _largest(values) * len(values) < _EXACT_IN_A_FLOAT:
-        return [int(total) for total in _real(values, codes, groups)]
-    low, middle = values & ((1 << _PART) - 1), (values >> _PART) & ((1 << _PART) - 1)
-    parts = [_real(part, codes, groups) for part in (values >> (2 * _PART), middle, low)]
+            totals[code] += value
+        return totals
+    if _largest(values) * len(values) < _MAX_EXACT_FLOAT:
+        return [int(total) for total in _sum_floats(values, codes, groups)]
+    low, middle = values & ((1 << _PART_BITS) - 1), (values >> _PART_BITS) & ((1 << _PART_BITS) - 1)
+    parts = [_sum_floats(part, codes, groups) for part in (values >> (2 * _PART_BITS), middle, low)]
     return [
-        (int(high) << (2 * _PART)) + (int(mid) << _PART) + int(least)
-        for high, mid, least in zip(*parts, strict=True)
+        (int(high) << (2 * _PART_BITS)) + (int(middle) << _PART_BITS) + int(lowest)
+        for high, middle, lowest in zip(*parts, strict=True)
     ]
 
 
@@ -123,17 +123,17 @@ def quantiles(values: Any, tenths: Sequence[int], unit: int = 1) -> list[float |
     if not len(values):
         return [None] * len(tenths)
     last = len(values) - 1
-    found: list[float | None] = []
-    for lower, rest in (divmod(last * tenth, 10) for tenth in tenths):
+    result: list[float | None] = []
+    for lower, remainder in (divmod(last * tenth, 10) for tenth in tenths):
         low, high = values[[lower, min(lower + 1, last)]].tolist()
-        found.append(_between(low, high, rest, unit))
-    return found
+        result.append(_interpolate(low, high, remainder, unit))
+    return result
 
 
-def _between(low: float, high: float, tenths: int, unit: int) -> float:
+def _interpolate(low: float, high: float, tenths: int, unit: int) -> float:
     """Interpolate `tenths` tenths of the way from `low` to `high`, and divide by `unit`.
 
-    >>> _between(1, 2, 5, 10)
+    >>> _interpolate(1, 2, 5, 10)
     0.15
     """
     if tenths == 0:

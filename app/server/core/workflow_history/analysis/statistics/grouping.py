@@ -48,7 +48,7 @@ GROUPINGS: Final = (*TIME_GROUPINGS, *RUN_GROUPINGS, *PART_GROUPINGS)
 Group = tuple[str | None, str | None]
 """Name of a group, and name of the second grouping's group within it."""
 
-_IN_A_TABLE: Final = 1 << 18  # maximum number of pairs of groups for a lookup table
+_MAX_TABLE_SIZE: Final = 1 << 18  # maximum number of pairs of groups for a lookup table
 _WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _FIRST_DAY: Final = date.min.toordinal() - date(1970, 1, 1).toordinal()  # days since 1970
 _LAST_DAY: Final = date.max.toordinal() - date(1970, 1, 1).toordinal()
@@ -69,10 +69,10 @@ class Grouping:
         return replace(self, codes=self.codes[rows])
 
 
-def get_grouping(by: str) -> str:
+def resolve_grouping(by: str) -> str:
     """Return the full name of a grouping; raises InvalidQueryError if there is none.
 
-    >>> get_grouping("class")
+    >>> resolve_grouping("class")
     'issue_class'
     """
     name = "issue_class" if by == "class" else by
@@ -81,17 +81,17 @@ def get_grouping(by: str) -> str:
     return name
 
 
-def group_by_category(words: CategoricalColumn) -> Grouping:
+def group_by_category(column: CategoricalColumn) -> Grouping:
     """Group rows by category."""
-    codes = np.where(words.codes == MISSING_CODE, len(words.categories), words.codes)
-    return Grouping(codes, (*words.categories, None))
+    codes = np.where(column.codes == MISSING_CODE, len(column.categories), column.codes)
+    return Grouping(codes, (*column.categories, None))
 
 
 def group_runs(runs: ColumnTable, by: str, zone: str) -> Grouping:
     """Group runs by a property, or by their time of creation in the time zone `zone`."""
     if by in RUN_GROUPINGS:
         return group_by_category(runs.categorical[RUN_GROUPINGS[by]])
-    return _by_time(to_local(runs.integers["created_at"], zone), by)
+    return _group_by_time(to_local(runs.integers["created_at"], zone), by)
 
 
 def encode_groups(by: Grouping, across: Grouping | None = None) -> tuple[Codes, list[Group]]:
@@ -100,66 +100,61 @@ def encode_groups(by: Grouping, across: Grouping | None = None) -> tuple[Codes, 
         return by.codes, [(name, None) for name in by.names]
     width = len(across.names)
     pairs = by.codes.astype(np.int64) * width + across.codes
-    if len(by.names) * width <= _IN_A_TABLE:  # far faster than sorting
+    if len(by.names) * width <= _MAX_TABLE_SIZE:  # far faster than sorting
         occurring = np.flatnonzero(np.bincount(pairs))
         table = np.zeros(len(by.names) * width, np.int64)
         table[occurring] = np.arange(len(occurring))
         codes = table[pairs]
     else:
         occurring, codes = np.unique(pairs, return_inverse=True)
-    places = (divmod(pair, width) for pair in occurring.tolist())
-    return codes, [(by.names[first], across.names[second]) for first, second in places]
+    positions = (divmod(pair, width) for pair in occurring.tolist())
+    return codes, [(by.names[first], across.names[second]) for first, second in positions]
 
 
-def _by_time(local: Integers, by: str) -> Grouping:
-    there = is_known(local)
+def _group_by_time(local: Integers, by: str) -> Grouping:
+    known = is_known(local)
     days = np.clip(local // DAY, _FIRST_DAY, _LAST_DAY)
     if by == "hour":
-        return _cycle(local % DAY // HOUR, there, tuple(f"{hour:02}" for hour in range(24)))
+        return _cycle(local % DAY // HOUR, known, tuple(f"{hour:02}" for hour in range(24)))
     if by == "weekday":
-        return _cycle((days + 3) % 7, there, _WEEKDAYS)  # 1970 began on a Thursday
-    numbers, first_day = _NUMBERED[by]
-    found = numbers(days)
-    first, last = (int(found[there].min()), int(found[there].max())) if there.any() else (0, -1)
-    _check_number(by, first_day(first), first_day(last), last - first + 1)
-    begins = tuple(first_day(number) for number in range(first, last + 1))
-    names = tuple(_NAMES[by](begin) for begin in begins)
-    codes = np.where(there, found - first, len(names))
-    return Grouping(codes, (*names, None), (*begins, None), in_order=True, keeps_empty=True)
+        return _cycle((days + 3) % 7, known, _WEEKDAYS)  # 1970 began on a Thursday
+    number_days, first_day_of = _CALENDAR_UNITS[by]
+    numbers = number_days(days)
+    first, last = (int(numbers[known].min()), int(numbers[known].max())) if known.any() else (0, -1)
+    _check_group_count(by, first_day_of(first), first_day_of(last), last - first + 1)
+    first_days = tuple(first_day_of(number) for number in range(first, last + 1))
+    names = tuple(_UNIT_NAMES[by](day) for day in first_days)
+    codes = np.where(known, numbers - first, len(names))
+    return Grouping(codes, (*names, None), (*first_days, None), in_order=True, keeps_empty=True)
 
 
-def _cycle(numbers: Integers, there: Flags, names: tuple[str, ...]) -> Grouping:
-    return Grouping(np.where(there, numbers, len(names)), (*names, None), in_order=True, keeps_empty=True)
+def _cycle(numbers: Integers, known: Flags, names: tuple[str, ...]) -> Grouping:
+    return Grouping(np.where(known, numbers, len(names)), (*names, None), in_order=True, keeps_empty=True)
 
 
-def _check_number(by: str, first: date, last: date, number: int) -> None:
-    if number > MAX_GROUPS:
+def _check_group_count(by: str, first: date, last: date, count: int) -> None:
+    if count > MAX_GROUPS:
         raise InvalidQueryError(
-            f"{number:,} groups from {first} to {last} are too many by {by}, {MAX_GROUPS:,} at most; "
+            f"{count:,} groups from {first} to {last} are too many by {by}, {MAX_GROUPS:,} at most; "
             "take a longer unit, or only runs since a certain day"
         )
 
 
-def _day(number: int) -> date:
+def _to_date(number: int) -> date:
     return date.fromordinal(date(1970, 1, 1).toordinal() + min(max(number, _FIRST_DAY), _LAST_DAY))
 
 
-def _month(number: int) -> date:
-    return date(1970 + number // 12, number % 12 + 1, 1)
-
-
-def _months(days: Integers) -> Integers:
-    return days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
-
-
-_NUMBERED: Mapping[str, tuple[Callable[[Integers], Integers], Callable[[int], date]]] = {
-    "day": (lambda days: days, _day),
-    "week": (lambda days: (days + 3) // 7, lambda number: _day(number * 7 - 3)),
-    "month": (_months, _month),
+_CALENDAR_UNITS: Mapping[str, tuple[Callable[[Integers], Integers], Callable[[int], date]]] = {
+    "day": (lambda days: days, _to_date),
+    "week": (lambda days: (days + 3) // 7, lambda number: _to_date(number * 7 - 3)),
+    "month": (
+        lambda days: days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64),
+        lambda number: date(1970 + number // 12, number % 12 + 1, 1),
+    ),
 }
 """By unit of time: a function that numbers its groups without gaps, and one for the first day of each."""
 
-_NAMES: Mapping[str, Callable[[date], str]] = {
+_UNIT_NAMES: Mapping[str, Callable[[date], str]] = {
     "day": date.isoformat,
     "week": lambda day: f"{day.isocalendar().year}-W{day.isocalendar().week:02}",
     "month": lambda day: f"{day:%Y-%m}",

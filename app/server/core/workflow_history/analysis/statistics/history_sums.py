@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from ...common.column_data import MISSING_CODE, CategoricalColumn, ColumnTable, Floats, Integers, is_known
-from .grouped_sums import Codes, Sum, grouped_counts, grouped_sums, mask_invalid, mask_negative
+from .grouped_sums import Codes, grouped_counts, grouped_sums, mask_invalid, mask_negative
 from .measurements import TOKENS
 from .workflow_totals import GroupTotals
 
@@ -20,91 +20,94 @@ COLUMNS: Final = (
 )  # fmt: skip
 """Columns needed of runs."""
 
-_NAMES: Final = COLUMNS[:4]
+_GROUP_COLUMNS: Final = COLUMNS[:4]
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def group_totals(runs: ColumnTable) -> list[GroupTotals]:
     """Return the totals of runs by status, model, template and cost basis, without copies."""
     runs = runs.take(runs.integers["is_copy"] != 1)
-    groups, codes = np.unique(_combined([runs.categorical[name] for name in _NAMES]), return_inverse=True)
+    combined = _combine_categories([runs.categorical[name] for name in _GROUP_COLUMNS])
+    groups, codes = np.unique(combined, return_inverse=True)
     if not len(groups):
         return []
-    number = len(groups)
-    status, model, template, basis = (_by_group(runs.categorical[name], codes, number) for name in _NAMES)
-    cost, beyond = (_money(runs.integers[name], codes, number) for name in ("total_cost", "lower_bound_cost"))
-    kinds = {name: _real(runs.integers[name]) for name in (*TOKENS, "total_tokens")}
-    duration, tokens, cached = (
-        [_bounded(found) for found in grouped_sums(values, codes, number)]
-        for values in (mask_invalid(runs.floats["duration_seconds"]), _tokens(kinds), _cache_percent(kinds))
+    count = len(groups)
+    status, model, template, basis = (
+        _categories_by_group(runs.categorical[name], codes, count) for name in _GROUP_COLUMNS
     )
-    moments = _moments(runs.integers["created_at"], codes, number)
+    cost, lower_bound = (
+        [
+            (Decimal(nanodollars).scaleb(-9), known)
+            for nanodollars, known in grouped_sums(mask_negative(runs.integers[name]), codes, count)
+        ]
+        for name in ("total_cost", "lower_bound_cost")
+    )
+    token_counts = {name: _to_floats(runs.integers[name]) for name in (*TOKENS, "total_tokens")}
+    seconds = mask_invalid(runs.floats["duration_seconds"])
+    duration, tokens, cache_percent = (
+        [(min(total, sys.float_info.max), known) for total, known in grouped_sums(values, codes, count)]
+        for values in (seconds, _total_tokens(token_counts), _cache_percent(token_counts))
+    )
+    times = _first_and_last_times(runs.integers["created_at"], codes, count)
     return [
         GroupTotals(
             status[group], model[group], template[group], basis[group], size,
-            cost[group], beyond[group], duration[group], tokens[group], cached[group], *moments[group],
+            cost[group], lower_bound[group], duration[group], tokens[group], cache_percent[group],
+            *times[group],
         )
-        for group, size in enumerate(grouped_counts(codes, number))
+        for group, size in enumerate(grouped_counts(codes, count))
     ]  # fmt: skip
 
 
-def _combined(words: list[CategoricalColumn]) -> Integers:
+def _combine_categories(columns: list[CategoricalColumn]) -> Integers:
     """Return one number for each combination of categories."""
-    combined = np.zeros(len(words[0]), np.int64)
-    for column in words:
+    combined = np.zeros(len(columns[0]), np.int64)
+    for column in columns:
         _, combined = np.unique(combined, return_inverse=True)  # keeps the numbers within 64 bits
         combined = combined * (len(column.categories) + 1) + column.codes - MISSING_CODE
     return combined
 
 
-def _by_group(words: CategoricalColumn, codes: Codes, groups: int) -> list[str | None]:
+def _categories_by_group(column: CategoricalColumn, codes: Codes, count: int) -> list[str | None]:
     """Return the category of each group."""
-    found = np.full(groups, MISSING_CODE, np.int32)
-    found[codes] = words.codes
-    return CategoricalColumn(found, words.categories).to_list()
+    group_codes = np.full(count, MISSING_CODE, np.int32)
+    group_codes[codes] = column.codes
+    return CategoricalColumn(group_codes, column.categories).to_list()
 
 
-def _money(values: Integers, codes: Codes, groups: int) -> list[tuple[Decimal, int]]:
-    return [
-        (Decimal(total).scaleb(-9), count)
-        for total, count in grouped_sums(mask_negative(values), codes, groups)
-    ]
-
-
-def _bounded(found: Sum) -> tuple[float, int]:
-    """Limit a sum to the largest float."""
-    return min(found.total, sys.float_info.max), found.known
-
-
-def _real(values: Integers) -> Floats:
+def _to_floats(values: Integers) -> Floats:
     return np.where(values < 0, np.nan, values.astype(np.float64))
 
 
-def _tokens(kinds: dict[str, Floats]) -> Floats:
+def _total_tokens(token_counts: dict[str, Floats]) -> Floats:
     """Return total tokens, or the sum of the four kinds if the total is unknown and all kinds are known."""
-    stated, total = kinds["total_tokens"], np.sum([kinds[name] for name in TOKENS], axis=0)
-    return np.where(is_known(stated), stated, total)
+    reported, total = token_counts["total_tokens"], np.sum([token_counts[name] for name in TOKENS], axis=0)
+    return np.where(is_known(reported), reported, total)
 
 
-def _cache_percent(kinds: dict[str, Floats]) -> Floats:
-    read = kinds["cache_read_tokens"]
-    prompt = read + kinds["input_tokens"] + kinds["cache_creation_tokens"]
-    found: Floats = np.divide(read, prompt, out=np.full(len(read), np.nan), where=prompt > 0)
-    return 100.0 * found
+def _cache_percent(token_counts: dict[str, Floats]) -> Floats:
+    read = token_counts["cache_read_tokens"]
+    prompt = read + token_counts["input_tokens"] + token_counts["cache_creation_tokens"]
+    rate: Floats = np.divide(read, prompt, out=np.full(len(read), np.nan), where=prompt > 0)
+    return 100.0 * rate
 
 
-def _moments(values: Integers, codes: Codes, groups: int) -> list[tuple[datetime | None, datetime | None]]:
+def _first_and_last_times(
+    values: Integers, codes: Codes, count: int
+) -> list[tuple[datetime | None, datetime | None]]:
     """Return the first and last time of each group."""
-    there = is_known(values)
-    order = np.argsort(codes[there], kind="stable")
-    of, moments = codes[there][order], values[there][order]
-    starts = np.flatnonzero(np.diff(of, prepend=-1))
-    found: list[tuple[datetime | None, datetime | None]] = [(None, None)] * groups
-    first, last = np.minimum.reduceat(moments, starts), np.maximum.reduceat(moments, starts)
-    for group, oldest, newest in zip(of[starts].tolist(), first.tolist(), last.tolist(), strict=True):
-        found[group] = _moment(oldest), _moment(newest)
-    return found
+    known = is_known(values)
+    order = np.argsort(codes[known], kind="stable")
+    sorted_codes, times = codes[known][order], values[known][order]
+    starts = np.flatnonzero(np.diff(sorted_codes, prepend=-1))
+    result: list[tuple[datetime | None, datetime | None]] = [(None, None)] * count
+    first, last = np.minimum.reduceat(times, starts), np.maximum.reduceat(times, starts)
+    for group, oldest, newest in zip(
+        sorted_codes[starts].tolist(), first.tolist(), last.tolist(), strict=True
+    ):
+        result[group] = _to_datetime(oldest), _to_datetime(newest)
+    return result
 
 
-def _moment(value: int) -> datetime:
+def _to_datetime(value: int) -> datetime:
     return _EPOCH + timedelta(microseconds=value)

@@ -41,7 +41,7 @@ class Measurements:
     cost: Integers  # recorded cost, nanodollars
     lower_bound: Integers  # lower bound of the cost beyond the recorded cost, nanodollars
     is_partial: Flags  # more was spent than is recorded
-    copies: Flags  # counted entirely elsewhere, or nothing was spent
+    spent_nothing: Flags  # counted entirely elsewhere, or nothing was spent
     tokens: dict[str, Integers]  # by TOKENS; for whole runs also total_tokens
     duration: Floats  # seconds
     attempts: Integers | None = None  # number of agent runs; None: not counted
@@ -53,7 +53,7 @@ class Measurements:
             self.cost[rows],
             self.lower_bound[rows],
             self.is_partial[rows],
-            self.copies[rows],
+            self.spent_nothing[rows],
             {name: values[rows] for name, values in self.tokens.items()},
             self.duration[rows],
             None if self.attempts is None else self.attempts[rows],
@@ -62,50 +62,52 @@ class Measurements:
 
 def measurements_by_run(runs: ColumnTable) -> Measurements:
     """Return one measurement for each run."""
-    beyond = mask_negative(runs.integers["lower_bound_cost"])
+    lower_bound = mask_negative(runs.integers["lower_bound_cost"])
     return Measurements(
         runs=np.arange(len(runs)),
         cost=mask_negative(runs.integers["total_cost"]),
-        lower_bound=beyond,
-        copies=runs.integers["is_copy"] == 1,
-        is_partial=isin(runs.categorical["cost_basis"], PARTIAL_BASES) | is_known(beyond),
+        lower_bound=lower_bound,
+        spent_nothing=runs.integers["is_copy"] == 1,
+        is_partial=is_any_of(runs.categorical["cost_basis"], PARTIAL_BASES) | is_known(lower_bound),
         tokens={name: mask_negative(runs.integers[name]) for name in (*TOKENS, "total_tokens")},
         duration=mask_invalid(runs.floats["duration_seconds"]),
     )
 
 
-def measurements_by_part(shares: ColumnTable, wanted: Integers) -> tuple[Measurements, Grouping]:
+def measurements_by_part(parts: ColumnTable, run_keys: Integers) -> tuple[Measurements, Grouping]:
     """Return the measurements of the wanted runs by phase, agent or model, and their grouping."""
-    runs, there = row_of(shares.integers["workflow_key"], wanted)
-    if not there.all():
-        shares, runs = shares.take(there), runs[there]
-    unknown = np.full(len(shares), np.nan)  # durations, which models do not have
-    found = Measurements(
+    runs, is_selected = row_positions(parts.integers["workflow_key"], run_keys)
+    if not is_selected.all():
+        parts, runs = parts.take(is_selected), runs[is_selected]
+    no_durations = np.full(len(parts), np.nan)  # durations, which models do not have
+    measurements = Measurements(
         runs=runs,
-        cost=shares.integers["cost"],
-        lower_bound=shares.integers["lower_bound_cost"],
-        copies=shares.integers["is_nothing"] == 1,
-        is_partial=shares.integers["costs_more"] == 1,
-        tokens={name: shares.integers[name] for name in TOKENS},
-        duration=shares.floats.get("duration_seconds", unknown),
-        attempts=shares.integers.get("attempts"),
+        cost=parts.integers["cost"],
+        lower_bound=parts.integers["lower_bound_cost"],
+        spent_nothing=parts.integers["is_nothing"] == 1,
+        is_partial=parts.integers["costs_more"] == 1,
+        tokens={name: parts.integers[name] for name in TOKENS},
+        duration=parts.floats.get("duration_seconds", no_durations),
+        attempts=parts.integers.get("attempts"),
     )
-    return found, group_by_category(shares.categorical["name"])
+    return measurements, group_by_category(parts.categorical["name"])
 
 
-def row_of(keys: Integers, wanted: Integers) -> tuple[Integers, Flags]:
-    """Return the position of each row's run in `wanted`, which is ascending, and whether it is there."""
-    if not len(wanted):
+def row_positions(keys: Integers, run_keys: Integers) -> tuple[Integers, Flags]:
+    """Return the position of each row's run in `run_keys`, which is ascending, and whether it is there."""
+    if not len(run_keys):
         return np.zeros(len(keys), np.int64), np.zeros(len(keys), np.bool_)
-    first, number = int(wanted[0]), int(wanted[-1] - wanted[0]) + 1
-    table = np.full(number + 2, -1)  # by key, with one entry before and one after for all other keys
-    table[wanted - (first - 1)] = np.arange(len(wanted))
-    found: Integers = table[np.clip(keys - (first - 1), 0, number + 1)]
-    return found, found >= 0
+    first, size = int(run_keys[0]), int(run_keys[-1] - run_keys[0]) + 1
+    table = np.full(size + 2, -1)  # by key, with one entry before and one after for all other keys
+    table[run_keys - (first - 1)] = np.arange(len(run_keys))
+    positions: Integers = table[np.clip(keys - (first - 1), 0, size + 1)]
+    return positions, positions >= 0
 
 
-def isin(words: CategoricalColumn, wanted: Sequence[str]) -> Flags:
+def is_any_of(column: CategoricalColumn, names: Sequence[str]) -> Flags:
     """Return which rows have one of these categories."""
-    table = np.array([*(word in wanted for word in words.categories), False])  # the last entry: unknown
-    found: Flags = table[words.codes]
-    return found
+    table = np.array(
+        [*(category in names for category in column.categories), False]
+    )  # the last entry: unknown
+    matches: Flags = table[column.codes]
+    return matches

@@ -19,14 +19,14 @@ from ...common.time_zones import zone_named
 HOUR: Final = 3_600_000_000  # µs
 DAY: Final = 24 * HOUR
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_FIRST: Final = (datetime(2, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
-_LAST: Final = (datetime(9998, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_FIRST_TIME: Final = (datetime(2, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_LAST_TIME: Final = (datetime(9998, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 
 OffsetFunction = Callable[[int], int]
 """Returns the offset from UTC at a given time, both in µs."""
 
 
-def to_local(moments: Integers, zone: str) -> Integers:
+def to_local(times: Integers, zone: str) -> Integers:
     """Convert times (µs since 1970, UTC) to local time in a zone; unknown stays unknown.
 
     Raises InvalidQueryError if there is no such zone.
@@ -34,48 +34,45 @@ def to_local(moments: Integers, zone: str) -> Integers:
     >>> to_local(np.array([0, DAY]), "Asia/Kolkata").tolist()
     [19800000000, 106200000000]
     """
-    offset = get_zone(zone)
-    local = moments.copy()
-    there = is_known(moments)
-    if there.any():
-        local[there] += _offsets(moments[there], offset)
+    offset = offset_function(zone)
+    local = times.copy()
+    known = is_known(times)
+    if known.any():
+        local[known] += _offsets_at(times[known], offset)
     return local
 
 
-def get_zone(zone: str) -> OffsetFunction:
+def offset_function(zone: str) -> OffsetFunction:
     """Return the offset function of a zone; raises InvalidQueryError if there is no such zone."""
     info = zone_named(zone)
-    return lambda moment: _microseconds(_datetime(moment).astimezone(info).utcoffset())
+
+    def offset_at(time: int) -> int:
+        # Limited so that the local time in any zone is a valid date.
+        utc = _EPOCH + timedelta(microseconds=min(max(time, _FIRST_TIME), _LAST_TIME))
+        return (utc.astimezone(info).utcoffset() or timedelta(0)) // timedelta(microseconds=1)
+
+    return offset_at
 
 
-def _offsets(moments: Integers, offset: OffsetFunction) -> Integers:
+def _offsets_at(times: Integers, offset: OffsetFunction) -> Integers:
     offset = cache(offset)  # the end of a day is mostly the start of the next one
-    days, places = np.unique(moments // DAY, return_inverse=True)
+    days, day_positions = np.unique(times // DAY, return_inverse=True)
     first = np.array([offset(day * DAY) for day in days.tolist()], np.int64)
     last = np.array([offset((day + 1) * DAY) for day in days.tolist()], np.int64)
-    found: Integers = first[places]
-    for place in np.flatnonzero(first != last).tolist():
-        change = _change(int(days[place]) * DAY, offset)
-        found[(places == place) & (moments >= change)] = last[place]
-    return found
+    offsets: Integers = first[day_positions]
+    for position in np.flatnonzero(first != last).tolist():
+        change = _find_change(int(days[position]) * DAY, offset)
+        offsets[(day_positions == position) & (times >= change)] = last[position]
+    return offsets
 
 
-def _change(day: int, offset: OffsetFunction) -> int:
+def _find_change(day: int, offset: OffsetFunction) -> int:
     """Return the first time of a day with the offset of its end, found by bisection."""
-    before, after, new = day, day + DAY, offset(day + DAY)
-    while after - before > 1:
-        middle = (before + after) // 2
-        if offset(middle) == new:
-            after = middle
+    low, high, new_offset = day, day + DAY, offset(day + DAY)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if offset(middle) == new_offset:
+            high = middle
         else:
-            before = middle
-    return after
-
-
-def _datetime(moment: int) -> datetime:
-    """Convert µs since 1970, limited so that the local time in any zone is a valid date."""
-    return _EPOCH + timedelta(microseconds=min(max(moment, _FIRST), _LAST))
-
-
-def _microseconds(offset: timedelta | None) -> int:
-    return 0 if offset is None else offset // timedelta(microseconds=1)
+            low = middle
+    return high

@@ -9,14 +9,14 @@ from typing import Final, NamedTuple
 from ...common.column_data import ColumnTable, Integers, is_known
 from ...common.errors import InvalidQueryError
 from ...common.plausible_dates import ImplausibleDates, to_microseconds
-from .group_statistics import aggregate_all, total_figures
+from .group_statistics import aggregate_all, build_total
 from .records import Change, GroupStatistics, Trend
 
 MIN_RUNS: Final = 10
 """Number of runs: the change of a metric that is based on fewer may be noise."""
 
 
-class _Figure(NamedTuple):
+class _Metric(NamedTuple):
     """A metric to compare."""
 
     name: str
@@ -25,14 +25,14 @@ class _Figure(NamedTuple):
     runs: Callable[[GroupStatistics], int]  # number of runs that the value is based on
 
 
-_FIGURES: Final = (
-    _Figure("runs", "runs", lambda f: f.runs, lambda f: f.runs),
-    _Figure("success_rate", "share", lambda f: f.success_rate, lambda f: f.completed + f.failed),
-    _Figure("cost", "USD", lambda f: f.cost.total, lambda f: f.cost.runs),
-    _Figure("cost_per_run", "USD", lambda f: f.cost.median, lambda f: f.cost.runs),
-    _Figure("duration", "seconds", lambda f: f.duration.median, lambda f: f.duration.runs),
-    _Figure("tokens", "tokens", lambda f: f.tokens.total, lambda f: f.runs),
-    _Figure("cache_hit_share", "share", lambda f: f.cache_hit_share, lambda f: f.runs),
+_METRICS: Final = (
+    _Metric("runs", "runs", lambda f: f.runs, lambda f: f.runs),
+    _Metric("success_rate", "share", lambda f: f.success_rate, lambda f: f.completed + f.failed),
+    _Metric("cost", "USD", lambda f: f.cost.total, lambda f: f.cost.runs),
+    _Metric("cost_per_run", "USD", lambda f: f.cost.median, lambda f: f.cost.runs),
+    _Metric("duration", "seconds", lambda f: f.duration.median, lambda f: f.duration.runs),
+    _Metric("tokens", "tokens", lambda f: f.tokens.total, lambda f: f.runs),
+    _Metric("cache_hit_share", "share", lambda f: f.cache_hit_share, lambda f: f.runs),
 )
 """Metrics to compare: cost per run and duration by their medians, which one outlier does not move."""
 
@@ -45,41 +45,41 @@ def compare_periods(runs: ColumnTable, period: timedelta, now: datetime, misdate
     if period <= timedelta(0):
         raise InvalidQueryError(f"a period of {period} has no length; say a number of days above 0")
     try:
-        begins, before = now - period, now - 2 * period
+        begin, before_begin = now - period, now - 2 * period
     except OverflowError as error:
         raise InvalidQueryError(f"a period of {period} goes back before the calendar began") from error
-    moments = runs.integers["created_at"]
-    current, former = _between(runs, begins, now), _between(runs, before, begins)
-    first = moments[is_known(moments)].min(initial=to_microseconds(now))
+    times = runs.integers["created_at"]
+    current, previous = _statistics_between(runs, begin, now), _statistics_between(runs, before_begin, begin)
+    first = times[is_known(times)].min(initial=to_microseconds(now))
     return Trend(
-        begins=begins.astimezone(UTC),
+        begins=begin.astimezone(UTC),
         ends=now.astimezone(UTC),
-        before_begins=before.astimezone(UTC),
-        before_is_whole=bool(first <= to_microseconds(before)),
-        changes=tuple(_change(figure, current, former) for figure in _FIGURES),
+        before_begins=before_begin.astimezone(UTC),
+        before_is_whole=bool(first <= to_microseconds(before_begin)),
+        changes=tuple(_change(metric, current, previous) for metric in _METRICS),
         misdated=misdated,
     )
 
 
-def _between(runs: ColumnTable, begin: datetime, end: datetime) -> GroupStatistics:
+def _statistics_between(runs: ColumnTable, begin: datetime, end: datetime) -> GroupStatistics:
     """Return the statistics of the runs created from `begin` (inclusive) to `end` (exclusive)."""
-    moments: Integers = runs.integers["created_at"]
-    there = runs.take((moments >= to_microseconds(begin)) & (moments < to_microseconds(end)))
-    return total_figures(aggregate_all(there))
+    times: Integers = runs.integers["created_at"]
+    selected = runs.take((times >= to_microseconds(begin)) & (times < to_microseconds(end)))
+    return build_total(aggregate_all(selected))
 
 
-def _change(figure: _Figure, current: GroupStatistics, former: GroupStatistics) -> Change:
-    now, before = figure.value(current), figure.value(former)
+def _change(metric: _Metric, current: GroupStatistics, previous: GroupStatistics) -> Change:
+    now, before = metric.value(current), metric.value(previous)
     change = None if now is None or before is None else round(now - before, 9)
-    rests = figure.runs(current), figure.runs(former)
+    runs_now, runs_before = metric.runs(current), metric.runs(previous)
     return Change(
-        figure=figure.name,
-        unit=figure.unit,
+        figure=metric.name,
+        unit=metric.unit,
         now=now,
         before=before,
         change=change,
         change_percent=None if change is None or not before else 100 * change / before,
-        runs_now=rests[0],
-        runs_before=rests[1],
-        thin=min(rests) < MIN_RUNS,
+        runs_now=runs_now,
+        runs_before=runs_before,
+        thin=min(runs_now, runs_before) < MIN_RUNS,
     )

@@ -15,10 +15,10 @@ import numpy as np
 
 from ...common.column_data import CategoricalColumn, ColumnTable, Flags, Integers, is_known
 from .aggregates import Aggregate
-from .cost_by_part import are_unknown, recorded_and_bound
+from .cost_by_part import is_cost_unknown, split_cost
 from .grouped_sums import as_summable, grouped_sums, mask_negative, to_int64_or_object, to_usd
 from .grouping import Group, group_by_category
-from .measurements import PARTIAL_BASES, isin, row_of
+from .measurements import PARTIAL_BASES, is_any_of, row_positions
 from .records import Waste, WasteKind, WasteLocation
 
 AGENT_COLUMNS: Final = (
@@ -37,13 +37,13 @@ AGENT_COLUMNS: Final = (
 SILENT_COLUMNS: Final = ("workflow_key", "phase")
 """Columns needed of agents without a stream."""
 
-FAILED, RETRIES, FALSE, ERRORS, TRUNCATED = KINDS = (
+FAILED, RETRIES, FALSE_SUCCESSES, ERRORS, INTERRUPTED = KINDS = (
     "failed_runs", "retries", "false_successes", "errors", "cut_off",
 )  # fmt: skip
 """All waste categories, in the order in which a dollar is counted."""
 
 ALL_RUNS: Final[Group] = ("runs", None)
-SUSPICIOUS: Final[Group] = ("doubtful", None)
+DOUBTFUL: Final[Group] = ("doubtful", None)
 _KIND, _TEMPLATE, _PHASE = "kind", "template", "phase"
 
 _Row = tuple[int, int, int, int, int]
@@ -51,223 +51,248 @@ _Row = tuple[int, int, int, int, int]
 workflow or phase; number of runs or agent runs that wasted more than is known and than earlier categories
 count; number of runs or agent runs that spent more than is known."""
 
-_OUTCOMES: Final = {FALSE: "false_success", ERRORS: "error", TRUNCATED: "incomplete"}
+_OUTCOME_OF_KIND: Final = {FALSE_SUCCESSES: "false_success", ERRORS: "error", INTERRUPTED: "incomplete"}
 
 
-class _Agents:
+class _AgentRuns:
     """The agent runs of the selected runs, each with its cost in nanodollars."""
 
     def __init__(self, agents: ColumnTable, runs: ColumnTable) -> None:
-        run, there = row_of(agents.integers["workflow_key"], runs.integers["key"])
-        self.run = run[there]
-        self.columns = agents.take(there)
-        recorded, beyond, more = recorded_and_bound(self.columns)
-        self.spent = _at_least(recorded, beyond)
-        self.spent_more: Flags = more | are_unknown(self.columns)
+        run, is_selected = row_positions(agents.integers["workflow_key"], runs.integers["key"])
+        self.run = run[is_selected]
+        self.columns = agents.take(is_selected)
+        recorded, lower_bound, is_partial = split_cost(self.columns)
+        self.spent = _minimum_cost(recorded, lower_bound)
+        self.has_partial_cost: Flags = is_partial | is_cost_unknown(self.columns)
         status = runs.categorical["status"].take(self.run)
         self.failed = status.equals("failed")
-        self.may_be_well = status.equals("running") | status.equals("completed")
+        self.may_have_succeeded = status.equals("running") | status.equals("completed")
 
     def has(self, kind: str) -> Flags:
         """Return which agent runs have waste of a category, whether or not its cost is known."""
         if kind == RETRIES:
-            again: Flags = (self.columns.integers["is_retry"] == 1) | (
+            is_retry: Flags = (self.columns.integers["is_retry"] == 1) | (
                 self.columns.integers["retry_cost"] > 0
             )
-            return again
-        ended_so: Flags = self.columns.categorical["outcome"].equals(_OUTCOMES[kind]) & (
+            return is_retry
+        has_outcome: Flags = self.columns.categorical["outcome"].equals(_OUTCOME_OF_KIND[kind]) & (
             self.columns.integers["is_copy"] != 1
         )
         # A running run may still succeed; in a completed run the transcript was cut off, not the work.
-        return ended_so & ~self.may_be_well if kind == TRUNCATED else ended_so
+        return has_outcome & ~self.may_have_succeeded if kind == INTERRUPTED else has_outcome
 
-    def matching_cost(self) -> dict[str, Integers]:
+    def overlapping_waste(self) -> dict[str, Integers]:
         """Return the waste of each agent run by category, without deduplication; at most its own cost."""
-        retried = mask_negative(self.columns.integers["retry_cost"])
-        again = np.minimum(np.where(is_known(retried), retried, 0), self.spent)
-        found = {FAILED: np.where(self.failed, self.spent, 0), RETRIES: again}
-        return found | {kind: np.where(self.has(kind), self.spent, 0) for kind in _OUTCOMES}
+        retry_cost = mask_negative(self.columns.integers["retry_cost"])
+        retry_waste = np.minimum(np.where(is_known(retry_cost), retry_cost, 0), self.spent)
+        waste = {FAILED: np.where(self.failed, self.spent, 0), RETRIES: retry_waste}
+        return waste | {kind: np.where(self.has(kind), self.spent, 0) for kind in _OUTCOME_OF_KIND}
 
-    def lost_more(self, kind: str) -> Flags:
+    def has_partial_waste(self, kind: str) -> Flags:
         """Return which agent runs wasted more of a category than is known; failed runs have FAILED only."""
         if kind == FAILED:
-            return self.spent_more & self.failed
-        unknown = self.spent_more
+            return self.has_partial_cost & self.failed
+        cost_partial = self.has_partial_cost
         if kind == RETRIES:
-            unknown = unknown | ~is_known(self.columns.integers["retry_cost"])
-        found: Flags = self.has(kind) & unknown & ~self.failed & (self.columns.integers["is_copy"] != 1)
-        return found
+            cost_partial = cost_partial | ~is_known(self.columns.integers["retry_cost"])
+        flags: Flags = self.has(kind) & cost_partial & ~self.failed & (self.columns.integers["is_copy"] != 1)
+        return flags
 
-    def doubtful(self) -> Integers:
+    def doubtful_runs(self) -> Integers:
         """Return the positions of the runs with a false success."""
-        copied = self.columns.integers["is_copy"] == 1
-        found: Integers = np.unique(
-            self.run[self.columns.categorical["outcome"].equals("false_success") & ~copied]
+        is_copy = self.columns.integers["is_copy"] == 1
+        positions: Integers = np.unique(
+            self.run[self.columns.categorical["outcome"].equals("false_success") & ~is_copy]
         )
-        return found
+        return positions
 
 
 def aggregate_waste(runs: ColumnTable, agents: ColumnTable, silent: ColumnTable) -> Aggregate:
     """Aggregate waste, one row per category, workflow and phase; `silent`: agents without a stream."""
     runs = runs.take(runs.integers["is_copy"] != 1)
-    each = _Agents(agents, runs)
+    agent_runs = _AgentRuns(agents, runs)
     # A run cost at least as much as its agent runs, even if its own total is lower.
-    own = np.maximum(
-        _at_least(runs.integers["total_cost"], runs.integers["lower_bound_cost"]),
-        _by_run(each.spent, each.run, len(runs)),
+    spent = np.maximum(
+        _minimum_cost(runs.integers["total_cost"], runs.integers["lower_bound_cost"]),
+        _sum_by_run(agent_runs.spent, agent_runs.run, len(runs)),
     )
-    spent_more = _spent_more(runs)
-    agent_lost_more: Flags = np.logical_or.reduce([each.lost_more(kind) for kind in KINDS])
-    run_lost_more = runs.categorical["status"].equals("failed") & spent_more
-    run_lost_more[each.run[agent_lost_more]] = True
-    touched = each.matching_cost()
-    counted = _once(touched, each)
-    # The whole cost of a failed run is wasted, including costs that no agent run shows.
+    cost_partial = _has_partial_cost(runs)
+    agent_waste_partial: Flags = np.logical_or.reduce([agent_runs.has_partial_waste(kind) for kind in KINDS])
     has_failed = runs.categorical["status"].equals("failed")
-    failed = np.where(has_failed, own, 0)
-    in_agents = sum(counted.values(), np.zeros(len(each.run), np.int64))
-    by_run = failed + _by_run(np.where(each.failed, 0, in_agents), each.run, len(runs))
-    doubtful = each.doubtful()
+    run_waste_partial = has_failed & cost_partial
+    run_waste_partial[agent_runs.run[agent_waste_partial]] = True
+    overlapping = agent_runs.overlapping_waste()
+    distinct = _deduplicate(overlapping, agent_runs.spent)
+    # The whole cost of a failed run is wasted, including costs that no agent run shows.
+    failed_waste = np.where(has_failed, spent, 0)
+    agent_waste = sum(distinct.values(), np.zeros(len(agent_runs.run), np.int64))
+    run_waste = failed_waste + _sum_by_run(
+        np.where(agent_runs.failed, 0, agent_waste), agent_runs.run, len(runs)
+    )
+    doubtful = agent_runs.doubtful_runs()
     doubtful = doubtful[runs.categorical["status"].equals("completed")[doubtful]]
+    phases = _rows_by_name(
+        _PHASE,
+        agent_runs.columns.categorical["phase"],
+        (agent_waste, agent_runs.spent),
+        (agent_waste_partial, agent_runs.has_partial_cost),
+    )
     rows: dict[Group, _Row] = {
-        ALL_RUNS: (len(runs), _total(by_run), _total(own), _count(run_lost_more), _count(spent_more)),
-        (_KIND, FAILED): (_count(has_failed), _total(failed), 0, _count(has_failed & spent_more), 0),
+        ALL_RUNS: (
+            len(runs),
+            _total(run_waste),
+            _total(spent),
+            _count(run_waste_partial),
+            _count(cost_partial),
+        ),
+        (_KIND, FAILED): (_count(has_failed), _total(failed_waste), 0, _count(has_failed & cost_partial), 0),
         **{
             (_KIND, kind): (
-                len(np.unique(each.run[each.has(kind)])),
-                _total(counted[kind]),
-                _total(touched[kind] - counted[kind]),
-                _count(each.lost_more(kind)),
+                len(np.unique(agent_runs.run[agent_runs.has(kind)])),
+                _total(distinct[kind]),
+                _total(overlapping[kind] - distinct[kind]),
+                _count(agent_runs.has_partial_waste(kind)),
                 0,
             )
             for kind in KINDS[1:]
         },
-        SUSPICIOUS: (len(doubtful), _total(own[doubtful]), 0, 0, _count(spent_more[doubtful])),
-        **_places(
-            _TEMPLATE, runs.categorical["workflow_template"], (by_run, own), (run_lost_more, spent_more)
+        DOUBTFUL: (len(doubtful), _total(spent[doubtful]), 0, 0, _count(cost_partial[doubtful])),
+        **_rows_by_name(
+            _TEMPLATE,
+            runs.categorical["workflow_template"],
+            (run_waste, spent),
+            (run_waste_partial, cost_partial),
         ),
-        **_with_silent(
-            _places(
-                _PHASE,
-                each.columns.categorical["phase"],
-                (in_agents, each.spent),
-                (agent_lost_more, each.spent_more),
-            ),
-            silent,
-            runs,
-        ),
+        **_add_silent(phases, silent, runs),
     }
     return Aggregate(tuple(rows), to_int64_or_object(list(zip(*rows.values(), strict=True))))
 
 
-def build_waste(losses: Aggregate, *, partial: bool = False) -> Waste:
+def build_waste(aggregate: Aggregate, *, partial: bool = False) -> Waste:
     """Build the Waste record of an aggregate; `partial`: more was spent than is known."""
-    rows = dict(zip(losses.groups, losses.sums.T.tolist(), strict=True))
-    runs, wasted, whole, *_ = rows[ALL_RUNS]
-    doubtful_runs, doubtful_cost, _, _, doubtful_more = rows[SUSPICIOUS]
-    kinds = ((kind, *rows[_KIND, kind][:-1]) for kind in KINDS)
+    rows = dict(zip(aggregate.groups, aggregate.sums.T.tolist(), strict=True))
+    runs, wasted, spent, *_ = rows[ALL_RUNS]
+    doubtful_runs, doubtful_cost, _, _, doubtful_partial = rows[DOUBTFUL]
     templates, phases = (
-        {name: row[1:] for (what, name), row in rows.items() if what == place}
-        for place in (_TEMPLATE, _PHASE)
+        {name: row[1:] for (category, name), row in rows.items() if category == wanted}
+        for wanted in (_TEMPLATE, _PHASE)
     )
     # Costs of runs that no agent run shows belong to no known phase.
-    lost, there = (sum(row[place] for row in phases.values()) for place in (0, 1))
-    here, spent_here, *more = phases.get(None, (0, 0, 0, 0))
-    phases[None] = [here + max(0, wasted - lost), spent_here + max(0, whole - there), *more]
+    phase_wasted, phase_spent = (sum(row[index] for row in phases.values()) for index in (0, 1))
+    other_wasted, other_spent, *partial_counts = phases.get(None, (0, 0, 0, 0))
+    phases[None] = [
+        other_wasted + max(0, wasted - phase_wasted),
+        other_spent + max(0, spent - phase_spent),
+        *partial_counts,
+    ]
     return Waste(
         runs=runs,
         wasted=to_usd(wasted),
-        spent=to_usd(whole),
+        spent=to_usd(spent),
         partial=partial,
-        share=_share(wasted, whole),
-        kinds=tuple(_kind(*row) for row in kinds),
+        share=_share(wasted, spent),
+        kinds=tuple(_build_kind(kind, *rows[_KIND, kind][:-1]) for kind in KINDS),
         doubtful_runs=doubtful_runs,
         doubtful_cost=to_usd(doubtful_cost),
-        doubtful_partial=bool(doubtful_more),
-        by_template=_ordered(templates),
-        by_phase=_ordered(phases),
+        doubtful_partial=bool(doubtful_partial),
+        by_template=_build_locations(templates),
+        by_phase=_build_locations(phases),
     )
 
 
-def _once(touched: dict[str, Integers], each: _Agents) -> dict[str, Integers]:
+def _deduplicate(overlapping: dict[str, Integers], spent: Integers) -> dict[str, Integers]:
     """Return the waste by category, without dollars that an earlier category counts."""
-    left, counted = each.spent, {}
+    remaining, distinct = spent, {}
     for kind in KINDS:
-        counted[kind] = np.minimum(touched[kind], left)
-        left = left - counted[kind]
-    return counted
+        distinct[kind] = np.minimum(overlapping[kind], remaining)
+        remaining = remaining - distinct[kind]
+    return distinct
 
 
-def _kind(kind: str, runs: int, cost: int, above: int, more: int) -> WasteKind:
-    unknown = more and not cost and not above
-    return WasteKind(kind, runs, None if unknown else to_usd(cost), to_usd(above), bool(more))
+def _build_kind(kind: str, runs: int, cost: int, above: int, partial: int) -> WasteKind:
+    is_unknown = partial and not cost and not above
+    return WasteKind(kind, runs, None if is_unknown else to_usd(cost), to_usd(above), bool(partial))
 
 
-def _spent_more(runs: ColumnTable) -> Flags:
+def _has_partial_cost(runs: ColumnTable) -> Flags:
     """Return which runs, none of them a copy, have an incomplete or unknown cost."""
-    known = is_known(runs.integers["total_cost"])
-    found: Flags = (
-        isin(runs.categorical["cost_basis"], PARTIAL_BASES)
+    flags: Flags = (
+        is_any_of(runs.categorical["cost_basis"], PARTIAL_BASES)
         | is_known(runs.integers["lower_bound_cost"])
-        | ~known
+        | ~is_known(runs.integers["total_cost"])
     )
-    return found
+    return flags
 
 
 def _count(flags: Flags) -> int:
     return int(np.count_nonzero(flags))
 
 
-def _at_least(recorded: Integers, beyond: Integers) -> Integers:
+def _minimum_cost(recorded: Integers, lower_bound: Integers) -> Integers:
     """Return recorded cost plus lower bound, in a type that can be added up; 0 if unknown."""
-    one, other = (as_summable(np.where(values < 0, 0, values)) for values in (recorded, beyond))
-    total: Integers = one + other
+    first, second = (as_summable(np.where(values < 0, 0, values)) for values in (recorded, lower_bound))
+    total: Integers = first + second
     return total
 
 
-def _by_run(values: Integers, run: Integers, runs: int) -> Integers:
+def _sum_by_run(values: Integers, run: Integers, run_count: int) -> Integers:
     starts = np.flatnonzero(np.diff(run, prepend=-1))
-    found = np.zeros(runs, values.dtype)
-    found[run[starts]] = np.add.reduceat(values, starts)
-    return found
+    sums = np.zeros(run_count, values.dtype)
+    sums[run[starts]] = np.add.reduceat(values, starts)
+    return sums
 
 
-def _places(
-    what: str, names: CategoricalColumn, amounts: tuple[Integers, Integers], more: tuple[Flags, Flags]
+def _rows_by_name(
+    category: str, names: CategoricalColumn, amounts: tuple[Integers, Integers], flags: tuple[Flags, Flags]
 ) -> dict[Group, _Row]:
-    """Return one row per name; `amounts` and `more` are pairs of wasted and spent."""
+    """Return one row per name; `amounts` and `flags` are pairs of wasted and spent."""
     groups = group_by_category(names)
-    size = len(groups.names)
-    lost, whole = (grouped_sums(values, groups.codes, size) for values in amounts)
-    open_ = [np.bincount(groups.codes[flags], minlength=size).tolist() for flags in more]
+    count = len(groups.names)
+    wasted, spent = (grouped_sums(values, groups.codes, count) for values in amounts)
+    counts = [np.bincount(groups.codes[mask], minlength=count).tolist() for mask in flags]
     return {
-        (what, name): (0, int(vain.total), int(total.total), lost_more, spent_more)
-        for name, vain, total, lost_more, spent_more in zip(groups.names, lost, whole, *open_, strict=True)
+        (category, name): (0, int(name_wasted.total), int(name_spent.total), waste_partial, cost_partial)
+        for name, name_wasted, name_spent, waste_partial, cost_partial in zip(
+            groups.names, wasted, spent, *counts, strict=True
+        )
     }
 
 
-def _with_silent(phases: dict[Group, _Row], silent: ColumnTable, runs: ColumnTable) -> dict[Group, _Row]:
+def _add_silent(phases: dict[Group, _Row], silent: ColumnTable, runs: ColumnTable) -> dict[Group, _Row]:
     """Add agents without a stream to the rows of phases: unknown cost, wasted in failed runs."""
-    run, there = row_of(silent.integers["workflow_key"], runs.integers["key"])
-    failed = runs.categorical["status"].take(run[there]).equals("failed")
-    nothing = np.zeros(len(failed), np.int64)
-    names = silent.categorical["phase"].take(there)
-    more = _places(_PHASE, names, (nothing, nothing), (failed, np.ones(len(failed), np.bool_)))
-    none: _Row = (0, 0, 0, 0, 0)
-    every = phases | {group: none for group in more if group not in phases}
+    run, is_selected = row_positions(silent.integers["workflow_key"], runs.integers["key"])
+    failed = runs.categorical["status"].take(run[is_selected]).equals("failed")
+    zeros = np.zeros(len(failed), np.int64)
+    names = silent.categorical["phase"].take(is_selected)
+    silent_rows = _rows_by_name(_PHASE, names, (zeros, zeros), (failed, np.ones(len(failed), np.bool_)))
+    empty: _Row = (0, 0, 0, 0, 0)
+    rows = phases | {group: empty for group in silent_rows if group not in phases}
     return {
-        group: (*row[:3], row[3] + more.get(group, none)[3], row[4] + more.get(group, none)[4])
-        for group, row in every.items()
+        group: (
+            *row[:3],
+            row[3] + silent_rows.get(group, empty)[3],
+            row[4] + silent_rows.get(group, empty)[4],
+        )
+        for group, row in rows.items()
     }
 
 
-def _ordered(places: Mapping[str | None, Sequence[int]]) -> tuple[WasteLocation, ...]:
-    found = [
-        WasteLocation(name, to_usd(lost), to_usd(there), _share(lost, there), bool(lost_more), bool(more))
-        for name, (lost, there, lost_more, more) in places.items()
-        if there
+def _build_locations(rows: Mapping[str | None, Sequence[int]]) -> tuple[WasteLocation, ...]:
+    locations = [
+        WasteLocation(
+            name,
+            to_usd(wasted),
+            to_usd(spent),
+            _share(wasted, spent),
+            bool(waste_partial),
+            bool(cost_partial),
+        )
+        for name, (wasted, spent, waste_partial, cost_partial) in rows.items()
+        if spent
     ]
-    return tuple(sorted(found, key=lambda place: (-place.wasted, place.name is None, place.name or "")))
+    return tuple(
+        sorted(locations, key=lambda location: (-location.wasted, location.name is None, location.name or ""))
+    )
 
 
 def _share(part: int, whole: int) -> float | None:

@@ -24,8 +24,11 @@ from ...common.coercion import (
 from ...common.spending import has_recorded_cost, is_copy
 
 UNKNOWN: Final = "unknown"
-_NANO_DOLLAR: Final = Decimal("1e-9")
-_EXACT: Final = Context(prec=400)  # digits: enough for the largest float to the nanodollar, and for sums
+_NANODOLLAR: Final = Decimal("1e-9")
+_EXACT_CONTEXT: Final = Context(
+    prec=400
+)  # digits: enough for the largest float to the nanodollar, and for sums
+_NO_AMOUNT: Final = (Decimal(0), 0)
 _WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _TOKEN_FIELDS: Final = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
 
@@ -56,7 +59,7 @@ def summarize_workflows(workflows: Iterable[object]) -> dict[str, Any]:
     >>> figures["total_cost"], figures["success_rate_percent"], figures["by_status"]
     (0.3, 100.0, {'completed': 1, 'unknown': 1})
     """
-    return summarize_groups([_sums_of_one(row) for row in _rows(workflows) if not _is_copy(row)])
+    return summarize_groups([_totals_of_run(row) for row in _mappings(workflows) if not _counts_as_copy(row)])
 
 
 def summarize_groups(groups: Sequence[GroupTotals]) -> dict[str, Any]:
@@ -67,7 +70,7 @@ def summarize_groups(groups: Sequence[GroupTotals]) -> dict[str, Any]:
         "completed_count": statuses.get("completed", 0),
         "failed_count": statuses.get("failed", 0),
         "success_rate_percent": _success_rate(groups),
-        "success_rate_of": _ended(groups),
+        "success_rate_of": _count_ended(groups),
         "average_cost": _average_cost(groups),
         "total_cost": _sum_cost([group.total_cost for group in groups]),
         "lower_bound_cost": _sum_cost([group.lower_bound_cost for group in groups]),
@@ -85,18 +88,18 @@ def summarize_groups(groups: Sequence[GroupTotals]) -> dict[str, Any]:
     }
 
 
-def _is_copy(row: Row) -> bool:
+def _counts_as_copy(row: Row) -> bool:
     agents = row.get("phase_costs")
     return row.get("cost_basis") is None and isinstance(agents, list) and is_copy(agents)
 
 
-def _sums_of_one(row: Row) -> GroupTotals:
+def _totals_of_run(row: Row) -> GroupTotals:
     time = _first_time(row, "created_at", "started_at")
     status, model, template, basis = (
         value if isinstance(value := row.get(key), str) else None
         for key in ("status", "model_used", "workflow_template", "cost_basis")
     )
-    recorded, beyond = _costs(row)
+    recorded, lower_bound = _costs(row)
     return GroupTotals(
         status=status,
         model_used=model,
@@ -104,16 +107,18 @@ def _sums_of_one(row: Row) -> GroupTotals:
         cost_basis=basis,
         runs=1,
         total_cost=recorded,
-        lower_bound_cost=beyond,
-        duration=_measured(None if is_at_least_so_long(row) else coerce_number(row.get("duration_seconds"))),
-        tokens=_measured(_tokens(row)),
-        cache_percent=_measured(_cache_percent(row)),
+        lower_bound_cost=lower_bound,
+        duration=_with_count(
+            None if is_at_least_so_long(row) else coerce_number(row.get("duration_seconds"))
+        ),
+        tokens=_with_count(_tokens(row)),
+        cache_percent=_with_count(_cache_percent(row)),
         first=time,
         last=time,
     )
 
 
-def _measured(value: float | None) -> tuple[float, int]:
+def _with_count(value: float | None) -> tuple[float, int]:
     return (0.0, 0) if value is None else (value, 1)
 
 
@@ -122,24 +127,24 @@ def temporal_distributions(workflows: Iterable[object]) -> dict[str, Any]:
 
     `unknown` is the number of runs without a known time; `peak_hours` lists all hours with the most runs.
     """
-    rows = _rows(workflows)
+    rows = _mappings(workflows)
     times = [time for row in rows if (time := _local_time(row)) is not None]
     hours = Counter(time.hour for time in times)
-    days = Counter(time.weekday() for time in times)
-    most = max(hours.values(), default=0)
+    weekdays = Counter(time.weekday() for time in times)
+    highest = max(hours.values(), default=0)
     return {
         "hourly_distribution": {hour: hours[hour] for hour in range(24)},
-        "daily_distribution": {day: days[number_of_day] for number_of_day, day in enumerate(_WEEKDAYS)},
-        "peak_hours": sorted(hour for hour, count in hours.items() if count == most),
+        "daily_distribution": {day: weekdays[number] for number, day in enumerate(_WEEKDAYS)},
+        "peak_hours": sorted(hour for hour, count in hours.items() if count == highest),
         "unknown": len(rows) - len(times),
     }
 
 
-def _rows(workflows: Iterable[object]) -> Sequence[Row]:
+def _mappings(workflows: Iterable[object]) -> Sequence[Row]:
     return [workflow for workflow in workflows if isinstance(workflow, Mapping)]
 
 
-def _name(group: GroupTotals, key: str) -> str:
+def _group_name(group: GroupTotals, key: str) -> str:
     """Return a name without outer spaces, a status also in lower case; "unknown" if there is no text."""
     value = getattr(group, key)
     if key == "status":
@@ -151,7 +156,7 @@ def _counts(groups: Sequence[GroupTotals], key: str) -> dict[str, int]:
     """Count runs by name, the most frequent first, equal counts by name."""
     counts: Counter[str] = Counter()
     for group in groups:
-        counts[_name(group, key)] += group.runs
+        counts[_group_name(group, key)] += group.runs
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
@@ -160,26 +165,26 @@ def _breakdown(groups: Sequence[GroupTotals], key: str) -> dict[str, dict[str, A
     counts = _counts(groups, key)
     by_name: dict[str, list[GroupTotals]] = {name: [] for name in counts}
     for group in groups:
-        by_name[_name(group, key)].append(group)
+        by_name[_group_name(group, key)].append(group)
     return {
         name: {
             "count": counts[name],
-            "total_cost": _sum_cost([group.total_cost for group in some]),
-            "average_cost": _average_cost(some),
-            "success_rate_percent": _success_rate(some),
-            "success_rate_of": _ended(some),
+            "total_cost": _sum_cost([group.total_cost for group in members]),
+            "average_cost": _average_cost(members),
+            "success_rate_percent": _success_rate(members),
+            "success_rate_of": _count_ended(members),
         }
-        for name, some in by_name.items()
+        for name, members in by_name.items()
     }
 
 
 def _success_rate(groups: Sequence[GroupTotals]) -> float | None:
     """Return completed runs in percent of completed and failed runs; None if there are none."""
-    ended = _ended(groups)
+    ended = _count_ended(groups)
     return 100.0 * _counts(groups, "status").get("completed", 0) / ended if ended else None
 
 
-def _ended(groups: Sequence[GroupTotals]) -> int:
+def _count_ended(groups: Sequence[GroupTotals]) -> int:
     """Count the completed and failed runs; the success of all others is unknown."""
     statuses = _counts(groups, "status")
     return statuses.get("completed", 0) + statuses.get("failed", 0)
@@ -187,42 +192,39 @@ def _ended(groups: Sequence[GroupTotals]) -> int:
 
 def _costs(row: Row) -> tuple[tuple[Decimal, int], tuple[Decimal, int]]:
     """Return the recorded cost of a run and the lower bound beyond it: each an amount, and 1 if known."""
-    total, beyond = _amount(row, "total_cost"), _amount(row, "lower_bound_cost")
+    total, lower_bound = _amount(row, "total_cost"), _amount(row, "lower_bound_cost")
     agents = list_agent_runs(row)
-    return (total, beyond) if has_recorded_cost({**row, "phase_costs": agents}) else (_NOTHING, total)
-
-
-_NOTHING: Final = (Decimal(0), 0)
+    return (total, lower_bound) if has_recorded_cost({**row, "phase_costs": agents}) else (_NO_AMOUNT, total)
 
 
 def _amount(row: Row, key: str) -> tuple[Decimal, int]:
     """Read an amount of money, and 1 if it is known; a float by its decimal text, as its bits are inexact."""
-    return (Decimal(0), 0) if coerce_number(row.get(key)) is None else (Decimal(str(row[key])), 1)
+    return _NO_AMOUNT if coerce_number(row.get(key)) is None else (Decimal(str(row[key])), 1)
 
 
 def _sum_cost(amounts: Sequence[tuple[Decimal, int]]) -> float | None:
     """Add up the known amounts in US dollars; None if none is known."""
     known = [amount for amount, count in amounts if count]
-    return _dollars(_exact_sum(known)) if known else None
+    return _to_float(_exact_sum(known)) if known else None
 
 
 def _average_cost(groups: Sequence[GroupTotals]) -> float | None:
     """Return the mean of the known costs in US dollars; None if none is known."""
     count = sum(group.total_cost[1] for group in groups)
     amount = _exact_sum(group.total_cost[0] for group in groups if group.total_cost[1])
-    return _dollars(_EXACT.divide(amount, Decimal(count))) if count else None
+    return _to_float(_EXACT_CONTEXT.divide(amount, Decimal(count))) if count else None
 
 
 def _exact_sum(amounts: Iterable[Decimal]) -> Decimal:
-    result = Decimal(0)
+    total = Decimal(0)
     for amount in amounts:
-        result = _EXACT.add(result, amount)
-    return result
+        total = _EXACT_CONTEXT.add(total, amount)
+    return total
 
 
-def _dollars(amount: Decimal) -> float | None:
+def _to_float(amount: Decimal) -> float | None:
     """Round to the nanodollar; None if a float cannot represent the amount."""
-    rounded = float(_EXACT.quantize(amount, _NANO_DOLLAR))
+    rounded = float(_EXACT_CONTEXT.quantize(amount, _NANODOLLAR))
     return rounded if isfinite(rounded) else None
 
 
@@ -234,20 +236,20 @@ def _mean(sums: Sequence[tuple[float, int]]) -> float | None:
 
 def _tokens(row: Row) -> float | None:
     """Return the total tokens of a run, or the sum of the four kinds if all are known; else None."""
-    stated = coerce_number(row.get("total_tokens"))
+    reported = coerce_number(row.get("total_tokens"))
     kinds = [value for name in _TOKEN_FIELDS if (value := coerce_number(row.get(name))) is not None]
-    if stated is not None or len(kinds) < len(_TOKEN_FIELDS):
-        return stated
+    if reported is not None or len(kinds) < len(_TOKEN_FIELDS):
+        return reported
     return sum_floats(kinds)
 
 
 def _cache_percent(row: Row) -> float | None:
     """Return the cache hit rate in percent; None if a count is missing or all are 0."""
     names = ("cache_read_tokens", "input_tokens", "cache_creation_tokens")
-    read, fresh, written = (coerce_number(row.get(name)) for name in names)
-    if read is None or fresh is None or written is None:
+    read, uncached, written = (coerce_number(row.get(name)) for name in names)
+    if read is None or uncached is None or written is None:
         return None
-    prompt = sum_floats([read, fresh, written])
+    prompt = sum_floats([read, uncached, written])
     return 100.0 * (read / prompt) if prompt else None
 
 
@@ -282,8 +284,8 @@ def cost_totals(workflows: Iterable[object]) -> dict[str, float | None]:
     >>> cost_totals([{"total_cost": 0.1}, {"total_cost": 0.2, "lower_bound_cost": 0.05}])
     {'total_cost': 0.3, 'lower_bound_cost': 0.05}
     """
-    costs = [_costs(row) for row in _rows(workflows)]
+    costs = [_costs(row) for row in _mappings(workflows)]
     return {
         "total_cost": _sum_cost([recorded for recorded, _ in costs]),
-        "lower_bound_cost": _sum_cost([beyond for _, beyond in costs]),
+        "lower_bound_cost": _sum_cost([lower_bound for _, lower_bound in costs]),
     }

@@ -12,7 +12,7 @@ from ...common.filter_options import parse_recent
 from ...common.formatting.numbers import day
 from ...common.time_zones import zone_named
 from ...queries.anomalies import Anomalies, find_anomalies
-from ..filter_options import FilteredCommand, get_filter, zone_of
+from ..filter_options import FilteredCommand, get_filter, get_time_zone
 from ..output import get_output
 from ..render.anomalies import render_anomalies, render_sentences
 
@@ -41,27 +41,29 @@ def anomalies(
 
     "Lately" is counted back from the latest run. Changes that may be due to chance are left out.
     """
-    screen = get_output(context)
-    found = find_anomalies(get_filter(context), parse_recent(recent), tz=zone_of(context))
-    zone = zone_named(zone_of(context))
-    if screen.as_json:
-        screen.answer(found)
-    elif screen.quiet:
-        screen.print(*render_sentences(found.regressions))
+    output = get_output(context)
+    zone_name = get_time_zone(context)
+    result = find_anomalies(get_filter(context), parse_recent(recent), tz=zone_name)
+    zone = zone_named(zone_name)
+    if output.as_json:
+        output.print_result(result)
+    elif output.quiet:
+        output.print(*render_sentences(result.regressions))
     else:
-        screen.print(render_anomalies(found, screen.width, zone))
-        screen.print_hints(*_next(found, zone))
+        output.print(render_anomalies(result, output.width, zone))
+        output.print_hints(*_hints(result, zone))
 
 
-def _next(found: Anomalies, zone: tzinfo | None) -> list[tuple[str, str]]:
-    steps = []
-    for finding in (*found.regressions, *found.improvements)[:1]:
+def _hints(result: Anomalies, zone: tzinfo | None) -> list[tuple[str, str]]:
+    hints = []
+    for finding in (*result.regressions, *result.improvements)[:1]:
         if finding.runs:
-            steps.append((f"workflow-history show {shlex.quote(finding.runs[0].id)}", "the most telling run"))
+            hints.append((f"workflow-history show {shlex.quote(finding.runs[0].id)}", "the most telling run"))
         if finding.template is not None:
-            since = day(finding.since, zone)
-            same = f"--template {shlex.quote(finding.template)} --since {since}"
-            steps.append((f"workflow-history list {same}", "the runs since then"))
-    if not steps and found.stand_outs:
-        steps.append((f"workflow-history show {shlex.quote(found.stand_outs[0].id)}", "the one furthest out"))
-    return steps
+            filters = f"--template {shlex.quote(finding.template)} --since {day(finding.since, zone)}"
+            hints.append((f"workflow-history list {filters}", "the runs since then"))
+    if not hints and result.stand_outs:
+        hints.append(
+            (f"workflow-history show {shlex.quote(result.stand_outs[0].id)}", "the one furthest out")
+        )
+    return hints

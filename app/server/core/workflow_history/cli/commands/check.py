@@ -53,24 +53,24 @@ def check(  # noqa: PLR0917 - a command line has many options
 
     With --quiet, nothing is printed if all is within budget.
     """
-    screen = get_output(context)
+    output = get_output(context)
     if init:
         path = create_default_config(config)
-        if screen.as_json:
-            screen.print_json({"config": str(path)})
-        elif not screen.quiet:
-            screen.print(Text(f"wrote {single_line(path)}: edit the budgets in it"))
-            screen.print_hints(("workflow-history check", "hold spending against them"))
+        if output.as_json:
+            output.print_json({"config": str(path)})
+        elif not output.quiet:
+            output.print(Text(f"wrote {single_line(path)}: edit the budgets in it"))
+            output.print_hints(("workflow-history check", "hold spending against them"))
         return
     settings = read_config(config)
     now = parse_moment(at, zone=settings.time_zone) if at else datetime.now(UTC)
     start = parse_moment(since, now, settings.time_zone) if since else None
-    found = check_budgets(settings, start, now, regressions=regressions)
-    if screen.as_json:
-        screen.answer(found)
-    elif screen.quiet:
-        screen.print(*render_exceeded(found))
+    result = check_budgets(settings, start, now, regressions=regressions)
+    if output.as_json:
+        output.print_result(result)
+    elif output.quiet:
+        output.print(*render_exceeded(result))
     else:
-        screen.print(render_budgets(found, screen.width))
-    if not found.ok:
+        output.print(render_budgets(result, output.width))
+    if not result.ok:
         raise typer.Exit(1)

@@ -6,12 +6,11 @@ from typing import Annotated
 
 import typer
 
-from ...analysis.comparison.records import RunRef
 from ...queries.compare import compare_runs
 from ..common_options import HistoryCommand
 from ..output import get_output
 from ..render.compare import render_comparison, render_cost_difference
-from ..render.similar import qualified_id
+from ..render.similar import quoted_run_id
 
 app = typer.Typer(add_completion=False)
 
@@ -34,19 +33,16 @@ def compare(
 
     Shows both requests, the costs by phase, and where the difference comes from. Differences are B minus A.
     """
-    screen = get_output(context)
-    found = compare_runs(a, b)
-    if screen.as_json:
-        screen.answer(found)
-    elif screen.quiet:
-        screen.print(render_cost_difference(found))
+    output = get_output(context)
+    result = compare_runs(a, b)
+    if output.as_json:
+        output.print_result(result)
+    elif output.quiet:
+        output.print(render_cost_difference(result))
     else:
-        screen.print(render_comparison(found, screen.width))
-        screen.print_hints(
-            (f"workflow-history explain {_name(found.a)} cost", "from which files A's cost comes"),
-            (f"workflow-history explain {_name(found.b)} cost", "from which files B's cost comes"),
+        output.print(render_comparison(result, output.width))
+        names = [quoted_run_id(run.project, run.id) for run in (result.a, result.b)]
+        output.print_hints(
+            (f"workflow-history explain {names[0]} cost", "from which files A's cost comes"),
+            (f"workflow-history explain {names[1]} cost", "from which files B's cost comes"),
         )
-
-
-def _name(side: RunRef) -> str:
-    return qualified_id(side.project, side.id)

@@ -39,11 +39,11 @@ def completion(
 
     Ids, names and other values from the history in use are completed too, at most 50.
     """
-    screen = get_output(context)
+    output = get_output(context)
     script = get_completion_script(
         prog_name="workflow-history", complete_var=COMPLETION_VARIABLE, shell=shell.value
     )
-    if screen.as_json:
-        screen.print_json({"shell": shell.value, "script": script})
+    if output.as_json:
+        output.print_json({"shell": shell.value, "script": script})
     else:
-        screen.out.file.write(f"{script}\n")
+        output.out.file.write(f"{script}\n")

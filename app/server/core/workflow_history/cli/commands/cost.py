@@ -10,7 +10,7 @@ import typer
 from ... import scanner
 from ...pipeline import folder_costs
 from ..common_options import Command
-from ..folders import Directory, folder_of, no_runs_in
+from ..folders import Directory, no_runs_error, resolve_folder
 from ..output import get_output
 from ..render.cost import render_cost_line, render_cost_report
 
@@ -27,7 +27,7 @@ MAX_RUNS = 5
 """Number of runs shown without --by run."""
 
 
-class Kind(StrEnum):
+class Grouping(StrEnum):
     """Keys to group costs by."""
 
     PHASE = "phase"
@@ -41,7 +41,7 @@ def cost(
     context: typer.Context,
     directory: Directory = None,
     by: Annotated[
-        Kind | None,
+        Grouping | None,
         typer.Option(help="Only this table, whole. Without: phases, models and the costliest runs."),
     ] = None,
 ) -> None:
@@ -51,21 +51,21 @@ def cost(
 
     Costs of overwritten or deleted transcripts are recorded only in a history: see sync.
     """
-    screen = get_output(context)
-    folder = folder_of(directory)
+    output = get_output(context)
+    folder = resolve_folder(directory)
     folders = scanner.find_agents_folders(folder)
     kinds = [by.value] if by else ["phase", "model", "run"]
-    found = folder_costs.folder_costs(*folders, kinds=kinds)
-    if not found["runs"] and not found["problems"]:
-        raise no_runs_in(folder)
+    result = folder_costs.folder_costs(*folders, kinds=kinds)
+    if not result["runs"] and not result["problems"]:
+        raise no_runs_error(folder)
     if by is None:
-        found["by"]["run"] = found["by"]["run"][:MAX_RUNS]
-    if screen.as_json:
-        screen.print_json(found)
-    elif screen.quiet:
-        screen.print(render_cost_line(found))
+        result["by"]["run"] = result["by"]["run"][:MAX_RUNS]
+    if output.as_json:
+        output.print_json(result)
+    elif output.quiet:
+        output.print(render_cost_line(result))
     else:
-        screen.print(render_cost_report(found, screen.width))
-        screen.print_hints(
+        output.print(render_cost_report(result, output.width))
+        output.print_hints(
             (f"workflow-history sync {directory or folders[0]}", "keep these runs in a history")
         )

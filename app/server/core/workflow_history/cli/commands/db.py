@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 from rich.text import Text
 
 from ... import database
-from ...common.errors import WorkflowHistoryError
+from ...common.errors import InvalidQueryError, WorkflowHistoryError
+from ...maintenance.backup import backup_history, vacuum_history
+from ...maintenance.pruning import prune_history
+from ...maintenance.restore import restore_history
+from ...maintenance.retention_rules import RetentionRule, with_max_age
+from ...presentation.sync_summary import describe_redactions
+from ...queries.settings_file import read_retention_rules
 from ..common_options import Command, CommandGroup, HistoryCommand
+from ..filter_options import FilteredCommand, get_filter
 from ..output import get_output
+from ..render.maintenance import render_backup, render_prune, render_restore, render_vacuum
 from ..render.text import clean_text
-from . import db_care
-from . import db_care as db_scrub
 
 EXAMPLES = """
 Examples:
@@ -21,6 +30,20 @@ Examples:
   workflow-history db restore ~/backups/history.db
   workflow-history db prune --older-than 18mo
   workflow-history db scrub
+"""
+
+PRUNE_EXAMPLES = """
+Examples:
+  workflow-history db prune --older-than 18mo                  # tells what would go
+  workflow-history db prune --older-than 18mo --yes            # takes it out
+  workflow-history db prune --older-than 90d --status failed --project sandbox --keep 20 --yes
+  workflow-history db prune --by-config --yes --quiet          # for cron: the rules of the settings file
+"""
+
+SCRUB_EXAMPLES = """
+Examples:
+  workflow-history db scrub
+  workflow-history db scrub --no-text --yes
 """
 
 app = typer.Typer(
@@ -35,39 +58,158 @@ app = typer.Typer(
 @app.command(epilog="Example: workflow-history db path", cls=Command)
 def path(context: typer.Context) -> None:
     """Print the path or URL of the history database."""
-    screen = get_output(context)
-    if screen.as_json:
-        screen.print_json({"path": database.database_name()})
+    output = get_output(context)
+    if output.as_json:
+        output.print_json({"path": database.database_name()})
     else:
-        screen.out.print(clean_text(database.database_name()), soft_wrap=True)
+        output.out.print(clean_text(database.database_name()), soft_wrap=True)
 
 
 @app.command(epilog="Example: workflow-history db version", cls=HistoryCommand)
 def version(context: typer.Context) -> None:
     """Print the schema version of the database."""
-    screen = get_output(context)
-    if screen.as_json:
-        screen.print_json({"database_version": database.schema_version()})
+    output = get_output(context)
+    if output.as_json:
+        output.print_json({"database_version": database.schema_version()})
     else:
-        screen.print(clean_text(database.schema_version()))
+        output.print(clean_text(database.schema_version()))
 
 
 @app.command(epilog="Example: workflow-history --db old.db db check", cls=Command)
 def check(context: typer.Context) -> None:
     """Check the database for damage; repairs nothing. Exit code 1 if there is a problem."""
-    screen = get_output(context)
+    output = get_output(context)
     if database.schema_version() is None:
         raise WorkflowHistoryError(f"there is no history at {database.database_name()} yet")
-    found = database.check()
-    if screen.as_json:
-        screen.print_json({"ok": not found, "problems": found})
-    elif found:
-        screen.print(*(Text.assemble(("✗ ", "red"), clean_text(problem)) for problem in found))
-    elif not screen.quiet:
-        screen.print(Text("✓ the history is sound", "green"))
-    if found:
+    problems = database.check()
+    if output.as_json:
+        output.print_json({"ok": not problems, "problems": problems})
+    elif problems:
+        output.print(*(Text.assemble(("✗ ", "red"), clean_text(problem)) for problem in problems))
+    elif not output.quiet:
+        output.print(Text("✓ the history is sound", "green"))
+    if problems:
         raise typer.Exit(1)
 
 
-db_care.register(app)
-app.command(name="scrub", epilog=db_scrub.EXAMPLES, cls=HistoryCommand)(db_scrub.scrub)
+@app.command(epilog="Example: workflow-history db backup ~/backups/history.db", cls=HistoryCommand)
+def backup(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The copy, an SQLite database.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+) -> None:
+    """Copy the history to a file and verify the copy; other programs may write meanwhile.
+
+    The file is complete or not created. A PostgreSQL history is copied to an SQLite file, too.
+    """
+    output = get_output(context)
+    result = backup_history(file, force=force)
+    if output.as_json:
+        output.print_json(result)
+    elif not output.quiet:
+        output.print(render_backup(result))
+
+
+@app.command(epilog="Example: workflow-history db restore ~/backups/history.db", cls=Command)
+def restore(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup, or any other history's file.")],
+) -> None:
+    """Replace the history with a copy of a backup, after verifying the copy.
+
+    The replaced history is kept next to it. Nothing is done while another program writes to the history.
+
+    A running server shows the restored history at once.
+    """
+    output = get_output(context)
+    result = restore_history(file)
+    if output.as_json:
+        output.print_json(result)
+    elif not output.quiet:
+        output.print(*render_restore(result))
+
+
+@app.command(epilog=PRUNE_EXAMPLES, cls=FilteredCommand)
+def prune(  # noqa: PLR0917 - a command line has many options
+    context: typer.Context,
+    older_than: Annotated[
+        str | None, typer.Option(metavar="AGE", help="Made longer ago than this: 90d, 12w, 18mo, 2y.")
+    ] = None,
+    keep: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Of these, the newest N of each project stay.")
+    ] = 0,
+    by_config: Annotated[
+        bool, typer.Option("--by-config", help="By the rules under [\\[retention]] in the settings file.")
+    ] = False,
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="This settings file.")] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Take them out; without it, they are only told.")
+    ] = False,
+    _dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell which they are, as without --yes.")
+    ] = False,
+) -> None:
+    """Delete old runs from the history; their cost no longer counts in its totals.
+
+    Without --yes, nothing is deleted. Running runs and runs of unknown age are never deleted.
+
+    Even if their files still exist, only sync --with-pruned stores deleted runs again.
+    """
+    if yes and _dry_run:
+        raise InvalidQueryError("--yes and --dry-run say the opposite; give one of them")
+    output = get_output(context)
+    rule = with_max_age(RetentionRule(get_filter(context)), older_than, keep)
+    if by_config and not (rule.matches_all and keep == 0):
+        raise InvalidQueryError(
+            "--by-config takes all rules from the settings file; leave the other options out"
+        )
+    rules = read_retention_rules(config) if by_config else [rule]
+    result = prune_history(rules, dry_run=not yes)
+    if output.as_json:
+        output.print_json(result)
+        return
+    if not output.quiet:
+        output.print(render_prune(result))
+        if result["runs"] and yes:
+            output.print_hints(("workflow-history db vacuum", "give the space back"))
+
+
+@app.command(epilog="Example: workflow-history db vacuum", cls=HistoryCommand)
+def vacuum(context: typer.Context) -> None:
+    """Free the disk space of deleted rows; other programs wait meanwhile."""
+    output = get_output(context)
+    result = vacuum_history()
+    if output.as_json:
+        output.print_json(result)
+    elif not output.quiet:
+        output.print(render_vacuum(result))
+
+
+@app.command(epilog=SCRUB_EXAMPLES, cls=HistoryCommand)
+def scrub(
+    context: typer.Context,
+    no_text: Annotated[
+        bool, typer.Option("--no-text", help="Take out all that was asked, said and typed, for good.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Really take out all texts.")] = False,
+) -> None:
+    """Redact secrets in text that the history already stores.
+
+    A sync redacts secrets by itself. This is for text stored by older versions or with older rules.
+    No redacted secret stays in the database's files. Stop other programs that have the history open.
+    """
+    if no_text and not yes:
+        raise typer.BadParameter(
+            "all that was asked, said and typed goes for good; make a copy (db backup), then say --yes too",
+            param_hint="'--no-text'",
+        )
+    result = database.redact(no_text=no_text)
+    output = get_output(context)
+    if output.as_json:
+        output.print_json(
+            {"rows_changed": result.rows, "secrets": result.secrets, "text_kept": result.keeps_text}
+        )
+    elif not output.quiet:
+        redactions = describe_redactions(result.secrets) or "no secret was found"
+        note = "; no text is kept from now on" if not result.keeps_text else ""
+        output.print(Text(f"✓ {redactions}{note}", "green"))

@@ -52,40 +52,40 @@ def make_demo(
 
     Delete the directory to remove the demo. An existing demo is reused.
     """
-    screen = get_output(context)
+    output = get_output(context)
     agents, history = directory / FOLDER, directory / HISTORY
     context.with_resource(database.use_database(history))
-    there = _is_demo(directory)
-    with screen.progress() as report:
-        if not there:
-            made = partial(report, "make") if report else None
+    exists = _is_demo(directory)
+    with output.progress() as report:
+        if not exists:
+            report_runs = partial(report, "make") if report else None
             now = datetime.now(UTC).astimezone()
-            demo.make_agents_folder(agents, runs=runs, seed=seed, end=now, progress=made)
+            demo.make_agents_folder(agents, runs=runs, seed=seed, end=now, progress=report_runs)
         stats = sync.sync_workflow_history(silent=True, agents_dir=agents, progress=report)
-    if there and (runs, seed) != (RUNS, SEED):
+    if exists and (runs, seed) != (RUNS, SEED):
         print_note(f"the demo in {directory} was there already: --runs and --seed change nothing")
     page = find_runs(limit=EXAMPLE_ROWS)
-    if screen.as_json:
-        screen.print_json({"folder": str(agents), "database": str(history), "sync": stats})
-    elif not screen.quiet and page.workflows:
-        screen.print(
-            render_sync_summary({**stats, "errors": []}, screen.width),
+    if output.as_json:
+        output.print_json({"folder": str(agents), "database": str(history), "sync": stats})
+    elif not output.quiet and page.workflows:
+        output.print(
+            render_sync_summary({**stats, "errors": []}, output.width),
             "",
-            render_run_list(page.workflows, page.total, costs_of(RunFilter()), screen.width),
+            render_run_list(page.workflows, page.total, costs_of(RunFilter()), output.width),
         )
-        opened = f"workflow-history --db {shlex.quote(str(history))}"
-        asked = ((f"{opened} {question}", purpose) for question, purpose in _questions(page.workflows))
-        screen.print_hints(
-            (f"{opened} serve {shlex.quote(str(agents))}", "all of it in the browser"),
-            *asked,
+        program = f"workflow-history --db {shlex.quote(str(history))}"
+        output.print_hints(
+            (f"{program} serve {shlex.quote(str(agents))}", "all of it in the browser"),
+            *((f"{program} {command}", purpose) for command, purpose in _example_commands(page.workflows)),
             ("workflow-history sync path/to/project", "your own runs"),
         )
 
 
-def _questions(runs: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+def _example_commands(runs: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
     """Yield commands that show the effects planted in the demo, each with its purpose."""
+    most_expensive = max(runs, key=lambda run: run_spending(run).minimum or 0)  # it has the most to show
     yield "stats", "what it all cost, and where"
-    yield f"show {_telling(runs)['id']}", "one run's story"
+    yield f"show {most_expensive['id']}", "one run's story"
     yield "anomalies", "what got worse"
     yield "patterns", "what agents do again and again"
     yield f'similar --text "{EXAMPLE_TASK}"', "was it done before?"
@@ -101,8 +101,3 @@ def _is_demo(directory: Path) -> bool:
             f"{directory} is there already and is no finished demo; delete it or name another folder"
         )
     return False
-
-
-def _telling(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the most expensive run of the list: it has the most to show."""
-    return max(runs, key=lambda run: run_spending(run).minimum or 0)

@@ -10,7 +10,7 @@ from ...queries.explain import explain_run
 from ..common_options import HistoryCommand
 from ..output import get_output
 from ..render.explain import render_explanation, render_explanation_line
-from ..render.similar import qualified_id
+from ..render.similar import quoted_run_id
 
 app = typer.Typer(add_completion=False)
 
@@ -44,17 +44,17 @@ def explain(
 
     Without FIELD: the main values, each with its rule.
     """
-    screen = get_output(context)
-    found = explain_run(run_id, field)
-    if screen.as_json:
-        screen.answer(found)
-    elif screen.quiet:
-        screen.print(render_explanation_line(found))
+    output = get_output(context)
+    result = explain_run(run_id, field)
+    if output.as_json:
+        output.print_result(result)
+    elif output.quiet:
+        output.print(render_explanation_line(result))
     else:
-        screen.print(render_explanation(found, screen.width))
-        if found.of:
-            name = qualified_id(found.project, found.id)
-            screen.print_hints(
+        output.print(render_explanation(result, output.width))
+        if result.of:
+            name = quoted_run_id(result.project, result.id)
+            output.print_hints(
                 (f"workflow-history explain {name} cost", "each agent's part, its file and line"),
                 (f"workflow-history explain {name} quality", "what a score is made of"),
             )

@@ -10,9 +10,8 @@ import typer
 
 from ...common.errors import InvalidQueryError
 from ...exporting.formats import FORMATS
-from ...queries.export import STATISTICS, TABLES, parse_columns
-from ...queries.export import export as take_out
-from ..filter_options import FilteredCommand, get_filter, zone_of
+from ...queries.export import STATISTICS, TABLES, export, parse_columns
+from ..filter_options import FilteredCommand, get_filter, get_time_zone
 from ..output import get_output
 from ..render.maintenance import render_export
 
@@ -34,8 +33,8 @@ STDOUT = Path("-")
 @app.command(name="export", epilog=EXAMPLES, cls=FilteredCommand)
 def export_rows(  # noqa: PLR0917 - a command line has many options
     context: typer.Context,
-    what: Annotated[str, typer.Argument(metavar="WHAT", help=f"{', '.join(TABLES)}.")] = "runs",
-    output: Annotated[
+    table: Annotated[str, typer.Argument(metavar="WHAT", help=f"{', '.join(TABLES)}.")] = "runs",
+    path: Annotated[
         Path,
         typer.Option(
             "--output",
@@ -77,12 +76,12 @@ def export_rows(  # noqa: PLR0917 - a command line has many options
 
     In CSV, text that a spreadsheet would run as a formula is prefixed with an apostrophe.
     """
-    screen = get_output(context)
-    piped = output == STDOUT
-    found = take_out(
-        what,
-        sys.stdout.buffer if piped else output,
-        format=_piped_format(kind, as_json=screen.as_json) if piped else kind,
+    output = get_output(context)
+    piped = path == STDOUT
+    result = export(
+        table,
+        sys.stdout.buffer if piped else path,
+        format=_piped_format(kind, as_json=output.as_json) if piped else kind,
         columns=parse_columns(columns),
         where=get_filter(context),
         raw=raw,
@@ -90,19 +89,19 @@ def export_rows(  # noqa: PLR0917 - a command line has many options
         force=force,
         by=by,
         across=across,
-        tz=zone_of(context) if what == STATISTICS else None,
+        tz=get_time_zone(context) if table == STATISTICS else None,
     )
     if piped:
         sys.stdout.buffer.flush()
-    elif screen.as_json:
-        screen.answer(found)
-    elif not screen.quiet:
-        screen.print(render_export(found))
+    elif output.as_json:
+        output.print_result(result)
+    elif not output.quiet:
+        output.print(render_export(result))
 
 
 def _piped_format(kind: str | None, *, as_json: bool) -> str | None:
     """Return the format for standard output: never Parquet, and with --json only JSON Lines."""
-    given = kind or ("jsonl" if as_json else None)
-    if given == "parquet" or (as_json and given != "jsonl"):
-        raise InvalidQueryError(f"{given} with these options needs a file: --output FILE")
-    return given
+    name = kind or ("jsonl" if as_json else None)
+    if name == "parquet" or (as_json and name != "jsonl"):
+        raise InvalidQueryError(f"{name} with these options needs a file: --output FILE")
+    return name

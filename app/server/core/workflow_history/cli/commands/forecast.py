@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -32,7 +33,7 @@ Examples:
 
 
 @app.command(name="forecast", epilog=EXAMPLES, cls=HistoryCommand)
-def tell(  # noqa: PLR0917 - a command line has many options
+def forecast_command(  # noqa: PLR0917 - a command line has many options
     context: typer.Context,
     run_id: Annotated[
         str | None,
@@ -51,7 +52,7 @@ def tell(  # noqa: PLR0917 - a command line has many options
         str | None, typer.Option("--class", metavar="WORD", help="The class of the issue, such as bug.")
     ] = None,
     project: Annotated[str | None, typer.Option(metavar="NAME", help="The project it will run in.")] = None,
-    held: Annotated[
+    show_calibration: Annotated[
         bool,
         typer.Option("--calibration", help="Show how forecasts of the stored runs held."),
     ] = False,
@@ -67,22 +68,22 @@ def tell(  # noqa: PLR0917 - a command line has many options
     For a request that has not run yet. With an ID: for a running run the remaining cost and time, for an
     ended run the forecast it would have had. With too few comparable runs, it gives a reason and no number.
     """
-    screen = get_output(context)
-    asked = [text is not None or file is not None or template is not None, run_id is not None, held]
-    if sum(asked) != 1:
+    output = get_output(context)
+    has_request = text is not None or file is not None or template is not None
+    if sum((has_request, run_id is not None, show_calibration)) != 1:
         raise InvalidQueryError(
             "say one of: a request (--text, --file, --template), a run's ID, --calibration"
         )
-    if held:
-        _show_calibration(screen, every=every)
+    if show_calibration:
+        _show_calibration(output, every=every)
     elif run_id is not None:
-        _show_run(screen, run_id, limit)
+        _show_run_forecast(output, run_id, limit)
     else:
-        request = _request(text, file)
-        _show_forecast(screen, forecast(request, template, issue_class, project, shown=limit))
+        request = _read_request(text, file)
+        _show_forecast(output, forecast(request, template, issue_class, project, examples=limit))
 
 
-def _request(text: str | None, file: Path | None) -> str | None:
+def _read_request(text: str | None, file: Path | None) -> str | None:
     if text is not None and file is not None:
         raise InvalidQueryError("say --text or --file, not both")
     if file is not None:
@@ -94,38 +95,40 @@ def _request(text: str | None, file: Path | None) -> str | None:
     return sys.stdin.read(MAX_TEXT_CHARS) if text == "-" or text is None else decode_argument(text)
 
 
-def _show_forecast(screen: Output, found: Forecast) -> None:
-    if screen.as_json:
-        screen.answer(found)
-    elif screen.quiet:
-        screen.print(headline(found))
+def _show_forecast(output: Output, result: Forecast) -> None:
+    if output.as_json:
+        output.print_result(result)
+    elif output.quiet:
+        output.print(headline(result))
     else:
-        screen.print(render_forecast(found, screen.width))
-        screen.print_hints(*_next(found))
+        output.print(render_forecast(result, output.width))
+        output.print_hints(*_hints(result))
 
 
-def _next(found: Forecast) -> list[tuple[str, str]]:
-    if not found.runs:
+def _hints(result: Forecast) -> list[tuple[str, str]]:
+    if not result.runs:
         return [("workflow-history list", "the runs there are")]
-    steps = [(f"workflow-history show {found.runs[0].id}", "the run that counts most")]
-    return [*steps, ("workflow-history forecast --calibration", "how well such forecasts held")]
+    return [
+        (f"workflow-history show {result.runs[0].id}", "the run that counts most"),
+        ("workflow-history forecast --calibration", "how well such forecasts held"),
+    ]
 
 
-def _show_run(screen: Output, run_id: str, limit: int) -> None:
-    found = forecast_run(run_id, shown=limit)
-    if screen.as_json:
-        screen.answer(found)
-    elif screen.quiet:
-        screen.print(run_headline(found))
+def _show_run_forecast(output: Output, run_id: str, limit: int) -> None:
+    result = forecast_run(run_id, examples=limit)
+    if output.as_json:
+        output.print_result(result)
+    elif output.quiet:
+        output.print(run_headline(result))
     else:
-        screen.print(render_run_forecast(found, screen.width))
+        output.print(render_run_forecast(result, output.width))
 
 
-def _show_calibration(screen: Output, *, every: bool) -> None:
-    with screen.progress() as report:
-        told = None if report is None else (lambda done, total: report("forecast", done, total))
-        found = calibration(None if every else DEFAULT_RUNS, told=told)
-    if screen.as_json:
-        screen.answer(found)
+def _show_calibration(output: Output, *, every: bool) -> None:
+    with output.progress() as report:
+        report_runs = None if report is None else partial(report, "forecast")
+        result = calibration(None if every else DEFAULT_RUNS, progress=report_runs)
+    if output.as_json:
+        output.print_result(result)
     else:
-        screen.print(render_calibration(found, screen.width, brief=screen.quiet))
+        output.print(render_calibration(result, output.width, brief=output.quiet))

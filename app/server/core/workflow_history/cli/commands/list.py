@@ -13,8 +13,8 @@ from ...common.spending import Spending, to_decimal
 from ...common.time_zones import zone_named
 from ...presentation.run_list import qualified_id
 from ...queries.list_runs import AGENT_SORT_KEYS, SORT_ALIASES, check_sort, costs_of, find_runs
-from ..empty import show_no_runs
-from ..filter_options import FilteredCommand, get_filter, zone_of
+from ..filter_options import FilteredCommand, get_filter, get_time_zone
+from ..no_runs import show_no_runs
 from ..output import get_output
 from ..render.run_list import render_run_list
 
@@ -62,22 +62,23 @@ def list_runs(  # noqa: PLR0917 - a command line has many options
 
     Narrow terminals drop columns, not runs. With --quiet, only the ids are printed.
     """
-    screen, wanted = get_output(context), get_filter(context)
-    check_sort(sort, wanted, after, "--sort")
-    page = find_runs(wanted, sort=sort, order=order.value, limit=limit, offset=offset, cursor=after)
-    if screen.as_json:
-        screen.answer(page)
-    elif screen.quiet:
-        screen.print(*(qualified_id(run) for run in page.workflows))
+    output, where = get_output(context), get_filter(context)
+    check_sort(sort, where, after, "--sort")
+    page = find_runs(where, sort=sort, order=order.value, limit=limit, offset=offset, cursor=after)
+    if output.as_json:
+        output.print_result(page)
+    elif output.quiet:
+        output.print(*(qualified_id(run) for run in page.workflows))
     elif page.workflows:
-        costs, zone = costs_of(wanted), zone_named(zone_of(context))
-        parts = None
+        part_costs, zone = None, zone_named(get_time_zone(context))
         if page.part_costs is not None and page.part_costs_partial is not None:
-            known = zip(map(to_decimal, page.part_costs), page.part_costs_partial, strict=True)
-            parts = sort.replace("-", " "), [Spending(cost, None, partial) for cost, partial in known]
-        screen.print(render_run_list(page.workflows, page.total, costs, screen.width, parts, zone=zone))
+            costs = zip(map(to_decimal, page.part_costs), page.part_costs_partial, strict=True)
+            part_costs = sort.replace("-", " "), [Spending(cost, None, partial) for cost, partial in costs]
+        spending = costs_of(where)
+        table = render_run_list(page.workflows, page.total, spending, output.width, part_costs, zone=zone)
+        output.print(table)
     elif page.total:
-        why = "that is after the last" if limit else "--limit 0"
-        screen.print(Text(f"None of {pluralize(page.total, 'run')} shown: {why}."))
+        reason = "that is after the last" if limit else "--limit 0"
+        output.print(Text(f"None of {pluralize(page.total, 'run')} shown: {reason}."))
     else:
         show_no_runs(context)

@@ -43,10 +43,10 @@ def merge(
 
     Different runs with the same id are both kept: the later one is renamed after the place it was found at.
     """
-    screen = get_output(context)
-    with screen.progress() as report:
-        done = merge_history(other, host=host, dry_run=dry_run, with_pruned=with_pruned, progress=report)
-    if screen.as_json:
-        screen.print_json(done)
-    elif not screen.quiet:
-        screen.print(render_merge(done))
+    output = get_output(context)
+    with output.progress() as report:
+        result = merge_history(other, host=host, dry_run=dry_run, with_pruned=with_pruned, progress=report)
+    if output.as_json:
+        output.print_json(result)
+    elif not output.quiet:
+        output.print(render_merge(result))

@@ -20,11 +20,11 @@ from ...queries.patterns import (
     show_pattern,
 )
 from ..common_options import HistoryCommand, decode_argument, require_named_history
-from ..empty import show_no_runs
-from ..filter_options import FilteredCommand, FilteredGroup, get_filter, zone_of
+from ..filter_options import FilteredCommand, FilteredGroup, get_filter, get_time_zone
+from ..no_runs import show_no_runs
 from ..output import get_output
 from ..render.pattern_detail import render_pattern_detail, render_pattern_line
-from ..render.patterns import pattern_list, render_decision
+from ..render.patterns import render_decision, render_patterns
 
 EXAMPLES = """
 Examples:
@@ -36,7 +36,7 @@ Examples:
   workflow-history patterns --json | jq '.patterns[] | [.signature, .saved]'
 """
 
-USUAL_LIMIT = 20
+DEFAULT_LIMIT = 20
 
 PatternId = Annotated[
     str,
@@ -93,44 +93,45 @@ def patterns(  # noqa: PLR0917 - a command line has many options
     if context.invoked_subcommand is not None:
         return
     require_named_history()
-    screen, wanted = get_output(context), get_filter(context)
-    found = find_patterns(
-        wanted,
+    output = get_output(context)
+    result = find_patterns(
+        get_filter(context),
         kinds=kind,  # type: ignore[arg-type]  # find_patterns validates the words
         statuses=state or DEFAULT_STATUSES,  # type: ignore[arg-type]
-        limit=USUAL_LIMIT if limit is None and not everything else limit,
+        limit=DEFAULT_LIMIT if limit is None and not everything else limit,
         keep_share=keep_share,
         everything=everything,
     )
-    if screen.as_json:
-        screen.answer(found)
-    elif screen.quiet:
-        screen.print(*(one.id for one in found.patterns))
-    elif not found.span.runs:
+    if output.as_json:
+        output.print_result(result)
+    elif output.quiet:
+        output.print(*(pattern.id for pattern in result.patterns))
+    elif not result.span.runs:
         show_no_runs(context)
     else:
-        screen.print(pattern_list(found, screen.width, zone_named(zone_of(context))))
-        screen.print_hints(*_next(found))
+        output.print(render_patterns(result, output.width, zone_named(get_time_zone(context))))
+        output.print_hints(*_list_hints(result))
 
 
-def _next(found: PatternReport) -> list[tuple[str, str]]:
-    if not found.patterns:
+def _list_hints(result: PatternReport) -> list[tuple[str, str]]:
+    if not result.patterns:
         return [("workflow-history patterns --all", "everything that recurs")]
-    told = [
-        (f"workflow-history patterns show {short_id(found.patterns[0].id)}", "where, and why it is first")
-    ]
-    undecided = [short_id(one.id) for one in found.patterns if _is_open(one)]
-    for name in undecided[:1]:
-        told += [
-            (f"workflow-history patterns accept {name}", "a script is to do it"),
-            (f"workflow-history patterns dismiss {name}", "not to be shown again"),
-        ]
-    return told
+    first = short_id(result.patterns[0].id)
+    hints = [(f"workflow-history patterns show {first}", "where, and why it is first")]
+    undecided = next(filter(_needs_decision, result.patterns), None)
+    return hints if undecided is None else [*hints, *_decision_hints(undecided)]
 
 
-def _is_open(one: RankedPattern) -> bool:
+def _needs_decision(pattern: RankedPattern) -> bool:
     """Return whether the pattern is undecided, scriptable and not covered by another pattern."""
-    return one.status == "detected" and one.scriptable and one.part_of is None
+    return pattern.status == "detected" and pattern.scriptable and pattern.part_of is None
+
+
+def _decision_hints(pattern: RankedPattern) -> list[tuple[str, str]]:
+    return [
+        (f"workflow-history patterns accept {short_id(pattern.id)}", "a script is to do it"),
+        (f"workflow-history patterns dismiss {short_id(pattern.id)}", "not to be shown again"),
+    ]
 
 
 @app.command(
@@ -146,28 +147,23 @@ def show(
     keep_share: RemainingShare = DEFAULT_REMAINING,
 ) -> None:
     """Show one pattern: its cost, the estimated savings of a script, and where it occurs."""
-    screen = get_output(context)
-    found = show_pattern(pattern, get_filter(context), keep_share=keep_share, examples=examples)
-    if screen.as_json:
-        screen.answer(found)
-    elif screen.quiet:
-        screen.print(render_pattern_line(found))
+    output = get_output(context)
+    result = show_pattern(pattern, get_filter(context), keep_share=keep_share, examples=examples)
+    if output.as_json:
+        output.print_result(result)
+    elif output.quiet:
+        output.print(render_pattern_line(result))
     else:
-        screen.print(render_pattern_detail(found, screen.width, zone_named(zone_of(context))))
-        screen.print_hints(*_after(found))
+        output.print(render_pattern_detail(result, output.width, zone_named(get_time_zone(context))))
+        output.print_hints(*_pattern_hints(result))
 
 
-def _after(found: PatternDetail) -> list[tuple[str, str]]:
-    one = found.pattern
-    steps = [(f"workflow-history list --pattern {short_id(one.id)}", "the runs that show it")]
-    if one.status == "detected":
-        steps += [
-            (f"workflow-history patterns accept {short_id(one.id)}", "a script is to do it"),
-            (f"workflow-history patterns dismiss {short_id(one.id)}", "not to be shown again"),
-        ]
-    else:
-        steps.append((f"workflow-history patterns reset {short_id(one.id)}", "take that back"))
-    return steps
+def _pattern_hints(result: PatternDetail) -> list[tuple[str, str]]:
+    pattern = result.pattern
+    hints = [(f"workflow-history list --pattern {short_id(pattern.id)}", "the runs that show it")]
+    if pattern.status == "detected":
+        return [*hints, *_decision_hints(pattern)]
+    return [*hints, (f"workflow-history patterns reset {short_id(pattern.id)}", "take that back")]
 
 
 @app.command(
@@ -195,13 +191,13 @@ def reset(context: typer.Context, pattern: PatternId) -> None:
 
 
 def _decide(context: typer.Context, pattern: str, status: str, note: str | None) -> None:
-    screen = get_output(context)
-    made = decide_pattern(pattern, status, None if note is None else decode_argument(note))  # type: ignore[arg-type]  # one of the three above
-    if screen.as_json:
-        screen.answer(made)
-    elif not screen.quiet:
-        screen.print(render_decision(made))
-        if made.status == "detected":
-            screen.print_hints(("workflow-history patterns", "what recurs"))
+    output = get_output(context)
+    decision = decide_pattern(pattern, status, None if note is None else decode_argument(note))  # type: ignore[arg-type]  # one of the three above
+    if output.as_json:
+        output.print_result(decision)
+    elif not output.quiet:
+        output.print(render_decision(decision))
+        if decision.status == "detected":
+            output.print_hints(("workflow-history patterns", "what recurs"))
         else:
-            screen.print_hints((f"workflow-history patterns reset {short_id(made.id)}", "take that back"))
+            output.print_hints((f"workflow-history patterns reset {short_id(decision.id)}", "take that back"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -11,7 +11,7 @@ from ... import database
 from ... import resync as resyncs
 from ..common_options import HistoryCommand
 from ..output import get_output, print_error
-from ..render.resync import render_resync, render_resyncs, resync_errors
+from ..render.maintenance import render_resync, render_resync_summary, resync_errors
 
 app = typer.Typer(add_completion=False)
 
@@ -49,35 +49,26 @@ def resync(  # noqa: PLR0917 - a command line has many options
 
     A stored cost never decreases because a file is missing.
     """
-    span = since is not None or until is not None
-    if sum((run_id is not None, every, status is not None, span)) != 1:
+    has_dates = since is not None or until is not None
+    if sum((run_id is not None, every, status is not None, has_dates)) != 1:
         raise typer.BadParameter("say which runs: an ID, --all, --status, or --since and --until")
-    screen = get_output(context)
+    output = get_output(context)
     if run_id is not None:
-        result = _one(run_id)
-    elif span:
-        result = resyncs.resync_workflows_by_date_range(*_span(since, until))
+        run = database.the_workflow(run_id)
+        name = f"{run['project']}/{run['id']}" if run.get("project") else run["id"]
+        result = resyncs.resync_workflow_cost(name)
+    elif has_dates:
+        start = since.replace(tzinfo=UTC) if since else _EARLIEST
+        last_day = until.replace(tzinfo=UTC) if until else datetime.now(UTC)
+        result = resyncs.resync_workflows_by_date_range(start, last_day + timedelta(days=1))
     else:
         result = resyncs.resync_all_completed_workflows(status_filter=status)
-    if screen.as_json:
-        screen.print_json(result)
-    elif screen.quiet:
+    if output.as_json:
+        output.print_json(result)
+    elif output.quiet:
         for line in resync_errors(result):
             print_error(line)
     else:
-        screen.print(render_resync(result) if run_id is not None else render_resyncs(result))
+        output.print(render_resync(result) if run_id is not None else render_resync_summary(result))
     if result.get("success") is False or result.get("failed"):
         raise typer.Exit(1)
-
-
-def _one(run_id: str) -> dict[str, Any]:
-    run = database.the_workflow(run_id)
-    name = f"{run['project']}/{run['id']}" if run.get("project") else run["id"]
-    return resyncs.resync_workflow_cost(name)
-
-
-def _span(since: datetime | None, until: datetime | None) -> tuple[datetime, datetime]:
-    """Return a range of whole days as aware UTC times; the end is exclusive."""
-    start = since.replace(tzinfo=UTC) if since else _EARLIEST
-    last = until.replace(tzinfo=UTC) if until else datetime.now(UTC)
-    return start, last + timedelta(days=1)

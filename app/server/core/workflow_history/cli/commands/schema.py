@@ -33,10 +33,10 @@ def schema(
 
     Every answer has a schema_version. It increases if a key is removed or changes meaning, not for new keys.
     """
-    screen = get_output(context)
+    output = get_output(context)
     if name is not None:
-        screen.write_json(get_schema(name))
-    elif screen.as_json:
-        screen.print_json({"names": list(SCHEMAS)})
+        output.write_json(get_schema(name))
+    elif output.as_json:
+        output.print_json({"names": list(SCHEMAS)})
     else:
-        screen.print(*(Text(name) for name in SCHEMAS))
+        output.print(*(Text(name) for name in SCHEMAS))

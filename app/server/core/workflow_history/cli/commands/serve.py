@@ -65,7 +65,7 @@ def serve(  # noqa: PLR0917 - a command line has many options
 
     Only this machine can open it, unless you specify another address. Stop it with Ctrl-C.
     """
-    screen = get_output(context)
+    output = get_output(context)
     # The server's packages are an extra, and take longer to import than most commands run.
     try:
         from ...web.serving import ServerSettings, serve_forever  # noqa: PLC0415
@@ -75,44 +75,44 @@ def serve(  # noqa: PLR0917 - a command line has many options
         ) from error
     if database.history_exists():
         database.schema_version()  # an unreadable history is reported now, not on every page
-    folders = [found.absolute() for found in resolve_watched_folders(directory)]
-    made = secrets.token_urlsafe(24) if token == GENERATE_TOKEN else token
+    folders = [folder.absolute() for folder in resolve_watched_folders(directory)]
+    generated = secrets.token_urlsafe(24) if token == GENERATE_TOKEN else None
     settings = ServerSettings(
         host=host,
         port=port,
-        token=made,
-        names=tuple(name or ()),
+        token=generated or token,
+        host_names=tuple(name or ()),
         agents_dir=folders[0] if folders else None,
-        others=tuple(folders[1:]),
+        other_agents_dirs=tuple(folders[1:]),
         follow=follow,
         project=project,
     )
-    new = made if token == GENERATE_TOKEN else None  # a given token is known and must not be logged
-    serve_forever(settings, lambda address: _say(screen, address, new, settings))
+    # A token that the user chose is known and must not be logged.
+    serve_forever(settings, lambda address: _print_address(output, address, generated, settings))
 
 
-def _say(screen: Output, address: str, new: str | None, settings: ServerSettings) -> None:
-    if screen.as_json:
+def _print_address(output: Output, address: str, new_token: str | None, settings: ServerSettings) -> None:
+    if output.as_json:
         followed = [str(folder) for folder in settings.folders] if settings.follow else []
         first = followed[0] if followed else None
-        screen.print_json({"address": address, "token": new, "agents_dir": first, "folders": followed})
-    elif not screen.quiet:
-        screen.out.print(f"Workflow History is at {address}", soft_wrap=True)
-        if new is not None:
-            screen.out.print(f"its token: {new}", soft_wrap=True)
+        output.print_json({"address": address, "token": new_token, "agents_dir": first, "folders": followed})
+    elif not output.quiet:
+        output.out.print(f"Workflow History is at {address}", soft_wrap=True)
+        if new_token is not None:
+            output.out.print(f"its token: {new_token}", soft_wrap=True)
         for folder in settings.folders or (None,):
-            screen.out.print(_following(folder, follow=settings.follow), soft_wrap=True)
-        screen.out.print("Ctrl-C stops it", style="dim")
+            output.out.print(_describe_watching(folder, follow=settings.follow), soft_wrap=True)
+        output.out.print("Ctrl-C stops it", style="dim")
 
 
-def _following(folder: FolderPath | None, *, follow: bool) -> str:
+def _describe_watching(folder: FolderPath | None, *, follow: bool) -> str:
     if folder is None:
         return "following nothing: there is no ./agents; workflow-history serve path/to/project follows one"
-    shown = single_line(folder)
+    path = single_line(folder)
     if not follow:
-        return f"following nothing: {shown} is synced on demand"
+        return f"following nothing: {path} is synced on demand"
     if isinstance(folder, RemoteFolder):
-        return f"following {shown}, by listing it once a minute"
-    if (beside := transcripts_beside(folder)) is not None and beside.alone:
-        return f"following the transcripts in {shown}"
-    return f"following {shown}" if folder.is_dir() else f"waiting for {shown}: it is not there yet"
+        return f"following {path}, by listing it once a minute"
+    if (transcripts := transcripts_beside(folder)) is not None and transcripts.alone:
+        return f"following the transcripts in {path}"
+    return f"following {path}" if folder.is_dir() else f"waiting for {path}: it is not there yet"

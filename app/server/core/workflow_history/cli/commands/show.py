@@ -43,27 +43,26 @@ def show(
 
     The request, the status and its reason, the cost of each agent run, and the source of each number.
     """
-    screen = get_output(context)
+    output = get_output(context)
     run = database.the_workflow(run_id)
-    if screen.as_json:
-        screen.print_json(run)
+    if output.as_json:
+        output.print_json(run)
         return
-    likes = [{**like.link, "workflow": like.run} for like in resolve_similar(run)]
-    screen.print(render_run_detail(run, screen.width, likes=likes, full=full))
-    screen.print_hints(*_next(run, likes))
+    similar_runs = [{**similar.link, "workflow": similar.run} for similar in resolve_similar(run)]
+    output.print(render_run_detail(run, output.width, similar_runs=similar_runs, full=full))
+    output.print_hints(*_hints(run, similar_runs))
 
 
-def _next(run: Mapping[str, Any], likes: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+def _hints(run: Mapping[str, Any], similar_runs: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     """Return the next commands for a run, such as a comparison with its most similar run."""
     name = shlex.quote(qualified_id(run))
-    steps = [(f"workflow-history explain {name} cost", "from which files and lines its cost comes")]
-    if likes:
-        steps.append((f"workflow-history similar {name}", "why these runs are like it"))
-        known = likes[0].get("workflow")
-        if known:
-            other = shlex.quote(qualified_id(known))
-            steps.append((f"workflow-history compare {name} {other}", "side by side with the nearest"))
+    hints = [(f"workflow-history explain {name} cost", "from which files and lines its cost comes")]
+    if similar_runs:
+        hints.append((f"workflow-history similar {name}", "why these runs are like it"))
+        if nearest := similar_runs[0].get("workflow"):
+            other = shlex.quote(qualified_id(nearest))
+            hints.append((f"workflow-history compare {name} {other}", "side by side with the nearest"))
     for pattern in (run.get("patterns") or ())[:1]:
         key = short_id(pattern_id(pattern["kind"], pattern["signature"]))
-        steps.append((f"workflow-history patterns show {key}", "what its first pattern costs over all runs"))
-    return steps
+        hints.append((f"workflow-history patterns show {key}", "what its first pattern costs over all runs"))
+    return hints

@@ -12,7 +12,7 @@ from ...queries.similar import similar_runs
 from ..common_options import decode_argument
 from ..filter_options import FilteredCommand, get_filter
 from ..output import get_output
-from ..render.similar import qualified_id, render_similar, similar_ids
+from ..render.similar import quoted_run_id, render_similar, similar_ids
 
 app = typer.Typer(add_completion=False)
 
@@ -52,26 +52,27 @@ def similar(
     Shows the reasons for each. The score combines request text, status, cost and duration; the score of a
     text alone uses only its words.
     """
-    screen = get_output(context)
-    found = similar_runs(run_id, _read(text), get_filter(context), limit, threshold)
-    if screen.as_json:
-        screen.answer(found)
-    elif screen.quiet:
-        screen.print(*similar_ids(found))
+    output = get_output(context)
+    result = similar_runs(run_id, _read_text(text), get_filter(context), limit, threshold)
+    if output.as_json:
+        output.print_result(result)
+    elif output.quiet:
+        output.print(*similar_ids(result))
     else:
-        screen.print(render_similar(found, screen.width))
-        if found.runs:
-            best = qualified_id(found.runs[0].project, found.runs[0].id)
-            own = qualified_id(found.project, found.id) if found.id else None
-            against = f"compare {own} {best}" if own else f"show {best}"
-            purpose = "side by side" if found.id else "the nearest run's story"
-            screen.print_hints((f"workflow-history {against}", purpose))
+        output.print(render_similar(result, output.width))
+        if result.runs:
+            nearest = quoted_run_id(result.runs[0].project, result.runs[0].id)
+            if result.id:
+                own = quoted_run_id(result.project, result.id)
+                output.print_hints((f"workflow-history compare {own} {nearest}", "side by side"))
+            else:
+                output.print_hints((f"workflow-history show {nearest}", "the nearest run's story"))
 
 
-def _read(text: str | None) -> str | None:
+def _read_text(text: str | None) -> str | None:
     if text != "-":
         return None if text is None else decode_argument(text)
-    given = sys.stdin.read(MAX_STDIN_CHARS)
-    if not given.strip():
+    text = sys.stdin.read(MAX_STDIN_CHARS)
+    if not text.strip():
         raise InvalidQueryError("nothing came by standard input; give the text after --text")
-    return given
+    return text

@@ -10,11 +10,11 @@ from ...common.errors import InvalidQueryError
 from ...common.filters import parse_period
 from ...common.time_zones import zone_named
 from ...queries import statistics
-from ..empty import show_no_runs
-from ..filter_options import FilteredCommand, get_filter, zone_of
+from ..filter_options import FilteredCommand, get_filter, get_time_zone
+from ..no_runs import show_no_runs
 from ..output import get_output
 from ..render.overview import render_overview
-from ..render.stats import render_statistics, render_totals, total_line
+from ..render.stats import render_statistics, render_total_cost, render_totals
 from ..render.trends import render_trend
 from ..render.waste import render_waste, render_waste_line
 
@@ -59,63 +59,63 @@ def stats(
     if (by is not None) + waste + (trend is not None) > 1 or (across is not None and by is None):
         raise InvalidQueryError("use one of --by, --waste and --trend; --across goes with --by")
     if by is not None:
-        _groups(context, by, across)
+        _show_groups(context, by, across)
     elif waste:
-        _waste(context)
+        _show_waste(context)
     elif trend is not None:
-        _trend(context, trend)
+        _show_trend(context, trend)
     else:
-        _overview(context)
+        _show_overview(context)
 
 
-def _overview(context: typer.Context) -> None:
-    screen, found = get_output(context), statistics.overview(get_filter(context), tz=zone_of(context))
-    if screen.as_json:
-        screen.answer(found)
-    elif screen.quiet:
-        screen.print(total_line(found.total))
-    elif not found.total.runs:
-        _no_runs(context, found.total)
+def _show_overview(context: typer.Context) -> None:
+    output, result = get_output(context), statistics.overview(get_filter(context), tz=get_time_zone(context))
+    if output.as_json:
+        output.print_result(result)
+    elif output.quiet:
+        output.print(render_total_cost(result.total))
+    elif not result.total.runs:
+        _show_no_runs(context, result.total)
     else:
-        screen.print(render_overview(found, screen.width))
-        screen.print_hints(
+        output.print(render_overview(result, output.width))
+        output.print_hints(
             ("workflow-history stats --by month", "every month; also week, agent, model …"),
             ("workflow-history stats --waste", "what was spent in vain, and where"),
             ("workflow-history stats --trend 30d", "what changed"),
         )
 
 
-def _groups(context: typer.Context, by: str, across: str | None) -> None:
-    screen = get_output(context)
-    found = statistics.run_statistics(by, get_filter(context), across=across, tz=zone_of(context))
-    if screen.as_json:
-        screen.answer(found)
-    elif screen.quiet:
-        screen.print(total_line(found.total))
-    elif not found.total.runs:
-        _no_runs(context, found.total)
+def _show_groups(context: typer.Context, by: str, across: str | None) -> None:
+    output = get_output(context)
+    result = statistics.run_statistics(by, get_filter(context), across=across, tz=get_time_zone(context))
+    if output.as_json:
+        output.print_result(result)
+    elif output.quiet:
+        output.print(render_total_cost(result.total))
+    elif not result.total.runs:
+        _show_no_runs(context, result.total)
     else:
-        screen.print(render_statistics(found, screen.width))
+        output.print(render_statistics(result, output.width))
 
 
-def _no_runs(context: typer.Context, total: statistics.GroupStatistics) -> None:
+def _show_no_runs(context: typer.Context, total: statistics.GroupStatistics) -> None:
     if total.copies:
         get_output(context).print(render_totals(total))
     else:
         show_no_runs(context)
 
 
-def _waste(context: typer.Context) -> None:
-    screen, found = get_output(context), statistics.waste(get_filter(context))
-    if screen.as_json:
-        screen.answer(found)
+def _show_waste(context: typer.Context) -> None:
+    output, result = get_output(context), statistics.waste(get_filter(context))
+    if output.as_json:
+        output.print_result(result)
     else:
-        screen.print(render_waste_line(found) if screen.quiet else render_waste(found, screen.width))
+        output.print(render_waste_line(result) if output.quiet else render_waste(result, output.width))
 
 
-def _trend(context: typer.Context, period: str) -> None:
-    screen, found = get_output(context), statistics.trend(parse_period(period), get_filter(context))
-    if screen.as_json:
-        screen.answer(found)
+def _show_trend(context: typer.Context, period: str) -> None:
+    output, result = get_output(context), statistics.trend(parse_period(period), get_filter(context))
+    if output.as_json:
+        output.print_result(result)
     else:
-        screen.print(render_trend(found, screen.width, zone_named(zone_of(context))))
+        output.print(render_trend(result, output.width, zone_named(get_time_zone(context))))

@@ -13,7 +13,7 @@ from ...pipeline.sync_state import has_news
 from ...storage.connection.advisory_lock import LockOwner
 from ..app import EXIT_PARTIAL
 from ..common_options import Command
-from ..folders import Directory, folder_of, no_runs_in
+from ..folders import Directory, no_runs_error, resolve_folder
 from ..output import Output, get_output, print_error, print_note
 from ..render.sync import count, render_sync_summary, unread_problems
 
@@ -64,12 +64,12 @@ def sync_command(
 
     Exit code 3: some runs failed or some files could not be read; all else is stored. Sync again.
     """
-    screen = get_output(context)
-    folder = folder_of(directory)
-    new = not database.history_exists()
-    if new and not any(map(scanner.holds_runs, scanner.find_agents_folders(folder))):
-        raise no_runs_in(folder)  # an empty history would hide that the directory is wrong
-    with screen.progress() as report:
+    output = get_output(context)
+    folder = resolve_folder(directory)
+    is_new = not database.history_exists()
+    if is_new and not any(map(scanner.holds_runs, scanner.find_agents_folders(folder))):
+        raise no_runs_error(folder)  # an empty history would hide that the directory is wrong
+    with output.progress() as report:
         stats = sync.sync_workflow_history(
             silent=True,
             agents_dir=folder,
@@ -78,38 +78,42 @@ def sync_command(
             no_text=no_text,
             progress=report,
             wait=wait,
-            waiting=None if screen.quiet else _say_whom,
+            waiting=None if output.quiet else _print_lock_owner,
             with_pruned=with_pruned,
         )
-    found_any = any(count(stats, name) for name in ("scanned", "gone", "pruned")) or stats["errors"]
-    if found_any or screen.as_json:
-        _show(screen, stats, new=new)
-    if not found_any:
-        raise no_runs_in(folder)
+    has_runs = any(count(stats, name) for name in ("scanned", "gone", "pruned")) or stats["errors"]
+    if has_runs or output.as_json:
+        _print_summary(output, stats, is_new=is_new)
+    if not has_runs:
+        raise no_runs_error(folder)
     if unread := count(stats, "failed") + count(stats, "unread"):
-        what = pluralize(unread, "run or file", "runs or files")
-        why = unread_problems(stats) if screen.quiet else []
-        named = "".join(f" ({single_line(each['path'])}: {single_line(each['reason'])})" for each in why[:1])
-        print_error(f"stored all but {what} that could not be read{named}; the next sync tries again")
+        subject = pluralize(unread, "run or file", "runs or files")
+        details = [
+            f" ({single_line(problem['path'])}: {single_line(problem['reason'])})"
+            for problem in (unread_problems(stats)[:1] if output.quiet else ())
+        ]
+        print_error(
+            f"stored all but {subject} that could not be read{''.join(details)}; the next sync tries again"
+        )
         raise typer.Exit(EXIT_PARTIAL)
 
 
-def _show(screen: Output, stats: dict[str, Any], *, new: bool) -> None:
-    if screen.as_json:
-        screen.print_json(stats)
+def _print_summary(output: Output, stats: dict[str, Any], *, is_new: bool) -> None:
+    if output.as_json:
+        output.print_json(stats)
         return
-    if screen.quiet:
+    if output.quiet:
         return
-    if new:
+    if is_new:
         print_note(f"new history at {database.database_name()}")
-    screen.print(render_sync_summary(stats, screen.width))
+    output.print(render_sync_summary(stats, output.width))
     if count(stats, "scanned") and has_news(stats):
-        screen.print_hints(
+        output.print_hints(
             ("workflow-history list", "the runs"),
             ("workflow-history stats", "what they cost, and where"),
             ("workflow-history show ID", "one run's story"),
         )
 
 
-def _say_whom(holder: LockOwner) -> None:
-    print_note(f"another sync of this folder runs: {holder}; waiting for it")
+def _print_lock_owner(owner: LockOwner) -> None:
+    print_note(f"another sync of this folder runs: {owner}; waiting for it")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -15,16 +14,14 @@ from ...queries.forecast.backtest import (
     CalibrationReport,
     Coverage,
     FigureCalibration,
-    MethodError,
     TemplateCalibration,
 )
-from . import symbols
-from .table import Column, DropColumn, build_table, fit_columns
+from .table import Column, DropColumn, bar_column, build_table, fit_columns, number_column, text_column
 from .text import clean_text, section_rule
 
-_BAR = 20  # cells
-_STYLES = {"better": "green", "no better": "bold", "worse": "magenta"}
-_NAMES = {
+_BAR_WIDTH = 20  # cells
+_VERDICT_STYLES = {"better": "green", "no better": "bold", "worse": "magenta"}
+_METHOD_NAMES = {
     "forecast": "forecast",
     "mean": "mean of all runs before",
     "median": "median of all runs before",
@@ -32,55 +29,57 @@ _NAMES = {
 }
 
 
-def render_calibration(found: CalibrationReport, width: int, *, brief: bool = False) -> RenderableType:
+def render_calibration(report: CalibrationReport, width: int, *, brief: bool = False) -> RenderableType:
     """Render a calibration report; `brief`: only the interval coverage of cost and duration."""
-    if not found.tried:
+    if not report.tried:
         return Text("No stored run that has ended and a date: nothing to forecast.")
-    figures = (("Cost", found.cost, format_usd), ("Duration", found.duration, format_duration))
+    figures = (("Cost", report.cost, format_usd), ("Duration", report.duration, format_duration))
     if brief:
-        return Group(*(_sentence(title, figure) for title, figure, _ in figures))
-    lines: list[RenderableType] = [*_head(found)]
-    for title, figure, show in figures:
-        lines += ["", section_rule(title, width), _sentence(title, figure)]
+        return Group(*(_coverage_sentence(title, figure) for title, figure, _ in figures))
+    lines: list[RenderableType] = [*_scope(report)]
+    for title, figure, formatter in figures:
+        lines += ["", section_rule(title, width), _coverage_sentence(title, figure)]
         if figure.held is not None:
-            lines += [_reliability(figure.held, width), "", _errors(figure, show, width), *_verdicts(figure)]
-    lines += ["", section_rule("Success", width), *_success(found, width)]
-    if found.templates:
-        lines += [
-            "",
-            section_rule("By template", width, "intervals held"),
-            _templates(found.templates, width),
-        ]
+            lines += [_coverage_table(figure.held, width), "", _error_table(figure, formatter, width)]
+            lines += _verdicts(figure)
+    lines += ["", section_rule("Success", width), *_success(report, width)]
+    if report.templates:
+        rule = section_rule("By template", width, "intervals held")
+        lines += ["", rule, _template_table(report.templates, width)]
     return Group(*lines)
 
 
-def _head(found: CalibrationReport) -> list[Text]:
-    which = "" if found.tried == found.runs else f" the latest {found.tried:,} of"
-    runs = f"Of{which} {pluralize(found.runs, 'stored run')}, each forecast from those ended before it alone,"
-    got = (
-        f"{found.cost.forecast:,} got a forecast of the cost and {found.duration.forecast:,} one of the time."
-    )
-    lines = [Text(f"{runs} {got}")]
-    without = [
-        f"{found.thin:,} had too few runs before them",
-        f"{found.unlike:,} named no template and had too few before them that asked for the like",
+def _scope(report: CalibrationReport) -> list[Text]:
+    """Format the number of runs that were forecast, and of those that were not."""
+    which = "" if report.tried == report.runs else f" the latest {report.tried:,} of"
+    lines = [
+        Text(
+            f"Of{which} {pluralize(report.runs, 'stored run')}, each forecast from those ended before it "
+            f"alone, {report.cost.forecast:,} got a forecast of the cost and {report.duration.forecast:,} "
+            "one of the time."
+        ),
+        Text(
+            f"No forecast of the cost: {report.thin:,} had too few runs before them, {report.unlike:,} named "
+            "no template and had too few before them that asked for the like.",
+            "dim",
+        ),
     ]
-    lines.append(Text(f"No forecast of the cost: {', '.join(without)}.", "dim"))
-    if found.undated:
-        lines.append(Text(f"{pluralize(found.undated, 'run')} without a date left out.", "dim"))
-    if found.tried < found.runs:
+    if report.undated:
+        lines.append(Text(f"{pluralize(report.undated, 'run')} without a date left out.", "dim"))
+    if report.tried < report.runs:
         lines.append(Text("--all forecasts every one of them.", "dim"))
     return lines
 
 
-def _sentence(title: str, figure: FigureCalibration) -> Text:
-    held = figure.held
-    if held is None:
+def _coverage_sentence(title: str, figure: FigureCalibration) -> Text:
+    coverage = figure.held
+    if coverage is None:
         return Text(f"{title}: no run was forecast of which is known what came.")
+    interval = f"{coverage.low:.1%} to {coverage.high:.1%}"
     return Text.assemble(
         f"{title}: p10 to p90 held ",
-        (f"{held.share:.1%}", "bold"),
-        f" of {pluralize(held.count, 'run')} (95%: {held.low:.1%} to {held.high:.1%}); 80% is meant.",
+        (f"{coverage.share:.1%}", "bold"),
+        f" of {pluralize(coverage.count, 'run')} (95%: {interval}); 80% is meant.",
     )
 
 
@@ -88,48 +87,47 @@ def _verdicts(figure: FigureCalibration) -> list[Text]:
     """Compare forecasts with each simpler method; "no better" if the difference may be chance."""
     return [
         Text.assemble(
-            (one.word, _STYLES[one.word]),
-            f" than the {_NAMES[one.against]}: closer in {one.share:.1%} of {pluralize(one.count, 'run')} "
-            f"(95%: {one.low:.1%} to {one.high:.1%})",
+            (verdict.word, _VERDICT_STYLES[verdict.word]),
+            f" than the {_METHOD_NAMES[verdict.against]}: closer in {verdict.share:.1%} of "
+            f"{pluralize(verdict.count, 'run')} (95%: {verdict.low:.1%} to {verdict.high:.1%})",
         )
-        for one in figure.verdicts
+        for verdict in figure.verdicts
     ]
 
 
-def _reliability(held: Coverage, width: int) -> RenderableType:
+def _coverage_table(coverage: Coverage, width: int) -> RenderableType:
+    """Build a table of nominal and actual shares of runs below, within and above the interval."""
     rows = (
-        ("below p10", 0.1, held.below),
-        ("p10 to p90", 0.8, held.held),
-        ("above p90", 0.1, held.above),
+        ("below p10", 0.1, coverage.below),
+        ("p10 to p90", 0.8, coverage.held),
+        ("above p90", 0.1, coverage.above),
     )
+    shares = [count / coverage.count for _, _, count in rows]
     columns = [
-        Column("where", "came", tuple(Text(name) for name, _, _ in rows)),
-        _right("meant", "meant", [f"{meant:.0%}" for _, meant, _ in rows]),
-        _right("was", "was", [f"{count / held.count:.1%}" for _, _, count in rows]),
-        _right("runs", "runs", [f"{count:,}" for _, _, count in rows]),
-        _bars([count / held.count for _, _, count in rows]),
+        text_column("where", "came", [name for name, _, _ in rows]),
+        number_column("meant", "meant", [f"{nominal:.0%}" for _, nominal, _ in rows]),
+        number_column("was", "was", [f"{share:.1%}" for share in shares]),
+        number_column("runs", "runs", [f"{count:,}" for _, _, count in rows]),
+        bar_column(shares, _BAR_WIDTH),
     ]
     return build_table(fit_columns(columns, width, (DropColumn("bar"),)), width)
 
 
-def _errors(figure: FigureCalibration, show: Formatter, width: int) -> RenderableType:
-    every = [*figure.errors, *figure.errors_with_template]
+def _error_table(figure: FigureCalibration, formatter: Formatter, width: int) -> RenderableType:
+    errors = [*figure.errors, *figure.errors_with_template]
+    logs = [UNKNOWN if error.log is None else f"{error.log:.3f}" for error in errors]
     columns = [
-        Column("way", "median error of", tuple(Text(_NAMES[one.name]) for one in every)),
-        _right("runs", "runs", [f"{one.count:,}" for one in every]),
-        _right("absolute", "off by", [show(one.absolute) for one in every]),
-        _right("log", "log error", [_log(one) for one in every]),
-        _bars([one.log or 0.0 for one in every], 1.0),
+        text_column("way", "median error of", [_METHOD_NAMES[error.name] for error in errors]),
+        number_column("runs", "runs", [f"{error.count:,}" for error in errors]),
+        number_column("absolute", "off by", [formatter(error.absolute) for error in errors]),
+        number_column("log", "log error", logs),
+        bar_column([error.log or 0.0 for error in errors], _BAR_WIDTH),
     ]
     return build_table(fit_columns(columns, width, (DropColumn("bar"), DropColumn("runs"))), width)
 
 
-def _log(error: MethodError) -> str:
-    return UNKNOWN if error.log is None else f"{error.log:.3f}"
-
-
-def _success(found: CalibrationReport, width: int) -> list[RenderableType]:
-    success = found.success
+def _success(report: CalibrationReport, width: int) -> list[RenderableType]:
+    success = report.success
     if success.brier is None or success.brier_base is None:
         return [Text("No run was forecast that completed or failed.")]
     line = Text.assemble(
@@ -140,50 +138,46 @@ def _success(found: CalibrationReport, width: int) -> list[RenderableType]:
     )
     lines = [line]
     if success.verdict is not None and success.gain is not None:
-        verdict = (success.verdict, _STYLES[success.verdict])
-        spread = f"{success.gain_low:+.4f} to {success.gain_high:+.4f}"
-        told = f" than telling that share: by {success.gain:+.4f} (95%: {spread})"
-        lines.append(Text.assemble(verdict, told))
+        verdict = (success.verdict, _VERDICT_STYLES[success.verdict])
+        interval = f"{success.gain_low:+.4f} to {success.gain_high:+.4f}"
+        gain = f" than telling that share: by {success.gain:+.4f} (95%: {interval})"
+        lines.append(Text.assemble(verdict, gain))
+    bins = success.bins
     columns = [
-        Column("told", "told", tuple(Text(f"{b.least:.0%} to {b.most:.0%}") for b in success.bins)),
-        _right("mean", "mean", [f"{one.told:.1%}" for one in success.bins]),
-        _right("was", "completed", [f"{one.completed:.1%}" for one in success.bins]),
-        _right("runs", "runs", [f"{one.count:,}" for one in success.bins]),
-        _bars([one.completed for one in success.bins]),
+        text_column("told", "told", [f"{each.least:.0%} to {each.most:.0%}" for each in bins]),
+        number_column("mean", "mean", [f"{each.told:.1%}" for each in bins]),
+        number_column("was", "completed", [f"{each.completed:.1%}" for each in bins]),
+        number_column("runs", "runs", [f"{each.count:,}" for each in bins]),
+        bar_column([each.completed for each in bins], _BAR_WIDTH),
     ]
     return [*lines, build_table(fit_columns(columns, width, (DropColumn("bar"),)), width)]
 
 
-def _templates(templates: Sequence[TemplateCalibration], width: int) -> RenderableType:
+def _template_table(templates: Sequence[TemplateCalibration], width: int) -> RenderableType:
+    names = tuple(clean_text(each.template or "none named", "bold") for each in templates)
     columns = [
-        Column(
-            "name", "template", tuple(clean_text(one.template or "none named", "bold") for one in templates)
-        ),
-        *_held("cost", [one.cost for one in templates]),
-        *_held("time", [one.duration for one in templates]),
+        Column("name", "template", names),
+        *_coverage_columns("cost", [each.cost for each in templates]),
+        *_coverage_columns("time", [each.duration for each in templates]),
     ]
-    return build_table(
-        fit_columns(columns, width, (DropColumn("time_range"), DropColumn("cost_range"))), width
-    )
+    steps = (DropColumn("time_range"), DropColumn("cost_range"))
+    return build_table(fit_columns(columns, width, steps), width)
 
 
-def _held(title: str, every: Sequence[Coverage | None]) -> list[Column]:
+def _coverage_columns(title: str, coverages: Sequence[Coverage | None]) -> list[Column]:
+    """Return the columns with the coverage, its 95% interval and the number of runs."""
+    cells = [
+        (UNKNOWN, UNKNOWN, UNKNOWN)
+        if coverage is None
+        else (
+            format_fraction(coverage.share),
+            f"{format_fraction(coverage.low)} to {format_fraction(coverage.high)}",
+            f"{coverage.count:,}",
+        )
+        for coverage in coverages
+    ]
     return [
-        _right(
-            f"{title}_share", title, [UNKNOWN if one is None else format_fraction(one.share) for one in every]
-        ),
-        _right(f"{title}_range", "95%", [_range(one) for one in every]),
-        _right(f"{title}_runs", "runs", [UNKNOWN if one is None else f"{one.count:,}" for one in every]),
+        number_column(f"{title}_share", title, [share for share, _, _ in cells]),
+        number_column(f"{title}_range", "95%", [interval for _, interval, _ in cells]),
+        number_column(f"{title}_runs", "runs", [runs for _, _, runs in cells]),
     ]
-
-
-def _range(one: Coverage | None) -> str:
-    return UNKNOWN if one is None else f"{format_fraction(one.low)} to {format_fraction(one.high)}"
-
-
-def _bars(shares: Sequence[float], top: float = 1.0) -> Column:
-    return Column("bar", "", tuple(Text(symbols.bar(one / top, _BAR), "green") for one in shares))
-
-
-def _right(key: str, title: str, cells: Sequence[Any]) -> Column:
-    return Column(key, title, tuple(Text(cell) for cell in cells), right=True)

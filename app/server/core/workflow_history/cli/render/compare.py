@@ -10,20 +10,21 @@ from rich.text import Text
 
 from ...common.formatting.agents import short_model
 from ...common.formatting.numbers import format_duration
-from ...common.formatting.text import non_empty_lines, single_line, truncate
+from ...common.formatting.text import single_line, truncate
 from ...common.spending import UNKNOWN, format_fraction, format_usd
-from ...presentation import comparison as wording
+from ...presentation import comparison as texts
 from ...presentation.comparison import (
-    CANCELLED,
-    NAMES,
+    COMPARISON_LABELS,
+    MAX_MEANINGFUL_SHARE,
     amount_a,
     amount_b,
     difference_percent,
     format_difference,
     format_value,
 )
+from ...presentation.run_list import first_line, join_run_id
 from . import symbols
-from .table import Column, DropColumn, build_table, fit_columns
+from .table import MAX_WIDTH, Column, DropColumn, build_table, fit_columns, share_of, text_column
 from .text import join_parts, section_rule
 
 if TYPE_CHECKING:
@@ -36,11 +37,10 @@ if TYPE_CHECKING:
         StepComparison,
     )
 
-MAX_WIDTH = 120  # cells
 BAR_WIDTH = 12  # cells
 MIN_NAME_WIDTH = 22  # cells
-MIN_WORD_WIDTH, MAX_WORD_WIDTH = 8, 24  # cells of a text value, such as a run's workflow or model
-NARROWER = (
+MIN_FACT_WIDTH, MAX_FACT_WIDTH = 8, 24  # cells of a fact, such as a run's workflow or model
+DROP_ORDER = (
     DropColumn("turns"),
     DropColumn("tokens"),
     DropColumn("cost_bar"),
@@ -53,199 +53,182 @@ NARROWER = (
 """Columns to drop, in this order, until the table fits the width."""
 
 
-def render_comparison(found: Comparison, width: int) -> RenderableType:
+def render_comparison(comparison: Comparison, width: int) -> RenderableType:
     """Render both runs side by side."""
-    within = min(width, MAX_WIDTH)
-    blocks: list[RenderableType] = [_head("A", found.a, found.request.a, within)]
-    blocks += [_head("B", found.b, found.request.b, within), *_requests(found, within), ""]
-    blocks += [section_rule("Runs", within, "difference: B less A"), _runs(found, within), ""]
-    if found.phases:
-        blocks += [section_rule("Phases", within), _phases(found, within), ""]
-    blocks += [section_rule("Where the difference comes from", within), *_origins(found, within)]
-    notes = wording.comparison_notes(found)
-    if notes:
+    width = min(width, MAX_WIDTH)
+    blocks: list[RenderableType] = [_head("A", comparison.a, comparison.request.a, width)]
+    blocks += [_head("B", comparison.b, comparison.request.b, width), *_requests(comparison, width), ""]
+    blocks += [section_rule("Runs", width, "difference: B less A"), _run_table(comparison, width), ""]
+    if comparison.phases:
+        blocks += [section_rule("Phases", width), _phase_table(comparison, width), ""]
+    blocks += [section_rule("Where the difference comes from", width), *_origins(comparison, width)]
+    if notes := texts.comparison_notes(comparison):
         blocks += ["", *(Text(f"! {single_line(note)}", style="magenta") for note in notes)]
     return Group(*blocks)
 
 
-def render_cost_difference(found: Comparison) -> Text:
+def render_cost_difference(comparison: Comparison) -> Text:
     """Return one sentence on where the cost difference comes from."""
-    return Text(wording.describe_cost_difference(found))
+    return Text(texts.describe_cost_difference(comparison))
 
 
-def _head(letter: str, side: RunRef, request: str | None, width: int) -> RenderableType:
-    name = f"{side.project}/{side.id}" if side.project else side.id
-    line = Text.assemble(
-        (f"{letter}  ", "bold cyan"), (single_line(name), "bold"), "  ", symbols.status_text(side.status)
-    )
-    lines = non_empty_lines(request or "")
-    asked = Text(truncate(f"   {single_line(lines[0])}" if lines else "   no request found", width))
-    return Group(line, asked)
+def _head(letter: str, run: RunRef, request: str | None, width: int) -> RenderableType:
+    name = (join_run_id(run.project, run.id), "bold")
+    title = Text.assemble((f"{letter}  ", "bold cyan"), name, "  ", symbols.status_text(run.status))
+    return Group(title, Text(truncate(f"   {first_line(request) or 'no request found'}", width)))
 
 
-def _requests(found: Comparison, width: int) -> list[RenderableType]:
+def _requests(comparison: Comparison, width: int) -> list[RenderableType]:
     """Format the similarity of the requests, their shared words and the words of only one."""
-    asked = found.request
-    if asked.same is None:
+    request = comparison.request
+    if request.same is None:
         return [Text("   the requests cannot be compared: one is unknown", style="dim")]
-    if asked.same:
+    if request.same:
         return [Text("   the same request, word for word", style="dim")]
-    alike = f"alike {found.similarity:.2f}"
-    text = None if asked.likeness is None else f"their words {asked.likeness:.2f}"
-    lines: list[RenderableType] = [Text.assemble("   ", join_parts([alike, text]))]
-    for label, words in (("both", asked.shared), ("only A", asked.only_a), ("only B", asked.only_b)):
+    similarity = f"alike {comparison.similarity:.2f}"
+    text_similarity = None if request.likeness is None else f"their words {request.likeness:.2f}"
+    lines: list[RenderableType] = [Text.assemble("   ", join_parts([similarity, text_similarity]))]
+    for label, words in (("both", request.shared), ("only A", request.only_a), ("only B", request.only_b)):
         if words:
-            lines.append(
-                Text(truncate(f"   {label:<6}  {', '.join(map(single_line, words))}", width), style="dim")
-            )
+            line = f"   {label:<6}  {', '.join(map(single_line, words))}"
+            lines.append(Text(truncate(line, width), style="dim"))
     return lines
 
 
-def _runs(found: Comparison, width: int) -> RenderableType:
-    room = max(MIN_WORD_WIDTH, min(MAX_WORD_WIDTH, (width - MAX_WORD_WIDTH) // 2))  # on both sides
-    facts = [
-        (fact.name, _word(fact.name, fact.a, room), _word(fact.name, fact.b, room)) for fact in found.facts
-    ]
-    facts = [each for each, fact in zip(facts, found.facts, strict=True) if not fact.same or each[1]]
-    figures = [each for each in found.figures if each.a is not None or each.b is not None]
-    empty = Text("")
-    differ = [empty if fact.same else Text("differs", style="magenta") for fact in found.facts]
+def _run_table(comparison: Comparison, width: int) -> RenderableType:
+    """Build a row per fact, such as the workflow, and one per figure, such as the cost."""
+    fact_width = max(MIN_FACT_WIDTH, min(MAX_FACT_WIDTH, (width - MAX_FACT_WIDTH) // 2))  # on both sides
+    rows: list[tuple[str, str, str, Text, str]] = []
+    for fact in comparison.facts:
+        a, b = (_format_fact(fact.name, value, fact_width) for value in (fact.a, fact.b))
+        if a or not fact.same:
+            difference = Text("") if fact.same else Text("differs", style="magenta")
+            rows.append((COMPARISON_LABELS.get(fact.name, fact.name), a, b, difference, ""))
+    for figure in comparison.figures:
+        if figure.a is not None or figure.b is not None:
+            difference, percent = Text(format_difference(figure)), difference_percent(figure)
+            rows.append(
+                (COMPARISON_LABELS[figure.name], amount_a(figure), amount_b(figure), difference, percent)
+            )
     columns = [
-        _column("name", "", [*(NAMES.get(f[0], f[0]) for f in facts), *(NAMES[f.name] for f in figures)]),
-        _column("a", "A", [*(f[1] for f in facts), *(amount_a(f) for f in figures)], right=True),
-        _column("b", "B", [*(f[2] for f in facts), *(amount_b(f) for f in figures)], right=True),
-        Column(
-            "difference",
-            "B - A",
-            (*differ, *(Text(format_difference(figure)) for figure in figures)),
-            right=True,
-        ),
-        _column("percent", "", [*("" for _ in facts), *(difference_percent(f) for f in figures)], right=True),
+        text_column("name", "", [row[0] for row in rows]),
+        text_column("a", "A", [row[1] for row in rows], right=True),
+        text_column("b", "B", [row[2] for row in rows], right=True),
+        Column("difference", "B - A", tuple(row[3] for row in rows), right=True),
+        text_column("percent", "", [row[4] for row in rows], right=True),
     ]
     return build_table(fit_columns(columns, width, (DropColumn("percent"), DropColumn("difference"))), width)
 
 
-def _word(name: str, value: str | None, room: int) -> str:
+def _format_fact(name: str, value: str | None, width: int) -> str:
     if value is None:
         return UNKNOWN
     if name == "model_used":
-        return truncate(short_model(value), room)
-    return truncate(single_line(value).removeprefix("adw_" if name == "workflow_template" else ""), room)
+        return truncate(short_model(value), width)
+    return truncate(single_line(value).removeprefix("adw_" if name == "workflow_template" else ""), width)
 
 
-def _phases(found: Comparison, width: int) -> RenderableType:
+def _phase_table(comparison: Comparison, width: int) -> RenderableType:
     """Build a row per phase, one per agent if a phase has several agents, and a last row with the sum."""
     rows: list[tuple[Text, StepComparison]] = []
-    for phase in found.phases:
+    for phase in comparison.phases:
         rows.append((Text(single_line(phase.step.name), style="bold"), phase.step))
         if len(phase.agents) > 1:
             rows += [(Text(f"  {single_line(agent.name)}"), agent) for agent in phase.agents]
-    most = max((work.cost or 0.0 for _, step in rows for work in (step.a, step.b) if work), default=0.0)
     steps = [step for _, step in rows]
-    costs, times = ([_figure(step, name) for step in steps] for name in ("cost", "duration_seconds"))
+    max_cost = max((side.cost or 0.0 for step in steps for side in (step.a, step.b) if side), default=0.0)
     columns = [
         Column("name", "phase", (*(name for name, _ in rows), Text("all", style="bold")), flexible=True),
-        *_sides(steps, costs, found.figures[0], "cost"),
-        Column("cost_bar", "A, B", (*(_bars(step, most) for step in steps), Text(""))),
-        *_sides(steps, times, next(f for f in found.figures if f.name == "duration_seconds"), "time"),
-        *(
-            _pair(key, title, [_figure(step, name) for step in steps], found, name)
-            for key, title, name in (
-                ("tokens", "tokens", "total_tokens"),
-                ("turns", "turns", "turns"),
-            )
-        ),
+        *_side_columns(comparison, steps, "cost", "cost"),
+        Column("cost_bar", "A, B", (*(_cost_bars(step, max_cost) for step in steps), Text(""))),
+        *_side_columns(comparison, steps, "time", "duration_seconds"),
+        _pair_column(comparison, steps, "tokens", "total_tokens"),
+        _pair_column(comparison, steps, "turns", "turns"),
     ]
-    return build_table(fit_columns(columns, width, NARROWER, MIN_NAME_WIDTH), width)
+    return build_table(fit_columns(columns, width, DROP_ORDER, MIN_NAME_WIDTH), width)
 
 
-def _figure(step: StepComparison, name: str) -> NumberComparison:
-    return next(figure for figure in step.figures if figure.name == name)
+def _figure(compared: Comparison | StepComparison, name: str) -> NumberComparison:
+    return next(figure for figure in compared.figures if figure.name == name)
 
 
-def _sides(
-    steps: Sequence[StepComparison], figures: Sequence[NumberComparison], whole: NumberComparison, what: str
+def _side_columns(
+    comparison: Comparison, steps: Sequence[StepComparison], title: str, name: str
 ) -> list[Column]:
     """Return the columns of A, B and their difference; for costs also outcomes and percentages."""
-    is_cost = what == "cost"
-    ours_of = [
-        _cell(step.a, format_value(f, f.a), marked=is_cost) for step, f in zip(steps, figures, strict=True)
-    ]
-    theirs_of = [
-        _cell(step.b, format_value(f, f.b), marked=is_cost) for step, f in zip(steps, figures, strict=True)
-    ]
-    differences = [Text(format_difference(figure)) for figure in figures]
+    is_cost = name == "cost"
+    figures, total = [_figure(step, name) for step in steps], _figure(comparison, name)
+    amounts_a, amounts_b = [], []
+    for step, figure in zip(steps, figures, strict=True):
+        amounts_a.append(_amount_cell(step.a, format_value(figure, figure.a), with_outcome=is_cost))
+        amounts_b.append(_amount_cell(step.b, format_value(figure, figure.b), with_outcome=is_cost))
+    differences = [*(Text(format_difference(f)) for f in figures), Text(format_difference(total), "bold")]
     columns = [
-        Column(f"{what}_a", f"A {what}", (*ours_of, Text(amount_a(whole), "bold")), right=True),
-        Column(f"{what}_b", f"B {what}", (*theirs_of, Text(amount_b(whole), "bold")), right=True),
-        Column(
-            f"{what}_difference", "B - A", (*differences, Text(format_difference(whole), "bold")), right=True
-        ),
+        Column(f"{title}_a", f"A {title}", (*amounts_a, Text(amount_a(total), "bold")), right=True),
+        Column(f"{title}_b", f"B {title}", (*amounts_b, Text(amount_b(total), "bold")), right=True),
+        Column(f"{title}_difference", "B - A", tuple(differences), right=True),
     ]
     if is_cost:
-        shares = [Text(difference_percent(figure)) for figure in figures]
-        columns.append(Column("percent", "", (*shares, Text(difference_percent(whole))), right=True))
+        percents = tuple(Text(difference_percent(figure)) for figure in (*figures, total))
+        columns.append(Column("percent", "", percents, right=True))
     return columns
 
 
-def _cell(work: AgentTotals | None, amount: str, *, marked: bool) -> Text:
-    if work is None:
+def _amount_cell(totals: AgentTotals | None, amount: str, *, with_outcome: bool) -> Text:
+    if totals is None:
         return Text("none", style="dim")
-    if not marked:
+    if not with_outcome:
         return Text(amount)
-    least = "" if work.cost_is_certain or work.cost is None else "≥ "
-    return Text.assemble(symbols.styled_outcome(work.outcome), f" {least}{amount}")
+    sign = "" if totals.cost_is_certain or totals.cost is None else "≥ "
+    return Text.assemble(symbols.outcome_text(totals.outcome), f" {sign}{amount}")
 
 
-def _pair(key: str, title: str, figures: Sequence[NumberComparison], found: Comparison, name: str) -> Column:
-    whole = next(figure for figure in found.figures if figure.name == name)
-    cells = [Text(f"{format_value(f, f.a)} → {format_value(f, f.b)}") for f in (*figures, whole)]
-    return Column(key, f"{title} A → B", tuple(cells), right=True)
+def _pair_column(comparison: Comparison, steps: Sequence[StepComparison], title: str, name: str) -> Column:
+    figures = [*(_figure(step, name) for step in steps), _figure(comparison, name)]
+    cells = tuple(Text(f"{format_value(f, f.a)} → {format_value(f, f.b)}") for f in figures)
+    return Column(title, f"{title} A → B", cells, right=True)
 
 
-def _bars(step: StepComparison, most: float) -> Text:
+def _cost_bars(step: StepComparison, max_cost: float) -> Text:
     """Return the bars of A and B on the same scale."""
-    half = BAR_WIDTH // 2
-    costs = [None if work is None else work.cost for work in (step.a, step.b)]
-    shares = [None if cost is None or not most else cost / most for cost in costs]
-    return Text.assemble((symbols.bar(shares[0], half), "green"), " ", (symbols.bar(shares[1], half), "cyan"))
+    a, b = (
+        symbols.bar(None if side is None else share_of(side.cost, max_cost), BAR_WIDTH // 2)
+        for side in (step.a, step.b)
+    )
+    return Text.assemble((a, "green"), " ", (b, "cyan"))
 
 
-def _origins(found: Comparison, width: int) -> list[RenderableType]:
-    lines: list[RenderableType] = [Text(render_cost_difference(found).plain, style="bold")]
-    if found.cost_from:
-        lines.append(_contributions("cost", found.cost_from, format_usd, width))
-    if found.duration_from:
-        slower = next(iter(found.duration_from))
-        where = single_line(slower.phase)
-        way = "more" if slower.difference > 0 else "less"
-        lines += [
-            "",
-            Text(f"agents' time: the most in {where}, {format_duration(abs(slower.difference))} {way}"),
-        ]
-        lines.append(_contributions("time", found.duration_from, format_duration, width))
+def _origins(comparison: Comparison, width: int) -> list[RenderableType]:
+    """Render the phases from which the differences in cost and duration come."""
+    lines: list[RenderableType] = [Text(texts.describe_cost_difference(comparison), style="bold")]
+    if comparison.cost_from:
+        lines.append(_contribution_table("cost", comparison.cost_from, format_usd, width))
+    if comparison.duration_from:
+        largest = comparison.duration_from[0]
+        direction = "more" if largest.difference > 0 else "less"
+        amount = f"{format_duration(abs(largest.difference))} {direction}"
+        lines += ["", Text(f"agents' time: the most in {single_line(largest.phase)}, {amount}")]
+        lines.append(_contribution_table("time", comparison.duration_from, format_duration, width))
     return lines
 
 
-def _contributions(
-    key: str, parts: Sequence[Contribution], write: Callable[[float], str], width: int
+def _contribution_table(
+    key: str, parts: Sequence[Contribution], formatter: Callable[[float], str], width: int
 ) -> RenderableType:
-    most = max(abs(part.difference) for part in parts)
-    signs = [("+" if part.difference > 0 else "-") + write(abs(part.difference)) for part in parts]
+    largest = max(abs(part.difference) for part in parts)
+    amounts = [("+" if part.difference > 0 else "-") + formatter(abs(part.difference)) for part in parts]
     shares = ["" if part.share is None else format_fraction(part.share) for part in parts]
-    cancelled = any(part.share is None or abs(part.share) > CANCELLED for part in parts)
+    cancelled = any(part.share is None or abs(part.share) > MAX_MEANINGFUL_SHARE for part in parts)
     bars = [
-        Text(symbols.bar(abs(part.difference) / most, BAR_WIDTH), "red" if part.difference > 0 else "green")
+        Text(
+            symbols.bar(abs(part.difference) / largest, BAR_WIDTH), "red" if part.difference > 0 else "green"
+        )
         for part in parts
     ]
     columns = [
-        _column("phase", "phase", [part.phase or "beyond the agents" for part in parts]),
-        _column(key, f"B - A, {key}", signs, right=True),
-        *([] if cancelled else [_column("share", "of it", shares, right=True)]),
+        text_column("phase", "phase", [part.phase or "beyond the agents" for part in parts]),
+        text_column(key, f"B - A, {key}", amounts, right=True),
+        *([] if cancelled else [text_column("share", "of it", shares, right=True)]),
         Column("bar", "", tuple(bars)),
     ]
     return build_table(fit_columns(columns, width, (DropColumn("bar"), DropColumn("share"))), width)
-
-
-def _column(key: str, title: str, cells: Sequence[str], *, right: bool = False) -> Column:
-    return Column(key, title, tuple(Text(single_line(cell)) for cell in cells), right=right)

@@ -14,24 +14,34 @@ from ...common.formatting.costs import format_minimum
 from ...common.formatting.numbers import format_timestamp, format_tokens, pluralize
 from ...common.formatting.text import single_line
 from ...common.spending import Spending, to_decimal
-from ...presentation.run_list import copies_words, copy_words, short_ids
+from ...presentation.run_list import copies_note, copy_note, short_ids
 from . import symbols
-from .table import Column, DropColumn, build_table, fit_columns, ids_column
-from .text import join_parts, render_problems, render_sum, section_rule
+from .table import (
+    Column,
+    DropColumn,
+    bar_column,
+    build_table,
+    fit_columns,
+    id_column,
+    number_column,
+    share_of,
+    text_column,
+)
+from .text import join_parts, render_problems, render_spending, section_rule
 
-Sums = Mapping[str, Any]
+Totals = Mapping[str, Any]
 
 TITLES = {"phase": "Phases", "agent": "Agents", "model": "Models", "run": "Runs, the costliest first"}
-BAR = 8  # cells
-MOST_NAME = 48  # cells
-MOST_ID = 24  # cells that an id is shortened to, if it stays unique
+BAR_WIDTH = 8  # cells
+MAX_NAME_WIDTH = 48  # cells
+MAX_ID_WIDTH = 24  # cells that an id is shortened to, if it stays unique
 TOKENS = (
     ("input_tokens", "in"),
     ("output_tokens", "out"),
     ("cache_read_tokens", "cache read"),
     ("cache_creation_tokens", "written"),
 )
-NARROWER = (
+DROP_ORDER = (
     DropColumn("cache_creation_tokens"),
     DropColumn("cache_read_tokens"),
     DropColumn("bar"),
@@ -43,122 +53,101 @@ NARROWER = (
 """Columns to drop, in this order, until the table fits the width."""
 
 
-def render_cost_report(found: Sums, width: int) -> RenderableType:
+def render_cost_report(report: Totals, width: int) -> RenderableType:
     """Render the totals, one table per grouping, and the read problems."""
-    if not found["runs"]:
-        return Group(Text("No run in it can be read."), *_problems(found, width))
-    lines: list[RenderableType] = [_head(found), render_cost_line(found)]
-    lines += [line for line in (_unpriced(found), _tokens(found)) if line is not None]
-    for kind, groups in found["by"].items():
+    if not report["runs"]:
+        return Group(Text("No run in it can be read."), *_problems(report, width))
+    lines: list[RenderableType] = [_head(report), render_cost_line(report)]
+    if report["unpriced_tokens"]:
+        lines.append(_unpriced(report["unpriced_by_model"]))
+    if report["total_tokens"] is not None:
+        counts = [f"{title} {format_tokens(report[key])}" for key, title in TOKENS]
+        lines.append(join_parts([f"{format_tokens(report['total_tokens'])} tokens", *counts]))
+    runs = report["runs"] + report["copies"]
+    for kind, groups in report["by"].items():
         if groups:
-            listed = found["runs"] + found["copies"]
-            some = kind == "run" and len(groups) < listed
-            note = f"{len(groups)} of {listed:,}; all: --by run" if some else ""
-            lines += ["", section_rule(TITLES[kind], width, note), _table(kind, groups, width)]
-    return Group(*lines, *_problems(found, width))
+            is_cut = kind == "run" and len(groups) < runs
+            note = f"{len(groups)} of {runs:,}; all: --by run" if is_cut else ""
+            lines += ["", section_rule(TITLES[kind], width, note), _group_table(kind, groups, width)]
+    return Group(*lines, *_problems(report, width))
 
 
-def render_cost_line(found: Sums) -> Text:
+def render_cost_line(report: Totals) -> Text:
     """Format the recorded cost, the lower-bound cost and the number of runs of unknown cost."""
-    return render_sum(to_spending(found))
+    return render_spending(to_spending(report))
 
 
-def to_spending(sums: Sums) -> Spending:
-    """Convert sums to a Spending."""
-    amounts = to_decimal(sums["recorded_cost"]), to_decimal(sums["lower_bound_cost"])
-    return Spending(*amounts, sums["partial"], sums.get("runs_without_cost", 0))
+def to_spending(totals: Totals) -> Spending:
+    """Convert the costs of a report, a group or a run to a Spending."""
+    amounts = to_decimal(totals["recorded_cost"]), to_decimal(totals["lower_bound_cost"])
+    return Spending(*amounts, totals["partial"], totals.get("runs_without_cost", 0))
 
 
-def _head(found: Sums) -> Text:
-    where = f" in {single_line(found['project'])}" if found["project"] else ""
-    folders = found.get("folders") or ()
-    where += f", from {pluralize(len(folders), 'folder')}" if len(folders) > 1 else ""
-    runs = Text.assemble((pluralize(found["runs"], "run"), "bold"), where)
-    return join_parts([runs, copies_words(found["copies"]), pluralize(found["agent_runs"], "agent")])
+def _head(report: Totals) -> Text:
+    project = f" in {single_line(report['project'])}" if report["project"] else ""
+    folders = report.get("folders") or ()
+    source = f", from {pluralize(len(folders), 'folder')}" if len(folders) > 1 else ""
+    runs = Text.assemble((pluralize(report["runs"], "run"), "bold"), project, source)
+    return join_parts([runs, copies_note(report["copies"]), pluralize(report["agent_runs"], "agent")])
 
 
-def _unpriced(found: Sums) -> Text | None:
-    if not found["unpriced_tokens"]:
-        return None
+def _unpriced(models: Sequence[Totals]) -> Text:
     parts = [
-        (format_tokens(part["tokens"]), single_line(part["name"] or "a model that is not named"))
-        for part in found["unpriced_by_model"]
+        f"{format_tokens(model['tokens'])}{' tokens' if index == 0 else ''} of "
+        f"{single_line(model['name'] or 'a model that is not named')}"
+        for index, model in enumerate(models)
     ]
-    (tokens, name), *others = parts
-    each = [f"{tokens} tokens of {name}", *(f"{count} of {other}" for count, other in others)]
-    return Text(f"{' and '.join(each)} without a known price", "magenta")
+    return Text(f"{' and '.join(parts)} without a known price", "magenta")
 
 
-def _tokens(found: Sums) -> Text | None:
-    if found["total_tokens"] is None:
-        return None
-    named = [f"{word} {format_tokens(found[key])}" for key, word in TOKENS]
-    return join_parts([f"{format_tokens(found['total_tokens'])} tokens", *named])
-
-
-def _problems(found: Sums, width: int) -> list[RenderableType]:
-    problems = found["problems"]
+def _problems(report: Totals, width: int) -> list[RenderableType]:
+    problems = report["problems"]
     if not problems:
         return []
     return ["", Text(pluralize(len(problems), "problem"), "bold"), *render_problems(problems, width)]
 
 
-def _table(kind: str, groups: Sequence[Sums], width: int) -> RenderableType:
-    most = max((to_spending(group).minimum or Decimal(0) for group in groups), default=Decimal(0))
+def _group_table(kind: str, groups: Sequence[Totals], width: int) -> RenderableType:
+    amounts = [to_spending(group).minimum for group in groups]
+    largest = max((amount or Decimal(0) for amount in amounts), default=Decimal(0))
     columns = [
-        _names(kind, groups),
+        *(_run_columns(groups) if kind == "run" else _name_columns(kind, groups)),
+        number_column("agent_runs", "agents", [f"{group['agent_runs']:,}" for group in groups]),
         *(
-            _of_a_run(groups)
-            if kind == "run"
-            else [_numbers("runs", "runs", [_count(g["runs"]) for g in groups])]
+            number_column(key, title, [format_tokens(group[key]) for group in groups])
+            for key, title in TOKENS
         ),
-        _numbers("agent_runs", "agents", [_count(group["agent_runs"]) for group in groups]),
-        *(_numbers(key, title, [format_tokens(group[key]) for group in groups]) for key, title in TOKENS),
-        _numbers("cost", "cost", [_cost(group) for group in groups]),
-        Column("bar", "", tuple(Text(symbols.bar(_share(group, most), BAR), "green") for group in groups)),
+        number_column("cost", "cost", map(_format_cost, groups)),
+        bar_column([share_of(amount, largest) for amount in amounts], BAR_WIDTH),
     ]
-    return build_table(fit_columns(columns, width, NARROWER), width)
+    return build_table(fit_columns(columns, width, DROP_ORDER), width)
 
 
-def _of_a_run(groups: Sequence[Sums]) -> list[Column]:
+def _run_columns(runs: Sequence[Totals]) -> list[Column]:
+    ids = short_ids([single_line(run["name"]) for run in runs], MAX_ID_WIDTH)
     return [
-        Column(
-            "when",
-            "when",
-            tuple(Text(format_timestamp(group["created_at"])) for group in groups),
-        ),
-        Column("status", "", tuple(symbols.status_text(group["status"], sign_only=True) for group in groups)),
+        id_column("name", "run", ids),
+        text_column("when", "when", [format_timestamp(run["created_at"]) for run in runs]),
+        Column("status", "", tuple(symbols.status_text(run["status"], sign_only=True) for run in runs)),
     ]
 
 
-def _names(kind: str, groups: Sequence[Sums]) -> Column:
-    if kind == "run":
-        return ids_column("name", "run", short_ids([single_line(group["name"]) for group in groups], MOST_ID))
-    return Column("name", kind, tuple(_name(kind, group) for group in groups), max_width=MOST_NAME)
-
-
-def _name(kind: str, group: Sums) -> Text:
-    name = group["name"]
+def _name_columns(kind: str, groups: Sequence[Totals]) -> list[Column]:
+    names = [group["name"] for group in groups]
     if kind == "model":
-        return Text(short_model(name) if name else "unknown", "bold")
-    return Text(single_line(name), "bold")
+        titles = [short_model(name) if name else "unknown" for name in names]
+    else:
+        titles = [single_line(name) for name in names]
+    cells = tuple(Text(title, "bold") for title in titles)
+    return [
+        Column("name", kind, cells, max_width=MAX_NAME_WIDTH),
+        number_column("runs", "runs", [f"{group['runs']:,}" for group in groups]),
+    ]
 
 
-def _count(value: int) -> str:
-    return f"{value:,}"
-
-
-def _cost(group: Sums) -> str:
-    if (copied := copy_words(group)) is not None:
-        return copied
-    amount = to_spending(group)
-    return "no price" if amount.minimum is None and group["unpriced_tokens"] else format_minimum(amount)
-
-
-def _share(group: Sums, most: Decimal) -> float | None:
-    known = to_spending(group).minimum
-    return None if known is None or not most else float(known / most)
-
-
-def _numbers(key: str, title: str, cells: Sequence[str]) -> Column:
-    return Column(key, title, tuple(Text(cell) for cell in cells), right=True)
+def _format_cost(group: Totals) -> str:
+    if (copy := copy_note(group)) is not None:
+        return copy
+    spending = to_spending(group)
+    no_price = spending.minimum is None and group["unpriced_tokens"]
+    return "no price" if no_price else format_minimum(spending)

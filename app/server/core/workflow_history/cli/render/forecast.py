@@ -5,22 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.text import Text
 
-from ...common.formatting.numbers import format_duration
+from ...common.formatting.numbers import format_duration, pluralize
 from ...common.formatting.text import single_line, truncate
 from ...common.spending import UNKNOWN, format_fraction, format_usd
-from ...presentation import forecast as wording
-from ...presentation.forecast import Formatter, format_interval, format_spent
-from ...queries.forecast.records import ComparableRun, Estimate, Forecast, PhaseForecast
+from ...presentation import forecast as texts
+from ...presentation.forecast import Formatter, describe_observed_range, format_actual_cost, format_interval
+from ...queries.forecast.records import (
+    ComparableRun,
+    Estimate,
+    Forecast,
+    ForecastRequest,
+    PhaseForecast,
+    SuccessChance,
+)
 from . import symbols
-from .intervals import interval_bar, render_estimate, render_success, scale_max
-from .table import Column, DropColumn, build_table, fit_columns
+from .table import Column, DropColumn, build_table, fit_columns, number_column
 from .text import clean_text, join_parts, section_rule
 
-_BAR = 20  # cells
-_PHASES_NARROWER = (
+_BAR_WIDTH = 20  # cells
+_PHASE_DROP_ORDER = (
     DropColumn("duration_between"),
     DropColumn("cost_span", "short_span"),
     DropColumn("short_span"),
@@ -29,100 +34,136 @@ _PHASES_NARROWER = (
     DropColumn("share"),
     DropColumn("cost_between"),
 )
-_RUNS_NARROWER = (DropColumn("template"), DropColumn("duration"), DropColumn("alike"), DropColumn("request"))
+_RUN_DROP_ORDER = (DropColumn("template"), DropColumn("duration"), DropColumn("alike"), DropColumn("request"))
 
 
-def render_forecast(found: Forecast, width: int) -> RenderableType:
+def render_forecast(forecast: Forecast, width: int) -> RenderableType:
     """Render the request, the estimates, the phases, the comparable runs and the warnings."""
-    lines: list[RenderableType] = [_asked(found, width), headline(found), "", *render_estimates(found)]
-    if found.phases:
-        lines += ["", section_rule("Phases", width, "where it has them"), phase_table(found.phases, width)]
-    if found.runs:
-        note = f"{len(found.runs)} of {found.rests_on}" if found.rests_on > len(found.runs) else ""
-        lines += ["", section_rule("Rests on", width, note), render_runs(found.runs, width)]
-    return Group(*lines, *render_warnings(found.weak))
+    lines: list[RenderableType] = [_request(forecast.asked, width), headline(forecast), ""]
+    lines += render_estimates(forecast)
+    if forecast.phases:
+        lines += ["", section_rule("Phases", width, "where it has them"), phase_table(forecast.phases, width)]
+    if forecast.runs:
+        runs = len(forecast.runs)
+        note = f"{runs} of {forecast.rests_on}" if forecast.rests_on > runs else ""
+        lines += ["", section_rule("Rests on", width, note), run_table(forecast.runs, width)]
+    return Group(*lines, *render_warnings(forecast.weak))
 
 
-def headline(found: Forecast) -> Text:
+def headline(forecast: Forecast) -> Text:
     """Format the forecast as one sentence."""
-    return Text(wording.headline(found), "bold")
+    return Text(texts.headline(forecast), "bold")
 
 
-def render_estimates(found: Forecast) -> list[Text]:
+def render_estimates(forecast: Forecast) -> list[Text]:
     """Format cost, duration and success, one line each; empty if there are no comparable runs."""
-    if not found.rests_on:
+    if not forecast.rests_on:
         return []
     return [
-        render_estimate("cost", found.cost, format_usd),
-        render_estimate("duration", found.duration, format_duration),
-        render_success(found.success),
+        render_estimate("cost", forecast.cost, format_usd),
+        render_estimate("duration", forecast.duration, format_duration),
+        render_success(forecast.success),
     ]
 
 
-def render_warnings(weak: Sequence[str]) -> list[RenderableType]:
-    """Format the weaknesses of a forecast as warnings."""
-    if not weak:
-        return []
-    return ["", *(Padding(Text(f"! {single_line(line)}", "magenta"), (0, 0)) for line in weak)]
+def render_warnings(warnings: Sequence[str]) -> list[RenderableType]:
+    """Format the weaknesses of a forecast."""
+    lines = [Text(f"! {single_line(warning)}", "magenta") for warning in warnings]
+    return ["", *lines] if lines else []
 
 
-def _asked(found: Forecast, width: int) -> Text:
-    asked = found.asked
-    named = [
-        clean_text(asked.template, "cyan") if asked.template else Text("any template", "dim"),
-        clean_text(f"class {asked.issue_class}") if asked.issue_class else None,
-        clean_text(f"project {asked.project}") if asked.project else None,
-    ]
-    context = join_parts(list(named))
-    if asked.text is None:
+def _request(request: ForecastRequest, width: int) -> Text:
+    context = join_parts(
+        [
+            clean_text(request.template, "cyan") if request.template else Text("any template", "dim"),
+            clean_text(f"class {request.issue_class}") if request.issue_class else None,
+            clean_text(f"project {request.project}") if request.project else None,
+        ]
+    )
+    if request.text is None:
         return context
-    room = max(20, width - context.cell_len - 3)
-    return join_parts([Text(f"“{truncate(single_line(asked.text), room - 2)}”"), context])
+    text_width = max(20, width - context.cell_len - 3) - 2  # without the quotation marks
+    return join_parts([Text(f"“{truncate(single_line(request.text), text_width)}”"), context])
 
 
 def phase_table(phases: Sequence[PhaseForecast], width: int) -> RenderableType:
     """Build the table of phases, with cost intervals as lines on a common scale."""
-    top = scale_max([phase.cost for phase in phases])
+    scale_max = max((phase.cost.p90 for phase in phases if phase.cost.p90 is not None), default=0.0)
     columns = [
         Column("phase", "phase", tuple(clean_text(phase.phase, "bold") for phase in phases)),
-        _right("share", "has it", [format_fraction(phase.share) for phase in phases]),
-        _right("runs", "runs", [f"{phase.runs:,}" for phase in phases]),
-        _right("cost", "cost", [_middle(phase.cost, format_usd) for phase in phases]),
+        number_column("share", "has it", [format_fraction(phase.share) for phase in phases]),
+        number_column("runs", "runs", [f"{phase.runs:,}" for phase in phases]),
+        number_column("cost", "cost", [format_usd(phase.cost.median) for phase in phases]),
         *(
-            Column(key, "", tuple(Text(interval_bar(phase.cost, top, wide), "green") for phase in phases))
-            for key, wide in (("cost_span", _BAR), ("short_span", _BAR // 2))
+            Column(
+                key, "", tuple(Text(interval_bar(phase.cost, scale_max, cells), "green") for phase in phases)
+            )
+            for key, cells in (("cost_span", _BAR_WIDTH), ("short_span", _BAR_WIDTH // 2))
         ),
-        _right("cost_between", "8 in 10", [format_interval(phase.cost, format_usd) for phase in phases]),
-        _right("duration", "time", [_middle(phase.duration, format_duration) for phase in phases]),
-        _right(
+        number_column(
+            "cost_between", "8 in 10", [format_interval(phase.cost, format_usd) for phase in phases]
+        ),
+        number_column("duration", "time", [format_duration(phase.duration.median) for phase in phases]),
+        number_column(
             "duration_between",
             "8 in 10",
             [format_interval(phase.duration, format_duration) for phase in phases],
         ),
     ]
-    return build_table(fit_columns(columns, width, _PHASES_NARROWER), width)
+    return build_table(fit_columns(columns, width, _PHASE_DROP_ORDER), width)
 
 
-def _middle(figure: Estimate, show: Formatter) -> str:
-    return UNKNOWN if figure.median is None else show(figure.median)
-
-
-def render_runs(runs: Sequence[ComparableRun], width: int) -> RenderableType:
+def run_table(runs: Sequence[ComparableRun], width: int) -> RenderableType:
     """Build the table of comparable runs, highest weight first."""
     columns = [
         Column("id", "run", tuple(clean_text(run.id, "bold") for run in runs), max_width=26),
-        _right("weight", "counts", [f"{run.weight:.2f}" for run in runs]),
-        _right("alike", "alike", [format_fraction(run.similarity) for run in runs]),
+        number_column("weight", "counts", [f"{run.weight:.2f}" for run in runs]),
+        number_column("alike", "alike", [format_fraction(run.similarity) for run in runs]),
         Column("status", "", tuple(symbols.status_text(run.status, sign_only=True) for run in runs)),
-        _right("cost", "cost", [format_spent(run.cost, at_least=run.cost_at_least) for run in runs]),
-        _right("duration", "time", [format_duration(run.duration_seconds) for run in runs]),
+        number_column(
+            "cost", "cost", [format_actual_cost(run.cost, at_least=run.cost_at_least) for run in runs]
+        ),
+        number_column("duration", "time", [format_duration(run.duration_seconds) for run in runs]),
         Column(
             "template", "workflow", tuple(clean_text(run.template or UNKNOWN) for run in runs), max_width=22
         ),
         Column("request", "asked for", tuple(clean_text(run.request) for run in runs), flexible=True),
     ]
-    return build_table(fit_columns(columns, width, _RUNS_NARROWER), width)
+    return build_table(fit_columns(columns, width, _RUN_DROP_ORDER), width)
 
 
-def _right(key: str, title: str, cells: Sequence[str]) -> Column:
-    return Column(key, title, tuple(Text(cell) for cell in cells), right=True)
+def interval_bar(estimate: Estimate, scale_max: float, width: int) -> str:
+    """Draw an interval as a line on a scale from 0 to `scale_max`, its median as a dot; None: blanks.
+
+    >>> interval_bar(Estimate(5, 2, 9, 20, 0, 20.0, None), 10, 10)
+    '  ───●─── '
+    """
+    ends = (estimate.p10, estimate.median, estimate.p90)
+    if scale_max <= 0 or any(end is None for end in ends):
+        return " " * width
+    low, middle, high = (min(width - 1, max(0, int((end or 0.0) / scale_max * width))) for end in ends)
+    # A p90 on the border between two cells belongs to the first of them.
+    high = max(middle, high - int((estimate.p90 or 0.0) / scale_max * width == high > middle))
+    return "".join("●" if cell == middle else "─" if low <= cell <= high else " " for cell in range(width))
+
+
+def render_success(success: SuccessChance) -> Text:
+    """Format the success probability with its interval and sample size, or why it is unknown."""
+    label = Text.assemble(("success   ", "dim"))
+    if success.share is None:
+        return label.append(f"not to be told: {single_line(success.why_not)}")
+    interval = f"{format_fraction(success.low)} to {format_fraction(success.high)}"
+    sample = f"{success.completed:,} of {pluralize(success.ended, 'run')} that ended completed"
+    label.append(format_fraction(success.share), "bold")
+    return label.append(f", likely {interval}; {sample}")
+
+
+def render_estimate(title: str, estimate: Estimate, formatter: Formatter) -> Text:
+    """Format one estimate with its interval, or the reason why there is none."""
+    label = Text.assemble((f"{title:<10}", "dim"))
+    if estimate.median is None:
+        observed = describe_observed_range(estimate, formatter)
+        return label.append(f"not to be told: {single_line(estimate.why_not)}{observed}")
+    label.append(f"about {formatter(estimate.median)}", "bold")
+    sample = f"{pluralize(estimate.runs, 'run')}, weighed as {estimate.worth:.0f}"
+    return label.append(f", 8 in 10: {format_interval(estimate, formatter)}").append(f"  ({sample})", "dim")

@@ -7,79 +7,76 @@ from rich.text import Text
 
 from ...common.formatting.numbers import format_duration, pluralize
 from ...common.spending import format_usd
-from ...presentation import forecast as wording
-from ...presentation.forecast import VERDICT_LABELS, Formatter, format_interval, format_spent
+from ...presentation import forecast as texts
+from ...presentation.forecast import VERDICT_LABELS, Formatter, format_actual_cost, format_interval
+from ...presentation.run_list import join_run_id
 from ...queries.forecast.records import Estimate, Remaining, RunForecast
 from . import symbols
-from .forecast import headline, phase_table, render_estimates, render_runs, render_warnings
-from .intervals import render_estimate, render_success
+from .forecast import (
+    headline,
+    phase_table,
+    render_estimate,
+    render_estimates,
+    render_success,
+    render_warnings,
+    run_table,
+)
 from .text import clean_text, join_parts, section_rule
 
 
-def render_run_forecast(found: RunForecast, width: int) -> RenderableType:
+def render_run_forecast(forecast: RunForecast, width: int) -> RenderableType:
     """Render the remaining cost and time, the forecast before the start and the actual values."""
-    lines: list[RenderableType] = [_head(found), run_headline(found)]
-    if found.flight is not None:
-        lines += ["", section_rule("Still to come", width), *_flight(found.flight)]
-    before = found.forecast
-    note = f"from {pluralize(before.rests_on, 'run')} that had ended before" if before.rests_on else ""
+    prior = forecast.forecast
+    status = symbols.status_text(forecast.status)
+    template = clean_text(prior.asked.template, "cyan") if prior.asked.template else None
+    title = join_parts([Text(join_run_id(forecast.project, forecast.id), "bold"), status, template])
+    lines: list[RenderableType] = [title, run_headline(forecast)]
+    if forecast.flight is not None:
+        lines += ["", section_rule("Still to come", width), *_remaining(forecast.flight)]
+    note = f"from {pluralize(prior.rests_on, 'run')} that had ended before" if prior.rests_on else ""
     lines += ["", section_rule("Forecast before it began", width, note)]
-    lines += [*render_estimates(before)] if before.rests_on else [headline(before)]
-    lines += ["", section_rule("What came", width), *_came(found)]
-    if before.phases:
-        lines += ["", section_rule("Phases", width, "as forecast"), phase_table(before.phases, width)]
-    if before.runs:
-        lines += ["", section_rule("Rests on", width), render_runs(before.runs, width)]
-    return Group(*lines, *render_warnings(before.weak))
+    lines += [*render_estimates(prior)] if prior.rests_on else [headline(prior)]
+    lines += ["", section_rule("What came", width), *_actual_values(forecast)]
+    if prior.phases:
+        lines += ["", section_rule("Phases", width, "as forecast"), phase_table(prior.phases, width)]
+    if prior.runs:
+        lines += ["", section_rule("Rests on", width), run_table(prior.runs, width)]
+    return Group(*lines, *render_warnings(prior.weak))
 
 
-def run_headline(found: RunForecast) -> Text:
+def run_headline(forecast: RunForecast) -> Text:
     """Format the forecast of a stored run as one sentence."""
-    return Text(wording.run_headline(found), "bold")
+    return Text(texts.run_headline(forecast), "bold")
 
 
-def _head(found: RunForecast) -> Text:
-    name = f"{found.project}/{found.id}" if found.project else found.id
-    asked = found.forecast.asked
-    return join_parts(
-        [
-            clean_text(name, "bold"),
-            symbols.status_text(found.status),
-            clean_text(asked.template, "cyan") if asked.template else None,
-        ]
+def _remaining(remaining: Remaining) -> list[RenderableType]:
+    totals: tuple[tuple[Estimate, Formatter], ...] = (
+        (remaining.total_cost, format_usd),
+        (remaining.total_duration, format_duration),
     )
-
-
-def _flight(flight: Remaining) -> list[RenderableType]:
+    intervals = [format_interval(total, formatter) for total, formatter in totals if total.median is not None]
     return [
-        render_estimate("cost", flight.rest_cost, format_usd),
-        render_estimate("duration", flight.rest_duration, format_duration),
-        render_success(flight.success),
-        Text.assemble(("in all    ", "dim"), _in_all(flight)),
-        Text(f"from {pluralize(flight.runs, 'run')} that went through this phase", "dim"),
+        render_estimate("cost", remaining.rest_cost, format_usd),
+        render_estimate("duration", remaining.rest_duration, format_duration),
+        render_success(remaining.success),
+        Text.assemble(("in all    ", "dim"), ", ".join(intervals) or "not to be told"),
+        Text(f"from {pluralize(remaining.runs, 'run')} that went through this phase", "dim"),
     ]
 
 
-def _in_all(flight: Remaining) -> str:
-    pairs: tuple[tuple[Estimate, Formatter], ...] = (
-        (flight.total_cost, format_usd),
-        (flight.total_duration, format_duration),
-    )
-    told = [format_interval(figure, show) for figure, show in pairs if figure.median is not None]
-    return ", ".join(told) if told else "not to be told"
-
-
-def _came(found: RunForecast) -> list[RenderableType]:
-    open_end = " so far" if found.flight is not None else ""
-    cost = format_spent(found.cost, at_least=found.cost_at_least) + open_end
-    lasted = format_duration(found.duration_seconds) + open_end
+def _actual_values(forecast: RunForecast) -> list[RenderableType]:
+    suffix = " so far" if forecast.flight is not None else ""
+    cost = format_actual_cost(forecast.cost, at_least=forecast.cost_at_least) + suffix
+    duration = format_duration(forecast.duration_seconds) + suffix
     return [
-        _verdict("cost", cost, found.cost_was),
-        _verdict("duration", lasted, found.duration_was),
-        Text.assemble(("status    ", "dim"), symbols.status_text(found.status)),
+        _actual_value("cost", cost, forecast.cost_was),
+        _actual_value("duration", duration, forecast.duration_was),
+        Text.assemble(("status    ", "dim"), symbols.status_text(forecast.status)),
     ]
 
 
-def _verdict(title: str, amount: str, was: str | None) -> Text:
+def _actual_value(title: str, amount: str, verdict: str | None) -> Text:
     line = Text.assemble((f"{title:<10}", "dim"), (amount, "bold"))
-    return line.append(f"  {VERDICT_LABELS[was]}", "magenta" if was == "above" else "dim") if was else line
+    if verdict:
+        line.append(f"  {VERDICT_LABELS[verdict]}", "magenta" if verdict == "above" else "dim")
+    return line

@@ -1,4 +1,4 @@
-"""Results of export and maintenance commands: results in, renderables out. Pure."""
+"""Results of export, resync and maintenance commands: results in, renderables out. Pure."""
 
 from __future__ import annotations
 
@@ -12,115 +12,153 @@ from ...common.formatting.numbers import format_timestamp, pluralize
 from ...common.formatting.text import single_line
 from ...common.spending import format_usd
 from ...queries.export import ExportResult
-from .text import join_parts
+from .text import join_parts, more_note
 
-_OF_WHAT = {"runs": "run", "agent-runs": "agent run", "patterns": "pattern"}
+_ROW_NAMES = {"runs": "run", "agent-runs": "agent run", "patterns": "pattern"}
 
 
-def render_export(found: ExportResult) -> Text:
+def render_export(result: ExportResult) -> Text:
     """Format the number of exported rows, the file and the format."""
-    rows = pluralize(found.rows, _OF_WHAT.get(found.what, "row"))
+    rows = pluralize(result.rows, _ROW_NAMES.get(result.what, "row"))
     return join_parts(
         [
-            Text.assemble((rows, "bold"), f" to {single_line(found.path)}"),
-            f"{found.format}, {pluralize(len(found.columns), 'column')}",
+            Text.assemble((rows, "bold"), f" to {single_line(result.path)}"),
+            f"{result.format}, {pluralize(len(result.columns), 'column')}",
         ]
     )
 
 
-MOST = 10
-_UNITS = ("B", "kB", "MB", "GB", "TB")
+MAX_ROWS = 10  # runs that are listed
+_BYTE_UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
-def render_merge(done: Mapping[str, Any]) -> RenderableType:
+def render_merge(result: Mapping[str, Any]) -> RenderableType:
     """Format the result of a merge or of its dry run."""
-    would = "would be " if done["dry_run"] else ""
+    would = "would be " if result["dry_run"] else ""
     head = join_parts(
         [
-            Text.assemble((pluralize(done["runs"], "run"), "bold"), f" in {single_line(done['source'])}"),
-            f"{done['inserted']:,} {would}new",
-            f"{done['updated']:,} {would}brought up to date" if done["updated"] else None,
-            f"{done['unchanged']:,} known",
-            f"{done['pruned']:,} pruned here before" if done["pruned"] else None,
+            Text.assemble((pluralize(result["runs"], "run"), "bold"), f" in {single_line(result['source'])}"),
+            f"{result['inserted']:,} {would}new",
+            f"{result['updated']:,} {would}brought up to date" if result["updated"] else None,
+            f"{result['unchanged']:,} known",
+            f"{result['pruned']:,} pruned here before" if result["pruned"] else None,
         ]
     )
     lines: list[RenderableType] = [head]
-    if done["renamed"]:
+    if result["renamed"]:
         lines.append(
-            Text(f"{pluralize(done['renamed'], 'run')} of a name that a different run has: kept apart")
+            Text(f"{pluralize(result['renamed'], 'run')} of a name that a different run has: kept apart")
         )
-    if done["patterns_decided"]:
-        lines.append(Text(f"{pluralize(done['patterns_decided'], 'decision')} on patterns taken over"))
+    if result["patterns_decided"]:
+        lines.append(Text(f"{pluralize(result['patterns_decided'], 'decision')} on patterns taken over"))
     lines += [
         Text(
-            f"! {single_line(pair['run'])} has streams of {single_line(pair['other'])}: each message "
-            f"counts once",
+            f"! {single_line(pair['run'])} has streams of {single_line(pair['other'])}: "
+            "each message counts once",
             "yellow",
         )
-        for pair in done["shared"][:MOST]
+        for pair in result["shared"][:MAX_ROWS]
     ]
-    if len(done["shared"]) > MOST:
-        lines.append(Text(f"and {len(done['shared']) - MOST:,} more: --json shows all", "dim"))
+    if len(result["shared"]) > MAX_ROWS:
+        lines.append(more_note(len(result["shared"]) - MAX_ROWS))
     return Group(*lines)
 
 
-def render_backup(done: Mapping[str, Any]) -> Text:
+def render_backup(result: Mapping[str, Any]) -> Text:
     """Format the result of a backup: number of runs, file and size."""
-    runs = pluralize(done["runs"], "run")
+    runs = pluralize(result["runs"], "run")
     return join_parts(
         [
-            Text.assemble("✓ ", (runs, "bold"), f" in {single_line(done['file'])}"),
-            format_bytes(done["bytes"]),
+            Text.assemble("✓ ", (runs, "bold"), f" in {single_line(result['file'])}"),
+            format_bytes(result["bytes"]),
             "sound",
         ]
     )
 
 
-def restored(done: Mapping[str, Any]) -> list[Text]:
+def render_restore(result: Mapping[str, Any]) -> list[Text]:
     """Format the result of a restore: the new history, and the path of the replaced one."""
-    lines = [render_backup(done)]
-    if done["kept"] is not None:
-        lines.append(Text(f"what was there before is {single_line(done['kept'])}", "dim"))
+    lines = [render_backup(result)]
+    if result["kept"] is not None:
+        lines.append(Text(f"what was there before is {single_line(result['kept'])}", "dim"))
     return lines
 
 
-def render_vacuum(done: Mapping[str, Any]) -> Text:
+def render_vacuum(result: Mapping[str, Any]) -> Text:
     """Format the size of the database after and before a vacuum."""
-    before, after = done["bytes_before"], done["bytes_after"]
+    before, after = result["bytes_before"], result["bytes_after"]
     return join_parts([Text(format_bytes(after), "bold"), f"{format_bytes(before)} before"])
 
 
-def render_prune(done: Mapping[str, Any]) -> RenderableType:
+def render_prune(result: Mapping[str, Any]) -> RenderableType:
     """Format the deleted runs, or those that a dry run would delete."""
-    if not done["runs"]:
-        return Group(Text("no run is meant: all stay"), *_before(done["pruned_before"]))
-    what = pluralize(done["runs"], "run")
-    least = "" if done["spent_is_exact"] else "at least "
-    spent = f"{least}{format_usd(done['spent'])} spent on them" if done["spent"] is not None else None
+    if not result["runs"]:
+        return Group(Text("no run is meant: all stay"), *_pruned_before(result["pruned_before"]))
+    runs = pluralize(result["runs"], "run")
+    at_least = "" if result["spent_is_exact"] else "at least "
+    cost = f"{at_least}{format_usd(result['spent'])} spent on them" if result["spent"] is not None else None
     head = join_parts(
         [
             Text(
-                f"{what} would go; --yes takes them out" if done["dry_run"] else f"{what} taken out", "bold"
+                f"{runs} would go; --yes takes them out" if result["dry_run"] else f"{runs} taken out", "bold"
             ),
-            spent,
-            f"{done['unpriced']:,} of unknown cost" if done["unpriced"] else None,
-            f"made {format_timestamp(done['oldest'])} to {format_timestamp(done['newest'])}"
-            if done["oldest"]
+            cost,
+            f"{result['unpriced']:,} of unknown cost" if result["unpriced"] else None,
+            f"made {format_timestamp(result['oldest'])} to {format_timestamp(result['newest'])}"
+            if result["oldest"]
             else None,
         ]
     )
     projects = [
-        f"{single_line(name) or '(no project)'} {count:,}" for name, count in done["projects"].items()
+        f"{single_line(name) or '(no project)'} {count:,}" for name, count in result["projects"].items()
     ]
-    lines: list[RenderableType] = [head, Text(", ".join(projects[:MOST]), "dim")]
-    return Group(*lines, *_before(done["pruned_before"]))
+    lines: list[RenderableType] = [head, Text(", ".join(projects[:MAX_ROWS]), "dim")]
+    return Group(*lines, *_pruned_before(result["pruned_before"]))
 
 
-def _before(before: Mapping[str, Any]) -> list[Text]:
-    if not before["runs"]:
+def _pruned_before(pruned: Mapping[str, Any]) -> list[Text]:
+    """Return a line with the runs that earlier calls pruned; empty if there are none."""
+    if not pruned["runs"]:
         return []
-    more = f", at least {format_usd(before['spent'])} spent on them" if before["spent"] is not None else ""
-    return [Text(f"{pluralize(before['runs'], 'run')} pruned earlier{more}", "dim")]
+    cost = f", at least {format_usd(pruned['spent'])} spent on them" if pruned["spent"] is not None else ""
+    return [Text(f"{pluralize(pruned['runs'], 'run')} pruned earlier{cost}", "dim")]
+
+
+def render_resync(result: Mapping[str, Any]) -> Text:
+    """Format the result for one run."""
+    sign = ("✓ ", "green") if result.get("success") else ("✗ ", "red")
+    name = single_line(result.get("workflow_id"))
+    return Text.assemble(sign, (name, "bold"), "  ", single_line(result.get("message") or ""))
+
+
+def render_resync_summary(result: Mapping[str, Any]) -> RenderableType:
+    """Format the counts for many runs and list the first failed runs."""
+    failed = int(result.get("failed") or 0)
+    counts = join_parts(
+        [
+            Text(f"{pluralize(int(result.get('total_processed') or 0), 'run')} counted anew", "bold"),
+            f"{int(result.get('successful') or 0):,} done",
+            Text(f"{failed:,} failed", "red" if failed else ""),
+        ]
+    )
+    failures = _failed_runs(result)
+    lines: list[RenderableType] = [counts, *map(render_resync, failures[:MAX_ROWS])]
+    if len(failures) > MAX_ROWS:
+        lines.append(more_note(len(failures) - MAX_ROWS))
+    return Group(*lines)
+
+
+def resync_errors(result: Mapping[str, Any]) -> list[str]:
+    """Return one line per failed run with its reason, for the first ones; empty if none failed."""
+    failures = [result] if result.get("success") is False else _failed_runs(result)
+    lines = [f"{run.get('workflow_id')}: {run.get('message') or 'failed'}" for run in failures[:MAX_ROWS]]
+    more = max(len(failures), int(result.get("failed") or 0)) - len(lines)
+    return [*lines, more_note(more).plain] if more and lines else lines
+
+
+def _failed_runs(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    runs = result.get("workflows") or ()
+    return [run for run in runs if isinstance(run, Mapping) and run.get("success") is False]
 
 
 def format_bytes(count: int) -> str:
@@ -130,6 +168,6 @@ def format_bytes(count: int) -> str:
     ('1.5 MB', '12 B')
     """
     amount, unit = float(count), 0
-    while amount >= 1000 and unit < len(_UNITS) - 1:
+    while amount >= 1000 and unit < len(_BYTE_UNITS) - 1:
         amount, unit = amount / 1000, unit + 1
-    return f"{amount:.1f} {_UNITS[unit]}" if unit else f"{count} B"
+    return f"{amount:.1f} {_BYTE_UNITS[unit]}" if unit else f"{count} B"

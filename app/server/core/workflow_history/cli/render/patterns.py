@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import tzinfo
 from typing import Final
 
@@ -13,21 +13,20 @@ from ...common.formatting.numbers import day, pluralize
 from ...common.formatting.text import single_line
 from ...common.spending import format_fraction
 from ...presentation.patterns import format_estimate, format_minimum, short_id
-from ...queries.pattern_records import PatternDecision, PatternReport, RankedPattern, RunPeriod
-from . import symbols
-from .table import Column, DropColumn, build_table, fit_columns
+from ...queries.pattern_records import PatternDecision, PatternReport, RankedPattern
+from .table import Column, DropColumn, bar_column, build_table, fit_columns, number_column, share_of
 from .text import join_parts
 
-BAR: Final = 8  # cells
-MOST_SIGNATURE: Final = 90  # cells
-LEAST_SIGNATURE: Final = 28  # cells, as long as another column can be dropped
+BAR_WIDTH: Final = 8  # cells
+MAX_SIGNATURE_WIDTH: Final = 90  # cells
+MIN_SIGNATURE_WIDTH: Final = 28  # cells, as long as another column can be dropped
 STATUS_MARKS: Final = {"accepted": ("✓", "green"), "dismissed": ("✗", "dim"), "detected": ("", "")}
 """Sign and style of each decision."""
 
 PART_OF_PREFIX: Final = "▎"
 """Mark in front of a pattern that another pattern covers."""
 
-_NARROWER: Final = (
+_DROP_ORDER: Final = (
     DropColumn("kind"),
     DropColumn("runs"),
     DropColumn("bar"),
@@ -38,100 +37,80 @@ _NARROWER: Final = (
 )
 
 
-def pattern_list(found: PatternReport, width: int, zone: tzinfo | None = None) -> RenderableType:
+def render_patterns(report: PatternReport, width: int, zone: tzinfo | None = None) -> RenderableType:
     """Render the table of patterns, with a legend below it."""
-    if not found.patterns:
-        return Group(_head(found, zone), Text("Nothing that a script could take over recurs in these runs."))
-    return Group(_head(found, zone), "", _table(found.patterns, width), "", *_legend(found))
+    head = _head(report, zone)
+    if not report.patterns:
+        return Group(head, Text("Nothing that a script could take over recurs in these runs."))
+    return Group(head, "", _pattern_table(report.patterns, width), "", *_legend(report))
 
 
-def render_decision(made: PatternDecision) -> Text:
+def render_decision(decision: PatternDecision) -> Text:
     """Format a decision on a pattern."""
-    sign, style = STATUS_MARKS[made.status]
-    word = "open again" if made.status == "detected" else made.status
-    line = Text.assemble((f"{sign} {word}".strip(), style), f": {single_line(made.signature)}")
-    return line if made.note is None else line.append(f" ({single_line(made.note)})", "dim")
+    sign, style = STATUS_MARKS[decision.status]
+    label = "open again" if decision.status == "detected" else decision.status
+    line = Text.assemble((f"{sign} {label}".strip(), style), f": {single_line(decision.signature)}")
+    return line if decision.note is None else line.append(f" ({single_line(decision.note)})", "dim")
 
 
-def _span_line(span: RunPeriod, zone: tzinfo | None) -> Text:
-    """Format the number and dates of the runs; days are in `zone`, None: the local time zone."""
-    ends = [day(end, zone) for end in (span.first, span.last) if end is not None]
-    when = " to ".join(ends) or None
-    return join_parts([Text(pluralize(span.runs, "run"), "bold"), when])
-
-
-def _head(found: PatternReport, zone: tzinfo | None) -> Text:
-    count, shown = pluralize(found.found, "pattern"), len(found.patterns)
+def _head(report: PatternReport, zone: tzinfo | None) -> Text:
+    """Format the number and dates of the runs, and the number of patterns."""
+    count, shown = pluralize(report.found, "pattern"), len(report.patterns)
+    days = [day(end, zone) for end in (report.span.first, report.span.last) if end is not None]
     return join_parts([
-        _span_line(found.span, zone),
-        count if shown == found.found else f"{shown:,} of {count}",
-        f"{found.folded:,} more tell the same: --all" if found.folded else None,
+        Text(pluralize(report.span.runs, "run"), "bold"),
+        " to ".join(days),
+        count if shown == report.found else f"{shown:,} of {count}",
+        f"{report.folded:,} more tell the same: --all" if report.folded else None,
     ])  # fmt: skip
 
 
-def _table(patterns: Sequence[RankedPattern], width: int) -> RenderableType:
-    most = max((one.worth or 0.0 for one in patterns), default=0.0)
+def _pattern_table(patterns: Sequence[RankedPattern], width: int) -> RenderableType:
+    largest = max((pattern.worth or 0.0 for pattern in patterns), default=0.0)
     names = tuple(map(_name, patterns))
     columns = [
-        Column("id", "id", tuple(Text(short_id(one.id), "bold") for one in patterns)),
-        Column("signature", "pattern", names, flexible=True, max_width=MOST_SIGNATURE, wraps=True),
-        Column("kind", "kind", tuple(Text(single_line(one.kind), "dim") for one in patterns)),
-        _numbers("runs", "runs", patterns, lambda one: f"{one.runs:,}"),
-        _numbers("count", "times", patterns, lambda one: f"{one.count:,}"),
-        _numbers(
-            "cost", "cost ≈", patterns, lambda one: format_minimum(one.cost, at_least=one.cost_at_least)
+        Column("id", "id", tuple(Text(short_id(pattern.id), "bold") for pattern in patterns)),
+        Column("signature", "pattern", names, flexible=True, max_width=MAX_SIGNATURE_WIDTH, wraps=True),
+        Column("kind", "kind", tuple(Text(single_line(pattern.kind), "dim") for pattern in patterns)),
+        number_column("runs", "runs", [f"{pattern.runs:,}" for pattern in patterns]),
+        number_column("count", "times", [f"{pattern.count:,}" for pattern in patterns]),
+        number_column("cost", "cost ≈", [format_minimum(p.cost, at_least=p.cost_at_least) for p in patterns]),
+        number_column("success", "well", [format_fraction(pattern.success_rate) for pattern in patterns]),
+        number_column("steady", "steady", [format_fraction(pattern.stability) for pattern in patterns]),
+        number_column(
+            "saved", "would save ≈", [format_minimum(p.saved, at_least=p.saved_at_least) for p in patterns]
         ),
-        _numbers("success", "well", patterns, lambda one: format_fraction(one.success_rate)),
-        _numbers("steady", "steady", patterns, lambda one: format_fraction(one.stability)),
-        _numbers(
-            "saved",
-            "would save ≈",
-            patterns,
-            lambda one: format_minimum(one.saved, at_least=one.saved_at_least),
-        ),
-        Column("bar", "worth", tuple(Text(symbols.bar(_share(one, most), BAR), "green") for one in patterns)),
-    ]  # fmt: skip
-    return build_table(fit_columns(columns, width, _NARROWER, LEAST_SIGNATURE), width, ruled=True)
+        bar_column([share_of(pattern.worth, largest) for pattern in patterns], BAR_WIDTH, title="worth"),
+    ]
+    return build_table(fit_columns(columns, width, _DROP_ORDER, MIN_SIGNATURE_WIDTH), width, ruled=True)
 
 
-def _name(one: RankedPattern) -> Text:
-    sign, style = STATUS_MARKS[one.status]
-    name = Text(single_line(one.signature))
-    if one.part_of is not None:
+def _name(pattern: RankedPattern) -> Text:
+    sign, style = STATUS_MARKS[pattern.status]
+    name = Text(single_line(pattern.signature))
+    if pattern.part_of is not None:
         name = Text.assemble((PART_OF_PREFIX, "dim"), " ", name)
     return Text.assemble((sign, style), " ", name) if sign else name
 
 
-def _share(one: RankedPattern, most: float) -> float | None:
-    return one.worth / most if most and one.worth is not None else None
-
-
-def _numbers(
-    key: str, title: str, patterns: Sequence[RankedPattern], write: Callable[[RankedPattern], str]
-) -> Column:
-    return Column(key, title, tuple(Text(write(one)) for one in patterns), right=True)
-
-
-def _legend(found: PatternReport) -> list[Text]:
-    together = format_estimate(found.commands_cost, at_least=found.commands_cost_at_least)
-    kept = f"{format_fraction(found.keep_share)} of the cost"
-    shown = found.patterns
-    lines = (
-        [f"all commands that recur {together}; the rows overlap: never add them up"]
-        if found.commands_cost
-        else []
-    )
-    if any(one.scriptable for one in shown):
+def _legend(report: PatternReport) -> list[Text]:
+    kept = f"{format_fraction(report.keep_share)} of the cost"
+    shown = report.patterns
+    lines = []
+    if report.commands_cost:
+        total = format_estimate(report.commands_cost, at_least=report.commands_cost_at_least)
+        lines.append(f"all commands that recur {total}; the rows overlap: never add them up")
+    if any(pattern.scriptable for pattern in shown):
         lines += [
             f"would save: of what ended well, all but {kept}; of a sequence one call stays (--keep-share)",
             "worth: that, as far as it is sure to end well and to go the same way again (steady)",
         ]
     signs = {
         "≈ an estimate": True,
-        "≥ at least": any(one.cost_at_least or one.saved_at_least for one in shown),
-        f"{PART_OF_PREFIX} told by another one": any(one.part_of is not None for one in shown),
-        "✓ accepted": any(one.status == "accepted" for one in shown),
-        "✗ dismissed": any(one.status == "dismissed" for one in shown),
+        "≥ at least": any(pattern.cost_at_least or pattern.saved_at_least for pattern in shown),
+        f"{PART_OF_PREFIX} told by another one": any(pattern.part_of is not None for pattern in shown),
+        "✓ accepted": any(pattern.status == "accepted" for pattern in shown),
+        "✗ dismissed": any(pattern.status == "dismissed" for pattern in shown),
     }
-    lines.append(" · ".join(sign for sign, there in signs.items() if there))
+    lines.append(" · ".join(sign for sign, is_used in signs.items() if is_used))
     return [Text(line, "dim") for line in lines]

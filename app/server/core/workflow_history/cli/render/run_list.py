@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import tzinfo
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -16,24 +17,23 @@ from ...common.formatting.text import single_line
 from ...common.spending import UNKNOWN, Spending
 from ...presentation.run_list import (
     NO_REQUEST,
-    copy_words,
+    copy_note,
     format_date,
+    format_run_duration,
     is_source_deleted,
-    lasted_words,
     list_footer,
     list_legend,
     request_summary,
     short_ids,
     workflow_summary,
 )
-from ...presentation.sync_summary import all_pruned_words
 from . import symbols
-from .table import Column, DropColumn, build_table, fit_columns, ids_column
-from .text import in_lines
+from .table import Column, DropColumn, build_table, fit_columns, id_column, text_column
+from .text import wrap_parts
 
 Run = Mapping[str, Any]
 
-NARROWER = (
+DROP_ORDER = (
     DropColumn("tokens"),
     DropColumn("workflow", "template"),
     DropColumn("template"),
@@ -47,23 +47,18 @@ NARROWER = (
 )
 """Columns to drop or shorten, in this order, to fit the width; short id, request and cost always stay."""
 
-LEAST_REQUEST = 28  # cells, as long as another column can be dropped
-MOST_REQUEST = 120  # cells
-LONG_ID, SHORT_ID = 40, 15  # cells that an id is shortened to, if it stays unique
+MIN_REQUEST_WIDTH = 28  # cells, as long as another column can be dropped
+MAX_REQUEST_WIDTH = 120  # cells
+LONG_ID_WIDTH, SHORT_ID_WIDTH = 40, 15  # cells that an id is shortened to, if it stays unique
 
 
-class _Cell(NamedTuple):
-    key: str
-    title: str
-    write: Callable[[Run], Text]
-    right: bool = False
-    most: int = 32  # cells
+MAX_CELL_WIDTH = 32  # cells of the other columns
 
 
 def render_run_list(
     runs: Sequence[Run],
     total: int,
-    spent: Spending,
+    spending: Spending,
     width: int,
     part_costs: tuple[str, Sequence[Spending]] | None = None,
     *,
@@ -71,88 +66,61 @@ def render_run_list(
 ) -> RenderableType:
     """Render a page of runs as a table with a line of totals below it.
 
-    `total`, `spent`: number and cost of the runs on all pages. `part_costs`: name of the phase or agent cost
-    that the runs are sorted by, and that cost of each run. `zone`: time zone of the times; None: local.
+    `total`, `spending`: number and cost of the runs on all pages. `part_costs`: name of the phase or agent
+    cost that the runs are sorted by, and that cost of each run. `zone`: time zone of the times; None: local.
     """
     columns = _columns(runs, zone)
     if part_costs is not None:
         title, costs = part_costs
         cells = tuple(Text(format_minimum(cost), "bold") for cost in costs)
         columns.append(Column("part", title, cells, right=True))
-    shown = fit_columns(columns, width, NARROWER, LEAST_REQUEST)
+    shown = fit_columns(columns, width, DROP_ORDER, MIN_REQUEST_WIDTH)
     keys = {column.key for column in shown}
-    sums = in_lines(list_footer(len(runs), total, spent), width)
-    return Group(build_table(shown, width, ruled=True), "", sums, *_legend(runs, keys, width))
+    footer = wrap_parts(list_footer(len(runs), total, spending), width)
+    notes = list_legend(runs, has_dates=bool({"when", "day"} & keys), has_times="when" in keys)
+    legend = wrap_parts(notes, width)
+    legend.stylize("dim")
+    return Group(build_table(shown, width, ruled=True), "", footer, *([legend] if legend else []))
 
 
-def render_no_runs(*, filtered: bool, pruned: int = 0) -> Text:
-    """Return the message of an empty list; `pruned`: number of runs that were pruned."""
-    if filtered:
-        return Text("No run matches.")
-    return Text(f"{all_pruned_words(pruned, 'this history')}." if pruned else "No runs yet.")
-
-
-def after_no_runs(*, filtered: bool, pruned: int = 0) -> tuple[str, str]:
-    """Return the next command for an empty list, with its purpose."""
-    if filtered:
-        return "workflow-history list", "all runs"
-    if pruned:
-        return "workflow-history sync path/to/project --with-pruned", "read them again where they still lie"
-    return "workflow-history sync path/to/project", "read a project's runs"
-
-
-def render_request(run: Run) -> Text:
+def request_text(run: Run) -> Text:
     """Return the first non-empty line of a run's request, after the original's name if it is a copy."""
-    words, copied = request_summary(run), copy_words(run)
-    request = Text(NO_REQUEST, style="dim") if words is None else Text(words)
-    return request if copied is None else Text.assemble((copied, "dim"), " · ", request)
+    summary, copy = request_summary(run), copy_note(run)
+    request = Text(NO_REQUEST, style="dim") if summary is None else Text(summary)
+    return request if copy is None else Text.assemble((copy, "dim"), " · ", request)
 
 
 def _columns(runs: Sequence[Run], zone: tzinfo | None) -> list[Column]:
-    several = len({run.get("project") for run in runs}) > 1
-    cells = (
-        _Cell(
-            "project", "project", lambda run: Text(single_line(run.get("project")) if several else UNKNOWN)
-        ),
-        _Cell("when", "when", lambda run: Text(format_date(run, zone))),
-        _Cell("day", "when", lambda run: Text(format_date(run, zone).partition(" ")[0])),
-        _Cell(
-            "status",
-            "status",
-            lambda run: symbols.status_text(run.get("status"), gone=is_source_deleted(run)),
-        ),
-        _Cell(
-            "mark",
-            "",
-            lambda run: symbols.status_text(run.get("status"), gone=is_source_deleted(run), sign_only=True),
-        ),
-        _Cell("request", "request", render_request),
-        _Cell("workflow", "workflow", lambda run: Text(workflow_summary(run))),
-        _Cell("template", "workflow", lambda run: Text(workflow_summary(run).partition(" ")[0])),
-        _Cell("model", "model", lambda run: Text(short_model(run.get("model_used")))),
-        _Cell("cost", "cost", lambda run: Text(format_run_cost(run)), right=True),
-        _Cell("duration", "time", lambda run: Text(lasted_words(run)), right=True),
-        _Cell("tokens", "tokens", lambda run: Text(format_tokens(run.get("total_tokens"))), right=True),
-    )
+    """Return all columns; optional ones only if they have a value."""
     ids = [single_line(run.get("id")) for run in runs]
+    has_projects = len({run.get("project") for run in runs}) > 1
+    projects = [single_line(run.get("project")) if has_projects else UNKNOWN for run in runs]
+    dates = [format_date(run, zone) for run in runs]
+    workflows = [workflow_summary(run) for run in runs]
+    requests = tuple(map(request_text, runs))
+    column = partial(text_column, max_width=MAX_CELL_WIDTH)
     columns = [
-        ids_column("id", "id", short_ids(ids, LONG_ID)),
-        ids_column("short", "id", short_ids(ids, SHORT_ID)),
-        *(_column(cell, runs) for cell in cells),
+        id_column("id", "id", short_ids(ids, LONG_ID_WIDTH)),
+        id_column("short", "id", short_ids(ids, SHORT_ID_WIDTH)),
+        column("project", "project", projects),
+        column("when", "when", dates),
+        column("day", "when", [date.partition(" ")[0] for date in dates]),
+        Column("status", "status", _statuses(runs), max_width=MAX_CELL_WIDTH),
+        Column("mark", "", _statuses(runs, sign_only=True), max_width=MAX_CELL_WIDTH),
+        Column("request", "request", requests, flexible=True, max_width=MAX_REQUEST_WIDTH),
+        column("workflow", "workflow", workflows),
+        column("template", "workflow", [workflow.partition(" ")[0] for workflow in workflows]),
+        column("model", "model", [short_model(run.get("model_used")) for run in runs]),
+        column("cost", "cost", map(format_run_cost, runs), right=True),
+        column("duration", "time", map(format_run_duration, runs), right=True),
+        column("tokens", "tokens", [format_tokens(run.get("total_tokens")) for run in runs], right=True),
     ]
     optional = {"project", "workflow", "template", "model", "tokens"}
     return [c for c in columns if c.key not in optional or any(cell.plain != UNKNOWN for cell in c.cells)]
 
 
-def _column(cell: _Cell, runs: Sequence[Run]) -> Column:
-    written = tuple(cell.write(run) for run in runs)
-    flexible = cell.key == "request"
-    most = MOST_REQUEST if flexible else cell.most
-    return Column(cell.key, cell.title, written, right=cell.right, flexible=flexible, max_width=most)
-
-
-def _legend(runs: Sequence[Run], keys: set[str], width: int) -> list[Text]:
-    """Explain the signs that this table contains."""
-    lines = in_lines(list_legend(runs, timed=bool({"when", "day"} & keys), zoned="when" in keys), width)
-    lines.stylize("dim")
-    return [lines] if lines.plain else []
+def _statuses(runs: Sequence[Run], *, sign_only: bool = False) -> tuple[Text, ...]:
+    return tuple(
+        symbols.status_text(run.get("status"), gone=is_source_deleted(run), sign_only=sign_only)
+        for run in runs
+    )

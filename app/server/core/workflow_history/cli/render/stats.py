@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 from rich.console import Group, RenderableType
@@ -13,21 +14,20 @@ from ...common.formatting.agents import short_model
 from ...common.formatting.numbers import format_duration, format_tokens, pluralize
 from ...common.formatting.text import single_line
 from ...common.spending import UNKNOWN, format_fraction, format_usd
-from ...presentation.run_list import copies_words
+from ...presentation.run_list import copies_note
 from ...presentation.statistics import (
+    describe_success,
     format_cost,
+    format_success_rate,
+    group_spending,
     minimum_cost,
-    spending_of,
-    success_line,
-    success_of,
 )
-from . import symbols
-from .table import Column, DropColumn, build_table, fit_columns
-from .text import implausible_dates_note, join_parts, render_sum
+from .table import Column, DropColumn, bar_column, build_table, fit_columns, number_column, share_of
+from .text import implausible_dates_note, join_parts, render_spending
 
-BAR: Final = 12  # cells
-MOST_NAME: Final = 40  # cells
-NARROWER: Final = (
+BAR_WIDTH: Final = 12  # cells
+MAX_NAME_WIDTH: Final = 40  # cells
+DROP_ORDER: Final = (
     DropColumn("attempts"),
     DropColumn("cache"),
     DropColumn("p90"),
@@ -41,75 +41,69 @@ NARROWER: Final = (
 )
 """Columns to drop, in this order, to fit the width; name, runs and cost always stay."""
 
-UNITS: Final = frozenset({"day", "week", "month"})
+PERIODS: Final = frozenset({"day", "week", "month"})
 """Groupings by time, in which many groups may have no runs."""
 
 TITLES: Final = {"issue_class": "class"}
 
 
-def render_statistics(found: RunStatistics, width: int) -> RenderableType:
+def render_statistics(statistics: RunStatistics, width: int) -> RenderableType:
     """Render the table of all groups, with the totals of all runs below it."""
-    groups = _with_runs(found)
-    notes = [_left_out(found, len(found.groups) - len(groups)), _time_zone(found), *_legend(found)]
+    groups: Sequence[GroupStatistics] = statistics.groups
+    if statistics.by in PERIODS:  # many periods without runs would hide the others
+        groups = [group for group in groups if group.runs]
     return Group(
-        groups_table(found, groups, width) if groups else Text(f"No run has a known {found.by}."),
+        group_table(statistics, groups, width) if groups else Text(f"No run has a known {statistics.by}."),
         "",
-        render_totals(found.total),
-        *([total_line(found.total)] if spending_of(found.total).partial else []),
-        *[note for note in notes if note is not None],
-        *implausible_dates_note(found.misdated),
+        render_totals(statistics.total),
+        *([render_total_cost(statistics.total)] if group_spending(statistics.total).partial else []),
+        *_notes(statistics, len(statistics.groups) - len(groups)),
+        *implausible_dates_note(statistics.misdated),
     )
 
 
-def _with_runs(found: RunStatistics) -> Sequence[GroupStatistics]:
-    """Return the groups to show; many periods without runs would hide the others."""
-    if found.by not in UNITS:
-        return found.groups
-    return [group for group in found.groups if group.runs]
-
-
-def _left_out(found: RunStatistics, groups: int) -> Text | None:
-    return Text(f"{pluralize(groups, found.by)} without a run left out", "dim") if groups else None
-
-
-def groups_table(found: RunStatistics, groups: Sequence[GroupStatistics], width: int) -> RenderableType:
+def group_table(statistics: RunStatistics, groups: Sequence[GroupStatistics], width: int) -> RenderableType:
     """Build a table of the groups, each with a bar of its cost relative to the largest one."""
-    most = max((minimum_cost(group) for group in groups), default=0.0)
-    columns = [
-        Column("name", TITLES.get(found.by, found.by), _names(found, groups), max_width=MOST_NAME),
-        *_across(found, groups),
-        _numbers("runs", "runs", groups, lambda g: f"{g.runs:,}"),
-        *_attempts(groups),
-        _numbers("failed", "failed", groups, lambda g: f"{g.failed:,}"),
-        _numbers("success", "success", groups, success_of),
-        _numbers("cost", "cost", groups, format_cost),
-        Column("bar", "", tuple(Text(symbols.bar(_share(g, most), BAR), "green") for g in groups)),
-        _numbers("mean", "mean", groups, lambda g: format_usd(g.cost.mean)),
-        _numbers("median", "median", groups, lambda g: format_usd(g.cost.median)),
-        _numbers("p90", "p90", groups, lambda g: format_usd(g.cost.p90)),
-        _numbers("tokens", "tokens", groups, lambda g: format_tokens(g.tokens.total)),
-        _numbers("cache", "cached", groups, lambda g: format_fraction(g.cache_hit_share)),
-        *_durations(groups),
+    largest = max((minimum_cost(group) for group in groups), default=0.0)
+    columns = _name_columns(statistics, groups)
+    columns.append(number_column("runs", "runs", [f"{group.runs:,}" for group in groups]))
+    if any(group.agent_runs is not None for group in groups):
+        columns.append(
+            number_column("attempts", "agents", [f"{group.agent_runs or 0:,}" for group in groups])
+        )
+    columns += [
+        number_column("failed", "failed", [f"{group.failed:,}" for group in groups]),
+        number_column("success", "success", map(format_success_rate, groups)),
+        number_column("cost", "cost", map(format_cost, groups)),
+        bar_column([share_of(minimum_cost(group), largest) for group in groups], BAR_WIDTH),
+        number_column("mean", "mean", [format_usd(group.cost.mean) for group in groups]),
+        number_column("median", "median", [format_usd(group.cost.median) for group in groups]),
+        number_column("p90", "p90", [format_usd(group.cost.p90) for group in groups]),
+        number_column("tokens", "tokens", [format_tokens(group.tokens.total) for group in groups]),
+        number_column("cache", "cached", [format_fraction(group.cache_hit_share) for group in groups]),
     ]
-    return build_table(fit_columns(columns, width, NARROWER), width)
+    if any(group.duration.median is not None for group in groups):
+        durations = [format_duration(group.duration.median) for group in groups]
+        columns.append(number_column("duration", "median time", durations))
+    return build_table(fit_columns(columns, width, DROP_ORDER), width)
 
 
 def render_totals(total: GroupStatistics) -> Text:
     """Format the number of runs, their total cost and their success rate in one line."""
     return join_parts([
         pluralize(total.runs, "run"),
-        f"{format_cost(total)} in all" if total.runs and spending_of(total).minimum is not None else None,
-        success_line(total) if total.runs else None,
-        copies_words(total.copies),
+        f"{format_cost(total)} in all" if total.runs and group_spending(total).minimum is not None else None,
+        describe_success(total) if total.runs else None,
+        copies_note(total.copies),
     ])  # fmt: skip
 
 
-def total_line(total: GroupStatistics) -> Text:
+def render_total_cost(total: GroupStatistics) -> Text:
     """Format the recorded cost, the lower-bound cost and the number of runs of unknown cost."""
-    return render_sum(spending_of(total))
+    return render_spending(group_spending(total))
 
 
-def name_of(by: str, name: str | None) -> Text:
+def _group_name(by: str, name: str | None) -> Text:
     """Format the name of a group."""
     if name is None:
         return Text("unknown", "dim")
@@ -118,67 +112,37 @@ def name_of(by: str, name: str | None) -> Text:
     return Text(single_line(name) or UNKNOWN, "bold")
 
 
-def _names(found: RunStatistics, groups: Sequence[GroupStatistics]) -> tuple[Text, ...]:
-    """Format the name of each group; with a second grouping, a repeated name is left blank."""
-    before = [None, *groups[:-1]] if groups else []
-    return tuple(
-        Text("")
-        if found.across and former is not None and former.name == group.name
-        else name_of(found.by, group.name)
-        for former, group in zip(before, groups, strict=True)
-    )
-
-
-def _across(found: RunStatistics, groups: Sequence[GroupStatistics]) -> list[Column]:
-    if found.across is None:
-        return []
-    cells = tuple(name_of(found.across, group.across) for group in groups)
-    return [Column("across", TITLES.get(found.across, found.across), cells, max_width=MOST_NAME)]
-
-
-def _attempts(groups: Sequence[GroupStatistics]) -> list[Column]:
-    if all(group.agent_runs is None for group in groups):
-        return []
-    return [_numbers("attempts", "agents", groups, lambda g: f"{g.agent_runs or 0:,}")]
-
-
-def _durations(groups: Sequence[GroupStatistics]) -> list[Column]:
-    """Return the column of durations as a list; empty if no duration is known."""
-    if all(group.duration.median is None for group in groups):
-        return []
-    return [_numbers("duration", "median time", groups, lambda g: format_duration(g.duration.median))]
-
-
-def _numbers(
-    key: str, title: str, groups: Sequence[GroupStatistics], write: Callable[[GroupStatistics], str]
-) -> Column:
-    return Column(key, title, tuple(Text(write(group)) for group in groups), right=True)
-
-
-def _share(group: GroupStatistics, most: float) -> float | None:
-    return minimum_cost(group) / most if most else None
-
-
-def _time_zone(found: RunStatistics) -> Text | None:
-    if found.time_zone is None:
-        return None
-    zone = "this machine's" if found.time_zone == "local" else single_line(found.time_zone)
-    return Text(f"time zone: {zone}", "dim")
-
-
-def _legend(found: RunStatistics) -> list[Text]:
-    bounded = any("≥" in format_cost(group) for group in (found.total, *found.groups))
-    notes: list[str | Text | None] = [
-        "≥ at least; mean and median are of what is on record alone" if bounded else None,
-        f"runs and success: of the runs that have this {found.by}"
-        if found.groups and _shared(found)
-        else None,
+def _name_columns(statistics: RunStatistics, groups: Sequence[GroupStatistics]) -> list[Column]:
+    """Return a column of names for each grouping; with a second one, a repeated name is left blank."""
+    by, across = statistics.by, statistics.across
+    names = [_group_name(by, group.name) for group in groups]
+    if across is None:
+        return [Column("name", TITLES.get(by, by), tuple(names), max_width=MAX_NAME_WIDTH)]
+    for index, (previous, group) in enumerate(pairwise(groups), 1):
+        if previous.name == group.name:
+            names[index] = Text("")
+    across_names = tuple(_group_name(across, group.across) for group in groups)
+    return [
+        Column("name", TITLES.get(by, by), tuple(names), max_width=MAX_NAME_WIDTH),
+        Column("across", TITLES.get(across, across), across_names, max_width=MAX_NAME_WIDTH),
     ]
-    line = join_parts(notes)
-    line.stylize("dim")
-    return [line] if line.plain else []
 
 
-def _shared(found: RunStatistics) -> bool:
-    """Return whether one run can be in several groups."""
-    return found.by in {"phase", "agent", "model"}
+def _notes(statistics: RunStatistics, hidden_groups: int) -> list[Text]:
+    """Return the notes below the table: hidden groups, the time zone, and its signs."""
+    notes = []
+    if hidden_groups:
+        notes.append(f"{pluralize(hidden_groups, statistics.by)} without a run left out")
+    if (zone := statistics.time_zone) is not None:
+        zone_name = "this machine's" if zone == "local" else single_line(zone)
+        notes.append(f"time zone: {zone_name}")
+    legend = []
+    if any("≥" in format_cost(group) for group in (statistics.total, *statistics.groups)):
+        legend.append("≥ at least; mean and median are of what is on record alone")
+    if statistics.groups and statistics.by in {"phase", "agent", "model"}:  # one run can be in several groups
+        legend.append(f"runs and success: of the runs that have this {statistics.by}")
+    lines = [Text(note, "dim") for note in notes]
+    if legend:
+        lines.append(join_parts(legend))
+        lines[-1].stylize("dim")
+    return lines

@@ -43,17 +43,17 @@ _BLOCKS = " ▏▎▍▌▋▊▉█"
 _HEIGHTS = "▁▂▃▄▅▆▇█"
 
 
-def status_text(word: Any, *, gone: bool = False, sign_only: bool = False) -> Text:
+def status_text(status: Any, *, gone: bool = False, sign_only: bool = False) -> Text:
     """Return a status as sign and word, marked if the run's files are missing."""
-    sign = status_symbol(word)
-    label = sign if sign_only else f"{sign} {single_line(word or 'unknown')}"
-    text = Text(label, style=_STATUS_STYLES.get(word or "unknown", ""))
+    sign = status_symbol(status)
+    label = sign if sign_only else f"{sign} {single_line(status or 'unknown')}"
+    text = Text(label, style=_STATUS_STYLES.get(status or "unknown", ""))
     return text.append(" †" if sign_only else " † gone", style="dim") if gone else text
 
 
-def styled_outcome(word: Any) -> Text:
+def outcome_text(outcome: Any) -> Text:
     """Return the sign of an agent run's outcome."""
-    return Text(outcome_symbol(word), style=_OUTCOME_STYLES.get(word, ""))
+    return Text(outcome_symbol(outcome), style=_OUTCOME_STYLES.get(outcome, ""))
 
 
 def bar(share: float | None, width: int) -> str:
@@ -77,10 +77,10 @@ def sparkline(values: Sequence[float | None]) -> str:
     >>> sparkline([0, 0.1, 4, None, 8]), sparkline([0, 0]), sparkline([])
     ('▁▂▅ █', '▁▁', '')
     """
-    most = max([value for value in values if value is not None], default=0)
+    largest = max([value for value in values if value is not None], default=0)
     top = len(_HEIGHTS) - 1
     heights = [
-        None if value is None else 0 if value <= 0 or not most else max(1, round(value / most * top))
+        None if value is None else 0 if value <= 0 or not largest else max(1, round(value / largest * top))
         for value in values
     ]
     return "".join(" " if height is None else _HEIGHTS[height] for height in heights)

@@ -14,15 +14,15 @@ from ...common.formatting.text import single_line
 from ...common.spending import Spending, number, to_decimal
 from ...pipeline.sync_state import has_news
 from ...presentation.sync_summary import (
-    all_pruned_words,
+    all_pruned_message,
+    describe_contents,
     describe_redactions,
-    found_words,
-    no_runs_words,
-    standing_words,
+    describe_statuses,
+    no_runs_message,
 )
-from .text import in_lines, join_parts, render_problems
+from .text import join_parts, render_problems, wrap_parts
 
-MOST_LEFT_OUT = 3
+MAX_SKIPPED_NAMES = 3
 
 Stats = Mapping[str, Any]
 
@@ -31,12 +31,22 @@ def render_sync_summary(stats: Stats, width: int) -> RenderableType:
     """Render the summary of a sync: runs by status, changes and problems."""
     errors = stats.get("errors") or []
     if not count(stats, "scanned") and not errors:
-        return _nothing_found(stats)
+        return _no_runs(stats)
     if not has_news(stats):
         return _unchanged(stats, width)
-    lines: list[RenderableType] = [*_whole(stats, width), _changes(stats)]
-    more = (_repeating(stats), _gone(stats), _left_out(stats), _pruned(stats), _secrets(stats))
-    lines += [line for line in more if line is not None]
+    cost = join_parts(sum_words(_spending(stats)))
+    lines: list[RenderableType]
+    if stats.get("statuses") is None:
+        lines = [_run_count(stats), cost]
+    else:
+        ends = (stats.get("first_created_at"), stats.get("last_created_at"))
+        days = [day(end) for end in ends if end is not None]
+        contents = wrap_parts([_run_count(stats), *describe_contents(stats, days)], width)
+        lines = [contents, *_statuses(stats, width), cost]
+    lines.append(_changes(stats))
+    lines += [note for note in (_repeated(stats), _missing(stats), _skipped(stats), _pruned(stats)) if note]
+    if redactions := describe_redactions(stats.get("secrets") or {}):
+        lines.append(Text(f"{redactions}: they are not stored", "yellow"))
     if errors:
         lines += ["", Text(pluralize(len(errors), "problem"), "bold"), *render_problems(errors, width)]
     return Group(*lines)
@@ -51,14 +61,20 @@ def unread_problems(stats: Stats) -> list[Mapping[str, Any]]:
 
 
 def _unchanged(stats: Stats, width: int) -> Group:
-    named = unread_problems(stats)
-    known = len(stats.get("errors") or ()) - len(named)
-    more = f"{pluralize(known, 'known problem')} (see --json)"
-    nothing = Text("✓ nothing changed", "green")
-    parts = [nothing, _found(stats), *_short_money(stats), more if known else None, _pruned(stats)]
-    left_out = list(filter(None, [_left_out(stats)]))
-    head = in_lines([*parts, _seconds(stats)], width)
-    return Group(head, *_standing(stats, width), *left_out, *render_problems(named, width))
+    unread = unread_problems(stats)
+    known = len(stats.get("errors") or ()) - len(unread)
+    spending, skipped = _spending(stats), _skipped(stats)
+    head = [
+        Text("✓ nothing changed", "green"),
+        _run_count(stats),
+        format_minimum(spending) if spending.minimum is not None else None,
+        unknown_words(spending),
+        f"{pluralize(known, 'known problem')} (see --json)" if known else None,
+        _pruned(stats),
+        _duration(stats),
+    ]
+    lines = [wrap_parts(head, width), *_statuses(stats, width), *([skipped] if skipped else [])]
+    return Group(*lines, *render_problems(unread, width))
 
 
 def count(stats: Stats, key: str) -> int:
@@ -66,40 +82,27 @@ def count(stats: Stats, key: str) -> int:
     return int(number(stats.get(key)) or 0)
 
 
-def _nothing_found(stats: Stats) -> Text:
+def _no_runs(stats: Stats) -> Text:
     folder = single_line(stats.get("agents_dir") or "the agents folder")
-    kept = _gone(stats)
-    if runs := count(stats, "pruned"):
-        return join_parts([Text(all_pruned_words(runs, folder)), kept])
-    if kept:
-        return Text.assemble(f"No runs in {folder} any more. ", kept)
-    return Text(no_runs_words(folder))
+    missing = _missing(stats)
+    if pruned := count(stats, "pruned"):
+        return join_parts([all_pruned_message(pruned, folder), missing])
+    if missing:
+        return Text.assemble(f"No runs in {folder} any more. ", missing)
+    return Text(no_runs_message(folder))
 
 
-def _found(stats: Stats) -> Text:
-    project = stats.get("project")
-    where = f" in {single_line(project)}" if project else ""
+def _run_count(stats: Stats) -> Text:
+    project = f" in {single_line(stats['project'])}" if stats.get("project") else ""
     folders = stats.get("folders") or ()
-    where += f", from {pluralize(len(folders), 'folder')}" if len(folders) > 1 else ""
-    return Text.assemble((pluralize(count(stats, "scanned"), "run"), "bold"), where)
+    source = f", from {pluralize(len(folders), 'folder')}" if len(folders) > 1 else ""
+    return Text.assemble((pluralize(count(stats, "scanned"), "run"), "bold"), project, source)
 
 
-def _standing(stats: Stats, width: int) -> list[Text]:
+def _statuses(stats: Stats, width: int) -> list[Text]:
     """Return a line with the number of runs by status; empty if unknown."""
-    return [in_lines(words, width)] if (words := standing_words(stats)) else []
-
-
-def _whole(stats: Stats, width: int) -> list[Text]:
-    """Return lines with the runs, dates and requests, the statuses and the cost."""
-    if stats.get("statuses") is None:
-        return [_found(stats), _money(stats)]
-    ends = (stats.get("first_created_at"), stats.get("last_created_at"))
-    days = [day(end) for end in ends if end is not None]
-    return [
-        in_lines([_found(stats), *found_words(stats, days)], width),
-        *_standing(stats, width),
-        _money(stats),
-    ]
+    parts = describe_statuses(stats)
+    return [wrap_parts(parts, width)] if parts else []
 
 
 def _changes(stats: Stats) -> Text:
@@ -111,31 +114,22 @@ def _changes(stats: Stats) -> Text:
             f"{count(stats, 'changed'):,} changed" if count(stats, "changed") else None,
             f"{count(stats, 'unchanged'):,} unchanged" if count(stats, "unchanged") else None,
             Text(f"{failed:,} could not be stored", "red") if failed else None,
-            _seconds(stats),
+            _duration(stats),
         ]
     )
 
 
-def _seconds(stats: Stats) -> Text:
+def _duration(stats: Stats) -> Text:
     return Text(format_duration(stats.get("duration_seconds")), "dim")
 
 
-def _money(stats: Stats) -> Text:
-    return join_parts([*sum_words(_spent(stats))])
+def _spending(stats: Stats) -> Spending:
+    recorded, lower_bound = to_decimal(stats.get("total_cost")), to_decimal(stats.get("lower_bound_cost"))
+    partial = bool(lower_bound or count(stats, "partial_costs"))
+    return Spending(recorded, lower_bound, partial, count(stats, "runs_without_cost"))
 
 
-def _short_money(stats: Stats) -> list[str | None]:
-    spent = _spent(stats)
-    return [format_minimum(spent) if spent.minimum is not None else None, unknown_words(spent)]
-
-
-def _spent(stats: Stats) -> Spending:
-    recorded, beyond = to_decimal(stats.get("total_cost")), to_decimal(stats.get("lower_bound_cost"))
-    partial = bool(beyond or count(stats, "partial_costs"))
-    return Spending(recorded, beyond, partial, count(stats, "runs_without_cost"))
-
-
-def _repeating(stats: Stats) -> Text | None:
+def _repeated(stats: Stats) -> Text | None:
     runs = count(stats, "repeating")
     if not runs:
         return None
@@ -143,31 +137,24 @@ def _repeating(stats: Stats) -> Text | None:
     return Text(f"{repeat} messages of others (copies, forks): each message counts once", "yellow")
 
 
-def _gone(stats: Stats) -> Text | None:
-    gone = count(stats, "gone")
+def _missing(stats: Stats) -> Text | None:
+    runs = count(stats, "gone")
     return (
-        Text(f"{pluralize(gone, 'run')} gone from the disk, kept in this history", "magenta")
-        if gone
+        Text(f"{pluralize(runs, 'run')} gone from the disk, kept in this history", "magenta")
+        if runs
         else None
     )
 
 
 def _pruned(stats: Stats) -> Text | None:
-    pruned = count(stats, "pruned")
-    return (
-        Text(f"{pluralize(pruned, 'run stays', 'runs stay')} out, pruned before", "dim") if pruned else None
-    )
+    runs = count(stats, "pruned")
+    return Text(f"{pluralize(runs, 'run stays', 'runs stay')} out, pruned before", "dim") if runs else None
 
 
-def _secrets(stats: Stats) -> Text | None:
-    said = describe_redactions(stats.get("secrets") or {})
-    return Text(f"{said}: they are not stored", "yellow") if said else None
-
-
-def _left_out(stats: Stats) -> Text | None:
-    paths = [single_line(left["path"]) for left in stats.get("left_out_paths") or ()]
+def _skipped(stats: Stats) -> Text | None:
+    paths = [single_line(skipped["path"]) for skipped in stats.get("left_out_paths") or ()]
     total = max(count(stats, "left_out"), len(paths))
     if not total:
         return None
-    named = ", ".join(paths[:MOST_LEFT_OUT]) + (", …" if total > MOST_LEFT_OUT else "")
-    return Text(f"left out as no runs: {total:,}" + (f" ({named})" if named else ""), "dim")
+    names = ", ".join(paths[:MAX_SKIPPED_NAMES]) + (", …" if total > MAX_SKIPPED_NAMES else "")
+    return Text(f"left out as no runs: {total:,}" + (f" ({names})" if names else ""), "dim")

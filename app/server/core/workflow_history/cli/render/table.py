@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from itertools import accumulate
-from typing import Final
+from typing import Final, TypeVar
 
 from rich import box
 from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-from ...common.formatting.text import name_parts
+from ...common.formatting.text import name_parts, single_line
+from .symbols import bar
 
-COLUMN_GAP = 2  # cells between two columns
+MAX_WIDTH: Final = 120  # cells; longer lines are hard to read
+MAX_CELL_WIDTH: Final = 40  # cells, unless a column says otherwise
+COLUMN_GAP: Final = 2  # cells between two columns
+
+Amount = TypeVar("Amount", float, Decimal)
 
 _WORD: Final = re.compile(r"\S+")
 
@@ -29,7 +35,7 @@ class Column:
     cells: tuple[Text, ...]
     right: bool = False  # right-aligned, for numbers
     flexible: bool = False  # takes the remaining width
-    max_width: int = 40  # wider cells are cut
+    max_width: int = MAX_CELL_WIDTH  # wider cells are cut
     wraps: bool = False  # wider cells wrap instead of being cut
 
     @property
@@ -43,11 +49,39 @@ class Column:
         return min(self.max_width, self.natural_width)
 
 
-def ids_column(key: str, title: str, ids: Sequence[str]) -> Column:
+def id_column(key: str, title: str, ids: Sequence[str]) -> Column:
     """Return a column of ids that are never cut, so that they can be copied."""
-    return Column(
-        key, title, tuple(Text(one, "bold") for one in ids), max_width=max(map(cell_len, ids), default=0)
-    )
+    cells = tuple(Text(run_id, "bold") for run_id in ids)
+    return Column(key, title, cells, max_width=max(map(cell_len, ids), default=0))
+
+
+def text_column(
+    key: str, title: str, cells: Iterable[str], *, right: bool = False, max_width: int = MAX_CELL_WIDTH
+) -> Column:
+    """Return a column of unstyled texts, cleaned to one line each."""
+    texts = tuple(Text(single_line(cell)) for cell in cells)
+    return Column(key, title, texts, right=right, max_width=max_width)
+
+
+def number_column(key: str, title: str, cells: Iterable[str]) -> Column:
+    """Return a right-aligned column of formatted numbers."""
+    return Column(key, title, tuple(Text(cell) for cell in cells), right=True)
+
+
+def bar_column(
+    shares: Iterable[float | None], width: int, style: str = "green", *, key: str = "bar", title: str = ""
+) -> Column:
+    """Return a column of bars for shares from 0 to 1; None: no bar."""
+    return Column(key, title, tuple(Text(bar(share, width), style) for share in shares))
+
+
+def share_of(amount: Amount | None, largest: Amount) -> float | None:
+    """Return the share of the largest amount, for a bar; None if the amount or the largest one is unknown.
+
+    >>> share_of(1.0, 4.0), share_of(1.0, 0.0), share_of(None, 4.0)
+    (0.25, None, None)
+    """
+    return None if amount is None or not largest else float(amount / largest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,31 +89,33 @@ class DropColumn:
     """One step to a narrower table: drop a column, or replace it with a narrower one."""
 
     key: str
-    stand_in: str | None = None
+    replacement: str | None = None
 
 
 def fit_columns(
-    columns: Sequence[Column], width: int, steps: Sequence[DropColumn], least: int = 20
+    columns: Sequence[Column], width: int, steps: Sequence[DropColumn], min_flexible: int = 20
 ) -> list[Column]:
     """Return the columns that fit the width, after as few of the steps as possible.
 
-    A flexible column keeps at least `least` cells as long as a step is left. A column that replaces another
-    one is shown only in its place.
+    A flexible column keeps at least `min_flexible` cells as long as a step is left. A column that replaces
+    another one is shown only in its place.
     """
-    waiting = {step.stand_in for step in steps}
+    replacements = {step.replacement for step in steps}
     by_key = {column.key: column for column in columns}
-    shown = [column for column in columns if column.key not in waiting]
+    shown = [column for column in columns if column.key not in replacements]
     for step in steps:
-        if required_width(shown, least) <= width:
+        if required_width(shown, min_flexible) <= width:
             break
-        stand_in = [by_key[step.stand_in]] if step.stand_in in by_key else []
-        shown = [kept for column in shown for kept in (stand_in if column.key == step.key else [column])]
+        replacement = [by_key[step.replacement]] if step.replacement in by_key else []
+        shown = [new for column in shown for new in (replacement if column.key == step.key else [column])]
     return shown
 
 
-def required_width(columns: Sequence[Column], least: int) -> int:
+def required_width(columns: Sequence[Column], min_flexible: int) -> int:
     """Return the minimum width of these columns with their gaps, in cells."""
-    widths = (min(least, column.natural_width) if column.flexible else column.width for column in columns)
+    widths = (
+        min(min_flexible, column.natural_width) if column.flexible else column.width for column in columns
+    )
     return sum(widths) + COLUMN_GAP * (len(columns) - 1)
 
 
@@ -87,10 +123,6 @@ def build_table(columns: Sequence[Column], width: int, *, header: bool = True, r
     """Build the table; the flexible column takes the remaining width. `ruled`: a line below the header."""
     fixed = sum(column.width for column in columns if not column.flexible) + COLUMN_GAP * (len(columns) - 1)
     rest = max(1, width - fixed)
-    sized = [
-        replace(column, max_width=min(column.natural_width, rest)) if column.flexible else column
-        for column in columns
-    ]
     table = Table(
         box=box.SIMPLE_HEAD if ruled else None,
         show_header=header,
@@ -100,8 +132,15 @@ def build_table(columns: Sequence[Column], width: int, *, header: bool = True, r
         header_style="bold" if ruled else "dim",
         border_style="dim",
     )
-    sized = [_in_whole_words(column) if column.wraps else column for column in sized]
-    for column in sized:
+    sized = []
+    for original in columns:
+        column = original
+        if column.flexible:
+            column = replace(column, max_width=min(column.natural_width, rest))
+        if column.wraps:
+            cells = tuple(_break_long_words(cell, column.width) for cell in column.cells)
+            column = replace(column, cells=cells)
+        sized.append(column)
         table.add_column(
             column.title,
             justify="right" if column.right else "left",
@@ -114,24 +153,33 @@ def build_table(columns: Sequence[Column], width: int, *, header: bool = True, r
     return table
 
 
-def _in_whole_words(column: Column) -> Column:
-    """Return the column with overlong names broken between their parts."""
-    return replace(column, cells=tuple(_broken(cell, column.width) for cell in column.cells))
+def label_grid(rows: Iterable[tuple[str, str | Text]]) -> Table:
+    """Build a table without a header: dim labels on the left, values that may wrap on the right."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
-def _broken(cell: Text, width: int) -> Text:
+def _break_long_words(cell: Text, width: int) -> Text:
     r"""Return the text with overlong words broken after one of their parts.
 
-    >>> _broken(Text("mcp__browser__take_screenshot"), 16).plain.split("\n")
+    >>> _break_long_words(Text("mcp__browser__take_screenshot"), 16).plain.split("\n")
     ['mcp__browser__', 'take_screenshot']
     """
-    breaks = [at for word in _WORD.finditer(cell.plain) for at in _breaks(word[0], word.start(), width)]
+    breaks = [
+        word.start() + offset
+        for word in _WORD.finditer(cell.plain)
+        for offset in _break_offsets(word[0], width)
+    ]
     return Text("\n").join(cell.divide(breaks)) if breaks else cell
 
 
-def _breaks(word: str, start: int, width: int) -> Iterator[int]:
-    begin, parts = 0, [*accumulate(map(len, name_parts(word)))]
-    while len(word) - begin > width:
-        fitting = [part for part in parts if begin < part <= begin + width]
-        begin = fitting[-1] if fitting else begin + width
-        yield start + begin
+def _break_offsets(word: str, width: int) -> Iterator[int]:
+    start, part_ends = 0, [*accumulate(map(len, name_parts(word)))]
+    while len(word) - start > width:
+        fitting = [end for end in part_ends if start < end <= start + width]
+        start = fitting[-1] if fitting else start + width
+        yield start

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from rich.cells import cell_len
@@ -26,57 +26,62 @@ def section_rule(title: str, width: int, note: str = "") -> Text:
     return Text.assemble((title, "bold cyan"), " ", (rule, "dim"), (tail, "dim"))
 
 
-MAX_PROBLEMS = 10
+MAX_PROBLEMS: Final = 10
 
 _DETAILS: Final = re.compile(r"'[^']*'|\"[^\"]*\"|\bphase \S+|\d[\d,.:]*")
-"""Parts that differ between warnings of one kind: quoted words, phases, numbers; see also `_kind`."""
+"""Parts that differ between warnings of one kind: quoted words, phases, numbers; see also `_warning_kind`."""
 
 Problem = Mapping[str, Any]
 
 
 def render_problems(
-    problems: Sequence[Problem], width: int, most: int = MAX_PROBLEMS, *, each: bool = False
+    problems: Sequence[Problem], width: int, limit: int = MAX_PROBLEMS, *, each: bool = False
 ) -> list[RenderableType]:
     """Render the first problems with path and reason, errors before warnings, and the number of others.
 
     Warnings of one kind share one line with their count, unless `each` is set.
     """
-    worst_first = sorted(problems, key=_is_warning)
-    kinds = [[problem] for problem in worst_first] if each else list(_by_kind(worst_first))
-    shown = [(_place(first), _reason(first, len(others))) for first, *others in kinds[:most]]
+    groups: dict[object, list[Problem]] = {}
+    for index, problem in enumerate(sorted(problems, key=_is_warning)):
+        key = _warning_kind(problem) if _is_warning(problem) and not each else index
+        groups.setdefault(key, []).append(problem)
+    kinds = list(groups.values())
+    rows = []
+    for first, *others in kinds[:limit]:
+        reason = clean_text(first.get("reason"))
+        if others:
+            reason.append(f" (and {len(others):,} more like it: --json shows all)", style="dim")
+        rows.append((_problem_location(first), reason))
     lines: list[RenderableType] = []
-    if max((place.cell_len for place, _ in shown), default=0) <= width // 2:
+    if max((location.cell_len for location, _ in rows), default=0) <= width // 2:
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(no_wrap=True)
         table.add_column(overflow="fold")
-        for row in shown:
+        for row in rows:
             table.add_row(*row)
         lines.append(table)
     else:  # a path is never cut, so that it can be copied
-        for place, reason in shown:
-            lines += [place, Padding(reason, (0, 0, 0, 4))]
-    if left := sum(map(len, kinds[most:])):
-        lines.append(Text(f"and {left:,} more: --json shows all", style="dim"))
+        for location, reason in rows:
+            lines += [location, Padding(reason, (0, 0, 0, 4))]
+    if more := sum(map(len, kinds[limit:])):
+        lines.append(more_note(more))
     return lines
 
 
-def _by_kind(problems: Sequence[Problem]) -> Iterator[list[Problem]]:
-    """Yield each error alone and warnings of one kind together, at the position of the first one."""
-    kinds: dict[object, list[Problem]] = {}
-    for place, problem in enumerate(problems):
-        kinds.setdefault(_kind(problem) if _is_warning(problem) else place, []).append(problem)
-    yield from kinds.values()
+def more_note(count: int) -> Text:
+    """Return the line about entries of a list that are not shown."""
+    return Text(f"and {count:,} more: --json shows all", style="dim")
 
 
-def _kind(problem: Problem) -> str:
+def _warning_kind(warning: Problem) -> str:
     """Return the reason of a warning without the details of its file, such as names and numbers.
 
     >>> one, other = ({"path": f"a/{name}/x.txt", "reason": f"{name} ends at byte 7"} for name in ("b", "c"))
-    >>> _kind(one) == _kind(other)
+    >>> _warning_kind(one) == _warning_kind(other)
     True
     """
-    reason = single_line(problem.get("reason"))
-    names = {part for part in single_line(problem.get("path")).split("/") if part}
+    reason = single_line(warning.get("reason"))
+    names = {part for part in single_line(warning.get("path")).split("/") if part}
     return " ".join(
         "…" if word.strip(".,:;") in names else word for word in _DETAILS.sub("…", reason).split()
     )
@@ -86,86 +91,78 @@ def _is_warning(problem: Problem) -> bool:
     return problem.get("severity") == "warning"
 
 
-def _reason(problem: Problem, others: int) -> Text:
-    text = clean_text(problem.get("reason"))
-    if others:
-        text.append(f" (and {others:,} more like it: --json shows all)", style="dim")
-    return text
+def _problem_location(problem: Problem) -> Text:
+    """Return the sign of an error or warning with its path and line, never broken."""
+    line = number(problem.get("line"))
+    suffix = "" if line is None else f":{line:.0f}"
+    sign = unbroken_text("! ", "magenta") if _is_warning(problem) else unbroken_text("✗ ", "red")
+    return sign.append(f"{single_line(problem.get('path'))}{suffix}", "bold")
 
 
-def _place(problem: Problem) -> Text:
-    number_of_line = number(problem.get("line"))
-    tail = "" if number_of_line is None else f":{number_of_line:.0f}"
-    found = whole("! ", "magenta") if _is_warning(problem) else whole("✗ ", "red")
-    return found.append(f"{single_line(problem.get('path'))}{tail}", "bold")
-
-
-def implausible_dates_note(found: ImplausibleDates | None) -> list[Text]:
+def implausible_dates_note(dates: ImplausibleDates | None) -> list[Text]:
     """Return a line about runs with invalid timestamps, as a list; empty if there are none."""
-    if found is None or not found.runs:
+    if dates is None or not dates.runs:
         return []
-    named = ", ".join(f"{single_line(run.id)} {run.created_at.date()}" for run in found.shown)
-    more = ", …" if found.runs > len(found.shown) else ""
-    runs = pluralize(found.runs, "run")
-    return [Text(f"! {runs} dated before 2000 or in the future, placed nowhere: {named}{more}", "magenta")]
+    names = ", ".join(f"{single_line(run.id)} {run.created_at.date()}" for run in dates.shown)
+    more = ", …" if dates.runs > len(dates.shown) else ""
+    runs = pluralize(dates.runs, "run")
+    return [Text(f"! {runs} dated before 2000 or in the future, placed nowhere: {names}{more}", "magenta")]
 
 
-PREFIX = "next:  "
-INDENT = " " * (len(PREFIX) + 2)
+HINT_PREFIX: Final = "next:  "
+HINT_INDENT: Final = " " * (len(HINT_PREFIX) + 2)
 
 
 def render_hints(commands: Sequence[tuple[str, str]], width: int) -> Text:
     """Format commands one per line, each purpose next to its command, or below if the width is too small."""
     widest = max(cell_len(command) for command, _ in commands)
-    beside = all(len(PREFIX) + widest + 2 + cell_len(purpose) <= width for _, purpose in commands)
+    same_line = all(len(HINT_PREFIX) + widest + 2 + cell_len(purpose) <= width for _, purpose in commands)
     lines = []
-    for at, (command, purpose) in enumerate(commands):
-        lead = PREFIX if at == 0 else " " * len(PREFIX)
-        line = Text.assemble((lead, "dim"), (single_line(command), "bold"))
-        if beside:
+    for index, (command, purpose) in enumerate(commands):
+        prefix = HINT_PREFIX if index == 0 else " " * len(HINT_PREFIX)
+        line = Text.assemble((prefix, "dim"), (single_line(command), "bold"))
+        if same_line:
             line.append(" " * (widest + 2 - cell_len(command)) + purpose, style="dim")
-        elif cell_len(INDENT + purpose) <= width:
-            line.append(f"\n{INDENT}{purpose}", style="dim")
+        elif cell_len(HINT_INDENT + purpose) <= width:
+            line.append(f"\n{HINT_INDENT}{purpose}", style="dim")
         lines.append(line)
     return Text("\n").join(lines)
 
 
-_DOT: Final = " · "
+_SEPARATOR: Final = " · "
 
 
-def clean_text(given: Any, style: str = "") -> Text:
+def clean_text(value: Any, style: str = "") -> Text:
     """Return clean single-line text for Rich; brackets are not read as markup."""
-    return Text(single_line(given), style=style)
+    return Text(single_line(value), style=style)
 
 
-def whole(given: Any, style: str = "") -> Text:
+def unbroken_text(value: Any, style: str = "") -> Text:
     """Return clean single-line text that is never broken, so that it can be copied."""
-    return Text(single_line(given), style=style, no_wrap=True, overflow="ignore")
+    return Text(single_line(value), style=style, no_wrap=True, overflow="ignore")
 
 
-def in_lines(parts: Sequence[str | Text | None], width: int) -> Text:
+def wrap_parts(parts: Sequence[str | Text | None], width: int) -> Text:
     """Join the non-empty parts with dots into lines of at most `width` cells; a part is never broken."""
     lines: list[list[str | Text]] = []
     room = 0
-    for part in [part for part in parts if part]:
+    for part in (part for part in parts if part):
         size = cell_len(str(part))
-        if lines and size + len(_DOT) <= room:
+        if lines and size + len(_SEPARATOR) <= room:
             lines[-1].append(part)
-            room -= size + len(_DOT)
+            room -= size + len(_SEPARATOR)
         else:
             lines.append([part])
             room = width - size
     return Text("\n").join(join_parts(line) for line in lines)
 
 
-def render_sum(spent: Spending) -> Text:
+def render_spending(spending: Spending) -> Text:
     """Format the recorded cost, the lower-bound cost and the number of runs of unknown cost."""
-    return join_parts([Text(words, "bold") for words in sum_words(spent)])
+    return join_parts([Text(words, "bold") for words in sum_words(spending)])
 
 
-def join_parts(parts: Sequence[str | Text | None], separator: str = _DOT) -> Text:
-    """Join the non-empty parts with a separator."""
-    known = [part if isinstance(part, Text) else Text(part) for part in parts if part]
-    between = Text()
-    between.append(separator, style="dim")
-    return between.join(known)
+def join_parts(parts: Sequence[str | Text | None]) -> Text:
+    """Join the non-empty parts with dim dots."""
+    texts = [part if isinstance(part, Text) else Text(part) for part in parts if part]
+    return Text.assemble((_SEPARATOR, "dim")).join(texts)  # a style of the separator would style all parts

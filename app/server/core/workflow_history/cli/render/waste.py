@@ -10,88 +10,74 @@ from rich.text import Text
 
 from ...analysis.statistics.records import Waste, WasteKind, WasteLocation
 from ...common.formatting.numbers import pluralize
-from ...common.formatting.text import single_line
 from ...common.spending import format_fraction, format_usd
-from ...presentation.statistics import WASTE_LABELS, format_lost, format_waste
-from . import symbols
-from .table import Column, DropColumn, build_table, fit_columns
-from .text import join_parts, section_rule
+from ...presentation.statistics import WASTE_LABELS, format_waste, format_waste_cost
+from .table import Column, DropColumn, bar_column, build_table, fit_columns, number_column, share_of
+from .text import clean_text, join_parts, section_rule
 
-BAR: Final = 16  # cells
+BAR_WIDTH: Final = 16  # cells
 
-_NARROWER: Final = (DropColumn("bar"), DropColumn("above"), DropColumn("spent"), DropColumn("runs"))
+_DROP_ORDER: Final = (DropColumn("bar"), DropColumn("above"), DropColumn("spent"), DropColumn("runs"))
 
 
-def render_waste(found: Waste, width: int) -> RenderableType:
+def render_waste(waste: Waste, width: int) -> RenderableType:
     """Render the wasted spend by category, template and phase."""
-    if not found.runs:
+    if not waste.runs:
         return Text("No run matches.")
-    lines: list[RenderableType] = [render_waste_line(found), "", _kinds(found, width), *_doubtful(found)]
-    for title, places in (("Templates", found.by_template), ("Phases", found.by_phase)):
-        if found.wasted and places:
-            lines += ["", section_rule(title, width), _places(places, width)]
+    lines: list[RenderableType] = [render_waste_line(waste), "", _kind_table(waste.kinds, width)]
+    if waste.doubtful_runs:
+        runs = pluralize(waste.doubtful_runs, "completed run")
+        cost = format_waste_cost(waste.doubtful_cost or None, partial=waste.doubtful_partial)
+        note = f"Beside that: in {runs} ({cost}), an agent said success and did nothing."
+        lines.append(Text(note, "magenta"))
+    for title, locations in (("Templates", waste.by_template), ("Phases", waste.by_phase)):
+        if waste.wasted and locations:
+            lines += ["", section_rule(title, width), _location_table(locations, width)]
     return Group(*lines)
 
 
-def render_waste_line(found: Waste) -> Text:
+def render_waste_line(waste: Waste) -> Text:
     """Format the wasted spend as one self-contained line."""
-    return Text.assemble(("Spent in vain: ", "bold"), format_waste(found))
+    return Text.assemble(("Spent in vain: ", "bold"), format_waste(waste))
 
 
-def render_waste_kinds(found: Waste) -> Text:
+def render_waste_kinds(waste: Waste) -> Text:
     """Format the waste categories that have a cost in one line."""
-    return join_parts([f"{WASTE_LABELS[kind.kind]} {_lost(kind)}" for kind in found.kinds if kind.cost])
+    return join_parts(
+        [f"{WASTE_LABELS[kind.kind]} {_format_cost(kind)}" for kind in waste.kinds if kind.cost]
+    )
 
 
-def _kinds(found: Waste, width: int) -> RenderableType:
-    most = max(kind.cost or 0.0 for kind in found.kinds)
+def _kind_table(kinds: Sequence[WasteKind], width: int) -> RenderableType:
+    largest = max(kind.cost or 0.0 for kind in kinds)
+    counted_above = [format_usd(kind.counted_above) if kind.counted_above else "" for kind in kinds]
     columns = [
-        Column("kind", "in vain", tuple(Text(WASTE_LABELS[kind.kind], "bold") for kind in found.kinds)),
-        _numbers("runs", "runs", [f"{kind.runs:,}" for kind in found.kinds]),
-        _numbers("cost", "cost", [_lost(kind) for kind in found.kinds]),
-        Column("bar", "", tuple(_bar(kind.cost or 0.0, most) for kind in found.kinds)),
-        _numbers("above", "counted above already", [_above(kind) for kind in found.kinds]),
+        Column("kind", "in vain", tuple(Text(WASTE_LABELS[kind.kind], "bold") for kind in kinds)),
+        number_column("runs", "runs", [f"{kind.runs:,}" for kind in kinds]),
+        number_column("cost", "cost", map(_format_cost, kinds)),
+        bar_column([share_of(kind.cost, largest) for kind in kinds], BAR_WIDTH, "red"),
+        number_column("above", "counted above already", counted_above),
     ]
-    return build_table(fit_columns(columns, width, _NARROWER), width)
+    return build_table(fit_columns(columns, width, _DROP_ORDER), width)
 
 
-def _lost(kind: WasteKind) -> str:
-    return format_lost(kind.cost, partial=kind.partial)
+def _format_cost(kind: WasteKind) -> str:
+    return format_waste_cost(kind.cost, partial=kind.partial)
 
 
-def _above(kind: WasteKind) -> str:
-    return format_usd(kind.counted_above) if kind.counted_above else ""
-
-
-def _doubtful(found: Waste) -> list[Text]:
-    if not found.doubtful_runs:
-        return []
-    runs = pluralize(found.doubtful_runs, "completed run")
-    cost = format_lost(found.doubtful_cost or None, partial=found.doubtful_partial)
-    return [Text(f"Beside that: in {runs} ({cost}), an agent said success and did nothing.", "magenta")]
-
-
-def _places(places: Sequence[WasteLocation], width: int) -> RenderableType:
-    most = max(place.wasted for place in places)
+def _location_table(locations: Sequence[WasteLocation], width: int) -> RenderableType:
+    largest = max(location.wasted for location in locations)
+    names = tuple(
+        Text("unknown", "dim") if location.name is None else clean_text(location.name, "bold")
+        for location in locations
+    )
+    wasted = [format_waste_cost(each.wasted, partial=each.wasted_partial) for each in locations]
+    spent = [format_waste_cost(each.spent, partial=each.partial) for each in locations]
     columns = [
-        Column("name", "", tuple(_name(place) for place in places)),
-        _numbers(
-            "wasted", "in vain", [format_lost(each.wasted, partial=each.wasted_partial) for each in places]
-        ),
-        Column("bar", "", tuple(_bar(place.wasted, most) for place in places)),
-        _numbers("spent", "of", [format_lost(each.spent, partial=each.partial) for each in places]),
-        _numbers("share", "share", [format_fraction(place.share) for place in places]),
+        Column("name", "", names),
+        number_column("wasted", "in vain", wasted),
+        bar_column([share_of(location.wasted, largest) for location in locations], BAR_WIDTH, "red"),
+        number_column("spent", "of", spent),
+        number_column("share", "share", [format_fraction(location.share) for location in locations]),
     ]
-    return build_table(fit_columns(columns, width, _NARROWER), width)
-
-
-def _name(place: WasteLocation) -> Text:
-    return Text("unknown", "dim") if place.name is None else Text(single_line(place.name), "bold")
-
-
-def _bar(cost: float, most: float) -> Text:
-    return Text(symbols.bar(cost / most if most else None, BAR), "red")
-
-
-def _numbers(key: str, title: str, cells: Sequence[str]) -> Column:
-    return Column(key, title, tuple(Text(cell) for cell in cells), right=True)
+    return build_table(fit_columns(columns, width, _DROP_ORDER), width)

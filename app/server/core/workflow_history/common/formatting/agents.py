@@ -10,7 +10,9 @@ from ..spending import UNKNOWN, number, to_decimal
 from .numbers import format_percent_change, pluralize
 from .text import single_line
 
-_MODEL = re.compile(r"(?:[\w.-]+/)*(?:[a-z]+\.)*(?:claude-)?(.+?)(?:[-@]\d{8})?(?:-v\d+:\d+)?(?:-latest)?")
+_MODEL_NAME = re.compile(
+    r"(?:[\w.-]+/)*(?:[a-z]+\.)*(?:claude-)?(.+?)(?:[-@]\d{8})?(?:-v\d+:\d+)?(?:-latest)?"
+)
 
 
 def short_model(name: Any) -> str:
@@ -24,7 +26,7 @@ def short_model(name: Any) -> str:
     if name is None:
         return UNKNOWN
     text = single_line(name)
-    match = _MODEL.fullmatch(text)
+    match = _MODEL_NAME.fullmatch(text)
     return match.group(1) if match else text
 
 
@@ -34,7 +36,7 @@ def agent_notes(agent: Mapping[str, Any], *, at_work: bool = False) -> list[str]
     >>> agent_notes({"outcome": "incomplete", "superseded": True, "retries": 1})
     ['cut off', 'overwritten']
     """
-    words = {
+    outcome_notes = {
         "error": "error",
         "false_success": "did nothing",
         "stopped": "stopped",
@@ -42,30 +44,30 @@ def agent_notes(agent: Mapping[str, Any], *, at_work: bool = False) -> list[str]
         "empty": "empty",
         "unreadable": "unreadable",
     }
-    found = [words[agent["outcome"]]] if agent.get("outcome") in words else []
+    notes = [outcome_notes[agent["outcome"]]] if agent.get("outcome") in outcome_notes else []
     if agent.get("silent"):
-        found.append("no stream")
+        notes.append("no stream")
     restarts = int(number(agent.get("restarts")) or 0)
     repeated = agent.get("is_retry") or (number(agent.get("retries")) or 0) > restarts
     if repeated and not agent.get("superseded"):  # a retry follows every superseded attempt anyway
-        found.append("retry")
+        notes.append("retry")
     if restarts:
-        found.append(pluralize(restarts, "restart"))
+        notes.append(pluralize(restarts, "restart"))
     if agent.get("superseded"):
-        found.append("overwritten")
+        notes.append("overwritten")
     elif agent.get("gone") or agent.get("source_state") == "gone":
-        found.append("gone")
+        notes.append("gone")
     if agent.get("duplicate_of"):
-        found.append(f"counted in {single_line(agent['duplicate_of'])}")
-    found += [
+        notes.append(f"counted in {single_line(agent['duplicate_of'])}")
+    notes += [
         f"{pluralize(other['messages'], 'message')} counted in {single_line(other['stream'])}"
         for other in agent.get("inherited") or ()
     ]
     if agent.get("cost_disputed"):
-        found.append(f"own sum {format_percent_change(agent.get('cost_difference_percent'))}")
+        notes.append(f"own sum {format_percent_change(agent.get('cost_difference_percent'))}")
     if to_decimal(agent.get("unpriced_tokens")):
-        found.append("no price")
-    return found
+        notes.append("no price")
+    return notes
 
 
 def group_by_phase(agents: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Mapping[str, Any]]]]:

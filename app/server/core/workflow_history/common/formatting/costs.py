@@ -9,7 +9,7 @@ from typing import Any, Final
 from ..spending import UNKNOWN, Spending, format_usd, run_spending, to_decimal
 from .numbers import pluralize
 
-_SMALLEST: Final = Decimal("0.00005")  # USD; `format_usd` shows smaller amounts as "<$0.0001"
+_MIN_SHOWN_AMOUNT: Final = Decimal("0.00005")  # USD; `format_usd` shows smaller amounts as "<$0.0001"
 
 COST_BASIS_NOTES = {
     "reported": "as the agents report it",
@@ -31,26 +31,26 @@ def format_run_cost(workflow: Mapping[str, Any]) -> str:
     return format_minimum(run_spending(workflow))
 
 
-def format_minimum(spent: Spending) -> str:
+def format_minimum(spending: Spending) -> str:
     """Format all known cost of a spending; `≥` marks a lower bound."""
-    if spent.minimum is None:
+    if spending.minimum is None:
         return UNKNOWN
-    return f"≥ {least_money(spent.minimum)}" if spent.partial else format_usd(spent.minimum)
+    return f"≥ {format_lower_bound(spending.minimum)}" if spending.partial else format_usd(spending.minimum)
 
 
-def least_money(value: Any) -> str:
+def format_lower_bound(value: Any) -> str:
     """Format a lower bound in US dollars; a very small amount is cut to its first significant digit.
 
-    >>> least_money(0.07), least_money(0.0000247)
+    >>> format_lower_bound(0.07), format_lower_bound(0.0000247)
     ('$0.07', '$0.00002')
     """
     amount = to_decimal(value)
-    if amount is None or not 0 < amount < _SMALLEST:
+    if amount is None or not 0 < amount < _MIN_SHOWN_AMOUNT:
         return format_usd(value)
     return f"${amount.quantize(Decimal(1).scaleb(amount.adjusted()), ROUND_DOWN):f}"
 
 
-def spent_words(spent: Spending) -> str:
+def spent_words(spending: Spending) -> str:
     """Format the recorded cost and the lower bound beyond it as separate amounts.
 
     >>> spent_words(Spending(Decimal("12.34"), Decimal("0.07"), partial=True))
@@ -60,17 +60,21 @@ def spent_words(spent: Spending) -> str:
     >>> spent_words(Spending(Decimal("12.34"), None, partial=False))
     '$12.34 on record'
     """
-    if spent.lower_bound:
-        least = f"at least {least_money(spent.lower_bound)} in streams without a result"
-        return least if spent.recorded is None else f"{format_usd(spent.recorded)} on record + {least}"
-    if spent.minimum is None:
+    if spending.lower_bound:
+        lower_bound = f"at least {format_lower_bound(spending.lower_bound)} in streams without a result"
+        return (
+            lower_bound
+            if spending.recorded is None
+            else f"{format_usd(spending.recorded)} on record + {lower_bound}"
+        )
+    if spending.minimum is None:
         return "no cost on record"
-    if spent.partial:
-        return f"at least {least_money(spent.minimum)}: some work left no record of its cost"
-    return f"{format_usd(spent.recorded)} on record"
+    if spending.partial:
+        return f"at least {format_lower_bound(spending.minimum)}: some work left no record of its cost"
+    return f"{format_usd(spending.recorded)} on record"
 
 
-def sum_words(spent: Spending) -> list[str]:
+def sum_words(spending: Spending) -> list[str]:
     """Format the total cost of several runs and the number of runs with unknown cost.
 
     >>> sum_words(Spending(Decimal("5"), None, partial=True, unknown_runs=2))
@@ -78,15 +82,18 @@ def sum_words(spent: Spending) -> list[str]:
     >>> sum_words(Spending(None, None, partial=True, unknown_runs=1))
     ['unknown what 1 run cost']
     """
-    unknown = unknown_words(spent)
+    unknown = unknown_words(spending)
     if unknown is None:
-        return [spent_words(spent)]
-    if spent.minimum is None:
+        return [spent_words(spending)]
+    if spending.minimum is None:
         return [unknown]
-    return [spent_words(spent) if spent.lower_bound else f"at least {least_money(spent.minimum)}", unknown]
+    return [
+        spent_words(spending) if spending.lower_bound else f"at least {format_lower_bound(spending.minimum)}",
+        unknown,
+    ]
 
 
-def unknown_words(spent: Spending) -> str | None:
+def unknown_words(spending: Spending) -> str | None:
     """Format the number of runs with unknown cost; None if there are none."""
-    runs = spent.unknown_runs
+    runs = spending.unknown_runs
     return f"unknown what {pluralize(runs, 'run')} cost" if runs else None

@@ -45,7 +45,7 @@ def format_duration(value: Any) -> str:
         return UNKNOWN
     whole = round(seconds)
     if whole < 60:
-        return _short(seconds)
+        return _format_seconds(seconds)
     if whole < 3600:
         return f"{whole // 60}m {whole % 60:02d}s"
     minutes = round(seconds / 60)
@@ -55,7 +55,7 @@ def format_duration(value: Any) -> str:
     return f"{hours // 24}d {hours % 24:02d}h"
 
 
-def _short(seconds: float) -> str:
+def _format_seconds(seconds: float) -> str:
     if seconds <= 0:
         return "0s"
     if seconds < 1:
@@ -79,13 +79,13 @@ def format_percent_change(value: Any) -> str:
     return "<0.1%" if short == 0 else f"{short:+}%"
 
 
-def pluralize(count: int, one: str, many: str | None = None) -> str:
+def pluralize(count: int, singular: str, plural: str | None = None) -> str:
     """Format a count with its noun in singular or plural.
 
     >>> pluralize(1, "run"), pluralize(1200, "run"), pluralize(0, "retry", "retries")
     ('1 run', '1,200 runs', '0 retries')
     """
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
+    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
 
 
 def format_timestamp(time: Any, zone: tzinfo | None = None, *, zone_known: Any = None) -> str:
@@ -99,11 +99,13 @@ def format_timestamp(time: Any, zone: tzinfo | None = None, *, zone_known: Any =
     ...  format_timestamp("2026-01-11T04:56:47", UTC))
     ('2026-01-11 04:56?', '2026-01-11 04:56?')
     """
-    when = _aware(time)
-    if when is None:
+    moment = _parse_aware(time)
+    if moment is None:
         return UNKNOWN if time is None else truncate(single_line(time), 20)
-    mark = "?" if zone_known is False or _is_naive(time) else ""
-    return f"{when.astimezone(zone):%Y-%m-%d %H:%M}{mark}"
+    parsed = _parse_moment(time)
+    is_naive = parsed is not None and parsed.tzinfo is None
+    mark = "?" if zone_known is False or is_naive else ""
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M}{mark}"
 
 
 def day(time: Any, zone: tzinfo | None = None) -> str:
@@ -112,24 +114,19 @@ def day(time: Any, zone: tzinfo | None = None) -> str:
     >>> day("2026-01-11T04:56:47+00:00", timezone(timedelta(hours=-7)))
     '2026-01-10'
     """
-    when = _aware(time)
-    return UNKNOWN if when is None else f"{when.astimezone(zone):%Y-%m-%d}"
+    moment = _parse_aware(time)
+    return UNKNOWN if moment is None else f"{moment.astimezone(zone):%Y-%m-%d}"
 
 
 def offset_at(iso: Any) -> str | None:
     """Return the name of this machine's UTC offset at a time, or None if the argument is not a time."""
-    when = _aware(iso)
-    return None if when is None else str(timezone(when.astimezone().utcoffset() or timedelta()))
-
-
-def _is_naive(time: Any) -> bool:
-    when = _parsed(time)
-    return when is not None and when.tzinfo is None
+    moment = _parse_aware(iso)
+    return None if moment is None else str(timezone(moment.astimezone().utcoffset() or timedelta()))
 
 
 def is_moment(iso: Any) -> bool:
     """Return whether `format_timestamp` can parse a value as a time."""
-    return _aware(iso) is not None
+    return _parse_aware(iso) is not None
 
 
 def offset_name(offset_minutes: Any) -> str | None:
@@ -138,27 +135,22 @@ def offset_name(offset_minutes: Any) -> str | None:
     >>> offset_name(-420), offset_name(0), offset_name(None)
     ('UTC-07:00', 'UTC', None)
     """
-    zone = _zone(offset_minutes)
-    return None if zone is None else str(zone)
-
-
-def _aware(time: Any) -> datetime | None:
-    when = _parsed(time)
-    # A UTC offset can move the first and the last day out of the calendar.
-    if when is None or not 1 < when.year < 9999:
+    minutes = number(offset_minutes)
+    if minutes is None or abs(minutes) >= _DAY_MINUTES:
         return None
-    return when if when.tzinfo else when.replace(tzinfo=UTC)
+    return str(timezone(timedelta(minutes=minutes)))
 
 
-def _parsed(time: Any) -> datetime | None:
+def _parse_aware(time: Any) -> datetime | None:
+    moment = _parse_moment(time)
+    # A UTC offset can move the first and the last day out of the calendar.
+    if moment is None or not 1 < moment.year < 9999:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _parse_moment(time: Any) -> datetime | None:
     try:
         return time if isinstance(time, datetime) else datetime.fromisoformat(time)
     except (TypeError, ValueError):
         return None
-
-
-def _zone(offset_minutes: Any) -> timezone | None:
-    minutes = number(offset_minutes)
-    if minutes is None or abs(minutes) >= _DAY_MINUTES:
-        return None
-    return timezone(timedelta(minutes=minutes))

@@ -35,18 +35,18 @@ OUTCOME_SIGNS: Final = {
 UNKNOWN_SYMBOL: Final = "·"
 
 
-def status_symbol(word: Any) -> str:
+def status_symbol(status: Any) -> str:
     """Return the symbol of a run's status.
 
     >>> status_symbol("failed"), status_symbol("paused"), status_symbol(None)
     ('✗', '·', '?')
     """
-    return STATUS_SIGNS.get(word or "unknown", UNKNOWN_SYMBOL)
+    return STATUS_SIGNS.get(status or "unknown", UNKNOWN_SYMBOL)
 
 
-def outcome_symbol(word: Any) -> str:
+def outcome_symbol(outcome: Any) -> str:
     """Return the symbol of an agent run's outcome."""
-    return OUTCOME_SIGNS.get(word, UNKNOWN_SYMBOL)
+    return OUTCOME_SIGNS.get(outcome, UNKNOWN_SYMBOL)
 
 
 _ESCAPES = re.compile(
@@ -55,42 +55,42 @@ _ESCAPES = re.compile(
     "(?:\x07|\x1b\\\\|\x9c)"  # a body ends at the next escape, which avoids backtracking
     "|\x1b[ -/]*[0-~]"
 )
-_BETWEEN_PARTS = re.compile(r"(?<=[_/.:-])(?=[^_/.:-])")
-_NEW_LINES = re.compile("\r\n|[\r\x85\u2028\u2029]")
+_PART_BOUNDARY = re.compile(r"(?<=[_/.:-])(?=[^_/.:-])")
+_LINE_BREAKS = re.compile("\r\n|[\r\x85\u2028\u2029]")
 _JOINERS = "\u200c\u200d"  # needed to write Persian, Hindi and family emojis
 
 
-def sanitize(given: Any) -> str:
+def sanitize(value: Any) -> str:
     r"""Remove control characters from text, but keep its line breaks.
 
     >>> sanitize("\x1b[31mred\x1b[0m\x07 and\r\n\u202eback")
     'red and\nback'
     """
-    if given is None:
+    if value is None:
         return UNKNOWN
-    text = given if isinstance(given, str) else str(given)
+    text = value if isinstance(value, str) else str(value)
     if text.replace("\n", "").isprintable():
         return text
-    text = _ESCAPES.sub("", _NEW_LINES.sub("\n", text)).expandtabs(4)
-    return "".join(_harmless(character) for character in text)
+    text = _ESCAPES.sub("", _LINE_BREAKS.sub("\n", text)).expandtabs(4)
+    return "".join(_safe_character(character) for character in text)
 
 
-def single_line(given: Any) -> str:
+def single_line(value: Any) -> str:
     r"""Remove control characters from text and collapse all white space, including line breaks.
 
     >>> single_line("  Add\n\n\texport ")
     'Add export'
     """
-    return " ".join(sanitize(given).split())
+    return " ".join(sanitize(value).split())
 
 
-def non_empty_lines(given: str) -> list[str]:
+def non_empty_lines(text: str) -> list[str]:
     r"""Return the sanitized lines of a text that are not blank.
 
     >>> non_empty_lines("Add export\n\n  - as CSV\n")
     ['Add export', '  - as CSV']
     """
-    return [line.rstrip() for line in sanitize(given).split("\n") if line.strip()]
+    return [line.rstrip() for line in sanitize(text).split("\n") if line.strip()]
 
 
 def truncate(text: str, width: int) -> str:
@@ -113,12 +113,12 @@ def truncate_middle(text: str, width: int) -> str:
     if cell_len(text) <= width:
         return text
     head = max(0, (width - 1) // 3)
-    room = width - 1 - head
-    start = bisect_left(range(len(text)), True, key=lambda at: cell_len(text[at:]) <= room)
+    tail_width = width - 1 - head
+    start = bisect_left(range(len(text)), True, key=lambda index: cell_len(text[index:]) <= tail_width)
     return set_cell_size(text, head).rstrip() + "…" + text[start:]
 
 
-def _harmless(character: str) -> str:
+def _safe_character(character: str) -> str:
     if character == "\n" or character in _JOINERS:
         return character
     category = unicodedata.category(character)
@@ -133,4 +133,4 @@ def name_parts(name: str) -> list[str]:
     >>> name_parts("mcp__browser__take_screenshot")
     ['mcp__', 'browser__', 'take_', 'screenshot']
     """
-    return _BETWEEN_PARTS.split(name)
+    return _PART_BOUNDARY.split(name)

@@ -13,25 +13,32 @@ from typing import Any, Final
 TEXT_FIELDS: Final = "text_kept"
 """Key that is False on a run stored without its texts."""
 
-TEXT_SCORES: Final = ("nl_input", "error_message", "branch_name", "plan_file", "status_reason")
+_TEXT_KEYS: Final = ("nl_input", "error_message", "branch_name", "plan_file", "status_reason")
 """Text fields of a run. Branch and plan file are named after words of the request."""
 
-_NAMES: Final = ("status", "current_phase", "issue_class", "issue_number", "workflow_template", "model_used")
-_OURS: Final = frozenset({
+_NAME_KEYS: Final = (
+    "status",
+    "current_phase",
+    "issue_class",
+    "issue_number",
+    "workflow_template",
+    "model_used",
+)
+_KEPT_KEYS: Final = frozenset({
     "id", "project", "adw_id", "nl_input_source", "created_at", "started_at", "completed_at", "times_basis",
     "duration_basis", "bottleneck_phase", "price_version", "agents_dir", "source_state", "gone_at",
     "fingerprint", "file_times", "first_seen_at", "last_changed_at", "score_parts", "phase_durations",
     "cost_basis", "cost_data", "phase_costs", "similar_workflows", "times_source", "duration_source",
-    "agents_without_stream", "files_folder", "phases_without_stream", "patterns", "problems", *_NAMES,
+    "agents_without_stream", "files_folder", "phases_without_stream", "patterns", "problems", *_NAME_KEYS,
 })  # fmt: skip
 """Fields that this package computes or that are not free text from files."""
 
-_OF_FILES: Final = frozenset({"phase", "agent", "path", "duplicate_of"})
+_PATH_KEYS: Final = frozenset({"phase", "agent", "path", "duplicate_of"})
 """Fields with the name of an agent's directory or the paths of its files."""
 
-_NAME: Final = re.compile(r"[\w./:@+#-]{1,100}")
-_WORKING_TOOLS: Final = re.compile(r"(?:[A-Z][A-Za-z]{1,30}|mcp__[\w-]{1,100})")
-_BETWEEN: Final = " → "
+_NAME_PATTERN: Final = re.compile(r"[\w./:@+#-]{1,100}")
+_TOOL_NAME: Final = re.compile(r"(?:[A-Z][A-Za-z]{1,30}|mcp__[\w-]{1,100})")
+_STEP_SEPARATOR: Final = " → "
 
 
 def strip_texts(workflow: Mapping[str, Any]) -> dict[str, Any]:
@@ -40,18 +47,18 @@ def strip_texts(workflow: Mapping[str, Any]) -> dict[str, Any]:
     >>> strip_texts({"id": "a1", "nl_input": "Add x", "port": 9100, "tree": "/home/me", "status": "failed"})
     {'id': 'a1', 'port': 9100, 'status': 'failed', 'text_kept': False}
     """
-    kept = {
+    stripped = {
         key: value
         for key, value in workflow.items()
-        if key not in TEXT_SCORES and (key in _OURS or not _holds_text(value))
+        if key not in _TEXT_KEYS and (key in _KEPT_KEYS or not _may_contain_text(value))
     }
-    for key in _NAMES:
-        if isinstance(value := kept.get(key), str) and not _NAME.fullmatch(value):
-            kept[key] = "unknown" if key == "status" else None
+    for key in _NAME_KEYS:
+        if isinstance(value := stripped.get(key), str) and not _NAME_PATTERN.fullmatch(value):
+            stripped[key] = "unknown" if key == "status" else None
     for key in ("cost_data", "phase_costs"):
-        if key in kept:
-            kept[key] = _of_costs(kept[key])
-    return {**kept, TEXT_FIELDS: False}
+        if key in stripped:
+            stripped[key] = _strip_costs(stripped[key])
+    return {**stripped, TEXT_FIELDS: False}
 
 
 def strip_agent_texts(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,39 +67,39 @@ def strip_agent_texts(entry: Mapping[str, Any]) -> dict[str, Any]:
     >>> strip_agent_texts({"agent": "builder", "cost": 0.5, "error": "no such file", "turns": 3})
     {'agent': 'builder', 'cost': 0.5, 'turns': 3}
     """
-    return dict(_of_costs(entry))
+    return dict(_strip_costs(entry))
 
 
-def names_alone(value: Any) -> Any:
+def keep_only_names(value: Any) -> Any:
     """Replace each text in a value that is not a name by an empty text.
 
-    >>> names_alone({"model": "claude-opus-4-1", "session": "add a login"})
+    >>> keep_only_names({"model": "claude-opus-4-1", "session": "add a login"})
     {'model': 'claude-opus-4-1', 'session': ''}
     """
     if isinstance(value, str):
-        return value if _NAME.fullmatch(value) else ""
+        return value if _NAME_PATTERN.fullmatch(value) else ""
     if isinstance(value, Mapping):
-        return {key: names_alone(item) for key, item in value.items()}
-    return [names_alone(item) for item in value] if isinstance(value, list | tuple) else value
+        return {key: keep_only_names(item) for key, item in value.items()}
+    return [keep_only_names(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _holds_text(value: Any) -> bool:
+def _may_contain_text(value: Any) -> bool:
     return not (value is None or isinstance(value, bool | int | float))
 
 
-def _of_costs(value: Any) -> Any:
+def _strip_costs(value: Any) -> Any:
     """Return costs, or a list of agents or models, without error messages and free text."""
     if isinstance(value, Mapping):
-        return {key: _of_cost(key, item) for key, item in value.items() if key != "error"}
+        return {key: _strip_cost_field(key, item) for key, item in value.items() if key != "error"}
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_of_costs(entry) for entry in value]
+        return [_strip_costs(entry) for entry in value]
     return None
 
 
-def _of_cost(key: str, value: Any) -> Any:
+def _strip_cost_field(key: str, value: Any) -> Any:
     if isinstance(value, str):
-        return value if key in _OF_FILES or _NAME.fullmatch(value) else None
-    return _of_costs(value) if _holds_text(value) else value
+        return value if key in _PATH_KEYS or _NAME_PATTERN.fullmatch(value) else None
+    return _strip_costs(value) if _may_contain_text(value) else value
 
 
 def strip_quotes(reason: str) -> str:
@@ -112,5 +119,5 @@ def has_no_text(kind: str, signature: str) -> bool:
     """
     if kind == "phases":
         return True
-    parts = signature.split(_BETWEEN)
-    return kind in ("operation", "sequence") and all(map(_WORKING_TOOLS.fullmatch, parts))
+    parts = signature.split(_STEP_SEPARATOR)
+    return kind in ("operation", "sequence") and all(map(_TOOL_NAME.fullmatch, parts))

@@ -16,14 +16,13 @@ from typing import Final
 import msgspec
 
 from .assess import entropy_per_char, is_id_or_hash
-from .hints import near, places
+from .hints import REACH_AFTER, hint_positions, ranges_around
 
 _FILE: Final = Path(__file__).with_name("gitleaks.json")
-_AFTER: Final = 2_400  # maximum length of a secret in characters
-_SAYS_KEY: Final = re.compile(r"key|token|secret|api|auth|pass|cred|=", re.IGNORECASE)
+_KEY_WORD: Final = re.compile(r"key|token|secret|api|auth|pass|cred|=", re.IGNORECASE)
 
 
-class _Given(msgspec.Struct):
+class _RuleData(msgspec.Struct):
     """One rule in the file."""
 
     id: str
@@ -34,90 +33,92 @@ class _Given(msgspec.Struct):
     at_start: bool  # whether its matches begin with a keyword
 
 
-class _File(msgspec.Struct):
+class _RulesFile(msgspec.Struct):
     """The used fields of the file."""
 
     before: int  # maximum number of characters between the start of a match and the keyword
     allowed: list[str]
-    rules: list[_Given]
+    rules: list[_RuleData]
 
 
 @dataclass(frozen=True)
 class _Rule:
     """One rule; its expression is compiled at first use."""
 
-    given: _Given
+    data: _RuleData
 
     @cached_property
-    def shape(self) -> re.Pattern[str]:
-        return re.compile(self.given.regex, re.ASCII)
+    def pattern(self) -> re.Pattern[str]:
+        return re.compile(self.data.regex, re.ASCII)
 
     @property
     def kind(self) -> str:
-        return self.given.id.replace("-", " ")
+        return self.data.id.replace("-", " ")
 
 
 @dataclass(frozen=True)
-class _Rules:
+class _RuleSet:
     before: int
     allowed: re.Pattern[str]
     by_keyword: dict[str, list[_Rule]]
 
 
 @lru_cache(maxsize=1)
-def _rules() -> _Rules:
-    read = msgspec.json.decode(_FILE.read_bytes(), type=_File)
-    found: dict[str, list[_Rule]] = {}
-    for given in read.rules:
-        rule = _Rule(given)
-        for keyword in given.keywords:
-            found.setdefault(keyword, []).append(rule)
-    return _Rules(read.before, re.compile("|".join(f"(?:{one})" for one in read.allowed), re.ASCII), found)
+def _load_rules() -> _RuleSet:
+    file = msgspec.json.decode(_FILE.read_bytes(), type=_RulesFile)
+    by_keyword: dict[str, list[_Rule]] = {}
+    for data in file.rules:
+        rule = _Rule(data)
+        for keyword in data.keywords:
+            by_keyword.setdefault(keyword, []).append(rule)
+    return _RuleSet(
+        file.before,
+        re.compile("|".join(f"(?:{expression})" for expression in file.allowed), re.ASCII),
+        by_keyword,
+    )
 
 
-def keys_of_services(text: str, lower: str, around: str) -> Iterator[tuple[int, int, str]]:
+def find_service_keys(text: str, lower: str, key_context: str) -> Iterator[tuple[int, int, str]]:
     """Yield the ranges and kinds of services' keys.
 
-    `lower` is the text in lower case, `around` its parts near long words with digits.
+    `lower` is the text in lower case, `key_context` its parts near long words with digits.
     """
-    rules = _rules()
-    for keyword, of_keyword in rules.by_keyword.items():
-        if keyword in around:
-            for rule in of_keyword:
-                yield from _found(rule, rules, text, lower, keyword)
+    rules = _load_rules()
+    for keyword, keyword_rules in rules.by_keyword.items():
+        if keyword not in key_context:
+            continue
+        positions = hint_positions(lower, (keyword,))
+        for rule in keyword_rules:
+            for match in _matches(rule, rules.before, text, positions):
+                group = _secret_group(rule, match)
+                if _is_secret(rule, rules, match, match[group]):
+                    yield *match.span(group), rule.kind
 
 
-def _found(rule: _Rule, rules: _Rules, text: str, lower: str, keyword: str) -> Iterator[tuple[int, int, str]]:
-    for found in _matches(rule, rules.before, text, places(lower, (keyword,))):
-        group = _group(rule, found)
-        if _is_secret(rule, rules, found, found[group]):
-            yield *found.span(group), rule.kind
-
-
-def _matches(rule: _Rule, before: int, text: str, hints: list[int]) -> Iterator[re.Match[str]]:
-    if not rule.given.at_start:
-        for start, end in near(hints, before, _AFTER, len(text)):
-            yield from rule.shape.finditer(text, start, end)
+def _matches(rule: _Rule, before: int, text: str, positions: list[int]) -> Iterator[re.Match[str]]:
+    if not rule.data.at_start:
+        for start, end in ranges_around(positions, before, REACH_AFTER, len(text)):
+            yield from rule.pattern.finditer(text, start, end)
         return
-    done = 0
-    for at in hints:
-        if at >= done and (found := rule.shape.match(text, at)) is not None:
-            done = found.end()
-            yield found
+    previous_end = 0
+    for position in positions:
+        if position >= previous_end and (match := rule.pattern.match(text, position)) is not None:
+            previous_end = match.end()
+            yield match
 
 
-def _group(rule: _Rule, found: re.Match[str]) -> int:
-    if rule.given.group is not None:
-        return rule.given.group
-    return next((number for number, value in enumerate(found.groups(), 1) if value), 0)
+def _secret_group(rule: _Rule, match: re.Match[str]) -> int:
+    if rule.data.group is not None:
+        return rule.data.group
+    return next((number for number, value in enumerate(match.groups(), 1) if value), 0)
 
 
-def _is_secret(rule: _Rule, rules: _Rules, found: re.Match[str], value: str) -> bool:
-    if rule.given.entropy is not None and entropy_per_char(value) <= rule.given.entropy:
+def _is_secret(rule: _Rule, rules: _RuleSet, match: re.Match[str], value: str) -> bool:
+    if rule.data.entropy is not None and entropy_per_char(value) <= rule.data.entropy:
         return False
     if rules.allowed.search(value):
         return False
     # A list of files with hashes also contains a service's name near a hash.
     return (
-        not is_id_or_hash(value) or value == found[0] or _SAYS_KEY.search(found[0][: -len(value)]) is not None
+        not is_id_or_hash(value) or value == match[0] or _KEY_WORD.search(match[0][: -len(value)]) is not None
     )

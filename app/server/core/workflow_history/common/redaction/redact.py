@@ -5,6 +5,7 @@ Redaction is idempotent, and a text without a secret is returned as the same obj
 
 from __future__ import annotations
 
+import operator
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -15,22 +16,22 @@ from typing import Any, Final
 
 from .placeholders import MARK, Secret
 
-_SHORTEST: Final = 8  # characters; a shorter text cannot contain a name and a secret
+_MIN_LENGTH: Final = 8  # characters; a shorter text cannot contain a name and a secret
 _QUOTE: Final = re.compile("[\"'`]")
-_MUTE: Final = (float, bool, NoneType)  # types whose values are never secrets
-_HARMLESS: Final = re.compile(r"(?:[A-Za-z_.]{1,19}+(?: |\Z)){1,2}+")
+_HARMLESS_TYPES: Final = (float, bool, NoneType)  # types whose values are never secrets
+_HARMLESS_TEXT: Final = re.compile(r"(?:[A-Za-z_.]{1,19}+(?: |\Z)){1,2}+")
 """Up to two short words, which no rule can match."""
 
 
 @lru_cache(maxsize=1)
-def _finding() -> ModuleType:
+def _find_module() -> ModuleType:
     from . import find  # noqa: PLC0415 - its rules take long to compile, and many commands redact nothing
 
     return find
 
 
 @lru_cache(maxsize=1)
-def _named() -> ModuleType:
+def _named_values_module() -> ModuleType:
     from . import named_values  # noqa: PLC0415 - its expressions take long to compile, too
 
     return named_values
@@ -45,38 +46,33 @@ def redact_text(text: str) -> str:
     >>> redact_text("git clone https://me:hunter2x@example.org/x.git")
     'git clone https://me:[secret: password]@example.org/x.git'
     """
-    if len(text) < _SHORTEST or _HARMLESS.fullmatch(text):
+    if len(text) < _MIN_LENGTH or _HARMLESS_TEXT.fullmatch(text):
         return text
-    found: list[Secret] = _finding().secrets_of(text)
-    return _marked(text, found) if found else text
+    secrets: list[Secret] = _find_module().find_secrets(text)
+    return _replace_secrets(text, secrets) if secrets else text
 
 
-def _marked(text: str, found: list[Secret]) -> str:
+def _replace_secrets(text: str, secrets: list[Secret]) -> str:
     """Replace secrets by marks; among overlapping secrets the most specific rule determines the kind."""
-    ranked = sorted(enumerate(found), key=lambda each: (each[1].start, each[0]))
+    by_position = sorted(enumerate(secrets), key=lambda indexed: (indexed[1].start, indexed[0]))
     merged: list[tuple[int, Secret]] = []
-    for rank, secret in ranked:
+    for rank, secret in by_position:
         if not merged or merged[-1][1].end <= secret.start:
             merged.append((rank, secret))
             continue
-        before_rank, before = merged[-1]
-        best = secret if rank < before_rank else before
+        previous_rank, previous = merged[-1]
+        most_specific = secret if rank < previous_rank else previous
         merged[-1] = (
-            min(rank, before_rank),
-            best._replace(start=before.start, end=max(before.end, secret.end)),
+            min(rank, previous_rank),
+            most_specific._replace(start=previous.start, end=max(previous.end, secret.end)),
         )
     pieces: list[str] = []
     end = 0
     for _, secret in merged:
-        pieces += [text[end : secret.start], _mark(secret)]
+        key_hash = f" {blake2b(secret.hashed.encode(), digest_size=2).hexdigest()}" if secret.hashed else ""
+        pieces += [text[end : secret.start], f"[secret: {secret.kind}{key_hash}]"]
         end = secret.end
     return "".join([*pieces, text[end:]])
-
-
-def _mark(secret: Secret) -> str:
-    if secret.hashed is None:
-        return f"[secret: {secret.kind}]"
-    return f"[secret: {secret.kind} {blake2b(secret.hashed.encode(), digest_size=2).hexdigest()}]"
 
 
 def redact_named_value(name: str, text: str) -> str:
@@ -85,8 +81,12 @@ def redact_named_value(name: str, text: str) -> str:
     >>> redact_named_value("db_password", "tr0ub4dor&3"), redact_named_value("branch", "tr0ub4dor&3")
     ('[secret: password]', 'tr0ub4dor&3')
     """
-    clean = redact_text(text)
-    return "[secret: password]" if clean is text and _named().is_named_secret(name, text) else clean
+    redacted = redact_text(text)
+    return (
+        "[secret: password]"
+        if redacted is text and _named_values_module().is_named_secret(name, text)
+        else redacted
+    )
 
 
 def redact_json(value: Any, name: str = "") -> Any:
@@ -96,7 +96,7 @@ def redact_json(value: Any, name: str = "") -> Any:
     """
     if isinstance(value, Mapping | list | tuple) and _is_clean(value, name):
         return value
-    return _scrubbed_json(value, name)
+    return _redact_value(value, name)
 
 
 def _is_clean(value: Any, name: str) -> bool:
@@ -105,73 +105,79 @@ def _is_clean(value: Any, name: str) -> bool:
     All distinct texts are joined, each on its own lines, and searched as one text.
     """
     lines: dict[str, None] = {}
-    if not _has_harmless_names(value, name, lines):
+    if not _collect_texts(value, name, lines):
         return False
-    alone = [text for text in lines if _QUOTE.search(text)]  # an open quote would extend into the next text
-    together = "\n".join([text for text in lines if not _QUOTE.search(text)] if alone else lines)
-    if any(map(_named().speaks_of_passwords, (*alone, together))):
+    quoted = [text for text in lines if _QUOTE.search(text)]  # an open quote would extend into the next text
+    joined = "\n".join([text for text in lines if not _QUOTE.search(text)] if quoted else lines)
+    if any(map(_named_values_module().mentions_password, (*quoted, joined))):
         return False
-    return all(redact_text(text) is text for text in (*alone, together))
+    return all(redact_text(text) is text for text in (*quoted, joined))
 
 
-def _has_harmless_names(value: Any, name: str, lines: dict[str, None]) -> bool:
+def _collect_texts(value: Any, name: str, lines: dict[str, None]) -> bool:
     """Collect the texts of a value in `lines`; return False if a name marks one of them as a secret."""
     if isinstance(value, str):
         lines[value] = None
-        return not (name and _says_secret(name) and _named().is_named_secret(name, value))
+        return not (name and _is_secret_name(name) and _named_values_module().is_named_secret(name, value))
     if isinstance(value, Mapping):
-        beside = _named_beside(value, name)
+        object_name = _object_name(value, name)
         for key, item in value.items():
             if isinstance(key, str):
                 lines[key] = None
-            if not isinstance(item, _MUTE) and not _has_harmless_names(item, _name_of(key, beside), lines):
+            if not isinstance(item, _HARMLESS_TYPES) and not _collect_texts(
+                item, _value_name(key, object_name), lines
+            ):
                 return False
     elif isinstance(value, list | tuple | set | frozenset):
-        return all(_has_harmless_names(item, name, lines) for item in value)
-    elif isinstance(value, int) and not isinstance(value, bool) and _says_secret(name):
+        return all(_collect_texts(item, name, lines) for item in value)
+    elif isinstance(value, int) and not isinstance(value, bool) and _is_secret_name(name):
         lines[f"{name}: {value}"] = None
     return True
 
 
 @lru_cache(maxsize=4_096)  # the same keys recur in many records
-def _says_secret(name: str) -> bool:
-    return bool(_named().says_secret(name))
+def _is_secret_name(name: str) -> bool:
+    return bool(_named_values_module().is_secret_name(name))
 
 
-_UNTELLING: Final = frozenset({"value", "val", "data", "text", "default", "content", "current", "raw"})
+_GENERIC_NAMES: Final = frozenset({"value", "val", "data", "text", "default", "content", "current", "raw"})
 """Names without a meaning of their own: the name above or next to them describes their value."""
 
 
-def _scrubbed_json(value: Any, name: str) -> Any:
+def _redact_value(value: Any, name: str) -> Any:
     if isinstance(value, str):
         return redact_named_value(name, value) if name else redact_text(value)
     if isinstance(value, Mapping):
-        beside = _named_beside(value, name)
-        old = [*value.keys(), *value.values()]
-        new = [redact_text(key) if isinstance(key, str) else key for key in value]
-        new += [_scrubbed_json(item, _name_of(key, beside)) for key, item in value.items()]
-        half = len(value)
-        return value if _same(old, new) else dict(zip(new[:half], new[half:], strict=True))
+        object_name = _object_name(value, name)
+        before = [*value.keys(), *value.values()]
+        after = [redact_text(key) if isinstance(key, str) else key for key in value]
+        after += [_redact_value(item, _value_name(key, object_name)) for key, item in value.items()]
+        count = len(value)
+        return value if _are_same(before, after) else dict(zip(after[:count], after[count:], strict=True))
     if isinstance(value, list | tuple | set | frozenset):
-        old = list(value)
-        new = [_scrubbed_json(item, name) for item in old]
-        return value if _same(old, new) else new
-    if isinstance(value, int) and not isinstance(value, bool) and _named().is_named_secret(name, str(value)):
+        before = list(value)
+        after = [_redact_value(item, name) for item in before]
+        return value if _are_same(before, after) else after
+    if (
+        isinstance(value, int)
+        and not isinstance(value, bool)
+        and _named_values_module().is_named_secret(name, str(value))
+    ):
         return "[secret: password]"
     return value
 
 
-def _named_beside(value: Mapping[Any, Any], name: str) -> str:
+def _object_name(value: Mapping[Any, Any], name: str) -> str:
     """Return the name that an object gives in its fields `name` or `key`, or else the name above it."""
-    return next((each for key in ("name", "key") if isinstance(each := value.get(key), str)), name)
+    return next((field for key in ("name", "key") if isinstance(field := value.get(key), str)), name)
 
 
-def _name_of(key: Any, beside: str) -> str:
-    return beside if str(key).lower() in _UNTELLING else str(key)
+def _value_name(key: Any, object_name: str) -> str:
+    return object_name if str(key).lower() in _GENERIC_NAMES else str(key)
 
 
-def _same(old: list[Any], new: list[Any]) -> bool:
-    return all(after is before for after, before in zip(new, old, strict=True))
+def _are_same(before: list[Any], after: list[Any]) -> bool:
+    return all(map(operator.is_, before, after))
 
 
 def count_redactions(text: str) -> Counter[str]:

@@ -16,59 +16,61 @@ class SecretPattern(NamedTuple):
 
     kind: str  # kind shown in the mark that replaces the secret
     hints: tuple[str, ...]  # substrings, one of which is in every such secret
-    shape: re.Pattern[str]  # the group `secret` is the secret; without this group, the whole match
+    pattern: re.Pattern[str]  # the group `secret` is the secret; without this group, the whole match
 
 
-_BEGIN: Final = (
+_START: Final = (
     r"(?:(?<![A-Za-z0-9])"
     r"|(?<=\[[0-9]m)|(?<=\[[0-9]{2}m))"  # end of a terminal colour code whose beginning is missing
 )
 _END: Final = r"(?![A-Za-z0-9])"
 
 
-def _token(kind: str, hints: str, letters: str) -> SecretPattern:
-    return SecretPattern(kind, tuple(hints.split()), re.compile(_BEGIN + letters, re.ASCII))
+def _token_pattern(kind: str, hints: str, expression: str) -> SecretPattern:
+    return SecretPattern(kind, tuple(hints.split()), re.compile(_START + expression, re.ASCII))
 
 
 TOKEN_PATTERNS: Final = (
-    _token("anthropic key", "sk-ant-", r"sk-ant-[\w-]{16,}"),
-    _token(
+    _token_pattern("anthropic key", "sk-ant-", r"sk-ant-[\w-]{16,}"),
+    _token_pattern(
         "api key",
         "sk-",
         r"sk-(?:(?:proj|svcacct|admin|service|None)-(?=[A-Za-z_-]*[0-9])[\w-]{32,}"
         r"|(?:[a-z]{2,12}-){0,2}(?:v1-)?(?=[A-Za-z]*+[0-9])[A-Za-z0-9]{28,})",
     ),
-    _token(
+    _token_pattern(
         "github token",
         "ghp_ gho_ ghu_ ghs_ ghr_ github_pat_",
         r"(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,})",
     ),
-    _token(
+    _token_pattern(
         "gitlab token",
         "glpat- gldt- glrt- glcbt- glptt- glft- glimt- glagent- glsoat- gloas- glffct-",
         r"gl(?:pat|dt|rt|cbt|ptt|ft|imt|agent|soat|oas|ffct)-[\w.-]{16,}",
     ),
-    _token("aws key id", "AKIA ASIA ABIA ACCA", r"A(?:KIA|SIA|BIA|CCA)[A-Z0-9]{16}(?![A-Za-z0-9+/=_-])"),
-    _token("slack token", "xox xapp-", r"(?:xox[abeoprs]-[A-Za-z0-9.-]{10,}|xapp-[0-9]-[\w-]{10,})"),
-    _token(
+    _token_pattern(
+        "aws key id", "AKIA ASIA ABIA ACCA", r"A(?:KIA|SIA|BIA|CCA)[A-Z0-9]{16}(?![A-Za-z0-9+/=_-])"
+    ),
+    _token_pattern("slack token", "xox xapp-", r"(?:xox[abeoprs]-[A-Za-z0-9.-]{10,}|xapp-[0-9]-[\w-]{10,})"),
+    _token_pattern(
         "google key", "AIza GOCSPX- ya29.", r"(?:AIza[\w-]{35}(?![\w+/=])|GOCSPX-[\w-]{20,}|ya29\.[\w-]{20,})"
     ),
-    _token(
+    _token_pattern(
         "stripe key",
         "sk_live_ sk_test_ rk_live_ rk_test_ whsec_",
         r"(?:[sr]k_(?:live|test)_[A-Za-z0-9]{10,}|whsec_[A-Za-z0-9+/]{16,}={0,2})",
     ),
-    _token("npm token", "npm_", r"npm_(?=[A-Za-z]*+[0-9])[A-Za-z0-9]{30,}"),
-    _token("pypi token", "pypi-", r"pypi-[A-Za-z0-9_-]{40,}"),
-    _token("hugging face token", "hf_ api_org_", r"(?:hf|api_org)_[A-Za-z0-9]{30,}"),
-    _token("sendgrid key", "SG.", r"SG\.[\w-]{16,32}\.[\w-]{16,64}"),
-    _token("twilio key", "SK AC", r"(?:SK|AC)[0-9a-f]{32}" + _END),
-    _token("square token", "sq0 EAAA", r"(?:sq0[a-z]{3}-[\w-]{22,}|EAAA[\w-]{60})"),
-    _token("shopify token", "shpat_ shpca_ shppa_ shpss_", r"shp(?:at|ca|pa|ss)_[0-9A-Fa-f]{32}"),
-    _token("digitalocean token", "dop_v1_ doo_v1_ dor_v1_", r"do[opr]_v1_[0-9a-f]{40,}"),
-    _token("telegram token", ":AA", r"[0-9]{8,10}:AA[\w-]{32,34}(?![\w-])"),
-    _token("mailgun key", "key-", r"key-[0-9a-f]{32}" + _END),
-    _token(
+    _token_pattern("npm token", "npm_", r"npm_(?=[A-Za-z]*+[0-9])[A-Za-z0-9]{30,}"),
+    _token_pattern("pypi token", "pypi-", r"pypi-[A-Za-z0-9_-]{40,}"),
+    _token_pattern("hugging face token", "hf_ api_org_", r"(?:hf|api_org)_[A-Za-z0-9]{30,}"),
+    _token_pattern("sendgrid key", "SG.", r"SG\.[\w-]{16,32}\.[\w-]{16,64}"),
+    _token_pattern("twilio key", "SK AC", r"(?:SK|AC)[0-9a-f]{32}" + _END),
+    _token_pattern("square token", "sq0 EAAA", r"(?:sq0[a-z]{3}-[\w-]{22,}|EAAA[\w-]{60})"),
+    _token_pattern("shopify token", "shpat_ shpca_ shppa_ shpss_", r"shp(?:at|ca|pa|ss)_[0-9A-Fa-f]{32}"),
+    _token_pattern("digitalocean token", "dop_v1_ doo_v1_ dor_v1_", r"do[opr]_v1_[0-9a-f]{40,}"),
+    _token_pattern("telegram token", ":AA", r"[0-9]{8,10}:AA[\w-]{32,34}(?![\w-])"),
+    _token_pattern("mailgun key", "key-", r"key-[0-9a-f]{32}" + _END),
+    _token_pattern(
         "service token",
         "gsk_ xai- r8_ pplx- nvapi- dapi lin_api_ ntn_ hvs. dckr_pat_ PMAK- glsa_ sntrys_ figd_ tvly- fw_ "
         "AGE-SECRET-KEY-1 ATATT3 rubygems_ phc_ phx_",
@@ -78,7 +80,7 @@ TOKEN_PATTERNS: Final = (
         r"|figd_[\w-]{30,}|tvly-[\w-]{24,}|fw_[A-Za-z0-9]{22,}|AGE-SECRET-KEY-1[A-Z0-9]{50,}"
         r"|ATATT3[\w=-]{50,}|rubygems_[0-9a-f]{40,}|ph[cx]_[A-Za-z0-9]{40,})",
     ),
-    _token(
+    _token_pattern(
         "web token",
         "eyJ",
         r"eyJ[\w-]{8,}+\.eyJ[\w-]{8,}+(?:\.[\w-]{8,})?",

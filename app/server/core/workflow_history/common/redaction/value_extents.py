@@ -9,18 +9,18 @@ from __future__ import annotations
 import re
 from typing import Final
 
-LONGEST: Final = 2_000  # characters of a value that are searched
-_LONGEST_BARE: Final = 400  # characters of a bare value, as it is searched once for each name inside it
+_MAX_LENGTH: Final = 2_000  # characters of a value that are searched
+_MAX_BARE_LENGTH: Final = 400  # characters of a bare value, as it is searched once for each name inside it
 
-_MOST_QUOTES: Final = 16  # maximum number of quotes in one value
-_BARE: Final = re.compile(rf"\S{{3,{_LONGEST_BARE}}}+")
-_GOES_ON: Final = re.compile(r"\w")
+_MAX_QUOTES: Final = 16  # maximum number of quotes in one value
+_NON_SPACES: Final = re.compile(rf"\S{{3,{_MAX_BARE_LENGTH}}}+")
+_WORD_CHARACTER: Final = re.compile(r"\w")
 """Character after a quote that does not close a value."""
 
-_IN_SHELL: Final = ("\\''", "\"'\"'")
+_SHELL_QUOTES: Final = ("\\''", "\"'\"'")
 """Rest of a shell's single quote inside single quotes, which are closed before it and reopened after it."""
 
-_CUT: Final = re.compile(
+_BARE_VALUE_END: Final = re.compile(
     r"[&;,\\](?:(?<=&)(?=[\w.\-\[\]%]{1,60}=)|(?<=[;,])(?=[A-Za-z_][\w.\- ]{1,60}=)|(?<=\\)\\*[nrt])"
 )
 """End of a bare value before a space: the next name, or an escape of white space."""
@@ -29,16 +29,16 @@ _OPEN_QUOTE: Final = re.compile(r"""(?<!\w)(\\*["'`])(?![\s,:;)\]}])[^"'`\n]{0,3
 _QUOTE: Final = re.compile("[\"'`]")
 _OPEN_BRACKET: Final = re.compile(r"([(\[{<])[\w.\-$ \t]{0,60}+$")
 
-_MORE: Final = re.compile(
+_CONTINUATION: Final = re.compile(
     r"""(?:(?:[,;{}()\[\]>\\]|<(?!/?[A-Za-z]{1,12}[ />]))+[^\s"'`<>(){}\[\],;|\\&]+)*"""
 )
 """Continuation of a bare value after a character that usually ends one."""
 
-_NEXT: Final = re.compile(r"[,;](?=[ \t]?[A-Za-z_][\w.\-]{0,60}(?:[ \t]?=|:[ \t]))|\\+[nrt]")
+_CONTINUATION_END: Final = re.compile(r"[,;](?=[ \t]?[A-Za-z_][\w.\-]{0,60}(?:[ \t]?=|:[ \t]))|\\+[nrt]")
 """End of such a continuation: the next name, or an escape of white space."""
 
-_CLOSING: Final = {"(": ")", "[": "]", "{": "}", "<": ">"}
-_AFTER_CLOSED: Final = re.compile(r"""[\s,;)}\]>"'`.:|&\\]|$""")
+_CLOSING_BRACKETS: Final = {"(": ")", "[": "]", "{": "}", "<": ">"}
+_AFTER_CLOSING: Final = re.compile(r"""[\s,;)}\]>"'`.:|&\\]|$""")
 
 
 def quoted_end(text: str, start: int, quote: str) -> int | None:
@@ -47,61 +47,61 @@ def quoted_end(text: str, start: int, quote: str) -> int | None:
     >>> [quoted_end(text, 1, text[0]) for text in ('"ab" x', '"a\\"b" x', "'a''b'", '"a"b', '"ab')]
     [3, 5, 5, 3, None]
     """
-    stop = text.find("\n", start, start + LONGEST)
-    stop = stop if stop >= 0 else min(len(text), start + LONGEST)
-    first = None
-    at = start
-    for _ in range(_MOST_QUOTES):
-        if (at := text.find(quote, at, stop)) < 0:
+    limit = text.find("\n", start, start + _MAX_LENGTH)
+    limit = limit if limit >= 0 else min(len(text), start + _MAX_LENGTH)
+    first_quote = None
+    position = start
+    for _ in range(_MAX_QUOTES):
+        if (position := text.find(quote, position, limit)) < 0:
             break
-        behind = at + len(quote)
-        step = _passed(text, start, at, quote)
-        if step:
-            at += step
+        after_quote = position + len(quote)
+        inner_length = _inner_quote_length(text, start, position, quote)
+        if inner_length:
+            position += inner_length
             continue
-        if _GOES_ON.match(text, behind) is None:
-            return at
-        first, at = at if first is None else first, behind
-    if first is None:
+        if _WORD_CHARACTER.match(text, after_quote) is None:
+            return position
+        first_quote, position = position if first_quote is None else first_quote, after_quote
+    if first_quote is None:
         return None
-    rest = _BARE.match(text, first)
-    return rest.end() if rest else first + len(quote)
+    rest = _NON_SPACES.match(text, first_quote)
+    return rest.end() if rest else first_quote + len(quote)
 
 
-def _passed(text: str, start: int, at: int, quote: str) -> int:
+def _inner_quote_length(text: str, start: int, position: int, quote: str) -> int:
     """Return the length of a quote that is part of the value, or 0 if it may close the value."""
-    before = at
-    while before > start and text[before - 1] == "\\":
-        before -= 1
-    escaped = (at - before) % 2 == 1
-    behind = at + len(quote)
-    if escaped and (quote != "'" or _GOES_ON.match(text, behind)):
+    backslashes_start = position
+    while backslashes_start > start and text[backslashes_start - 1] == "\\":
+        backslashes_start -= 1
+    is_escaped = (position - backslashes_start) % 2 == 1
+    after_quote = position + len(quote)
+    if is_escaped and (quote != "'" or _WORD_CHARACTER.match(text, after_quote)):
         return len(quote)
-    if len(quote) == 1 and text.startswith(quote, behind):
+    if len(quote) == 1 and text.startswith(quote, after_quote):
         return 2
     if quote != "'":
         return 0
-    return next((1 + len(inside) for inside in _IN_SHELL if text.startswith(inside, behind)), 0)
+    return next((1 + len(ending) for ending in _SHELL_QUOTES if text.startswith(ending, after_quote)), 0)
 
 
-def more_end(text: str, begin: int, start: int, end: int) -> int:
+def continued_end(text: str, name_start: int, start: int, end: int) -> int:
     """Return the end of a bare value whose part from `start` to `end` is already known as a secret.
 
     >>> text = "--password ab1,cd;e --next"
-    >>> text[11 : more_end(text, 2, 11, 14)]
+    >>> text[11 : continued_end(text, 2, 11, 14)]
     'ab1,cd;e'
     """
     if end >= len(text) or text[end].isspace():
         return end
-    stop = max(end, min(bare_end(text, begin, start), end + _LONGEST_BARE))
-    if (cut := _NEXT.search(text, end, stop)) is not None:
-        stop = cut.start()
-    more = _MORE.match(text, end, stop)
+    limit = max(end, min(bare_end(text, name_start, start), end + _MAX_BARE_LENGTH))
+    if (cut := _CONTINUATION_END.search(text, end, limit)) is not None:
+        limit = cut.start()
+    more = _CONTINUATION.match(text, end, limit)
     return more.end() if more else end
 
 
-def bare_end(text: str, begin: int, start: int) -> int:
-    """Return the end of a bare value, at the latest before the next space; its name begins at `begin`.
+def bare_end(text: str, name_start: int, start: int) -> int:
+    """Return the end of a bare value, at the latest before the next space; its name begins at `name_start`.
 
     Quotes and brackets around name and value are excluded, and so is the next name.
 
@@ -109,19 +109,25 @@ def bare_end(text: str, begin: int, start: int) -> int:
     >>> text[14 : bare_end(text, 2, 14)]
     'a,b;c'
     """
-    word = _BARE.match(text, start)
+    word = _NON_SPACES.match(text, start)
     if word is None:
         return start
     end = word.end()
-    if (cut := _CUT.search(text, start, end)) is not None:
+    if (cut := _BARE_VALUE_END.search(text, start, end)) is not None:
         end = cut.start()
-    near = text[max(0, begin - 320) : begin]
-    around = _OPEN_QUOTE.search(text, begin - len(near), begin) if _QUOTE.search(near) else None
-    around = around or _OPEN_BRACKET.search(text, max(0, begin - 61), begin)
-    if around is not None:
-        closing = _CLOSING.get(around[1], around[1])
-        at = text.find(closing, start, end)
-        while at >= 0 and (_AFTER_CLOSED.match(text, at + len(closing)) is None or text[at - 1] == "\\"):
-            at = text.find(closing, at + 1, end)
-        end = at if at >= 0 else end
+    text_before = text[max(0, name_start - 320) : name_start]
+    opening = (
+        _OPEN_QUOTE.search(text, name_start - len(text_before), name_start)
+        if _QUOTE.search(text_before)
+        else None
+    )
+    opening = opening or _OPEN_BRACKET.search(text, max(0, name_start - 61), name_start)
+    if opening is not None:
+        closing = _CLOSING_BRACKETS.get(opening[1], opening[1])
+        position = text.find(closing, start, end)
+        while position >= 0 and (
+            _AFTER_CLOSING.match(text, position + len(closing)) is None or text[position - 1] == "\\"
+        ):
+            position = text.find(closing, position + 1, end)
+        end = position if position >= 0 else end
     return end

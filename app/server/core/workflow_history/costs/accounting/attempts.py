@@ -34,71 +34,73 @@ _RANKS = {"reported": 3, "computed": 2, "lower_bound": 1, "unpriced": 1, None: 0
 
 def merge_attempts(current: Sequence[AgentRun], former: Sequence[AgentRun]) -> list[AgentRun]:
     """Return the current streams and all earlier attempts that still count in addition to them."""
-    paths = {run["path"] for run in current}
+    current_paths = {run["path"] for run in current}
     runs = list(current)
-    kept: list[AgentRun] = []
+    earlier: list[AgentRun] = []
     for stored in former:
-        same = next((i for i, run in enumerate(runs) if _same_attempt(run, stored, paths)), None)
-        if same is not None:
-            runs[same] = _knowing_more(runs[same], stored)
-        elif not _says_nothing(stored, paths):
-            overwritten = stored.get("superseded", False) or stored.get("path") in paths
-            kept.append({**stored, "superseded": overwritten})
-    return [*kept, *(_numbered(run, kept) for run in runs)]
+        index = next((i for i, run in enumerate(runs) if _is_same_attempt(run, stored, current_paths)), None)
+        if index is not None:
+            runs[index] = _with_fuller_costs(runs[index], stored)
+        elif not _is_empty_attempt(stored, current_paths):
+            overwritten = stored.get("superseded", False) or stored.get("path") in current_paths
+            earlier.append({**stored, "superseded": overwritten})
+    return [*earlier, *(_with_attempt_number(run, earlier) for run in runs)]
 
 
-def renamed(former: Sequence[AgentRun], gone: Mapping[tuple[str, str | None], str]) -> list[AgentRun]:
+def rename_replaced(
+    former: Sequence[AgentRun], replaced: Mapping[tuple[str, str | None], str]
+) -> list[AgentRun]:
     """Give a new identity to stored attempts whose streams now contain another attempt.
 
-    `gone` maps such attempts to their new identities. An attempt that spent nothing keeps its identity,
+    `replaced` maps such attempts to their new identities. An attempt that spent nothing keeps its identity,
     because it does not count in addition to the current one.
     """
-    kept = {_name(stored) for stored in former}
-    found: list[AgentRun] = []
+    keys = {_attempt_key(stored) for stored in former}
+    attempts: list[AgentRun] = []
     for stored in former:
-        name = path, _ = _name(stored)
-        if name not in gone or not (_known(stored) or _tokens(stored)):
-            found.append(stored)
-        elif (path, gone[name]) not in kept:  # else the same attempt is stored already
-            kept.add((path, gone[name]))
-            found.append({**stored, "identity": gone[name]})
-    return found
+        key = path, _ = _attempt_key(stored)
+        if key not in replaced or not (_known_cost(stored) or _token_count(stored)):
+            attempts.append(stored)
+        elif (path, replaced[key]) not in keys:  # else the same attempt is stored already
+            keys.add((path, replaced[key]))
+            attempts.append({**stored, "identity": replaced[key]})
+    return attempts
 
 
-def _name(stored: AgentRun) -> tuple[str, str | None]:
+def _attempt_key(stored: AgentRun) -> tuple[str, str | None]:
     return stored.get("path") or "", stored.get("identity")
 
 
-def _says_nothing(stored: AgentRun, paths: set[str | None]) -> bool:
+def _is_empty_attempt(stored: AgentRun, current_paths: set[str | None]) -> bool:
     """Return whether nothing was ever known of an attempt: the file was empty or no line could be read.
 
     An unreadable attempt only counts as such if its file still exists: then it is most likely the same
     attempt as the current one, seen when the file could not be opened or had half a line.
     """
     unread = stored.get("outcome") == "unreadable" and stored.get("identity") is None
-    return stored.get("outcome") == "empty" or (unread and stored.get("path") in paths)
+    return stored.get("outcome") == "empty" or (unread and stored.get("path") in current_paths)
 
 
-def _same_attempt(run: AgentRun, stored: AgentRun, paths: set[str | None]) -> bool:
+def _is_same_attempt(run: AgentRun, stored: AgentRun, current_paths: set[str | None]) -> bool:
     """Return whether both have the same first line at the same path, or at a new path after a move."""
     if run.get("identity") is None or run.get("identity") != stored.get("identity"):
         return False
     sessions = {run.get("session_id"), stored.get("session_id")}
     if run["path"] == stored.get("path"):
         return len(sessions - {None}) <= 1
-    return len(sessions) == 1 and None not in sessions and stored.get("path") not in paths
+    return len(sessions) == 1 and None not in sessions and stored.get("path") not in current_paths
 
 
-def _knowing_more(run: AgentRun, stored: AgentRun) -> AgentRun:
+def _with_fuller_costs(run: AgentRun, stored: AgentRun) -> AgentRun:
     """Return the run, with the stored costs if the stored attempt had seen more of the stream."""
     attempt = stored.get("attempt", 1)
-    if not _had_seen_more(stored, run):
+    if not _is_fuller(stored, run):
         return {**run, "attempt": attempt}
-    taken: dict[str, Any] = {key: value for key, value in stored.items() if key in ATTEMPT_COST_FIELDS}
-    return cast("AgentRun", {**run, **taken, "attempt": attempt})
+    costs: dict[str, Any] = {key: value for key, value in stored.items() if key in ATTEMPT_COST_FIELDS}
+    return cast("AgentRun", {**run, **costs, "attempt": attempt})
 
 
-def _had_seen_more(stored: AgentRun, run: AgentRun) -> bool:
+def _is_fuller(stored: AgentRun, run: AgentRun) -> bool:
     """Return whether the stored attempt saw more: a reported cost is preferred, then the longer stream.
 
     A reported cost below the known minimum is not preferred: it comes from an error, or a reader missed it.
@@ -106,31 +108,31 @@ def _had_seen_more(stored: AgentRun, run: AgentRun) -> bool:
     stored_basis, basis = stored.get("cost_basis"), run.get("cost_basis")
     stored_rank, rank = _RANKS[stored_basis], _RANKS[basis]
     if stored_rank != rank and not {stored_basis, basis}.isdisjoint({"reported", None}):
-        return stored_rank > rank and _known(stored) >= _known(run)
+        return stored_rank > rank and _known_cost(stored) >= _known_cost(run)
     if stored_rank != rank:
-        return _longer(stored, run)
-    return _known(stored) > _known(run) and (basis == "reported" or _longer(stored, run))
+        return _has_more_tokens(stored, run)
+    return _known_cost(stored) > _known_cost(run) and (basis == "reported" or _has_more_tokens(stored, run))
 
 
 def completeness_key(run: AgentRun) -> tuple[bool, int, int, float]:
     """Return a sort key for records of one attempt; the record that saw most of its stream sorts last."""
     rank = _RANKS[run.get("cost_basis")]
-    return rank == _RANKS["reported"], _tokens(run), rank, _known(run)
+    return rank == _RANKS["reported"], _token_count(run), rank, _known_cost(run)
 
 
-def _longer(stored: AgentRun, run: AgentRun) -> bool:
-    return _tokens(stored) > _tokens(run)
+def _has_more_tokens(stored: AgentRun, run: AgentRun) -> bool:
+    return _token_count(stored) > _token_count(run)
 
 
-def _known(run: AgentRun) -> float:
+def _known_cost(run: AgentRun) -> float:
     return (run.get("cost") or 0.0) + (run.get("lower_bound_cost") or 0.0)
 
 
-def _tokens(run: AgentRun) -> int:
+def _token_count(run: AgentRun) -> int:
     kinds = (run.get("input_tokens"), run.get("output_tokens"), run.get("cache_read_tokens"))
     return sum(count or 0 for count in (*kinds, run.get("cache_creation_tokens")))
 
 
-def _numbered(run: AgentRun, kept: Sequence[AgentRun]) -> AgentRun:
-    earlier = [stored.get("attempt", 1) for stored in kept if stored.get("path") == run["path"]]
-    return {**run, "attempt": max([run["attempt"], *(number + 1 for number in earlier)])}
+def _with_attempt_number(run: AgentRun, earlier: Sequence[AgentRun]) -> AgentRun:
+    numbers = [stored.get("attempt", 1) for stored in earlier if stored.get("path") == run["path"]]
+    return {**run, "attempt": max([run["attempt"], *(number + 1 for number in numbers)])}

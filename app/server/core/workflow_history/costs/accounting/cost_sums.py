@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from .money import TOKEN_FIELDS, sum_known, to_decimal, to_usd_float
+from .money import sum_counts, sum_known, sum_token_fields, to_decimal, to_usd_float
 from .run_cost import RECORDED_BASES, TOTAL_TOKEN_FIELDS
 
 Entry = Mapping[str, Any]
@@ -22,16 +22,16 @@ def sum_costs(entries: Iterable[Entry]) -> dict[str, Any]:
     >>> found["recorded_cost"], found["lower_bound_cost"], found["partial"]
     (0.1, 0.2, True)
     """
-    every = list(entries)
-    tokens = {key: _count(every, key) for key in TOKEN_FIELDS}
-    known = [count for key in TOTAL_TOKEN_FIELDS if (count := tokens[key]) is not None]
+    entries = list(entries)
+    tokens = sum_token_fields(entries)
+    recorded = sum_known(to_decimal(entry.get("cost")) for entry in entries if _is_recorded(entry))
     return {
-        "recorded_cost": to_usd_float(sum_known(_cost(entry) for entry in every if _is_recorded(entry))),
-        "lower_bound_cost": to_usd_float(sum_known(_bounds(every))),
-        "partial": any(map(_is_partial, every)),
+        "recorded_cost": to_usd_float(recorded),
+        "lower_bound_cost": to_usd_float(sum_known(_lower_bounds(entries))),
+        "partial": any(map(_is_partial, entries)),
         **tokens,
-        "total_tokens": sum(known) if known else None,
-        "unpriced_tokens": sum(entry.get("unpriced_tokens") or 0 for entry in every),
+        "total_tokens": sum_counts([tokens[key] for key in TOTAL_TOKEN_FIELDS]),
+        "unpriced_tokens": sum(entry.get("unpriced_tokens") or 0 for entry in entries),
     }
 
 
@@ -45,15 +45,11 @@ def _is_recorded(entry: Entry) -> bool:
     return entry.get("cost_basis") in RECORDED_BASES
 
 
-def _cost(entry: Entry) -> Decimal | None:
-    return to_decimal(entry.get("cost"))
-
-
-def _bounds(entries: Iterable[Entry]) -> Iterator[Decimal | None]:
+def _lower_bounds(entries: Iterable[Entry]) -> Iterator[Decimal | None]:
     for entry in entries:
         yield to_decimal(entry.get("lower_bound_cost"))
         if not _is_recorded(entry):
-            yield _cost(entry)
+            yield to_decimal(entry.get("cost"))
 
 
 def _is_partial(entry: Entry) -> bool:
@@ -62,8 +58,3 @@ def _is_partial(entry: Entry) -> bool:
         return True
     counted = entry.get("outcome") != "empty" and not entry.get("duplicate_of")
     return counted and not _is_recorded(entry)
-
-
-def _count(entries: Sequence[Entry], key: str) -> int | None:
-    known = [entry[key] for entry in entries if entry.get(key) is not None]
-    return sum(known) if known else None

@@ -94,118 +94,121 @@ class Share(msgspec.Struct, frozen=True):
         return {unit: owner for unit, owner in self.others.items() if owner != self.duplicate_of}
 
 
-def spender_of(facts: StreamFacts) -> Spender:
+def build_spender(facts: StreamFacts) -> Spender:
     """Build the spender of a stream from its facts."""
-    loose = uncovered_messages(facts)
+    uncovered = uncovered_messages(facts)
     covered = covered_messages(facts) if has_reported_totals(facts) else ()
     unit = message_units(facts.identity or facts.path)
+    result_sessions = [result.session_id for result in facts.results]
     return Spender(
         results=_result_units(facts),
         covered=tuple([unit(message) for message in covered]),
-        loose=tuple([(unit(message), message) for message in loose]),
-        session=next(iter(facts.session_ids), None) or next(iter(_sessions(facts)), None),
+        loose=tuple([(unit(message), message) for message in uncovered]),
+        session=next((session for session in (*facts.session_ids, *result_sessions) if session), None),
         lines=facts.lines,
-        together=_together(facts),
+        together=_stream_units(facts),
     )
 
 
 def shares_of(spenders: Mapping[Name, Spender], rank: Mapping[Name, Any] | None = None) -> dict[Name, Share]:
     """Decide the share of each spender. `rank` breaks ties: the smallest has priority."""
-    order = (rank or {name: name for name in spenders}).__getitem__
-    copies, apart = _copies(spenders, order)
+    rank_of = (rank or {name: name for name in spenders}).__getitem__
+    copies, diverged = _find_copies(spenders, rank_of)
     owners = {
-        unit: name for name in sorted(spenders, key=order, reverse=True) if name not in copies
+        unit: name for name in sorted(spenders, key=rank_of, reverse=True) if name not in copies
         for unit in spenders[name].covered
     }  # fmt: skip
-    best: dict[Unit, MessageUsage] = {}
-    first: dict[Unit, Name] = {}  # by age, without messages marked as another session's
-    first_copied: dict[Unit, Name] = {}
-    for name in _by_age(spenders, order):
+    merged_messages: dict[Unit, MessageUsage] = {}
+    first_owners: dict[Unit, Name] = {}  # by age, without messages marked as another session's
+    first_owners_of_copies: dict[Unit, Name] = {}
+    for name in _by_age(spenders, rank_of):
         for unit, message in spenders[name].loose:
-            (first_copied if message.copied else first).setdefault(unit, name)
-            best[unit] = _fuller(best[unit], message) if unit in best else message
-    owners = first_copied | first | owners
+            (first_owners_of_copies if message.copied else first_owners).setdefault(unit, name)
+            known = merged_messages.get(unit)
+            merged_messages[unit] = message if known is None else _merge_records(known, message)
+    owners = first_owners_of_copies | first_owners | owners
     return {
-        name: _share(name, spenders[name], owners, best, copies.get(name), goes_on=name in apart)
+        name: _build_share(
+            name, spenders[name], owners, merged_messages, copies.get(name), has_diverged=name in diverged
+        )
         for name in spenders
     }
 
 
-def _share(
+def _build_share(
     name: Name,
     spender: Spender,
     owners: Mapping[Unit, Name],
-    best: Mapping[Unit, MessageUsage],
+    merged_messages: Mapping[Unit, MessageUsage],
     original: Name | None,
     *,
-    goes_on: bool,
+    has_diverged: bool,
 ) -> Share:
-    mine = tuple([best[unit] for unit, _ in spender.loose if owners[unit] == name])
-    inherited = Counter(owner for unit, _ in spender.loose if (owner := owners[unit]) != name)
-    others = {unit: owner for unit, _ in spender.loose if (owner := owners[unit]) != name}
+    own_messages = tuple([merged_messages[unit] for unit, _ in spender.loose if owners[unit] == name])
+    inherited = Counter(other for unit, _ in spender.loose if (other := owners[unit]) != name)
+    others = {unit: other for unit, _ in spender.loose if (other := owners[unit]) != name}
     if original is not None:
         others |= {unit: owners.get(unit, original) for unit in (*spender.covered, *spender.totals)}
-    is_empty = not mine and not goes_on and (original is not None or not spender.results)
-    elsewhere = original if original is not None or not others else owners[spender.loose[-1][0]]
-    return Share(mine, elsewhere if is_empty else None, original is None, dict(inherited), others)
+    is_empty = not own_messages and not has_diverged and (original is not None or not spender.results)
+    owner = original if original is not None or not others else owners[spender.loose[-1][0]]
+    return Share(own_messages, owner if is_empty else None, original is None, dict(inherited), others)
 
 
-def _copies(spenders: Mapping[Name, Spender], order: Any) -> tuple[dict[Name, Name], set[Name]]:
+def _find_copies(spenders: Mapping[Name, Spender], rank_of: Any) -> tuple[dict[Name, Name], set[Name]]:
     """Map each copied stream to the stream that counts their common result; also return those that went on.
 
     If a copy has a total that no other stream has, the part spent before the streams parted is unknown.
     """
     copies: dict[Name, Name] = {}
-    apart: set[Name] = set()
-    kept: dict[Unit, Name] = {}
-    some = [name for name in spenders if spenders[name].totals]
+    diverged: set[Name] = set()
+    owners: dict[Unit, Name] = {}
+    with_totals = [name for name in spenders if spenders[name].totals]
+    results = {name: {*spenders[name].results} for name in with_totals}
     # A known attempt keeps its results, even if another one that began with the same content has more.
-    first = {name for name in some if spenders[name].is_continued and not _is_part(name, some, spenders)}
+    continued = {
+        name
+        for name in with_totals
+        if spenders[name].is_continued and not any(results[name] < results[other] for other in with_totals)
+    }
 
-    def fullness(name: Name) -> Any:
+    def sort_key(name: Name) -> Any:
         spender = spenders[name]
-        return name not in first, -len(spender.totals), -spender.lines, order(name)
+        return name not in continued, -len(spender.totals), -spender.lines, rank_of(name)
 
-    for name in sorted(some, key=fullness):
+    for name in sorted(with_totals, key=sort_key):
         spender = spenders[name]
-        original = next((kept[unit] for unit in spender.totals if unit in kept), None)
+        original = next((owners[unit] for unit in spender.totals if unit in owners), None)
         if original is not None:
             copies[name] = original
-            is_whole = kept.keys() >= {*spender.results} or kept.keys() & {*spender.together}
-            apart.update([] if is_whole else [name])
+            if not (owners.keys() >= results[name] or owners.keys() & {*spender.together}):
+                diverged.add(name)
         for unit in spender.totals:
-            kept.setdefault(unit, original or name)
-    return copies, apart
+            owners.setdefault(unit, original or name)
+    return copies, diverged
 
 
-def _is_part(name: Name, others: Iterable[Name], spenders: Mapping[Name, Spender]) -> bool:
-    """Return whether another stream has all results of this one, and more."""
-    own = {*spenders[name].results}
-    return any(own < {*spenders[other].results} for other in others)
-
-
-def _by_age(spenders: Mapping[Name, Spender], order: Any) -> list[Name]:
+def _by_age(spenders: Mapping[Name, Spender], rank_of: Any) -> list[Name]:
     """Return the spenders with loose messages, the one that owns shared messages first."""
-    transcripts = _transcripts({name: spender for name, spender in spenders.items() if spender.loose})
-    messages = [
+    transcripts = _group_transcripts({name: spender for name, spender in spenders.items() if spender.loose})
+    message_times = [
         {unit: message.timestamp for name in names for unit, message in spenders[name].loose}
         for names in transcripts
     ]
-    seen = Counter(unit for units in messages for unit in units)
+    occurrences = Counter(unit for units in message_times for unit in units)
 
-    def age(place: int) -> tuple[datetime, Any]:
-        own = [when for unit, when in messages[place].items() if seen[unit] == 1]
-        began = min((when or _NEVER for when in own), default=_EPOCH)
-        return began, min(map(order, transcripts[place]))
+    def age(index: int) -> tuple[datetime, Any]:
+        own_times = [time for unit, time in message_times[index].items() if occurrences[unit] == 1]
+        first_own_time = min((time or _NEVER for time in own_times), default=_EPOCH)
+        return first_own_time, min(map(rank_of, transcripts[index]))
 
     return [
         name
-        for place in sorted(range(len(transcripts)), key=age)
-        for name in sorted(transcripts[place], key=lambda name: (-len(spenders[name].loose), order(name)))
+        for index in sorted(range(len(transcripts)), key=age)
+        for name in sorted(transcripts[index], key=lambda name: (-len(spenders[name].loose), rank_of(name)))
     ]
 
 
-def _transcripts(spenders: Mapping[Name, Spender]) -> list[list[Name]]:
+def _group_transcripts(spenders: Mapping[Name, Spender]) -> list[list[Name]]:
     """Group the files of one transcript: those of one session with a message in common."""
     parent = {name: name for name in spenders}
 
@@ -214,25 +217,25 @@ def _transcripts(spenders: Mapping[Name, Spender]) -> list[list[Name]]:
             name = parent[name]
         return name
 
-    first: dict[tuple[str, Unit], Name] = {}
+    first_name: dict[tuple[str, Unit], Name] = {}
     for name, spender in spenders.items():
         for unit, _ in spender.loose if spender.session else ():
-            other = first.setdefault((spender.session or "", unit), name)
+            other = first_name.setdefault((spender.session or "", unit), name)
             parent[root(name)] = root(other)
-    found: dict[Name, list[Name]] = {}
+    groups: dict[Name, list[Name]] = {}
     for name in spenders:
-        found.setdefault(root(name), []).append(name)
-    return list(found.values())
+        groups.setdefault(root(name), []).append(name)
+    return list(groups.values())
 
 
-def _fuller(one: MessageUsage, other: MessageUsage) -> MessageUsage:
+def _merge_records(message: MessageUsage, other: MessageUsage) -> MessageUsage:
     """Merge the records of one message in two files, with the earlier of their times."""
-    times = [when for when in (one.timestamp, other.timestamp) if when]
-    found = one.merged(other, whole=one.is_final or other.is_final)
-    return replace(found, timestamp=min(times, default=None))
+    times = [time for time in (message.timestamp, other.timestamp) if time]
+    merged = message.merged(other, whole=message.is_final or other.is_final)
+    return replace(merged, timestamp=min(times, default=None))
 
 
-def _sessions(stream: StreamFacts) -> frozenset[str]:
+def _result_sessions(stream: StreamFacts) -> frozenset[str]:
     return frozenset([result.session_id for result in stream.results if result.session_id])
 
 
@@ -240,23 +243,23 @@ def _result_units(facts: StreamFacts) -> tuple[Unit, ...]:
     """Return the units of results, which only a copy also has; empty if the stream has no totals."""
     if not has_reported_totals(facts):
         return ()
-    own, seen = facts.identity or facts.path, Counter[Unit]()
+    stream_id, occurrences = facts.identity or facts.path, Counter[Unit]()
     units: list[Unit] = []
     for result in facts.results:
-        unit = _unit("result", result.uuid) if result.uuid else _said_unit(facts, own, result)
-        seen[unit] += 1
-        units.append(unit if seen[unit] == 1 else _unit("result", unit, seen[unit]))
+        unit = _unit("result", result.uuid) if result.uuid else _reported_unit(facts, stream_id, result)
+        occurrences[unit] += 1
+        units.append(unit if occurrences[unit] == 1 else _unit("result", unit, occurrences[unit]))
     return tuple(units)
 
 
-def _together(facts: StreamFacts) -> tuple[Unit, ...]:
+def _stream_units(facts: StreamFacts) -> tuple[Unit, ...]:
     """Return all messages as one unit, as another result after the same messages is no further spending."""
-    sessions = _sessions(facts) if facts.messages and has_reported_totals(facts) else ()
-    names = (*sorted(sessions), *sorted({message.message_id for message in facts.messages}))
-    return (_unit("stream", *names),) if sessions else ()
+    sessions = _result_sessions(facts) if facts.messages and has_reported_totals(facts) else ()
+    parts = (*sorted(sessions), *sorted({message.message_id for message in facts.messages}))
+    return (_unit("stream", *parts),) if sessions else ()
 
 
-def _said_unit(facts: StreamFacts, own: str, result: ResultLine) -> Unit:
+def _reported_unit(facts: StreamFacts, stream_id: str, result: ResultLine) -> Unit:
     """Identify a result without an id by the values that it reports for its session.
 
     Its position and bytes are ignored: a copy may have different spaces, or an additional line before it. A
@@ -264,28 +267,28 @@ def _said_unit(facts: StreamFacts, own: str, result: ResultLine) -> Unit:
     and the messages before it, because two runs may begin and end with the same content.
     """
     timed = result.duration_ms is not None or facts.format == CUMULATIVE
-    tells = result.session_id is not None and timed and is_telling(result)
+    is_distinct = result.session_id is not None and timed and is_telling(result)
     usage = sum([part.usage for part in result.models], TokenUsage())
-    took = (result.duration_ms, result.duration_api_ms, result.turns)
-    spent = (result.total_cost, *msgspec.structs.astuple(usage + result.main_usage))
-    if tells:
-        return _unit("said", result.session_id, *took, *spent, result.text)
-    before = {said.message_id for said in facts.messages if said.line < result.line}
-    named = sorted(name for name in before if not name.startswith(NAMELESS))
-    return _unit("said", (own, *(named or [str(result.line)])), *took, *spent, result.text)
+    durations = (result.duration_ms, result.duration_api_ms, result.turns)
+    amounts = (result.total_cost, *msgspec.structs.astuple(usage + result.main_usage))
+    if is_distinct:
+        return _unit("said", result.session_id, *durations, *amounts, result.text)
+    earlier_ids = {message.message_id for message in facts.messages if message.line < result.line}
+    stable_ids = sorted(name for name in earlier_ids if not name.startswith(NAMELESS))
+    return _unit("said", (stream_id, *(stable_ids or [str(result.line)])), *durations, *amounts, result.text)
 
 
 MessageUnit = Callable[[MessageUsage], Unit]
 
 
-def message_units(own: str) -> MessageUnit:
+def message_units(stream_id: str) -> MessageUnit:
     """Return a function that identifies messages: by id, or else by stream, line and token counts."""
 
-    def unit(said: MessageUsage) -> Unit:
-        if said.message_id.startswith(NAMELESS):
-            counts = msgspec.structs.astuple(said.usage)
-            return _unit("message", own, said.message_id, *counts, said.timestamp)
-        return _message_unit(said.message_id)
+    def unit(message: MessageUsage) -> Unit:
+        if message.message_id.startswith(NAMELESS):
+            counts = msgspec.structs.astuple(message.usage)
+            return _unit("message", stream_id, message.message_id, *counts, message.timestamp)
+        return _message_unit(message.message_id)
 
     return unit
 
@@ -302,7 +305,7 @@ def _unit(*parts: object) -> Unit:
 
 def thread_units(facts: StreamFacts) -> tuple[Unit, ...]:
     """Return the units of threads whose whole spending, in all files, is included in the stream's totals."""
-    threads = _sessions(facts) if facts.format == CUMULATIVE else ()
+    threads = _result_sessions(facts) if facts.format == CUMULATIVE else ()
     return tuple([_unit("thread", thread) for thread in sorted(threads)])
 
 
@@ -328,13 +331,13 @@ def dedupes_by_results(streams: Iterable[StreamFacts]) -> bool:
     This requires that results cover all messages and that no two streams share a session: one of them might
     repeat the other, and only their messages show how much.
     """
-    every = list(streams)
-    return not in_several(map(sessions_of, every)) and not any(map(uncovered_messages, every))
+    all_streams = list(streams)
+    return not in_several(map(sessions_of, all_streams)) and not any(map(uncovered_messages, all_streams))
 
 
 def sessions_of(stream: StreamFacts) -> frozenset[str]:
     """Return the session ids in a stream's lines and results."""
-    return _sessions(stream).union(stream.session_ids)
+    return _result_sessions(stream).union(stream.session_ids)
 
 
 def in_several(groups: Iterable[frozenset[str]]) -> frozenset[str]:

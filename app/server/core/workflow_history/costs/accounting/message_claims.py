@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from ...common.models import AgentRun, MessageUsage, StreamFacts, Subagent
-from ...common.redaction import names_alone, redact_json
+from ...common.redaction import keep_only_names, redact_json
 from ...common.spending import ANOTHER_RUN
 from .agent_run import time_fields, to_record_fields
 from .deduplication import (
@@ -30,7 +30,7 @@ from .deduplication import (
     thread_units,
     unpacked_units,
 )
-from .resumed_threads import CUMULATIVE, own_parts
+from .resumed_threads import CUMULATIVE, subtract_earlier_totals
 from .stream_cost import NO_COST, compute_stream_cost, covered_messages, uncovered_messages
 
 Attempt = tuple[str, str | None]
@@ -86,14 +86,14 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False):
     @property
     def spender(self) -> Spender:
         """Spender of the stream, as input for deduplication."""
-        loose: tuple[tuple[Unit, MessageUsage], ...] = ()
+        uncovered: tuple[tuple[Unit, MessageUsage], ...] = ()
         if self.facts is not None:
             unit = message_units(self.facts.identity or self.path)
-            loose = tuple([(unit(said), said) for said in uncovered_messages(self.facts)])
+            uncovered = tuple([(unit(message), message) for message in uncovered_messages(self.facts)])
         return Spender(
             unpacked_units(self.results),
             unpacked_units(self.covered),
-            loose,
+            uncovered,
             self.session,
             self.lines,
             unpacked_units(self.together),
@@ -115,7 +115,9 @@ def seen_of(claims: Iterable[Claim]) -> Seen:
     }
 
 
-def attempts_gone(streams: Iterable[StreamFacts], claims: Iterable[Claim], seen: Seen) -> dict[Attempt, str]:
+def replaced_attempts(
+    streams: Iterable[StreamFacts], claims: Iterable[Claim], seen: Seen
+) -> dict[Attempt, str]:
     """Return attempts whose streams have other content now after the same first line, with new identities.
 
     A stream that grew still has all earlier units, and all units of a truncated stream are known. In any
@@ -123,49 +125,49 @@ def attempts_gone(streams: Iterable[StreamFacts], claims: Iterable[Claim], seen:
     result after the same messages is a later result of the same work.
     """
     return {
-        claim.name: earlier_identity(claim.name, seen[claim.name][0])
+        claim.name: _earlier_identity(claim.name, seen[claim.name][0])
         for facts, claim in zip(streams, claims, strict=True)
-        if claim.name in seen and not _goes_on(facts, claim, *seen[claim.name])
+        if claim.name in seen and not _is_continuation(facts, claim, *seen[claim.name])
     }
 
 
-def is_one_stream(one: Claim, other: Claim) -> bool:
+def is_one_stream(claim: Claim, other: Claim) -> bool:
     """Return whether one of two claims contains all of the other one, or they are not comparable."""
-    if one.naming != other.naming or one.naming != NAMING or not one.identity:
+    if claim.naming != other.naming or claim.naming != NAMING or not claim.identity:
         return True
-    parts, others = one.spender.parts, other.spender.parts
-    messages = parts.difference(one.spender.results)
+    parts, others = claim.spender.parts, other.spender.parts
+    messages = parts.difference(claim.spender.results)
     is_same_work = bool(messages) and messages == others.difference(other.spender.results)
     return is_same_work or parts <= others or others <= parts
 
 
-def _goes_on(facts: StreamFacts, claim: Claim, seen: bytes, seen_results: bytes) -> bool:
-    now, before = claim.spender.parts, frozenset(unpacked_units(seen))
-    if before <= now or now <= before:
+def _is_continuation(facts: StreamFacts, claim: Claim, packed_seen: bytes, packed_results: bytes) -> bool:
+    current, earlier = claim.spender.parts, frozenset(unpacked_units(packed_seen))
+    if earlier <= current or current <= earlier:
         return True
-    messages = now.difference(claim.spender.results)
-    if messages and messages == before.difference(unpacked_units(seen_results)):
+    messages = current.difference(claim.spender.results)
+    if messages and messages == earlier.difference(unpacked_units(packed_results)):
         return True
-    stored = _units_stored(facts)  # ids may be redacted in the history
-    if before <= now.union(*stored.values()):
+    stored = _stored_units(facts)  # ids may be redacted in the history
+    if earlier <= current.union(*stored.values()):
         return True
-    return all(unit in before or stored.get(unit, frozenset()) & before for unit in now)
+    return all(unit in earlier or stored.get(unit, frozenset()) & earlier for unit in current)
 
 
-def _units_stored(facts: StreamFacts) -> dict[Unit, set[Unit]]:
+def _stored_units(facts: StreamFacts) -> dict[Unit, set[Unit]]:
     """Return the units of messages whose ids change when stored, with the units that they may have there."""
     unit = message_units(facts.identity or facts.path)
-    said = [message.message_id for message in facts.messages]
-    clean = redact_json(said)
-    found: dict[Unit, set[Unit]] = {}
-    for ids in (names_alone(clean), clean):
-        for message, name in zip(facts.messages, ids, strict=True):
+    ids = [message.message_id for message in facts.messages]
+    clean_ids = redact_json(ids)
+    units: dict[Unit, set[Unit]] = {}
+    for stored_ids in (keep_only_names(clean_ids), clean_ids):
+        for message, name in zip(facts.messages, stored_ids, strict=True):
             if name != message.message_id:
-                found.setdefault(unit(message), set()).add(unit(replace(message, message_id=name)))
-    return found
+                units.setdefault(unit(message), set()).add(unit(replace(message, message_id=name)))
+    return units
 
 
-def earlier_identity(attempt: Attempt, seen: bytes) -> str:
+def _earlier_identity(attempt: Attempt, seen: bytes) -> str:
     """Return the identity of an attempt that was replaced by another one with the same first line."""
     return blake2b((attempt[1] or "").encode() + seen, digest_size=16).hexdigest()
 
@@ -173,7 +175,7 @@ def earlier_identity(attempt: Attempt, seen: bytes) -> str:
 def as_earlier(claim: Claim) -> Claim:
     """Return the claim of an attempt that was replaced by another one with the same first line."""
     ((seen, _),) = seen_of([claim]).values() or ((b"", b""),)
-    return replace(claim, identity=earlier_identity(claim.name, seen), is_continued=True)
+    return replace(claim, identity=_earlier_identity(claim.name, seen), is_continued=True)
 
 
 def seen_more(former: Claim, claim: Claim) -> bool:
@@ -199,11 +201,11 @@ def first_written(claims: Mapping[tuple[int, str, str | None], Claim]) -> dict[i
 
     It orders runs, not the streams within one run, which are ordered by path.
     """
-    found: dict[int, float] = {}
+    earliest: dict[int, float] = {}
     for (key, _, _), claim in claims.items():
         written = float("inf") if claim.written is None else claim.written
-        found[key] = min(found.get(key, written), written)
-    return found
+        earliest[key] = min(earliest.get(key, written), written)
+    return earliest
 
 
 _DECODER = msgspec.msgpack.Decoder(Claim)
@@ -219,13 +221,22 @@ def unpacked(data: bytes) -> Claim:
     return _DECODER.decode(data)
 
 
-def claim_of(
+def build_claim(
     facts: StreamFacts,
     spender: Spender,
     at: datetime | None,
     unseen: Sequence[Subagent] = (),
 ) -> Claim:
-    """Build the claim of a stream for all its spending; `unseen` is from `missing_parts`."""
+    """Build the claim of a stream for all its spending; `unseen` is from `missing_parts`.
+
+    Its facts are stored without texts and free items, and with only the unseen sub-agents.
+    """
+    stored_facts = None
+    if spender.loose or facts.format == CUMULATIVE:
+        results = tuple([replace(result, text="", subtype=None, uuid=None) for result in facts.results])
+        stored_facts = replace(
+            facts, tools=(), problems=(), results=results, subagents=tuple(unseen), ending_text=""
+        )
     return Claim(
         path=facts.path,
         identity=facts.identity,
@@ -235,17 +246,11 @@ def claim_of(
         session=spender.session,
         lines=spender.lines,
         at=facts.started_at or at,
-        facts=_trimmed(facts, unseen) if spender.loose or facts.format == CUMULATIVE else None,
+        facts=stored_facts,
         lacking=bool(unseen),
         together=packed_units(spender.together),
         naming=NAMING,
     )
-
-
-def _trimmed(facts: StreamFacts, unseen: Sequence[Subagent]) -> StreamFacts:
-    """Return the facts without texts and free items, and with only the unseen sub-agents."""
-    results = tuple([replace(result, text="", subtype=None, uuid=None) for result in facts.results])
-    return replace(facts, tools=(), problems=(), results=results, subagents=tuple(unseen), ending_text="")
 
 
 def cleaned(claim: Claim, *, keeps_text: bool = True) -> Claim:
@@ -253,13 +258,13 @@ def cleaned(claim: Claim, *, keeps_text: bool = True) -> Claim:
 
     The path stays unchanged, because it is the key of the agent run with this path.
     """
-    said = msgspec.msgpack.decode(msgspec.msgpack.encode((claim.session, claim.facts, claim.alone)))
-    clean = redact_json(said)
+    texts = msgspec.msgpack.decode(msgspec.msgpack.encode((claim.session, claim.facts, claim.alone)))
+    clean_texts = redact_json(texts)
     if not keeps_text:
-        clean = names_alone(clean)
-    if clean == said:
+        clean_texts = keep_only_names(clean_texts)
+    if clean_texts == texts:
         return claim
-    session, facts, alone = _SAID.decode(msgspec.msgpack.encode(clean))
+    session, facts, alone = _TEXTS_DECODER.decode(msgspec.msgpack.encode(clean_texts))
     if facts is not None:
         identity = claim.facts.identity if claim.facts else None  # part of the units of messages without ids
         facts = replace(facts, path=claim.path, identity=identity)
@@ -296,20 +301,20 @@ def with_elsewhere(claim: Claim, elsewhere: Elsewhere) -> Claim:
     return replace(claim, elsewhere=elsewhere.counted, repeated=elsewhere.repeated)
 
 
-_SAID = msgspec.msgpack.Decoder(tuple[str | None, StreamFacts | None, dict[str, Any] | None])
+_TEXTS_DECODER = msgspec.msgpack.Decoder(tuple[str | None, StreamFacts | None, dict[str, Any] | None])
 
 
-def units_of(own: Iterable[Claim]) -> set[Unit]:
+def units_of(claims: Iterable[Claim]) -> set[Unit]:
     """Return all units of these claims that another run may also have."""
-    found: set[Unit] = set()
-    for claim in own:
-        found |= claim.units
-    return found
+    units: set[Unit] = set()
+    for claim in claims:
+        units |= claim.units
+    return units
 
 
-def parts_of(own: Iterable[Claim]) -> set[Unit]:
+def parts_of(claims: Iterable[Claim]) -> set[Unit]:
     """Return the units of these claims that stay in them as their streams grow."""
-    return set().union(*(claim.spender.parts for claim in own))
+    return set().union(*(claim.spender.parts for claim in claims))
 
 
 def thread_parts(
@@ -321,13 +326,13 @@ def thread_parts(
         for name, claim in claims.items()
         if claim.facts is not None and claim.facts.format == CUMULATIVE and shares[name].duplicate_of is None
     }
-    names = {f"{place:09d}": name for place, name in enumerate(sorted(counted, key=lambda name: rank[name]))}
-    parts = own_parts([replace(counted[name], path=path) for path, name in names.items()])
-    found = {names[part.path]: part for part in parts}
-    return {name: part for name, part in found.items() if part.results != counted[name].results}
+    names = {f"{index:09d}": name for index, name in enumerate(sorted(counted, key=lambda name: rank[name]))}
+    parts = subtract_earlier_totals([replace(counted[name], path=path) for path, name in names.items()])
+    own_streams = {names[part.path]: part for part in parts}
+    return {name: part for name, part in own_streams.items() if part.results != counted[name].results}
 
 
-def settled(
+def apply_share(
     agent: AgentRun,
     claim: Claim,
     share: Share,
@@ -339,64 +344,69 @@ def settled(
     `duplicate_of` names the stream that counts all of it; None if the stream counts something itself. `part`
     is the stream with totals reduced by the parts that others count.
     """
-    alone: dict[str, Any] = {name: agent.get(name) for name in SHARED_FIELDS} | (claim.alone or {})
-    loose = () if claim.facts is None else uncovered_messages(claim.facts)
-    if duplicate_of is None and share.record and share.messages == loose and part is None:
-        fields: Mapping[str, Any] = alone
-        kept = None
+    own_fields: dict[str, Any] = {name: agent.get(name) for name in SHARED_FIELDS} | (claim.alone or {})
+    uncovered = () if claim.facts is None else uncovered_messages(claim.facts)
+    if duplicate_of is None and share.record and share.messages == uncovered and part is None:
+        fields: Mapping[str, Any] = own_fields
+        stored_own = None
     else:
-        counted = NO_COST
+        cost = NO_COST
         facts = part or claim.facts
         if duplicate_of is None and facts is not None:
-            more = {"with_totals": share.record, "lacking": _lacks(claim, share)}
-            counted = compute_stream_cost(facts, share.messages, claim.at, **more)
-        fields, kept = {**alone, **to_record_fields(counted, alone["model"])}, alone
+            own, others = unseen_subagents_of(claim, share)
+            is_lacking = claim.lacking and (bool(own) or not others)
+            cost = compute_stream_cost(
+                facts, share.messages, claim.at, with_totals=share.record, lacking=is_lacking
+            )
+        fields, stored_own = {**own_fields, **to_record_fields(cost, own_fields["model"])}, own_fields
         if claim.facts is not None:
-            fields |= _own_times(claim.facts, _repeated_of(claim, share))
+            fields |= _own_times(claim.facts, _repeated_ids(claim, share))
     changed = {**agent, **fields, "duplicate_of": duplicate_of}
-    return cast("AgentRun", changed), replace(claim, alone=kept)
+    return cast("AgentRun", changed), replace(claim, alone=stored_own)
 
 
-def _repeated_of(claim: Claim, share: Share) -> set[str]:
+def _repeated_ids(claim: Claim, share: Share) -> set[str]:
     """Return the ids of a stream's messages that are another stream's work."""
     if claim.facts is None:
         return set()
     if share.duplicate_of is None:
-        return _counted_by_others(claim.facts, share)
+        return _ids_counted_by_others(claim.facts, share)
     repeated = share.repeated
     return {message.message_id for unit, message in claim.spender.loose if unit in repeated}
 
 
 def _own_times(facts: StreamFacts, repeated: AbstractSet[str]) -> dict[str, Any]:
     """Return start and duration of the stream's own work; empty if the stream began with it."""
-    start = own_start(facts, repeated)
+    start = _own_start(facts, repeated)
     if start is None:
         return {}
-    own = time_fields(replace(facts, started_at=start))
-    return {name: own[name] for name in TIME_FIELDS}
+    fields = time_fields(replace(facts, started_at=start))
+    return {name: fields[name] for name in TIME_FIELDS}
 
 
-def own_start(facts: StreamFacts, theirs: AbstractSet[str]) -> datetime | None:
-    """Return the start of a stream's own work if its first messages are from others (`theirs`: ids), or None.
+def _own_start(facts: StreamFacts, others_ids: AbstractSet[str]) -> datetime | None:
+    """Return the start of a stream's own work if its first messages are from others, or None.
 
     Lines marked as copied have priority: then the stream's start is already that of its own lines.
     """
     known = [message for message in facts.messages if not message.message_id.startswith(NAMELESS)]
-    first = next((place for place, message in enumerate(known) if message.message_id not in theirs), 0)
-    if not first or facts.started_at is None or facts.ended_at is None:
+    first_own = next(
+        (index for index, message in enumerate(known) if message.message_id not in others_ids), 0
+    )
+    if not first_own or facts.started_at is None or facts.ended_at is None:
         return None
-    copied = max((message.timestamp for message in known[:first] if message.timestamp), default=None)
-    if copied is not None and facts.started_at > copied:
+    last_copied = max((message.timestamp for message in known[:first_own] if message.timestamp), default=None)
+    if last_copied is not None and facts.started_at > last_copied:
         return None
-    begun = (message.asked_at or message.timestamp for message in known[first:])
-    return next((when for when in begun if when is not None), None)
+    times = (message.asked_at or message.timestamp for message in known[first_own:])
+    return next((time for time in times if time is not None), None)
 
 
-def _counted_by_others(facts: StreamFacts, share: Share) -> set[str]:
+def _ids_counted_by_others(facts: StreamFacts, share: Share) -> set[str]:
     """Return the ids of a stream's messages that it may not count."""
     covered = () if share.record else covered_messages(facts)
-    every = {message.message_id for message in (*uncovered_messages(facts), *covered)}
-    return every - {message.message_id for message in share.messages}
+    all_ids = {message.message_id for message in (*uncovered_messages(facts), *covered)}
+    return all_ids - {message.message_id for message in share.messages}
 
 
 def unseen_subagents_of(claim: Claim, share: Share) -> tuple[list[Subagent], list[Subagent]]:
@@ -406,35 +416,29 @@ def unseen_subagents_of(claim: Claim, share: Share) -> tuple[list[Subagent], lis
     """
     if claim.facts is None:
         return [], []
-    theirs = _counted_by_others(claim.facts, share)
-    own = [agent for agent in claim.facts.subagents if agent.message_id not in theirs]
-    return own, [agent for agent in claim.facts.subagents if agent.message_id in theirs]
-
-
-def _lacks(claim: Claim, share: Share) -> bool:
-    """Return whether more was spent than the messages show that the stream may count."""
-    own, others = unseen_subagents_of(claim, share)
-    return claim.lacking and (bool(own) or not others)
+    others_ids = _ids_counted_by_others(claim.facts, share)
+    own = [agent for agent in claim.facts.subagents if agent.message_id not in others_ids]
+    return own, [agent for agent in claim.facts.subagents if agent.message_id in others_ids]
 
 
 def as_known(agents: Iterable[AgentRun], claims: Iterable[Claim]) -> list[AgentRun]:
     """Reduce a run's agent runs to their shares, based on the other runs' units in its claims."""
-    own = {claim.name: claim for claim in claims}
-    spenders: dict[Any, Spender] = {name: claim.spender for name, claim in own.items()}
-    alone = shares_of(spenders, {name: name[0] for name in own})
-    shared = {name: claim for name, claim in own.items() if claim.elsewhere}
-    shares = {name: _share_known(claim, alone[name]) for name, claim in shared.items()}
-    return with_shares(agents, shared, shares, {}, lambda name: f"{ANOTHER_RUN}{name[0]}")[0]
+    claim_by_name = {claim.name: claim for claim in claims}
+    spenders: dict[Any, Spender] = {name: claim.spender for name, claim in claim_by_name.items()}
+    own_shares = shares_of(spenders, {name: name[0] for name in claim_by_name})
+    shared_claims = {name: claim for name, claim in claim_by_name.items() if claim.elsewhere}
+    shares = {name: _share_from_claim(claim, own_shares[name]) for name, claim in shared_claims.items()}
+    return with_shares(agents, shared_claims, shares, {}, lambda name: f"{ANOTHER_RUN}{name[0]}")[0]
 
 
-def _share_known(claim: Claim, alone: Share) -> Share:
-    """Return a stream's share without units of other runs; `alone` is its share within its own run."""
+def _share_from_claim(claim: Claim, own_share: Share) -> Share:
+    """Return a stream's share without units of other runs; `own_share` is its share within its own run."""
     elsewhere, spender = frozenset(unpacked_units(claim.elsewhere)), claim.spender
-    theirs = {message.message_id for unit, message in spender.loose if unit in elsewhere}
-    mine = tuple([message for message in alone.messages if message.message_id not in theirs])
-    record = alone.record and elsewhere.isdisjoint(spender.results)
-    is_empty = not mine and not (record and spender.results)
-    return Share(mine, claim.name if is_empty else alone.duplicate_of, record)
+    others_ids = {message.message_id for unit, message in spender.loose if unit in elsewhere}
+    own_messages = tuple([message for message in own_share.messages if message.message_id not in others_ids])
+    counts_totals = own_share.record and elsewhere.isdisjoint(spender.results)
+    is_empty = not own_messages and not (counts_totals and spender.results)
+    return Share(own_messages, claim.name if is_empty else own_share.duplicate_of, counts_totals)
 
 
 def repeated_messages(facts: StreamFacts, elsewhere: Mapping[Attempt, Elsewhere]) -> frozenset[str]:
@@ -444,28 +448,28 @@ def repeated_messages(facts: StreamFacts, elsewhere: Mapping[Attempt, Elsewhere]
     """
     copied = frozenset([message.message_id for message in facts.messages if message.copied])
     known = elsewhere.get((facts.path, facts.identity), Elsewhere())
-    theirs = copied | _messages_of(facts, known.repeated)
-    if not theirs:  # the usual case
-        return theirs
-    every = frozenset([message.message_id for message in facts.messages])
-    return next((some for some in (theirs, copied) if some < every), frozenset())
+    repeated = copied | _ids_of_units(facts, known.repeated)
+    if not repeated:  # the usual case
+        return repeated
+    all_ids = frozenset([message.message_id for message in facts.messages])
+    return next((ids for ids in (repeated, copied) if ids < all_ids), frozenset())
 
 
-def _messages_of(facts: StreamFacts, packed_ones: bytes) -> frozenset[str]:
+def _ids_of_units(facts: StreamFacts, packed_ids: bytes) -> frozenset[str]:
     """Return the ids of a stream's messages whose units are among the packed ones."""
-    if not packed_ones:
+    if not packed_ids:
         return frozenset()
-    units, unit = frozenset(unpacked_units(packed_ones)), message_units(facts.identity or facts.path)
-    return frozenset([said.message_id for said in facts.messages if unit(said) in units])
+    units, unit = frozenset(unpacked_units(packed_ids)), message_units(facts.identity or facts.path)
+    return frozenset([message.message_id for message in facts.messages if unit(message) in units])
 
 
 def without_messages_elsewhere(facts: StreamFacts, claim: Claim) -> StreamFacts:
     """Remove the messages that other runs count from a stream, and the tool calls in them."""
-    theirs = _messages_of(facts, claim.elsewhere)
+    others_ids = _ids_of_units(facts, claim.elsewhere)
     return replace(
         facts,
-        messages=tuple([said for said in facts.messages if said.message_id not in theirs]),
-        tools=tuple([call for call in facts.tools if call.message_id not in theirs]),
+        messages=tuple([message for message in facts.messages if message.message_id not in others_ids]),
+        tools=tuple([call for call in facts.tools if call.message_id not in others_ids]),
     )
 
 
@@ -474,31 +478,31 @@ def with_shares(
     claims: Mapping[Attempt, Claim],
     shares: Mapping[Attempt, Share],
     parts: Mapping[Attempt, StreamFacts],
-    called: Callable[[Name], str],
+    format_name: Callable[[Name], str],
 ) -> tuple[list[AgentRun], list[Claim]]:
     """Apply shares to a run's agent runs and their claims.
 
-    `parts` is the result of `thread_parts`; `called` formats the names of other streams.
+    `parts` is the result of `thread_parts`; `format_name` formats the names of other streams.
     """
-    settled_agents: list[AgentRun] = []
-    kept: list[Claim] = []
+    changed_agents: list[AgentRun] = []
+    changed_claims: list[Claim] = []
     for agent in agents:
         name = (agent.get("path") or "", agent.get("identity"))
         if name not in claims:
-            settled_agents.append(agent)
+            changed_agents.append(agent)
             continue
         share = shares[name]
         owner = share.duplicate_of
-        elsewhere = None if owner is None else called(owner)
-        new, claim = settled(agent, claims[name], share, elsewhere, parts.get(name))
-        new.pop("inherited", None)
+        elsewhere = None if owner is None else format_name(owner)
+        changed, claim = apply_share(agent, claims[name], share, elsewhere, parts.get(name))
+        changed.pop("inherited", None)
         if owner is None and share.inherited:
-            new["inherited"] = [
-                {"stream": called(other), "messages": count} for other, count in share.inherited.items()
+            changed["inherited"] = [
+                {"stream": format_name(other), "messages": count} for other, count in share.inherited.items()
             ]
-        settled_agents.append(new)
-        kept.append(claim)
-    return settled_agents, kept
+        changed_agents.append(changed)
+        changed_claims.append(claim)
+    return changed_agents, changed_claims
 
 
 COST_FIELDS: Sequence[str] = tuple(to_record_fields(NO_COST, None))

@@ -10,6 +10,9 @@ from ...common.phases import classify_phase
 
 NATIVE = "claude_transcript"
 
+_TIME_KEYS = ("timestamp", "ended_at", "duration_seconds")
+"""Times of a phase that a state file may contain."""
+
 
 def silent_agents(run: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the agents without a stream as agent runs of which at most the times are known.
@@ -17,15 +20,17 @@ def silent_agents(run: Mapping[str, Any]) -> list[dict[str, Any]]:
     >>> silent_agents({"agents_without_stream": ["sdlc_implementor"]})
     [{'agent': 'sdlc_implementor', 'phase': 'build', 'silent': True}]
     """
-    names, timed = (run.get(key) for key in ("agents_without_stream", "phases_without_stream"))
-    times = {
-        each["agent"]: each for each in _listed(timed) if isinstance(each, Mapping) and each.get("agent")
+    phases = _as_sequence(run.get("phases_without_stream"))
+    phase_by_agent = {
+        phase["agent"]: phase for phase in phases if isinstance(phase, Mapping) and phase.get("agent")
     }
-    return [
-        {"agent": name, "phase": classify_phase(name), "silent": True, **_span(times.get(name, {}))}
-        for name in _listed(names)
-        if isinstance(name, str)
-    ]
+    agents = []
+    for name in _as_sequence(run.get("agents_without_stream")):
+        if isinstance(name, str):
+            phase = phase_by_agent.get(name, {})
+            times = {key: phase[key] for key in _TIME_KEYS if phase.get(key) is not None}
+            agents.append({"agent": name, "phase": classify_phase(name), "silent": True, **times})
+    return agents
 
 
 def agent_names(run: Mapping[str, Any]) -> set[str]:
@@ -34,19 +39,12 @@ def agent_names(run: Mapping[str, Any]) -> set[str]:
     >>> sorted(agent_names({"phase_costs": [{"agent": "planner"}], "agents_without_stream": ["reviewer"]}))
     ['planner', 'reviewer']
     """
-    agents = [*_listed(run.get("phase_costs")), *silent_agents(run)]
+    agents = [*_as_sequence(run.get("phase_costs")), *silent_agents(run)]
     return {agent["agent"] for agent in agents if agent.get("agent")}
 
 
-def _listed(value: object) -> Sequence[Any]:
+def _as_sequence(value: object) -> Sequence[Any]:
     return value if isinstance(value, list | tuple) else ()
-
-
-def _span(told: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the times of a phase that the state file contains."""
-    return {
-        key: told[key] for key in ("timestamp", "ended_at", "duration_seconds") if told.get(key) is not None
-    }
 
 
 def unseen_subagents(streams: Sequence[StreamFacts]) -> dict[str, list[Subagent]]:
@@ -55,13 +53,19 @@ def unseen_subagents(streams: Sequence[StreamFacts]) -> dict[str, list[Subagent]
     Only native transcripts matter: a result line includes the cost of sub-agents, but a native transcript has
     no result line, and each of its sub-agents has its own transcript.
     """
-    seen = {name for stream in streams for name in (*stream.agent_ids, _named(stream))}
-    unseen = {
-        stream.path: [agent for agent in stream.subagents if _is_unseen(agent, stream, seen)]
-        for stream in streams
-        if stream.format == NATIVE
-    }
-    return {path: agents for path, agents in unseen.items() if agents}
+    seen = {agent_id for stream in streams for agent_id in (*stream.agent_ids, _agent_id(stream))}
+    unseen: dict[str, list[Subagent]] = {}
+    for stream in streams:
+        if stream.format != NATIVE:
+            continue
+        missing = [
+            agent
+            for agent in stream.subagents
+            if (agent.id not in seen if agent.id else not stream.sidechains)
+        ]
+        if missing:
+            unseen[stream.path] = missing
+    return unseen
 
 
 def unseen_problem(agent: Subagent, shown: str) -> Problem:
@@ -72,10 +76,6 @@ def unseen_problem(agent: Subagent, shown: str) -> Problem:
     return Problem(shown, reason, agent.line, "warning")
 
 
-def _named(stream: StreamFacts) -> str:
+def _agent_id(stream: StreamFacts) -> str:
     """Return the sub-agent's id in a file name such as `agent-1f2e3d.jsonl`."""
     return stream.path.rpartition("/")[2].removeprefix("agent-").removesuffix(".jsonl")
-
-
-def _is_unseen(agent: Subagent, stream: StreamFacts, seen: set[str]) -> bool:
-    return agent.id not in seen if agent.id else not stream.sidechains

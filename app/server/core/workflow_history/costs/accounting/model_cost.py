@@ -64,24 +64,24 @@ def price_usage(
     contain a long request, which costs more with some models.
     """
     try:
-        cost = _cost(model, usage, at, one_request, terms)
+        cost = _usage_cost(model, usage, at, one_request, terms)
     except PriceUnknownError:
         return ModelCost(model, usage, reported, None, Decimal(0), usage.total)
-    at_least = not one_request and reported is None and _may_be_long(model, usage, at, terms, cost)
+    at_least = not one_request and reported is None and _may_be_long_request(model, usage, at, terms, cost)
     return ModelCost(model, usage, reported, cost, cost, 0, at_least)
 
 
-def _may_be_long(
+def _may_be_long_request(
     model: str | None, usage: TokenUsage, at: datetime | None, terms: Terms, cost: Decimal
 ) -> bool:
     """Return whether the tokens of several requests would cost more as a single request."""
     try:
-        return _cost(model, usage, at, True, terms) > cost
+        return _usage_cost(model, usage, at, True, terms) > cost
     except PriceUnknownError:  # the date is unknown, and the price of long requests has changed
         return True
 
 
-def _cost(
+def _usage_cost(
     model: str | None, usage: TokenUsage, at: datetime | None, one_request: bool, terms: Terms
 ) -> Decimal:
     if usage == TokenUsage():
@@ -95,21 +95,26 @@ def price_messages(
     messages: Iterable[MessageUsage], main_model: str | None, at: datetime | None
 ) -> tuple[ModelCost, ...]:
     """Return one share per model of these messages; each of their requests is priced separately."""
-    nothing = TokenUsage()
-    found: list[ModelCost] = []
+    no_tokens = TokenUsage()
+    shares: list[ModelCost] = []
     for message in messages:
         model, moment = message.model or main_model, message.timestamp or at
-        is_free = message.usage == nothing and not message.calls and not message.cost
+        is_free = message.usage == no_tokens and not message.calls and not message.cost
         if message.model == SYNTHETIC or is_free:
             continue
         calls = message.calls or (Call(None, message.usage, message.terms),)
-        found += [
+        shares += [
             price_usage(
-                c.model or model, c.usage, moment, one_request=True, reported=message.cost, terms=c.terms
+                call.model or model,
+                call.usage,
+                moment,
+                one_request=True,
+                reported=message.cost,
+                terms=call.terms,
             )
-            for c in calls
+            for call in calls
         ]
-    return merge_by_model(found)
+    return merge_by_model(shares)
 
 
 def merge_by_model(shares: Iterable[ModelCost]) -> tuple[ModelCost, ...]:

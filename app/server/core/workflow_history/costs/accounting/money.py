@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
 from typing import Any
 
 from ...common.models import TokenUsage
 
-MONEY_QUANTUM = Decimal("0.000000001")
+_MONEY_QUANTUM = Decimal("0.000000001")
 COST_MISMATCH_PERCENT = 1.0
 """Difference in percent from which computed and reported cost are reported as disputed."""
 
@@ -49,7 +49,7 @@ def to_usd_float(amount: Decimal | None) -> float | None:
     """
     if amount is None:
         return None
-    return float(amount.quantize(MONEY_QUANTUM, ROUND_HALF_EVEN)) or 0.0
+    return float(amount.quantize(_MONEY_QUANTUM, ROUND_HALF_EVEN)) or 0.0
 
 
 @lru_cache(maxsize=1_024)  # the sums of a run convert each amount several times
@@ -59,13 +59,24 @@ def to_decimal(amount: float | None) -> Decimal | None:
     >>> to_decimal(0.1)
     Decimal('0.100000000')
     """
-    return None if amount is None else Decimal(repr(float(amount))).quantize(MONEY_QUANTUM, ROUND_HALF_EVEN)
+    return None if amount is None else Decimal(repr(float(amount))).quantize(_MONEY_QUANTUM, ROUND_HALF_EVEN)
 
 
 def sum_known(amounts: Iterable[Decimal | None]) -> Decimal | None:
     """Return the sum of the known amounts, or None if no amount is known."""
     known = [amount for amount in amounts if amount is not None]
     return sum(known, Decimal(0)) if known else None
+
+
+def sum_counts(counts: Iterable[int | None]) -> int | None:
+    """Return the sum of the known counts, or None if no count is known."""
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
+
+
+def sum_token_fields(records: Sequence[Mapping[str, Any]]) -> dict[str, int | None]:
+    """Return the sum of each token field over the records that contain it."""
+    return {key: sum_counts([record.get(key) for record in records]) for key in TOKEN_FIELDS}
 
 
 def percent_difference(computed: Decimal, reported: Decimal) -> float | None:

@@ -52,11 +52,11 @@ def is_telling(result: ResultLine) -> bool:
     return bool(result.total_cost) or used or result.main_usage != TokenUsage()
 
 
-def telling_results(facts: StreamFacts) -> list[ResultLine]:
+def results_with_totals(facts: StreamFacts) -> list[ResultLine]:
     """Return the results that are totals; if nothing was spent at all, the results that report zero."""
-    told = [result for result in facts.results if is_telling(result)]
-    if told or any(message.usage != TokenUsage() for message in facts.messages):
-        return told
+    totals = [result for result in facts.results if is_telling(result)]
+    if totals or any(message.usage != TokenUsage() for message in facts.messages):
+        return totals
     return [
         result
         for result in facts.results
@@ -66,17 +66,15 @@ def telling_results(facts: StreamFacts) -> list[ResultLine]:
 
 def has_reported_totals(facts: StreamFacts) -> bool:
     """Return whether the stream reports totals of its own: a cost, or tokens."""
-    return bool(telling_results(facts))
+    return bool(results_with_totals(facts))
 
 
 def reported_cost(facts: StreamFacts, at: datetime | None) -> ReportedCost | None:
     """Return the cost according to the stream's own totals, or None if it has none."""
-    told = telling_results(facts)
-    return (
-        _summed([_process(segments, facts.model, at) for segments in group_by_process(told)])
-        if told
-        else None
-    )
+    totals = results_with_totals(facts)
+    if not totals:
+        return None
+    return _sum_processes([_process_cost(group, facts.model, at) for group in group_by_process(totals)])
 
 
 def doubts(
@@ -86,7 +84,7 @@ def doubts(
 
     `spent`: the messages show spending. `at`: start of the stream.
     """
-    told = [result for result in results if is_telling(result)]
+    totals = [result for result in results if is_telling(result)]
     for result in results:
         if spent and not is_telling(result) and (result.total_cost is not None or result.models):
             yield result.line, "the result counts nothing, but messages show that tokens were used"
@@ -94,24 +92,24 @@ def doubts(
             yield result.line, result.lacking
         if result.is_sum and _lacks_model(result):
             yield result.line, NO_MODEL
-    for segments in group_by_process(told):
-        yield from _doubts_of_process(segments, at)
+    for segments in group_by_process(totals):
+        yield from _find_process_doubts(segments, at)
 
 
-def _doubts_of_process(segments: Sequence[ResultLine], at: datetime | None) -> Iterator[tuple[int, str]]:
+def _find_process_doubts(segments: Sequence[ResultLine], at: datetime | None) -> Iterator[tuple[int, str]]:
     last = segments[-1].line
     for result in segments:
         parts = _sum_if_all_known(result.models) if result.models else None
         if parts is not None and result.total_cost is not None and abs(parts - result.total_cost) > _ROUNDING:
             reason = f"total_cost_usd {result.total_cost} is not the sum of its models' costUSD {parts}"
             yield result.line, reason
-    if missing := _left_out(segments):
+    if missing := _missing_tokens(segments):
         yield last, f"modelUsage leaves out {missing.total:,} tokens that usage counts"
     if _is_ambiguous(segments):
         yield last, "two sessions left results: whether the later total holds the earlier one is unknown"
     if _lacks_model(segments[-1]):
         yield last, NO_MODEL
-    if tokens := _maybe_long(segments, at):
+    if tokens := _possibly_long_tokens(segments, at):
         yield last, f"whether some of its {tokens:,} input tokens cost more, in a long request, is unknown"
 
 
@@ -121,7 +119,7 @@ def _lacks_model(result: ResultLine) -> bool:
     )
 
 
-def _maybe_long(segments: Sequence[ResultLine], at: datetime | None) -> int:
+def _possibly_long_tokens(segments: Sequence[ResultLine], at: datetime | None) -> int:
     """Return the input tokens of totals that may contain requests above the base rate.
 
     Returns 0 if there are none, or if a cost is reported.
@@ -130,7 +128,9 @@ def _maybe_long(segments: Sequence[ResultLine], at: datetime | None) -> int:
         return 0
     terms = segments[-1].terms
     parts = [
-        _share(model, None, at, terms, alone=True) for model in _last_models(segments) if model.cost is None
+        _price_model(model, None, at, terms, alone=True)
+        for model in _last_models(segments)
+        if model.cost is None
     ]
     return sum([part.usage.total - part.usage.output for part in parts if part.at_least])
 
@@ -144,59 +144,60 @@ def group_by_process(results: Sequence[ResultLine]) -> list[list[ResultLine]]:
     """
     groups: list[list[ResultLine]] = []
     for result in results:
-        same = next(
+        group = next(
             (g for g in groups if result.process is not None and g[0].process == result.process), None
         )
-        if same is not None:
-            same.append(result)
-        elif groups and not _began_anew(groups[-1], result):
+        if group is not None:
+            group.append(result)
+        elif groups and not _is_new_process(groups[-1], result):
             groups[-1].append(result)
         else:
             groups.append([result])
     return groups
 
 
-def _began_anew(before: Sequence[ResultLine], result: ResultLine) -> bool:
+def _is_new_process(earlier: Sequence[ResultLine], result: ResultLine) -> bool:
     """Return whether a cumulative counter decreased, or is too low to include all earlier results."""
     if result.process is not None:
         return True  # results of the same process are grouped before this check
     if result.total_cost is not None:
-        costs = (earlier.total_cost for earlier in reversed(before))
+        costs = (segment.total_cost for segment in reversed(earlier))
         last = next((cost for cost in costs if cost is not None), None)
         if last is not None and result.total_cost < last:
             return True
-    now = {part.model: part.usage for part in result.models}
-    if now and any(_shrank(part.usage, now.get(part.model, TokenUsage())) for part in _last_models(before)):
-        return True
-    every = [*before, result]
-    return bool(now) and not any(map(_left_out, ([each] for each in every))) and _left_out(every) is not None
-
-
-def _shrank(then: TokenUsage, now: TokenUsage) -> bool:
-    return now.field_max(then) != now
+    usage_by_model = {part.model: part.usage for part in result.models}
+    if not usage_by_model:
+        return False
+    for part in _last_models(earlier):
+        usage = usage_by_model.get(part.model, TokenUsage())
+        if usage.field_max(part.usage) != usage:
+            return True
+    segments = [*earlier, result]
+    is_each_complete = all(_missing_tokens([segment]) is None for segment in segments)
+    return is_each_complete and _missing_tokens(segments) is not None
 
 
 def _last_models(segments: Sequence[ResultLine]) -> tuple[ReportedModelCost, ...]:
     return next((segment.models for segment in reversed(segments) if segment.models), ())
 
 
-def _left_out(segments: Sequence[ResultLine]) -> TokenUsage | None:
+def _missing_tokens(segments: Sequence[ResultLine]) -> TokenUsage | None:
     """Return main-thread tokens missing in modelUsage, which should include them; None if complete."""
     models = _last_models(segments)
     if not models or segments[-1].process is not None:
         return None
-    counted = sum([model.usage for model in models], TokenUsage())
-    used = sum([segment.main_usage for segment in segments], TokenUsage())
+    in_models = sum([model.usage for model in models], TokenUsage())
+    in_main_thread = sum([segment.main_usage for segment in segments], TokenUsage())
     missing = TokenUsage(
-        max(used.input - counted.input, 0),
-        max(used.output - counted.output, 0),
-        max(used.cache_read - counted.cache_read, 0),
-        max(used.cache_write - counted.cache_write, 0),
+        max(in_main_thread.input - in_models.input, 0),
+        max(in_main_thread.output - in_models.output, 0),
+        max(in_main_thread.cache_read - in_models.cache_read, 0),
+        max(in_main_thread.cache_write - in_models.cache_write, 0),
     )
     return missing if missing.total else None
 
 
-def _below_its_parts(segments: Sequence[ResultLine]) -> bool:
+def _is_below_parts(segments: Sequence[ResultLine]) -> bool:
     last = segments[-1]
     parts = _sum_if_all_known(last.models) if last.models else None
     return last.total_cost is not None and parts is not None and parts - last.total_cost > _ROUNDING
@@ -207,13 +208,15 @@ def _is_ambiguous(segments: Sequence[ResultLine]) -> bool:
     return len({segment.session_id for segment in segments if segment.session_id}) > 1
 
 
-def _process(segments: Sequence[ResultLine], main_model: str | None, at: datetime | None) -> ReportedCost:
+def _process_cost(
+    segments: Sequence[ResultLine], main_model: str | None, at: datetime | None
+) -> ReportedCost:
     """Return the cost of one process: the reported one, or else tokens x price."""
-    record = _as_reported(segments, main_model, at)
-    lacking = _is_ambiguous(segments) or _below_its_parts(segments) or any(s.lacking for s in segments)
-    missing = _left_out(segments)
+    record = _cost_as_reported(segments, main_model, at)
+    lacking = _is_ambiguous(segments) or _is_below_parts(segments) or any(s.lacking for s in segments)
+    missing = _missing_tokens(segments)
     if missing is not None:
-        record = _with_left_out(record, missing, segments, main_model, at)
+        record = _add_missing_tokens(record, missing, segments, main_model, at)
     elif segments[-1].is_error and record.cost == 0:
         record = _at_list_price(record)
     if lacking and record.basis in ("reported", "computed"):
@@ -221,29 +224,34 @@ def _process(segments: Sequence[ResultLine], main_model: str | None, at: datetim
     return record
 
 
-def _as_reported(segments: Sequence[ResultLine], main_model: str | None, at: datetime | None) -> ReportedCost:
+def _cost_as_reported(
+    segments: Sequence[ResultLine], main_model: str | None, at: datetime | None
+) -> ReportedCost:
     costs = [segment.total_cost for segment in segments if segment.total_cost is not None]
     main_usage = sum([segment.main_usage for segment in segments], TokenUsage())
-    models = _with_hour_writes(_last_models(segments), main_usage.cache_write_1h, main_model)
+    models = _split_hour_writes(_last_models(segments), main_usage.cache_write_1h, main_model)
     parts = _sum_if_all_known(models) if models else None
-    reported = max(costs[-1], parts) if costs and parts is not None and _below_its_parts(segments) else None
+    reported = max(costs[-1], parts) if costs and parts is not None and _is_below_parts(segments) else None
     if reported is None:
         reported = costs[-1] if costs else parts
     terms = segments[-1].terms
     if models:
         if len(models) == 1 and models[0].cost is None:
             models = [structs.replace(models[0], cost=reported)]
-        shares = [_share(model, main_model, at, terms, alone=len(models) == 1) for model in models]
+        shares = [_price_model(model, main_model, at, terms, alone=len(models) == 1) for model in models]
     elif main_usage != TokenUsage():
         shares = [price_usage(main_model, main_usage, at, one_request=False, reported=reported, terms=terms)]
     else:
         shares = []
     if reported is not None:
         return ReportedCost(reported, "reported", reported, merge_by_model(shares))
-    return _priced(*shares)
+    cost = sum_computed(shares)
+    known = sum([part.known_cost for part in shares], Decimal(0))
+    basis: CostBasis = "lower_bound" if any(part.at_least for part in shares) else "computed"
+    return ReportedCost(cost, "unpriced" if cost is None else basis, known, merge_by_model(shares))
 
 
-def _share(
+def _price_model(
     model: ReportedModelCost, main_model: str | None, at: datetime | None, terms: Terms, *, alone: bool
 ) -> ModelCost:
     name = model.model or main_model
@@ -251,7 +259,7 @@ def _share(
     return price_usage(name, model.usage, at, one_request=False, reported=model.cost, terms=own)
 
 
-def _with_left_out(
+def _add_missing_tokens(
     record: ReportedCost,
     missing: TokenUsage,
     segments: Sequence[ResultLine],
@@ -263,24 +271,17 @@ def _with_left_out(
     They are attributed to the main model. The reported total is disputed if they add more than 1%.
     """
     main = max(record.shares, key=lambda part: (part.model == main_model, part.usage.total))
-    fuller = price_usage(main.model, main.usage + missing, at, one_request=False, terms=segments[-1].terms)
-    shares = tuple([fuller if part is main else part for part in record.shares])
-    if record.cost is None or fuller.computed is None:
-        kept = structs.replace(fuller, reported=main.reported)
-        shares = tuple([kept if part is main else part for part in record.shares])
-        return structs.replace(record, shares=shares, basis=_weaker(record.basis))
+    priced = price_usage(main.model, main.usage + missing, at, one_request=False, terms=segments[-1].terms)
+    as_reported = structs.replace(priced, reported=main.reported)
+    reported_shares = tuple([as_reported if part is main else part for part in record.shares])
+    if record.cost is None or priced.computed is None:
+        basis: CostBasis = "unpriced" if record.basis == "unpriced" else "lower_bound"
+        return structs.replace(record, shares=reported_shares, basis=basis)
+    shares = tuple([priced if part is main else part for part in record.shares])
     cost = sum_known([part.computed if part.reported is None else part.reported for part in shares])
-    off = percent_difference(cost or record.cost, record.cost)
-    if cost is None or (off is not None and off <= COST_MISMATCH_PERCENT):
-        return structs.replace(
-            record,
-            shares=tuple(
-                [
-                    structs.replace(fuller, reported=main.reported) if part is fuller else part
-                    for part in shares
-                ]
-            ),
-        )
+    difference = percent_difference(cost or record.cost, record.cost)
+    if cost is None or (difference is not None and difference <= COST_MISMATCH_PERCENT):
+        return structs.replace(record, shares=reported_shares)
     return ReportedCost(cost, "lower_bound", cost, shares, claimed=record.cost)
 
 
@@ -291,23 +292,12 @@ def _at_list_price(record: ReportedCost) -> ReportedCost:
     return ReportedCost(cost, "lower_bound", cost, shares, claimed=Decimal(0)) if cost else record
 
 
-def _weaker(basis: CostBasis) -> CostBasis:
-    return "unpriced" if basis == "unpriced" else "lower_bound"
-
-
-def _priced(*shares: ModelCost) -> ReportedCost:
-    cost = sum_computed(shares)
-    known = sum([part.known_cost for part in shares], Decimal(0))
-    basis: CostBasis = "lower_bound" if any(part.at_least for part in shares) else "computed"
-    return ReportedCost(cost, "unpriced" if cost is None else basis, known, merge_by_model(shares))
-
-
 def _sum_if_all_known(models: Sequence[ReportedModelCost]) -> Decimal | None:
     costs = [model.cost for model in models]
     return sum_known(costs) if None not in costs else None
 
 
-def _with_hour_writes(
+def _split_hour_writes(
     models: Sequence[ReportedModelCost], hour_writes: int, main_model: str | None
 ) -> list[ReportedModelCost]:
     """Return the models without `<synthetic>`, with the main thread's 1-hour cache writes separated.
@@ -323,7 +313,7 @@ def _with_hour_writes(
     return [structs.replace(model, usage=usage) if model is main else model for model in billed]
 
 
-def _summed(records: Sequence[ReportedCost]) -> ReportedCost:
+def _sum_processes(records: Sequence[ReportedCost]) -> ReportedCost:
     """Sum the costs of the processes that wrote to one file."""
     if len(records) == 1:
         return records[0]

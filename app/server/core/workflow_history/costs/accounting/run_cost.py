@@ -1,5 +1,8 @@
 """Sum the cost of a whole run from its streams, with a basis for every sum. Pure.
 
+A retry repeats work: an attempt whose stream was overwritten, a later iteration of the same agent, a process
+restarted in the same file. Numbered names without a repetition (`step_2`, `wave_3`) are not retries.
+
 Recorded costs (reported, computed) and lower bounds are never mixed in one number: `total_cost` is the
 recorded cost and `lower_bound_cost` the minimum beyond it. Only if nothing is recorded is the total a lower
 bound.
@@ -13,11 +16,11 @@ from decimal import Decimal
 from typing import Any, cast
 
 from ...common.models import AgentRun, CostBasis, CostData, StreamFacts
-from ...common.phases import PHASES
+from ...common.phases import PHASES, split_name
 from ..pricing import price_version
 from .agent_run import build_agent_run
-from .attempts import merge_attempts, renamed
-from .deduplication import Spender, shares_of, spender_of
+from .attempts import merge_attempts, rename_replaced
+from .deduplication import Spender, build_spender, shares_of
 from .message_claims import (
     NOTHING_ELSEWHERE,
     NOTHING_SEEN,
@@ -25,18 +28,35 @@ from .message_claims import (
     Claim,
     Elsewhere,
     Seen,
-    attempts_gone,
-    claim_of,
+    build_claim,
     repeated_messages,
+    replaced_attempts,
     thread_parts,
     with_shares,
 )
 from .missing_parts import unseen_subagents
-from .money import TOKEN_FIELDS, percent_difference, sum_known, to_decimal, to_usd_float
-from .retries import annotate_retries
+from .money import (
+    percent_difference,
+    sum_counts,
+    sum_known,
+    sum_token_fields,
+    to_decimal,
+    to_usd_float,
+)
 
 RECORDED_BASES = ("reported", "computed")
 TOTAL_TOKEN_FIELDS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
+
+_ITERATION_WORDS = frozenset({"iter", "iteration", "attempt", "try", "round"})
+"""Words before a repetition number; the lowest number in a run is the first attempt."""
+
+_RETRY_WORDS = frozenset({"retry", "rerun", "again"})
+"""Words that mark a stream as a repetition by themselves."""
+
+_WORDS_BEFORE_NUMBER = _ITERATION_WORDS | _RETRY_WORDS
+
+_RETRY_AGENTS = frozenset({"runner", "resolver"})
+"""Agents named with "repetition_item" as two bare numbers, as in e2e_test_runner_1_0."""
 
 
 def compute_run_cost(
@@ -63,7 +83,7 @@ def accounted(
     those runs; their cost is subtracted once the shares of all runs are known. `seen`: units read so far of
     the earlier attempts.
     """
-    spenders: dict[Any, Spender] = {facts.path: spender_of(facts) for facts in streams}
+    spenders: dict[Any, Spender] = {facts.path: build_spender(facts) for facts in streams}
     shares, unseen = shares_of(spenders), unseen_subagents(streams)
     current = [
         build_agent_run(
@@ -74,61 +94,66 @@ def accounted(
         )
         for facts in streams
     ]
-    claims = [claim_of(facts, spenders[facts.path], at, unseen.get(facts.path, ())) for facts in streams]
-    gone = attempts_gone(streams, claims, seen)
+    claims = [build_claim(facts, spenders[facts.path], at, unseen.get(facts.path, ())) for facts in streams]
+    replaced = replaced_attempts(streams, claims, seen)
     # Attempts are compared by their whole costs; parts counted by other streams are subtracted afterwards.
-    runs = merge_attempts(current, renamed(former, gone))
-    own = {claim.name: claim for claim in claims}
-    named = {name: shares[name[0]] for name in own}
-    parts = thread_parts(own, named, {name: name for name in own})
-    counted, kept = with_shares(runs, own, named, parts, str)
-    return cost_data(counted), kept
+    runs = merge_attempts(current, rename_replaced(former, replaced))
+    claim_by_name = {claim.name: claim for claim in claims}
+    share_by_name = {name: shares[name[0]] for name in claim_by_name}
+    parts = thread_parts(claim_by_name, share_by_name, {name: name for name in claim_by_name})
+    shared_runs, changed_claims = with_shares(runs, claim_by_name, share_by_name, parts, str)
+    return cost_data(shared_runs), changed_claims
 
 
 def cost_data(runs: Sequence[AgentRun]) -> CostData:
     """Return the totals over a run's streams; an unknown total is None."""
-    marked = sorted(annotate_retries(runs), key=_order)
+    marked = sorted(_annotate_retries(runs), key=_sort_key)
     recorded = sum_known(_usd(run, "cost") for run in marked if run.get("cost_basis") in RECORDED_BASES)
-    bounds = sum_known(_bounds(marked))
-    basis = _basis(marked, recorded, bounds)
-    only_bounds = recorded is None and basis == "lower_bound"
-    tokens = _token_sums(marked)
+    lower_bounds = sum_known(_lower_bounds(marked))
+    basis = _basis(marked, recorded, lower_bounds)
+    is_lower_bound = recorded is None and basis == "lower_bound"
+    tokens = sum_token_fields(marked)
+    retry_count = sum(run["retries"] for run in marked)
+    retry_cost = sum_known(_usd(run, "retry_cost") for run in marked if run["retries"])
     sums = {
-        "total_cost": to_usd_float(bounds if only_bounds else recorded),
+        "total_cost": to_usd_float(lower_bounds if is_lower_bound else recorded),
         "cost_basis": basis,
-        "lower_bound_cost": None if only_bounds else to_usd_float(bounds),
-        **_comparison(marked),
+        "lower_bound_cost": None if is_lower_bound else to_usd_float(lower_bounds),
+        **_cost_comparison(marked),
         "unpriced_tokens": sum([run.get("unpriced_tokens") or 0 for run in marked]),
         "phase_costs": marked,
         "models": totals_by_model(marked),
         **tokens,
-        "total_tokens": _sum_known([tokens[key] for key in TOTAL_TOKEN_FIELDS]),
-        **_retries(marked),
+        "total_tokens": sum_counts([tokens[key] for key in TOTAL_TOKEN_FIELDS]),
+        "retry_count": retry_count,
+        "retry_cost": to_usd_float(retry_cost) if retry_count else 0.0,
         "price_version": price_version(),
     }
     return cast("CostData", sums)
 
 
-def _order(run: AgentRun) -> tuple[bool, str, int, str, int]:
+def _sort_key(run: AgentRun) -> tuple[bool, str, int, str, int]:
     """Return a sort key by time; streams without a time follow, in the order of the phases."""
     moment = run.get("timestamp") or run.get("ended_at")
     phase = PHASES.index(run["phase"]) if run.get("phase") in PHASES else len(PHASES)
     return moment is None, moment or "", phase, run.get("path") or "", run.get("attempt", 1)
 
 
-def _basis(runs: Sequence[AgentRun], recorded: Decimal | None, bounds: Decimal | None) -> CostBasis | None:
+def _basis(
+    runs: Sequence[AgentRun], recorded: Decimal | None, lower_bounds: Decimal | None
+) -> CostBasis | None:
     """Return the basis of the total: the weakest basis of its parts."""
     bases = {run.get("cost_basis") for run in runs}
     if "unpriced" in bases:
         return "unpriced"
-    if recorded is None and bounds is None:
+    if recorded is None and lower_bounds is None:
         return None
-    if bounds is not None or any(_spent_unseen(run) for run in runs):
+    if lower_bounds is not None or any(_has_unknown_spending(run) for run in runs):
         return "lower_bound"
     return "computed" if "computed" in bases else "reported"
 
 
-def _spent_unseen(run: AgentRun) -> bool:
+def _has_unknown_spending(run: AgentRun) -> bool:
     """Return whether a stream spent something that none of its numbers shows: interrupted, or unpriced."""
     if run.get("unpriced_tokens"):
         return True
@@ -136,30 +161,31 @@ def _spent_unseen(run: AgentRun) -> bool:
     return silent and not run.get("duplicate_of")
 
 
-def _bounds(runs: Iterable[AgentRun]) -> Iterator[Decimal | None]:
+def _lower_bounds(runs: Iterable[AgentRun]) -> Iterator[Decimal | None]:
     for run in runs:
         yield _usd(run, "lower_bound_cost")
         if run.get("cost_basis") == "lower_bound":
             yield _usd(run, "cost")
 
 
-def _comparison(runs: Sequence[AgentRun]) -> dict[str, Any]:
+def _cost_comparison(runs: Sequence[AgentRun]) -> dict[str, Any]:
     """Compare computed and recorded cost; the computed sum is None if it misses a recorded stream."""
     recorded = [run for run in runs if run.get("cost_basis") in RECORDED_BASES]
-    own = [_usd(run, "computed_cost") for run in recorded]
-    both = [
-        (ours, theirs)
+    computed = [_usd(run, "computed_cost") for run in recorded]
+    comparable = [
+        (computed_cost, cost)
         for run in recorded
         if run["cost_basis"] == "reported"
-        and (ours := _usd(run, "computed_cost")) is not None
-        and (theirs := _usd(run, "cost")) is not None
+        and (computed_cost := _usd(run, "computed_cost")) is not None
+        and (cost := _usd(run, "cost")) is not None
     ]
-    ours, theirs = (sum(side, Decimal(0)) for side in zip(*both, strict=True)) if both else (None, None)
+    percent = None
+    if comparable:
+        computed_sum, cost_sum = (sum(amounts, Decimal(0)) for amounts in zip(*comparable, strict=True))
+        percent = percent_difference(computed_sum, cost_sum)
     return {
-        "computed_cost": None if None in own else to_usd_float(sum_known(own)),
-        "cost_difference_percent": None
-        if ours is None or theirs is None
-        else percent_difference(ours, theirs),
+        "computed_cost": None if None in computed else to_usd_float(sum_known(computed)),
+        "cost_difference_percent": percent,
         "cost_disputed": any(run.get("cost_disputed") for run in runs),
     }
 
@@ -179,17 +205,10 @@ def _model_sum(model: str | None, entries: Sequence[dict[str, Any]]) -> dict[str
     return {
         "model": model,
         "cost": to_usd_float(sum_known(costs)),
-        **_token_sums(entries),
+        **sum_token_fields(entries),
         "unpriced_tokens": sum([entry.get("unpriced_tokens") or 0 for entry in entries]),
         "agent_runs": len(entries),
     }
-
-
-def _retries(runs: Sequence[AgentRun]) -> dict[str, Any]:
-    """Return the number of retries and their cost; the cost is None if no retry's cost is known."""
-    count = sum(run["retries"] for run in runs)
-    known = sum_known(_usd(run, "retry_cost") for run in runs if run["retries"])
-    return {"retry_count": count, "retry_cost": to_usd_float(known) if count else 0.0}
 
 
 def _usd(run: AgentRun, key: str) -> Decimal | None:
@@ -197,11 +216,43 @@ def _usd(run: AgentRun, key: str) -> Decimal | None:
     return to_decimal(amounts.get(key))
 
 
-def _token_sums(records: Iterable[Mapping[str, Any]]) -> dict[str, int | None]:
-    """Return the sum of each count over the records that contain it."""
-    return {key: _sum_known([record.get(key) for record in records]) for key in TOKEN_FIELDS}
+def _annotate_retries(runs: Sequence[AgentRun]) -> list[AgentRun]:
+    """Set `is_retry`, `retries` and `retry_cost` on each agent run."""
+    iterations = [_parse_iteration(run.get("agent") or "") for run in runs]
+    first: dict[tuple[str, ...], int] = {}
+    for family, number in iterations:
+        first[family] = min(number, first.get(family, number))
+    annotated = []
+    for run, (family, number) in zip(runs, iterations, strict=True):
+        is_named_retry = not _RETRY_WORDS.isdisjoint(split_name(run.get("agent") or ""))
+        is_retry = run.get("superseded", False) or is_named_retry or number > first[family]
+        annotated.append(_with_retry_fields(run, is_retry))
+    return annotated
 
 
-def _sum_known(counts: list[int | None]) -> int | None:
-    known = [count for count in counts if count is not None]
-    return sum(known) if known else None
+def _with_retry_fields(run: AgentRun, is_retry: bool) -> AgentRun:
+    """Mark an agent run as a retry as a whole, or only by the processes restarted in it."""
+    restarts = run.get("restarts") or 0
+    if run.get("duplicate_of") or not (is_retry or restarts):
+        return {**run, "is_retry": False, "retries": 0, "retry_cost": 0.0}
+    if not is_retry:
+        return {**run, "is_retry": True, "retries": restarts, "retry_cost": run.get("restart_cost")}
+    known = sum_known((to_decimal(run.get("cost")), to_decimal(run.get("lower_bound_cost"))))
+    return {**run, "is_retry": True, "retries": 1 + restarts, "retry_cost": to_usd_float(known)}
+
+
+def _parse_iteration(agent: str) -> tuple[tuple[str, ...], int]:
+    """Return an agent's name without its iteration, and the iteration; 0 if the name contains none.
+
+    >>> _parse_iteration("test_resolver_iter2_0"), _parse_iteration("e2e_test_runner_1_0")
+    ((('test', 'resolver'), 2), (('e2e', 'test', 'runner'), 1))
+    >>> _parse_iteration("step_2")
+    (('step', '2'), 0)
+    """
+    words = split_name(agent)
+    for index, word in enumerate(words[:-1]):
+        if word in _WORDS_BEFORE_NUMBER and words[index + 1].isdigit():
+            return words[:index], int(words[index + 1])
+    if len(words) > 2 and words[-1].isdigit() and words[-2].isdigit() and words[-3] in _RETRY_AGENTS:
+        return words[:-2], int(words[-2])
+    return words, 0

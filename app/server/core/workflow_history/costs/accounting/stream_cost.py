@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from ...common.models import CostBasis, MessageUsage, StreamFacts, TokenUsage
 from .model_cost import ModelCost, price_messages, sum_computed
 from .money import sum_known
-from .reported_totals import ReportedCost, reported_cost, telling_results
+from .reported_totals import ReportedCost, reported_cost, results_with_totals
 
 
 class StreamCost(msgspec.Struct, frozen=True):
@@ -20,7 +20,7 @@ class StreamCost(msgspec.Struct, frozen=True):
 
     cost: Decimal | None  # USD; None: unknown
     basis: CostBasis | None  # None: the stream contains no spending
-    lower_bound_extra: Decimal | None = None  # USD, minimum beyond `cost`
+    lower_bound: Decimal | None = None  # USD, minimum beyond `cost`
     computed_cost: Decimal | None = (
         None  # USD, tokens x dated price of the part that `cost` covers; None: a price is missing
     )
@@ -36,39 +36,41 @@ NO_COST = StreamCost(None, None)
 
 def compute_stream_cost(
     facts: StreamFacts,
-    loose: Sequence[MessageUsage],
+    uncovered: Sequence[MessageUsage],
     at: datetime | None,
     *,
     with_totals: bool = True,
     lacking: bool = False,
 ) -> StreamCost:
-    """Return the cost of a stream; `loose` are its messages that no result and no other stream counts.
+    """Return the cost of a stream; `uncovered` are its messages that no result and no other stream counts.
 
     `with_totals=False` means that its own totals are counted elsewhere. `lacking`: more was spent than the
     stream shows.
     """
-    loose_shares = price_messages(loose, facts.model, at)
+    uncovered_shares = price_messages(uncovered, facts.model, at)
     record = reported_cost(facts, at) if with_totals else None
     if record is not None:
-        spent = _on_record(_with_tokens(record, facts, at), loose_shares)
-    elif not loose_shares:
+        if not record.shares:  # the results report a cost but no tokens
+            record = replace(record, shares=price_messages(covered_messages(facts), facts.model, at))
+        cost = _cost_of_record(record, uncovered_shares)
+    elif not uncovered_shares:
         return NO_COST
     else:
-        spent = _of_messages(loose, loose_shares)
+        cost = _cost_of_messages(uncovered, uncovered_shares)
     lacking = lacking or (record is None and any(result.lacking for result in facts.results))
-    if spent.basis in ("reported", "computed") and (lacking or is_damaged(facts)):
-        return replace(spent, basis="lower_bound")
-    return spent
+    if cost.basis in ("reported", "computed") and (lacking or is_damaged(facts)):
+        return replace(cost, basis="lower_bound")
+    return cost
 
 
-def _of_messages(messages: Sequence[MessageUsage], shares: tuple[ModelCost, ...]) -> StreamCost:
+def _cost_of_messages(messages: Sequence[MessageUsage], shares: tuple[ModelCost, ...]) -> StreamCost:
     cost = sum_computed(shares)
     if reported := [message.cost for message in messages if message.cost]:
         is_whole = all(message.cost for message in messages if message.usage != TokenUsage())
         known: CostBasis = "reported" if is_whole else "lower_bound"
         return StreamCost(sum_known(reported), known, computed_cost=cost, shares=shares)
     if cost is None:
-        return StreamCost(None, "unpriced", lower_bound_extra=_priced_part(shares), shares=shares)
+        return StreamCost(None, "unpriced", lower_bound=_priced_part(shares), shares=shares)
     basis: CostBasis = "computed" if all(message.is_final for message in messages) else "lower_bound"
     return StreamCost(cost, basis, computed_cost=cost, shares=shares)
 
@@ -90,33 +92,26 @@ def uncovered_messages(facts: StreamFacts) -> tuple[MessageUsage, ...]:
 
 def covered_messages(facts: StreamFacts) -> tuple[MessageUsage, ...]:
     """Return the messages whose spending is included in a total of the stream."""
-    loose = {message.line for message in uncovered_messages(facts)}
-    return tuple([message for message in facts.messages if message.line not in loose])
+    uncovered_lines = {message.line for message in uncovered_messages(facts)}
+    return tuple([message for message in facts.messages if message.line not in uncovered_lines])
 
 
 def last_result_line(facts: StreamFacts) -> int:
     """Return the line of the last result that is a total, 1-based; 0 if there is none."""
-    return max([result.line for result in telling_results(facts)], default=0)
+    return max([result.line for result in results_with_totals(facts)], default=0)
 
 
-def _with_tokens(record: ReportedCost, facts: StreamFacts, at: datetime | None) -> ReportedCost:
-    """Add the tokens of the covered messages if the results report a cost but no tokens."""
-    if record.shares:
-        return record
-    return replace(record, shares=price_messages(covered_messages(facts), facts.model, at))
-
-
-def _on_record(record: ReportedCost, loose: tuple[ModelCost, ...]) -> StreamCost:
+def _cost_of_record(record: ReportedCost, uncovered: tuple[ModelCost, ...]) -> StreamCost:
     """Combine the recorded cost with later messages and with the priced part of an unpriced sum."""
     unpriced_rest = record.known if record.cost is None else Decimal(0)
     return StreamCost(
         cost=record.cost,
         basis=record.basis,
-        lower_bound_extra=unpriced_rest + (_priced_part(loose) or Decimal(0)) or None,
+        lower_bound=unpriced_rest + (_priced_part(uncovered) or Decimal(0)) or None,
         computed_cost=sum_computed(record.shares),
         claimed=record.claimed,
         shares=record.shares,
-        trailing=loose,
+        trailing=uncovered,
         restarts=record.restarts,
         restart_cost=record.restart_cost,
     )

@@ -64,10 +64,12 @@ _CLOUDS = re.compile(
 )
 """Prefixes that clouds put before a model's name."""
 
-_LONGEST = 300  # characters of a name; a longer one is rejected without a search
+_MAX_NAME_LENGTH = 300  # characters of a name; a longer one is rejected without a search
 _DAY = r"(?:0[1-9]|[12]\d|3[01])"
 _MONTH = r"(?:0[1-9]|1[0-2])"
-_DATED = re.compile(rf"(?:[-@]20\d{{2}}{_MONTH}{_DAY}|-20\d{{2}}-{_MONTH}-{_DAY}|-latest|@latest|@default)$")
+_DATE_SUFFIX = re.compile(
+    rf"(?:[-@]20\d{{2}}{_MONTH}{_DAY}|-20\d{{2}}-{_MONTH}-{_DAY}|-latest|@latest|@default)$"
+)
 _CONTEXT_MARKER = re.compile(r"\[\d+[km]\]$")
 _BEDROCK = re.compile(
     r"(?:[a-z]+(?:-[a-z]+)?\.)?anthropic\.(?P<name>claude-[a-z0-9.-]+?)(?:-v\d+(?::\d+)?)?$"
@@ -83,44 +85,44 @@ def find_model(name: str) -> ModelInfo:
     >>> find_model("claude-sonnet-4-5-20250929").id
     'claude-sonnet-4-5'
     """
-    if len(name) > _LONGEST:
+    if len(name) > _MAX_NAME_LENGTH:
         raise PriceUnknownError(f"no price is known for a model whose name has {len(name):,} characters")
-    wanted = _CLOUDS.sub("", _CONTEXT_MARKER.sub("", name.strip().lower()), count=1)
-    bedrock = _BEDROCK.fullmatch(wanted)
-    model = _bedrock_row(wanted, bedrock["name"]) if bedrock else _maker_row(wanted)
+    normalized = _CLOUDS.sub("", _CONTEXT_MARKER.sub("", name.strip().lower()), count=1)
+    bedrock = _BEDROCK.fullmatch(normalized)
+    model = _find_bedrock_row(normalized, bedrock["name"]) if bedrock else _find_vendor_row(normalized)
     if model is None:
         raise PriceUnknownError(f"no price is known for the model {name!r}")
     return model
 
 
-def _maker_row(wanted: str) -> ModelInfo | None:
-    prefix, slash, rest = wanted.partition("/")
-    makers = (VENDOR_PREFIXES.get(prefix),) if slash else PROVIDERS
-    for maker in makers:
-        model = _row(maker, rest if slash else wanted) if maker else None
+def _find_vendor_row(name: str) -> ModelInfo | None:
+    prefix, slash, rest = name.partition("/")
+    vendors = (VENDOR_PREFIXES.get(prefix),) if slash else PROVIDERS
+    for vendor in vendors:
+        model = _find_provider_row(vendor, rest if slash else name) if vendor else None
         if model:
             return model
     return None
 
 
-def _row(provider_id: str, wanted: str) -> ModelInfo | None:
-    """Return the provider's row named `wanted`, or the row with this name without its date."""
+def _find_provider_row(provider_id: str, name: str) -> ModelInfo | None:
+    """Return the provider's row named `name`, or the row with this name without its date."""
     rows = _rows_by_name(provider_id)
-    if wanted in rows:
-        return rows[wanted]
-    model = rows.get(_DATED.sub("", wanted))
+    if name in rows:
+        return rows[name]
+    model = rows.get(_DATE_SUFFIX.sub("", name))
     # A dated snapshot may have its own row (`gpt-4o-2024-05-13`): then the bare name is another model.
-    own = _provider(provider_id).find_model(wanted)
+    own = _provider(provider_id).find_model(name)
     return model if own is None or own is model else None
 
 
-def _bedrock_row(wanted: str, claude: str) -> ModelInfo | None:
+def _find_bedrock_row(name: str, claude_name: str) -> ModelInfo | None:
     """Return the row of Bedrock itself, as a regional endpoint costs more than Anthropic's list price."""
-    if _row("anthropic", claude) is None:
+    if _find_provider_row("anthropic", claude_name) is None:
         return None
-    model = _provider("aws").find_model(wanted)
+    model = _provider("aws").find_model(name)
     row = _BEDROCK.fullmatch(model.id.lower()) if model else None
-    return model if row and _DATED.sub("", row["name"]) == _DATED.sub("", claude) else None
+    return model if row and _DATE_SUFFIX.sub("", row["name"]) == _DATE_SUFFIX.sub("", claude_name) else None
 
 
 @lru_cache(maxsize=32)

@@ -29,7 +29,7 @@ class _Period(NamedTuple):
     constraints: tuple[_Constraint, ...]  # all must be active; empty: valid at all times
     rates: Rates
 
-    def holds(self, at: datetime) -> bool:
+    def is_active(self, at: datetime) -> bool:
         return all(constraint.active(at) for constraint in self.constraints)
 
 
@@ -46,14 +46,16 @@ def cost_usd(
     True
     """
     try:
-        return _agreed([rates.cost(usage, one_request=one_request) for rates in _rates(model, at, terms)])
+        return _single_value(
+            [rates.cost(usage, one_request=one_request) for rates in _rates(model, at, terms)]
+        )
     except PriceUnknownError as unknown:
         raise PriceUnknownError(f"{model[:200]}: {unknown}") from unknown
 
 
 def priced_units(model: str, usage: TokenUsage, at: datetime | None) -> list[PricedUnits]:
     """Split `usage` into kinds with their base rates at the time `at`; raises PriceUnknownError."""
-    return _agreed([rates.units(usage, one_request=False) for rates in _rates(model, at, LIST_PRICE)])
+    return _single_value([rates.units(usage, one_request=False) for rates in _rates(model, at, LIST_PRICE)])
 
 
 def price_version() -> str:
@@ -61,13 +63,13 @@ def price_version() -> str:
     return genai_prices_version
 
 
-_Found = TypeVar("_Found")
+_Value = TypeVar("_Value")
 
 
-def _agreed(found: Sequence[_Found]) -> _Found:
-    if any(other != found[0] for other in found):
+def _single_value(values: Sequence[_Value]) -> _Value:
+    if any(other != values[0] for other in values):
         raise PriceUnknownError("date unknown, and the price has changed over time")
-    return found[0]
+    return values[0]
 
 
 def _rates(model: str, at: datetime | None, terms: Terms) -> list[Rates]:
@@ -77,7 +79,7 @@ def _rates(model: str, at: datetime | None, terms: Terms) -> list[Rates]:
         return [period.rates for period in periods]
     # The last active period is used, as in genai-prices.
     for period in reversed(periods):
-        if period.holds(at):
+        if period.is_active(at):
             return [period.rates]
     raise PriceUnknownError(f"no price is known for {at.date().isoformat()}")
 
@@ -86,44 +88,51 @@ def _rates(model: str, at: datetime | None, terms: Terms) -> list[Rates]:
 def _periods(model: str, terms: Terms) -> tuple[_Period, ...]:
     """Return the prices of a model on some terms; prices with a start date follow the others."""
     row = find_model(model)
-    wanted = {name: word for name, word in asdict(terms).items() if word is not None}
-    variants = [v for v in row.price_variants or () if wanted and v.when.items() <= wanted.items()]
-    always = [variant for variant in variants if variant.constraint is None]
+    required_terms = {name: option for name, option in asdict(terms).items() if option is not None}
+    variants = [
+        price_variant
+        for price_variant in row.price_variants or ()
+        if required_terms and price_variant.when.items() <= required_terms.items()
+    ]
+    undated = [variant for variant in variants if variant.constraint is None]
     dated = tuple([variant.constraint for variant in variants if variant.constraint is not None])
-    periods = _with(row, always, (), wanted)
-    return (*periods, *_with(row, variants, dated, wanted)) if dated else periods
+    periods = _build_periods(row, undated, (), required_terms)
+    return (*periods, *_build_periods(row, variants, dated, required_terms)) if dated else periods
 
 
-def _with(
-    row: ModelInfo, variants: Sequence[PriceVariant], since: tuple[_Constraint, ...], wanted: dict[str, str]
+def _build_periods(
+    row: ModelInfo,
+    variants: Sequence[PriceVariant],
+    constraints: tuple[_Constraint, ...],
+    required_terms: dict[str, str],
 ) -> tuple[_Period, ...]:
-    every = [row.prices] if isinstance(row.prices, ModelPrice) else row.prices
-    told = {name for variant in variants for name in variant.when}
-    missing = {name: word for name, word in wanted.items() if name not in told}
+    entries = [row.prices] if isinstance(row.prices, ModelPrice) else row.prices
+    priced_terms = {name for variant in variants for name in variant.when}
+    missing_terms = {name: option for name, option in required_terms.items() if name not in priced_terms}
     overriding = [variant.prices for variant in reversed(variants)]  # first has priority, as in genai-prices
     periods = []
-    for entry in every:
+    for entry in entries:
         price, constraint = (
             (entry, None) if isinstance(entry, ModelPrice) else (entry.prices, entry.constraint)
         )
         rates = build_rates(price, *overriding)
         if row.id in LONG_CONTEXT:
             rates = rates.with_long_context(LONG_CONTEXT[row.id])
-        for name, word in missing.items():
-            rates = rates.times(_multiples(row.id, name, word))
-        periods.append(_Period((*since, constraint) if constraint else since, rates))
+        for name, option in missing_terms.items():
+            rates = rates.times(_term_multiples(row.id, name, option))
+        periods.append(_Period((*constraints, constraint) if constraint else constraints, rates))
     return tuple(periods)
 
 
-def _multiples(row: str, name: str, word: str) -> Multiples:
+def _term_multiples(row: str, name: str, option: str) -> Multiples:
     """Return the factors for a row's list price on terms that the price table does not cover."""
-    found: Multiples | None = None
-    if (name, word) == ("speed", "fast"):
-        found = FAST.get(row)
-    elif row.startswith("claude-") and (name, word) == ("inference_geo", "us"):
-        found = LIST if row in WITHOUT_US_ONLY else US_ONLY
-    elif row.startswith("claude-") and (name, word) == ("processing", "batch"):
-        found = BATCH
-    if found is None:
-        raise PriceUnknownError(f"no price is known for {name.replace('_', ' ')} {word}")
-    return found
+    multiples: Multiples | None = None
+    if (name, option) == ("speed", "fast"):
+        multiples = FAST.get(row)
+    elif row.startswith("claude-") and (name, option) == ("inference_geo", "us"):
+        multiples = LIST if row in WITHOUT_US_ONLY else US_ONLY
+    elif row.startswith("claude-") and (name, option) == ("processing", "batch"):
+        multiples = BATCH
+    if multiples is None:
+        raise PriceUnknownError(f"no price is known for {name.replace('_', ' ')} {option}")
+    return multiples

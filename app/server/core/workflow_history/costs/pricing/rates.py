@@ -13,8 +13,8 @@ from ...common.errors import PriceUnknownError
 from ...common.models import TokenUsage
 from .surcharges import LongContext, Multiples
 
-MILLION = Decimal(1_000_000)
-THOUSAND = Decimal(1_000)
+_MILLION = Decimal(1_000_000)
+_THOUSAND = Decimal(1_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,9 @@ class Rates:
         """
         cost = Decimal(0)
         for units in self.units(usage, one_request=one_request):
-            cost += _known(units.kind, units.rate) * units.count
+            if units.rate is None:
+                raise PriceUnknownError(f"the price table has no {units.kind} price for this model")
+            cost += units.rate * units.count
         return cost
 
     def units(self, usage: TokenUsage, *, one_request: bool) -> list[PricedUnits]:
@@ -92,28 +94,26 @@ class Rates:
 
     def times(self, multiples: Multiples) -> Rates:
         """Multiply all rates except that of web searches."""
-        return self._each(lambda rate: rate.times(multiples.input), lambda rate: rate.times(multiples.output))
+        return self._map_rates(
+            lambda rate: rate.times(multiples.input), lambda rate: rate.times(multiples.output)
+        )
 
     def with_long_context(self, long: LongContext) -> Rates:
         """Add a tier for long requests to all token rates without tiers."""
-        return self._each(
+        return self._map_rates(
             lambda rate: rate.with_tier(long.above, long.multiples.input),
             lambda rate: rate.with_tier(long.above, long.multiples.output),
         )
 
-    def _each(self, of_input: Callable[[Rate], Rate], of_output: Callable[[Rate], Rate]) -> Rates:
+    def _map_rates(
+        self, change_input: Callable[[Rate], Rate], change_output: Callable[[Rate], Rate]
+    ) -> Rates:
         inputs = {
-            name: of_input(rate)
+            name: change_input(rate)
             for name in ("input", "cache_read", "cache_write_5m", "cache_write_1h")
             if (rate := getattr(self, name)) is not None
         }
-        return replace(self, **inputs, output=of_output(self.output) if self.output else None)
-
-
-def _known(kind: str, rate: Decimal | None) -> Decimal:
-    if rate is None:
-        raise PriceUnknownError(f"the price table has no {kind} price for this model")
-    return rate
+        return replace(self, **inputs, output=change_output(self.output) if self.output else None)
 
 
 def build_rates(*prices: ModelPrice) -> Rates:
@@ -122,17 +122,19 @@ def build_rates(*prices: ModelPrice) -> Rates:
     for price in prices:
         values.update({name: value for name, value in vars(price).items() if value is not None})
     return Rates(
-        input=_rate(values.get("input_mtok"), MILLION),
-        output=_rate(values.get("output_mtok"), MILLION),
-        cache_read=_rate(values.get("cache_read_mtok"), MILLION),
+        input=_build_rate(values.get("input_mtok"), _MILLION),
+        output=_build_rate(values.get("output_mtok"), _MILLION),
+        cache_read=_build_rate(values.get("cache_read_mtok"), _MILLION),
         # A row without cache lifetimes has the 5-minute price: it was the only lifetime then.
-        cache_write_5m=_rate(values.get("cache_write_5m_mtok") or values.get("cache_write_mtok"), MILLION),
-        cache_write_1h=_rate(values.get("cache_write_1h_mtok"), MILLION),
-        web_searches=_rate(values.get("web_searches_kcount"), THOUSAND),
+        cache_write_5m=_build_rate(
+            values.get("cache_write_5m_mtok") or values.get("cache_write_mtok"), _MILLION
+        ),
+        cache_write_1h=_build_rate(values.get("cache_write_1h_mtok"), _MILLION),
+        web_searches=_build_rate(values.get("web_searches_kcount"), _THOUSAND),
     )
 
 
-def _rate(value: Decimal | TieredPrices | None, per: Decimal) -> Rate | None:
+def _build_rate(value: Decimal | TieredPrices | None, per: Decimal) -> Rate | None:
     if value is None:
         return None
     if isinstance(value, TieredPrices):

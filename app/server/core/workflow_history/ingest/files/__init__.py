@@ -29,15 +29,15 @@ def open_no_follow(file: str) -> tuple[BinaryIO, os.stat_result]:
     Raises OSError if it is not a regular file.
     """
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    number = os.open(file, flags | getattr(os, "O_BINARY", 0))
-    status = os.fstat(number)
+    descriptor = os.open(file, flags | getattr(os, "O_BINARY", 0))
+    status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
-        os.close(number)
+        os.close(descriptor)
         raise OSError(0, "it is no regular file")
-    return os.fdopen(number, "rb", buffering=0), status
+    return os.fdopen(descriptor, "rb", buffering=0), status
 
 
-def born_ns(file: str) -> int | None:
+def local_birth_time_ns(file: str) -> int | None:
     """Return a file's creation time in nanoseconds since 1970, or None if the system does not provide it.
 
     `os.stat` has it on macOS, FreeBSD and Windows. Linux needs `statx`, which Python lacks before 3.15.
@@ -49,10 +49,10 @@ def born_ns(file: str) -> int | None:
     seconds = getattr(status, "st_birthtime", None)
     if seconds is not None:
         return int(getattr(status, "st_birthtime_ns", seconds * 1e9))
-    return _born_on_linux(file) if "\0" not in file else None
+    return _linux_birth_time_ns(file) if "\0" not in file else None
 
 
-class _Moment(ctypes.Structure):
+class _StatxTime(ctypes.Structure):
     _fields_: ClassVar = [
         ("seconds", ctypes.c_int64),
         ("nanoseconds", ctypes.c_uint32),
@@ -66,8 +66,8 @@ class _Statx(ctypes.Structure):
     _fields_: ClassVar = [
         ("mask", ctypes.c_uint32),
         ("_sizes_and_owners", ctypes.c_uint8 * 60),
-        ("accessed", _Moment),
-        ("born", _Moment),
+        ("access_time", _StatxTime),
+        ("birth_time", _StatxTime),
         ("_rest", ctypes.c_uint8 * 160),
     ]
 
@@ -76,7 +76,7 @@ _AT_FDCWD, _AT_SYMLINK_NOFOLLOW, _STATX_BTIME = -100, 0x100, 0x800
 
 
 @cache
-def _statx() -> Any:
+def _load_statx() -> Any:
     """Return the C library's `statx` function, or None if it has none."""
     try:
         return ctypes.CDLL(None, use_errno=True).statx
@@ -84,14 +84,14 @@ def _statx() -> Any:
         return None
 
 
-def _born_on_linux(file: str) -> int | None:
-    call, found = _statx(), _Statx()
-    if call is None:
+def _linux_birth_time_ns(file: str) -> int | None:
+    statx, result = _load_statx(), _Statx()
+    if statx is None:
         return None
-    failed = call(_AT_FDCWD, os.fsencode(file), _AT_SYMLINK_NOFOLLOW, _STATX_BTIME, ctypes.byref(found))
-    if failed or not found.mask & _STATX_BTIME or found.born.seconds <= 0:
+    error = statx(_AT_FDCWD, os.fsencode(file), _AT_SYMLINK_NOFOLLOW, _STATX_BTIME, ctypes.byref(result))
+    if error or not result.mask & _STATX_BTIME or result.birth_time.seconds <= 0:
         return None
-    return int(found.born.seconds * 10**9 + found.born.nanoseconds)
+    return int(result.birth_time.seconds * 10**9 + result.birth_time.nanoseconds)
 
 
 __all__ = [
@@ -102,11 +102,11 @@ __all__ = [
     "OpenFileStat",
     "RemoteFolder",
     "RemoteListing",
-    "born",
+    "birth_time_ns",
+    "directory_lister",
     "file_exists",
     "find_entry",
-    "join",
-    "lister",
+    "join_address",
     "open_file",
     "to_path",
 ]
@@ -123,7 +123,7 @@ FileEntry = DirEntry[str] | RemoteEntry
 DirLister = Callable[[str], AbstractContextManager[Iterable[FileEntry]]]
 """Function that lists a directory by its address, as `os.scandir` does."""
 
-_HERE = ("file://", "local://")
+_LOCAL_SCHEMES = ("file://", "local://")
 
 
 def to_path(address: Path | str | FolderPath) -> FolderPath:
@@ -134,29 +134,25 @@ def to_path(address: Path | str | FolderPath) -> FolderPath:
     """
     if isinstance(address, Path | RemoteFolder):
         return address
-    _refuse_own_settings(address)
+    if getattr(address, "storage_options", None):
+        raise AgentsFolderError(
+            f"{address} comes with settings of its own, which other processes and the next sync do not know: "
+            "keep them in the environment or in fsspec's configuration"
+        )
     text = str(address)
-    if text.startswith(_HERE):
+    if text.startswith(_LOCAL_SCHEMES):
         from urllib.parse import unquote  # noqa: PLC0415 - hardly anybody writes a path so
 
         return Path(unquote(text.partition("://")[2]))
     return remote_folder(text) if is_url(text) else Path(text)
 
 
-def _refuse_own_settings(address: object) -> None:
-    if getattr(address, "storage_options", None):
-        raise AgentsFolderError(
-            f"{address} comes with settings of its own, which other processes and the next sync do not know: "
-            "keep them in the environment or in fsspec's configuration"
-        )
-
-
-def join(folder: str, name: str) -> str:
+def join_address(folder: str, name: str) -> str:
     """Return the address of an entry of a directory."""
     return join_url(folder, name) if is_url(folder) else str(Path(folder) / name)
 
 
-def lister(root: FolderPath) -> DirLister:
+def directory_lister(root: FolderPath) -> DirLister:
     """Return the function that lists directories below `root`.
 
     Local directories are listed one by one. Remote ones are all requested with the first listing.
@@ -174,10 +170,10 @@ def open_file(file: Path | str, stamp: FileStamp | None = None) -> tuple[BinaryI
     return open_remote(address, stamp) if is_url(address) else open_no_follow(address)
 
 
-def born(file: Path | str) -> int | None:
+def birth_time_ns(file: Path | str) -> int | None:
     """Return a file's creation time in nanoseconds since 1970; None if unavailable, as for every URL."""
     address = str(file)
-    return None if is_url(address) else born_ns(address)
+    return None if is_url(address) else local_birth_time_ns(address)
 
 
 def file_exists(address: str) -> bool | None:

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from platformdirs import user_cache_path
 
-MOST = 64  # lists to keep; the one written longest ago is deleted first
+MAX_LISTS = 64  # lists to keep; the one written longest ago is deleted first
 
 
 class Index(msgspec.Struct):
@@ -25,38 +25,34 @@ class Index(msgspec.Struct):
     state: str  # fingerprint of the archive and of the settings it was read with
     files: list[tuple[int, int, dict[str, Any]]]  # per file: unpacked bytes, packed bytes, fsspec info
     names: list[str]
-    trouble: str  # why files are missing from the list; "" if none are
+    missing_reason: str  # why files are missing from the list; "" if none are
 
 
-_INDEX = msgspec.msgpack.Decoder(Index)
+_DECODER = msgspec.msgpack.Decoder(Index)
 
 
-def kept_index(address: str, state: str) -> Index | None:
+def load_index(address: str, state: str) -> Index | None:
     """Load the cached list of an archive in this state; None if there is none."""
     try:
-        index = _INDEX.decode(_file_of(address).read_bytes())
+        index = _DECODER.decode(_index_path(address).read_bytes())
     except (OSError, msgspec.MsgspecError):
         return None
     return index if index.state == state else None
 
 
-def keep_index(address: str, index: Index) -> None:
+def store_index(address: str, index: Index) -> None:
     """Store the list of an archive, replacing an older one; do nothing if the cache is not writable."""
-    file = _file_of(address)
+    file = _index_path(address)
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with NamedTemporaryFile(dir=file.parent, delete=False) as part:
             part.write(msgspec.msgpack.encode(index))
         Path(part.name).replace(file)
-        _remove_oldest(file.parent)
+        oldest_first = sorted(file.parent.iterdir(), key=lambda path: path.stat().st_mtime)
+        for outdated in oldest_first[:-MAX_LISTS]:
+            outdated.unlink(missing_ok=True)
 
 
-def _remove_oldest(folder: Path) -> None:
-    every = sorted(folder.iterdir(), key=lambda file: file.stat().st_mtime)
-    for file in every[:-MOST]:
-        file.unlink(missing_ok=True)
-
-
-def _file_of(address: str) -> Path:
+def _index_path(address: str) -> Path:
     name = hashlib.blake2b(address.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
     return user_cache_path("workflow-history", appauthor=False) / "archives" / name

@@ -18,15 +18,15 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 from ...common.errors import AgentsFolderError, StorageUnreachableError
 from ...common.urls import has_password, join_url, parent_url, url_path
-from .archives import DAMAGES, KINDS, Archive, archive_of
+from .archives import ARCHIVE_ERRORS, ARCHIVE_SCHEMES, Archive, open_archive
 from .file_stat import FileStamp, RemoteStatus
 
-_NAMES = (
+_MTIME_FIELDS = (
     "mtime", "LastModified", "last_modified", "updated", "modified", "time", "date_time", "created",
 )  # fmt: skip
 """Names of the modification time in the info of fsspec's file systems, in order of preference."""
 
-UNKNOWN = -1
+UNKNOWN_TIME = -1
 
 
 def mtime_ns(system: Any, path: str, info: Mapping[str, Any]) -> int:
@@ -34,29 +34,31 @@ def mtime_ns(system: Any, path: str, info: Mapping[str, Any]) -> int:
 
     Requests it from the file system if `info` has none.
     """
-    told = next((info[name] for name in _NAMES if info.get(name) is not None), None)
-    if told is None:
+    value = next((info[name] for name in _MTIME_FIELDS if info.get(name) is not None), None)
+    if value is None:
         try:
-            told = system.modified(path)
+            value = system.modified(path)
         except (NotImplementedError, OSError, KeyError, ValueError):
-            return UNKNOWN
-    return _nanoseconds(told)
+            return UNKNOWN_TIME
+    return _to_nanoseconds(value)
 
 
-def _nanoseconds(told: Any) -> int:
+def _to_nanoseconds(value: Any) -> int:
     """Convert a time in any of fsspec's forms to nanoseconds since 1970; a time without a zone is UTC.
 
-    >>> _nanoseconds("2026-01-31T12:00:00Z"), _nanoseconds((2026, 1, 31, 12, 0, 0)), _nanoseconds(1.5)
-    (1769860800000000000, 1769860800000000000, 1500000000)
+    >>> _to_nanoseconds("2026-01-31T12:00:00Z"), _to_nanoseconds((2026, 1, 31, 12, 0, 0))
+    (1769860800000000000, 1769860800000000000)
+    >>> _to_nanoseconds(1.5)
+    1500000000
     """
     try:
-        if isinstance(told, int | float):
-            return round(told * 1e9)
-        when = datetime.fromisoformat(told) if isinstance(told, str) else told
+        if isinstance(value, int | float):
+            return round(value * 1e9)
+        when = datetime.fromisoformat(value) if isinstance(value, str) else value
         when = datetime(*when[:6], tzinfo=UTC) if isinstance(when, tuple) else when  # type: ignore[misc]
         return round(when.replace(tzinfo=when.tzinfo or UTC).timestamp() * 1e6) * 1_000
     except (TypeError, ValueError, OverflowError, AttributeError):
-        return UNKNOWN
+        return UNKNOWN_TIME
 
 
 REQUIRED_EXTRAS = 'pip install "workflow-history[remote]"'
@@ -116,8 +118,8 @@ class RemoteFolder:
         fsspec's own `exists`, `isdir` and `isfile` return False even if the storage cannot be reached.
         """
         try:
-            system, path = _system(self.address, anew=True)
-            with _troubles(self.address):
+            system, path = _open_file_system(self.address, refresh=True)
+            with _convert_storage_errors(self.address):
                 system.invalidate_cache()
                 return str(system.info(path)["type"])
         except (FileNotFoundError, NotADirectoryError):
@@ -133,19 +135,19 @@ def remote_folder(address: str) -> RemoteFolder:
             "the address of the agents folder holds a password: keep it in the environment or in fsspec's "
             "configuration, and name the folder without it"
         )
-    text = str(_upath(_from_the_root(address)))
+    text = str(_upath(_with_absolute_path(address)))
     folder = RemoteFolder(text if text.endswith("://") else text.rstrip("/"))
-    kind, target = _archive_in(folder.address)
+    kind, target = _split_archive_address(folder.address)
     _file_system(target if kind else folder.address)
     return folder
 
 
-def _from_the_root(address: str) -> str:
+def _with_absolute_path(address: str) -> str:
     """Return the address with the path of a local archive in it made absolute."""
-    *links, last = address.split("::")
-    if not links or ("://" in last and not last.startswith("file://")):
+    *outer, last = address.split("::")
+    if not outer or ("://" in last and not last.startswith("file://")):
         return address
-    return "::".join([*links, f"file://{Path(last.removeprefix('file://')).absolute()}"])
+    return "::".join([*outer, f"file://{Path(last.removeprefix('file://')).absolute()}"])
 
 
 def _upath(address: str) -> Any:
@@ -153,39 +155,40 @@ def _upath(address: str) -> Any:
         from upath import UPath  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:
         raise AgentsFolderError(f"{address} lies elsewhere; to read it: {REQUIRED_EXTRAS}") from error
-    with _usable(address):
+    with _convert_address_errors(address):
         return UPath(address)
 
 
-def _system(address: str, *, anew: bool = False) -> tuple[Any, str]:
+def _open_file_system(address: str, *, refresh: bool = False) -> tuple[Any, str]:
     """Return the file system of a URL and the path within it.
 
-    An archive is opened if it isn't open, or if it changed and `anew` is set. Otherwise nothing is requested.
+    An archive is opened if it isn't open, or if it changed and `refresh` is set. Otherwise nothing is
+    requested.
     """
-    kind, target = _archive_in(address)
+    kind, target = _split_archive_address(address)
     if not kind:
         return _file_system(address)
-    with _troubles(target):
-        archive = archive_of(kind, target, _file_system, anew=anew)
+    with _convert_storage_errors(target):
+        archive = open_archive(kind, target, _file_system, refresh=refresh)
     return archive, address.partition("://")[2].partition("::")[0].strip("/")
 
 
-def _archive_in(address: str) -> tuple[str, str]:
+def _split_archive_address(address: str) -> tuple[str, str]:
     """Return the kind and the address of the archive that an address points into; "" and "" if none."""
     first, _, target = address.partition("::")
     kind = first.partition("://")[0]
-    return (kind, target) if target and kind in KINDS else ("", "")
+    return (kind, target) if target and kind in ARCHIVE_SCHEMES else ("", "")
 
 
 def _file_system(address: str) -> tuple[Any, str]:
-    with _usable(address):
+    with _convert_address_errors(address):
         from fsspec.core import url_to_fs  # noqa: PLC0415 - an extra
 
         return cast("tuple[Any, str]", url_to_fs(address))
 
 
 @contextmanager
-def _usable(address: str) -> Iterator[None]:
+def _convert_address_errors(address: str) -> Iterator[None]:
     try:
         yield
     except (ImportError, ValueError) as error:
@@ -197,17 +200,17 @@ class FileDamagedError(OSError):
     """A file in an archive cannot be unpacked."""
 
 
-_OF_A_FILE = (
+_FILE_ERRORS = (
     FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, FileDamagedError, MemoryError,
 )  # fmt: skip
 
 
 @contextmanager
-def _troubles(address: str) -> Iterator[None]:
+def _convert_storage_errors(address: str) -> Iterator[None]:
     """Let a single file's errors (OSError, MemoryError) pass; turn others into StorageUnreachableError."""
     try:
         yield
-    except _OF_A_FILE:
+    except _FILE_ERRORS:
         raise
     except Exception as error:  # each file system raises its own library's exceptions
         reason = str(error).strip() or type(error).__name__
@@ -229,24 +232,24 @@ class RemoteEntry:
 
     name: str
     path: str
-    found: RemoteStat | None  # None: a directory
-    refused: str = ""  # why the file is not read; "" if it is
+    status: RemoteStat | None  # None: a directory
+    refusal: str = ""  # why the file is not read; "" if it is
 
     def is_dir(self, *, follow_symlinks: bool = True) -> bool:  # noqa: ARG002 - as os.DirEntry has it
         """Return whether it is a directory."""
-        return self.found is None
+        return self.status is None
 
     def is_symlink(self) -> bool:
         """Return whether it is a link."""
-        return self.found is not None and stat.S_ISLNK(self.found.st_mode)
+        return self.status is not None and stat.S_ISLNK(self.status.st_mode)
 
     def stat(self, *, follow_symlinks: bool = True) -> RemoteStat:  # noqa: ARG002 - as os.DirEntry has it
         """Return the status from the listing; raises OSError if it has no time or the file is refused."""
-        if self.refused:
-            raise OSError(0, self.refused)
-        if self.found is None or self.found.st_mtime_ns < 0:
+        if self.refusal:
+            raise OSError(0, self.refusal)
+        if self.status is None or self.status.st_mtime_ns < 0:
             raise OSError(0, "its place does not tell when it was written")
-        return self.found
+        return self.status
 
 
 class RemoteListing:
@@ -254,7 +257,7 @@ class RemoteListing:
 
     def __init__(self) -> None:
         self._folders: dict[str, dict[str, RemoteEntry]] = {}
-        self.trouble = ""
+        self.missing_reason = ""
         """Why files of an archive are missing from the listing; "" if none are."""
 
     @contextmanager
@@ -266,57 +269,63 @@ class RemoteListing:
         yield self._folders.pop(address).values()
 
     def _load(self, root: str) -> None:
-        system, path = _system(root, anew=True)
-        self.trouble = getattr(system, "trouble", "")
-        with _troubles(root):
+        system, path = _open_file_system(root, refresh=True)
+        self.missing_reason = getattr(system, "missing_reason", "")
+        with _convert_storage_errors(root):
             system.invalidate_cache()
-            found: dict[str, dict[str, Any]] = system.find(path, detail=True)
+            infos: dict[str, dict[str, Any]] = system.find(path, detail=True)
             system.invalidate_cache()  # it would keep a second copy of the listing
-            if not found and system.info(path)["type"] != "directory":
+            if not infos and system.info(path)["type"] != "directory":
                 raise FileNotFoundError(errno.ENOENT, "No such folder")
-        if path in found:
+        if path in infos:
             raise NotADirectoryError(errno.ENOTDIR, "Not a folder")
         self._folders[root] = {}
-        met = {"": root}  # addresses of directories, by their paths below the root
-        start = len(path.rstrip("/")) + 1 if path.strip("/") else len(path)
-        while found:
-            name, info = found.popitem()
-            folder, _, own = name[start:].rpartition("/")
-            if info.get("type") != "directory" and (home := self._folder(met, folder)) and _is_name(own):
-                file = join_url(home, own)
-                told = _told(system, name, info)
-                self._folders[home][own] = RemoteEntry(own, file, told, info.get("refused", ""))
+        addresses = {"": root}  # addresses of directories, by their paths below the root
+        prefix_length = len(path.rstrip("/")) + 1 if path.strip("/") else len(path)
+        while infos:
+            name, info = infos.popitem()
+            folder, _, file_name = name[prefix_length:].rpartition("/")
+            if info.get("type") == "directory":
+                continue
+            parent = self._add_folder(addresses, folder)
+            if parent is not None and _is_valid_name(file_name):
+                self._folders[parent][file_name] = _file_entry(system, parent, file_name, name, info)
 
-    def _folder(self, met: dict[str, str], inside: str) -> str | None:
+    def _add_folder(self, addresses: dict[str, str], path: str) -> str | None:
         """Add a directory to its parent's entries and return its address; None if a part is no valid name."""
-        if (address := met.get(inside)) is not None:
+        if (address := addresses.get(path)) is not None:
             return address
-        above, _, own = inside.rpartition("/")
-        home = self._folder(met, above)
-        if home is None or not _is_name(own):
+        parent_path, _, folder_name = path.rpartition("/")
+        parent = self._add_folder(addresses, parent_path)
+        if parent is None or not _is_valid_name(folder_name):
             return None
-        met[inside] = address = join_url(home, own)
-        self._folders[home][f"{own}/"] = RemoteEntry(own, address, None)
+        addresses[path] = address = join_url(parent, folder_name)
+        self._folders[parent][f"{folder_name}/"] = RemoteEntry(folder_name, address, None)
         self._folders[address] = {}
         return address
 
 
-def _is_name(name: str) -> bool:
+def _is_valid_name(name: str) -> bool:
     return name not in {"", ".", ".."}
 
 
 def find_entry(folder: RemoteFolder, name: str) -> RemoteEntry | None:
     """Return one file of a directory without listing the others; None if there is no such file."""
     file = folder / name
-    system, path = _system(file.address)
-    with _troubles(file.address):
+    system, path = _open_file_system(file.address)
+    with _convert_storage_errors(file.address):
         if not file.is_file():
             return None
         info = system.info(path)
-        return RemoteEntry(name, file.address, _told(system, path, info), info.get("refused", ""))
+        return _file_entry(system, folder.address, name, path, info)
 
 
-def _told(system: Any, path: str, info: Mapping[str, Any]) -> RemoteStat:
+def _file_entry(system: Any, parent: str, name: str, path: str, info: Mapping[str, Any]) -> RemoteEntry:
+    status = _status_from_info(system, path, info)
+    return RemoteEntry(name, join_url(parent, name), status, info.get("refused", ""))
+
+
+def _status_from_info(system: Any, path: str, info: Mapping[str, Any]) -> RemoteStat:
     version = str(
         next((info[name] for name in ("ETag", "etag", "md5Hash", "VersionId") if info.get(name)), "")
     )
@@ -327,29 +336,29 @@ def _told(system: Any, path: str, info: Mapping[str, Any]) -> RemoteStat:
 
 def open_remote(address: str, stamp: FileStamp | None) -> tuple[BinaryIO, RemoteStatus]:
     """Open a remote file; bytes are requested as they are read. `stamp` saves a request for its status."""
-    system, path = _system(address)
+    system, path = _open_file_system(address)
     if stamp is not None:
-        size, written = stamp.size, stamp.mtime_ns
+        size, modified_ns = stamp.size, stamp.mtime_ns
     else:
-        with _troubles(address):
-            told = _told(system, path, system.info(path))
-        size, written = told.st_size, told.st_mtime_ns
-    return cast("BinaryIO", RemoteFile(address, size)), RemoteStatus(size, written / 1e9)
+        with _convert_storage_errors(address):
+            status = _status_from_info(system, path, system.info(path))
+        size, modified_ns = status.st_size, status.st_mtime_ns
+    return cast("BinaryIO", RemoteFile(address, size)), RemoteStatus(size, modified_ns / 1e9)
 
 
 class RemoteFile(io.RawIOBase):
     """Remote file of known size.
 
-    The first and the latest piece are kept in memory. Pieces double in size while it is read in sequence.
+    The first and the latest chunk are kept in memory. Chunks double in size while it is read in sequence.
     """
 
     def __init__(self, address: str, size: int) -> None:
         super().__init__()
         self._address, self._size = address, size
-        self._system, self._path = _system(address)
+        self._system, self._path = _open_file_system(address)
         self._member: BinaryIO | None = None  # open file of an archive: it is unpacked in sequence
-        self._at, self._piece, self._begin, self._fetch = 0, b"", 0, MIN_READ_AHEAD
-        self._head = b""  # first piece, kept because a stream's beginning is read again to identify it
+        self._position, self._chunk, self._chunk_start, self._fetch_size = 0, b"", 0, MIN_READ_AHEAD
+        self._first_chunk = b""  # kept because a stream's beginning is read again to identify it
 
     def readable(self) -> bool:
         """Return True: the file can be read."""
@@ -361,61 +370,61 @@ class RemoteFile(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Set the position and return it."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        self._at = max(base + offset, 0)
-        return self._at
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = max(base + offset, 0)
+        return self._position
 
     def tell(self) -> int:
         """Return the position of the next read."""
-        return self._at
+        return self._position
 
     def readinto(self, buffer: Any) -> int:
         """Fill a buffer up to its end or the file's; return the number of bytes read."""
         view = memoryview(buffer).cast("B")
-        done = 0
-        while done < len(view) and self._at < self._size:
-            piece, begin = self._piece_here()
-            if not piece:
+        filled = 0
+        while filled < len(view) and self._position < self._size:
+            chunk, chunk_start = self._current_chunk()
+            if not chunk:
                 break  # the file is shorter than when it was listed
-            start = self._at - begin
-            some = piece[start : start + len(view) - done]
-            view[done : done + len(some)] = some
-            done += len(some)
-            self._at += len(some)
-        return done
+            start = self._position - chunk_start
+            part = chunk[start : start + len(view) - filled]
+            view[filled : filled + len(part)] = part
+            filled += len(part)
+            self._position += len(part)
+        return filled
 
-    def _piece_here(self) -> tuple[bytes, int]:
-        """Return a piece that contains the current position, and its offset; an empty piece at the end."""
-        if self._at < len(self._head):
-            return self._head, 0
-        if not self._begin <= self._at < self._begin + len(self._piece):
-            self._ask()
-        return self._piece, self._begin
+    def _current_chunk(self) -> tuple[bytes, int]:
+        """Return a chunk that contains the current position, and its offset; an empty chunk at the end."""
+        if self._position < len(self._first_chunk):
+            return self._first_chunk, 0
+        if not self._chunk_start <= self._position < self._chunk_start + len(self._chunk):
+            self._fetch_chunk()
+        return self._chunk, self._chunk_start
 
-    def _ask(self) -> None:
-        follows = self._piece and self._at == self._begin + len(self._piece)
-        self._fetch = min(self._fetch * 2, MAX_READ_AHEAD) if follows else MIN_READ_AHEAD
-        end = min(self._at + self._fetch, self._size)
-        with _troubles(self._address):
+    def _fetch_chunk(self) -> None:
+        is_sequential = self._chunk and self._position == self._chunk_start + len(self._chunk)
+        self._fetch_size = min(self._fetch_size * 2, MAX_READ_AHEAD) if is_sequential else MIN_READ_AHEAD
+        end = min(self._position + self._fetch_size, self._size)
+        with _convert_storage_errors(self._address):
             if isinstance(self._system, Archive):
-                self._piece = self._unpacked(end - self._at)
+                self._chunk = self._read_member(end - self._position)
             else:
-                self._piece = self._system.cat_file(self._path, start=self._at, end=end)
-        self._begin = self._at
-        self._head = self._head or (self._piece if self._begin == 0 else b"")
+                self._chunk = self._system.cat_file(self._path, start=self._position, end=end)
+        self._chunk_start = self._position
+        self._first_chunk = self._first_chunk or (self._chunk if self._chunk_start == 0 else b"")
 
-    def _unpacked(self, size: int) -> bytes:
+    def _read_member(self, size: int) -> bytes:
         """Return the next `size` bytes of a file in an archive; raises FileDamagedError."""
         try:
             if self._member is None:
                 self._member = self._system.open(self._path)
-            self._member.seek(self._at)
-            pieces = []
-            while size and (some := self._member.read(size)):
-                pieces.append(some)
-                size -= len(some)
-            return b"".join(pieces)
-        except DAMAGES as error:
+            self._member.seek(self._position)
+            parts = []
+            while size and (part := self._member.read(size)):
+                parts.append(part)
+                size -= len(part)
+            return b"".join(parts)
+        except ARCHIVE_ERRORS as error:
             raise FileDamagedError(0, f"it is damaged in the archive: {error}") from error
 
     def close(self) -> None:

@@ -37,7 +37,7 @@ def scan(root: FolderPath, now: datetime, progress: Progress | None = None) -> S
     Raises AgentsFolderError if `root` is not a directory that can be listed.
     """
     walk = walk_agents_folder(root)
-    found = Scan(root)
+    result = Scan(root)
     facts: list[RunFacts] = []
     folders = list(walk)
     for number, folder in enumerate(folders, 1):
@@ -45,19 +45,19 @@ def scan(root: FolderPath, now: datetime, progress: Progress | None = None) -> S
         if progress is not None:
             progress(number, len(folders))
     # A copied tree is only recognized when all of it is read.
-    around = Neighbourhood(_dated(run) for run in facts)
-    commits = commits_of(root) if any(map(_asks_git, facts)) else NO_COMMITS
-    none = [run for run in facts if not _sort(found, run, (around, commits), now)]
-    taken = folders_of([*found.failed, *(run.workflow["id"] for run in found.runs)])
-    for run in none:
+    neighbours = Neighbourhood(_own_file_times(run) for run in facts)
+    commits = commits_of(root) if any(map(_needs_git, facts)) else NO_COMMITS
+    non_runs = [run for run in facts if not _add_run(result, run, (neighbours, commits), now)]
+    run_folders = folders_of([*result.failed, *(run.workflow["id"] for run in result.runs)])
+    for run in non_runs:
         left_out = not_a_run_problem(run)
-        if left_out is not None and left_out.path in taken:
-            found.problems.extend(run.problems)
-        elif left_out is not None and left_out not in found.left_out:
-            found.left_out.append(left_out)
-    found.left_out[:0] = walk.left_out
-    found.problems[:0] = walk.problems
-    return found
+        if left_out is not None and left_out.path in run_folders:
+            result.problems.extend(run.problems)
+        elif left_out is not None and left_out not in result.left_out:
+            result.left_out.append(left_out)
+    result.left_out[:0] = walk.left_out
+    result.problems[:0] = walk.problems
+    return result
 
 
 def folders_of(ids: Iterable[str]) -> set[str]:
@@ -66,39 +66,39 @@ def folders_of(ids: Iterable[str]) -> set[str]:
     >>> sorted(folders_of(["a1", "logs/may/b2"]))
     ['logs', 'logs/may']
     """
-    return {run_id[:at] for run_id in ids for at, sign in enumerate(run_id) if sign == "/"}
+    return {run_id[:index] for run_id in ids for index, char in enumerate(run_id) if char == "/"}
 
 
-def _sort(found: Scan, run: RunFacts, around: tuple[Neighbourhood, Commits], now: datetime) -> bool:
+def _add_run(result: Scan, run: RunFacts, dating: tuple[Neighbourhood, Commits], now: datetime) -> bool:
     """Add a run to the scan's runs or failed ids; return False if it is not a run."""
     if shows_a_run(run):
-        found.runs.append(_described(run, around, now))
+        result.runs.append(_build_scanned_run(run, dating, now))
     elif run.is_broken:
-        found.failed.append(run.id)
-        found.problems.extend(run.problems)
+        result.failed.append(run.id)
+        result.problems.extend(run.problems)
     else:
         return False
     return True
 
 
-def _described(
+def _build_scanned_run(
     run: RunFacts,
-    around: tuple[Neighbourhood, Commits],
+    dating: tuple[Neighbourhood, Commits],
     now: datetime,
     known_agents: AbstractSet[str] = frozenset(),
 ) -> ScannedRun:
-    neighbours, commits = around
+    neighbours, commits = dating
     committed = commits.time_of(run.folder)
-    taken = taken_for(run.evidence, run.folder, neighbours.judge(_dated(run)), committed)
-    dated = FileTimes(taken, *run.folder.file_times)
-    return build_run(run, dated, now=now, committed=committed, known_agents=known_agents)
+    verdict = taken_for(run.evidence, run.folder, neighbours.judge(_own_file_times(run)), committed)
+    file_times = FileTimes(verdict, *run.folder.file_times)
+    return build_run(run, file_times, now=now, committed=committed, known_agents=known_agents)
 
 
-def _dated(run: RunFacts) -> FileTimes:
+def _own_file_times(run: RunFacts) -> FileTimes:
     return FileTimes(run.evidence, *run.folder.file_times)
 
 
-def _asks_git(run: RunFacts) -> bool:
+def _needs_git(run: RunFacts) -> bool:
     """Return whether git is needed because a run's own files don't prove their times."""
     return run.evidence != LIVE
 
@@ -106,9 +106,9 @@ def _asks_git(run: RunFacts) -> bool:
 def not_a_run_problem(run: RunFacts) -> Problem | None:
     """Return why a folder is skipped; None for a loose `.json` file in the root that is not a stream."""
     reason = "neither a state, an agent's stream nor a failed log"
-    home, _, _ = run.id.rpartition("/")
-    if not run.folder.files and [f"{run.id}.json"] == [found.shown for found in run.folder.others or ()]:
-        return Problem(home, reason, None, "warning") if home else None
+    parent, _, _ = run.id.rpartition("/")
+    if not run.folder.files and [f"{run.id}.json"] == [file.shown for file in run.folder.others or ()]:
+        return Problem(parent, reason, None, "warning") if parent else None
     if run.problems:
         reason = f"{reason}: {run.problems[0].path} {run.problems[0].reason}"
     return Problem(run.id, reason, None, "warning")
@@ -128,24 +128,26 @@ class Surroundings:
 
     root: FolderPath
     _folders: dict[str, RunFolder] | None = None
-    _around: tuple[Neighbourhood, Commits] | None = None
+    _dating: tuple[Neighbourhood, Commits] | None = None
 
     def read(
         self, run_id: str, now: datetime, known_agents: AbstractSet[str] = frozenset()
     ) -> ScannedRun | None:
         """Read one run; None if there is no such run. `known_agents`: see `build_run`."""
-        folder = find_run(self.root, run_id) if isinstance(self.root, Path) else self._all().get(run_id)
+        folder = (
+            find_run(self.root, run_id) if isinstance(self.root, Path) else self._run_folders().get(run_id)
+        )
         facts = read_run(folder) if folder is not None else None
         if facts is None or not shows_a_run(facts):
             return None
-        if not _asks_git(facts):
-            return _described(facts, (Neighbourhood(()), NO_COMMITS), now, known_agents)
-        if self._around is None:  # without evidence: a run's own doesn't matter here, others aren't read
-            every = (FileTimes(None, *folder.file_times) for folder in self._all().values())
-            self._around = Neighbourhood(every), commits_of(self.root)
-        return _described(facts, self._around, now, known_agents)
+        if not _needs_git(facts):
+            return _build_scanned_run(facts, (Neighbourhood(()), NO_COMMITS), now, known_agents)
+        if self._dating is None:  # without evidence: a run's own doesn't matter here, others aren't read
+            all_times = (FileTimes(None, *folder.file_times) for folder in self._run_folders().values())
+            self._dating = Neighbourhood(all_times), commits_of(self.root)
+        return _build_scanned_run(facts, self._dating, now, known_agents)
 
-    def _all(self) -> dict[str, RunFolder]:
+    def _run_folders(self) -> dict[str, RunFolder]:
         if self._folders is None:
             try:
                 self._folders = {folder.id: folder for folder in walk_agents_folder(self.root)}

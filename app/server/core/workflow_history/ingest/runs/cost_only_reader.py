@@ -14,24 +14,24 @@ def read_spending(folder: RunFolder) -> RunFacts:
 
     Streams whose result lines are sufficient are read without messages and tools; their cost is the same.
     """
-    return read_side_files(folder, _streams(folder), prompts=False)
+    return read_side_files(folder, _read_streams(folder), prompts=False)
 
 
-def _streams(folder: RunFolder) -> list[StreamFacts]:
+def _read_streams(folder: RunFolder) -> list[StreamFacts]:
     """Read only result lines if they are sufficient; otherwise read that stream, or all streams, whole."""
-    by_results = {found: _by_results(found) for found in folder.streams}
-    every = {found: facts or _whole(found) for found, facts in by_results.items()}
-    streams = [facts for facts in every.values() if facts is not None]
+    from_results = {file: _read_from_results(file) for file in folder.streams}
+    streams_by_file = {file: facts or _read_whole(file) for file, facts in from_results.items()}
+    streams = [facts for facts in streams_by_file.values() if facts is not None]
     if len(streams) == 1 or dedupes_by_results(streams):
         return streams
-    whole = (_whole(found) if by_results[found] else facts for found, facts in every.items())
-    return [facts for facts in whole if facts is not None]
+    reread = (_read_whole(file) if from_results[file] else facts for file, facts in streams_by_file.items())
+    return [facts for facts in reread if facts is not None]
 
 
-def _by_results(found: ScannedFile) -> StreamFacts | None:
-    facts = read_result_lines(found.file, found.shown, agent_name(found.path), found)
-    return None if facts is None else relative_to_run(facts, found)
+def _read_from_results(file: ScannedFile) -> StreamFacts | None:
+    facts = read_result_lines(file.file, file.shown, agent_name(file.path), file)
+    return None if facts is None else relative_to_run(facts, file)
 
 
-def _whole(found: ScannedFile) -> StreamFacts | None:
-    return read_stream(found).facts
+def _read_whole(file: ScannedFile) -> StreamFacts | None:
+    return read_stream(file).facts

@@ -31,16 +31,17 @@ The others depend on the other runs of the directory: kept (the run's own, prese
 own, copied (a copy's), or alone: there is nothing to compare them with, so they date no run.
 """
 
-_SURE: Final = frozenset({CONTRADICTED, LIVE, CHECKED_OUT})
+_FINAL_VERDICTS: Final = frozenset({CONTRADICTED, LIVE, CHECKED_OUT})
 
 _SECOND: Final = 10**9  # nanoseconds
-_SLACK: Final = 30 * _SECOND
-_AT_ONCE: Final = 2 * _SECOND  # maximum time between two files that a copy writes
-_EACH: Final = _SECOND // 2  # maximum time that a copy takes per run
-_LEAST: Final = 10.0  # seconds: shorter work proves nothing
-_LEAST_OPEN: Final = 0.1  # seconds: copying a stream takes less
-_LEAST_UNENDED: Final = 1.0  # seconds that a stream without a result must have been open
-_LONGER: Final = 3600.0  # seconds that a stream may be open beyond its agent's work; else it was overwritten
+_COPY_TOLERANCE: Final = 30 * _SECOND
+_MAX_COPY_GAP: Final = 2 * _SECOND  # maximum time between two files that a copy writes
+_MAX_COPY_TIME: Final = _SECOND // 2  # maximum time that a copy takes per run
+_MIN_WORKED: Final = 10.0  # seconds: shorter work proves nothing
+_MIN_OPEN: Final = 0.1  # seconds: copying a stream takes less
+_MIN_OPEN_UNENDED: Final = 1.0  # seconds that a stream without a result must have been open
+_MAX_OPEN_EXTRA: Final = 3600.0
+"""Seconds that a stream may be open beyond its agent's work; else it was overwritten."""
 
 
 class FileTimes(NamedTuple):
@@ -66,23 +67,24 @@ def evidence_of(folder: RunFolder, streams: Sequence[StreamFacts], births: Mappi
 
     `births` has the creation times of files by path, in nanoseconds since 1970.
     """
-    stamps = {found.path: found for found in folder.files}
-    seconds = {stream.path: stream_duration(stream) for stream in streams if stream.path in stamps}
-    opened = {
-        path: (stamps[path].mtime_ns - born) / _SECOND for path, born in births.items() if path in stamps
+    files = {file.path: file for file in folder.files}
+    worked_seconds = {stream.path: stream_duration(stream) for stream in streams if stream.path in files}
+    open_seconds = {
+        path: (files[path].mtime_ns - born) / _SECOND for path, born in births.items() if path in files
     }
-    if any(_was_open(opened[path], seconds[path]) for path in opened.keys() & seconds.keys()):
+    both_known = open_seconds.keys() & worked_seconds.keys()
+    if any(_was_open(open_seconds[path], worked_seconds[path]) for path in both_known):
         return LIVE
-    if _contradicts(folder.files, {stamps[path]: known or 0.0 for path, known in seconds.items()}):
+    if _contradicts(folder.files, {files[path]: worked or 0.0 for path, worked in worked_seconds.items()}):
         return CONTRADICTED
-    return KEPT if any(length * _SECOND < -_AT_ONCE for length in opened.values()) else None
+    return KEPT if any(seconds * _SECOND < -_MAX_COPY_GAP for seconds in open_seconds.values()) else None
 
 
-def _was_open(opened: float, worked: float | None) -> bool:
+def _was_open(open_seconds: float, worked_seconds: float | None) -> bool:
     """Return whether a file was being written for about as long as its agent worked; seconds."""
-    if worked is None:
-        return _LEAST_UNENDED <= opened <= 24 * _LONGER
-    return max(worked / 2, _LEAST_OPEN) <= opened <= worked + _LONGER
+    if worked_seconds is None:
+        return _MIN_OPEN_UNENDED <= open_seconds <= 24 * _MAX_OPEN_EXTRA
+    return max(worked_seconds / 2, _MIN_OPEN) <= open_seconds <= worked_seconds + _MAX_OPEN_EXTRA
 
 
 def _contradicts(files: Sequence[ScannedFile], worked: Mapping[ScannedFile, float]) -> bool:
@@ -92,11 +94,11 @@ def _contradicts(files: Sequence[ScannedFile], worked: Mapping[ScannedFile, floa
     span = (max(f.mtime_ns for f in files) - min(f.mtime_ns for f in files)) / _SECOND
     longest, total = max(worked.values()), sum(worked.values())
     if len(worked) == 1:  # a prompt is written before its agent starts; a state may be written at any time
-        asked = any("prompts/" in found.path for found in files)
-        return asked and longest >= _LEAST and span < longest / 2
-    if longest - min(worked.values()) >= _LEAST and span < (longest - min(worked.values())) / 2:
+        has_prompts = any("prompts/" in file.path for file in files)
+        return has_prompts and longest >= _MIN_WORKED and span < longest / 2
+    if longest - min(worked.values()) >= _MIN_WORKED and span < (longest - min(worked.values())) / 2:
         return True  # even if they ran in parallel, they cannot have ended so close to each other
-    return span < min((total - longest) / 10, _AT_ONCE / _SECOND)
+    return span < min((total - longest) / 10, _MAX_COPY_GAP / _SECOND)
 
 
 class Neighbourhood:
@@ -104,28 +106,29 @@ class Neighbourhood:
 
     def __init__(self, runs: Iterable[FileTimes]) -> None:
         """Find the time spans in which runs were copied; `runs` are all known runs, including missing."""
-        every = list(runs)
-        contradicted = [(run.first, run.last) for run in every if run.file_times == CONTRADICTED]
-        ordered = sorted([*contradicted, *_bursts(every)])
-        self._firsts = [first for first, _ in ordered]
-        self._latest = list(accumulate((last for _, last in ordered), max))  # end of any span up to here
-        self._begin = min((run.first for run in every), default=0)
-        self._end = max((run.last for run in every), default=0)
+        all_runs = list(runs)
+        contradicted = [(run.first, run.last) for run in all_runs if run.file_times == CONTRADICTED]
+        copy_spans = sorted([*contradicted, *_bursts(all_runs)])
+        self._span_starts = [first for first, _ in copy_spans]
+        # The latest end of any span up to here.
+        self._latest_ends = list(accumulate((last for _, last in copy_spans), max))
+        self._earliest = min((run.first for run in all_runs), default=0)
+        self._latest = max((run.last for run in all_runs), default=0)
 
     def was_copied(self, first: int, last: int) -> bool:
         """Return whether files were written while the tree was copied, with a tolerance of 30 seconds."""
-        before = bisect_right(self._firsts, first + _SLACK)
-        return before > 0 and last <= self._latest[before - 1] + _SLACK
+        index = bisect_right(self._span_starts, first + _COPY_TOLERANCE)
+        return index > 0 and last <= self._latest_ends[index - 1] + _COPY_TOLERANCE
 
     def judge(self, run: FileTimes) -> str:
         """Return the verdict on a run's file times."""
-        if run.file_times in _SURE:
+        if run.file_times in _FINAL_VERDICTS:
             return str(run.file_times)
         if self.was_copied(run.first, run.last):
             return COPIED
         if run.file_times == KEPT:
             return KEPT
-        return OWN if self._end - self._begin >= _AT_ONCE else ALONE
+        return OWN if self._latest - self._earliest >= _MAX_COPY_GAP else ALONE
 
     def misjudged(self, runs: Mapping[str, FileTimes]) -> Iterator[str]:
         """Yield the ids of runs whose recorded verdict differs from the present one."""
@@ -134,30 +137,30 @@ class Neighbourhood:
 
 def _bursts(runs: Iterable[FileTimes]) -> Iterator[tuple[int, int]]:
     """Yield the time spans in which several runs were written faster than agents can write."""
-    begin = end = count = 0
-    for first, last in sorted((run.first, run.last) for run in runs if _is_quick(run)):
-        if count and first - end <= _AT_ONCE:
+    start = end = count = 0
+    for first, last in sorted(
+        (run.first, run.last)
+        for run in runs
+        if run.file_times != LIVE and run.last - run.first < _MAX_COPY_GAP
+    ):
+        if count and first - end <= _MAX_COPY_GAP:
             end, count = max(end, last), count + 1
             continue
-        if _is_burst(begin, end, count):
-            yield begin, end
-        begin, end, count = first, last, 1
-    if _is_burst(begin, end, count):
-        yield begin, end
+        if _is_burst(start, end, count):
+            yield start, end
+        start, end, count = first, last, 1
+    if _is_burst(start, end, count):
+        yield start, end
 
 
-def _is_quick(run: FileTimes) -> bool:
-    return run.file_times != LIVE and run.last - run.first < _AT_ONCE
+def _is_burst(start: int, end: int, count: int) -> bool:
+    return count > 1 and end - start < _MAX_COPY_TIME * (count - 1)
 
 
-def _is_burst(begin: int, end: int, count: int) -> bool:
-    return count > 1 and end - begin < _EACH * (count - 1)
-
-
-def taken_for(evidence: str | None, folder: RunFolder, around: str, committed: datetime | None) -> str:
-    """Return the verdict on a run's file times from its own files, git, and the other runs (`around`)."""
+def taken_for(evidence: str | None, folder: RunFolder, comparison: str, committed: datetime | None) -> str:
+    """Return the verdict on a run's file times from its own files, git, and the other runs (`comparison`)."""
     if evidence in (LIVE, CONTRADICTED):
         return str(evidence)
     if committed is not None and folder.file_times[1] / _SECOND > committed.timestamp() + 2:
         return CHECKED_OUT
-    return KEPT if evidence == KEPT and around != COPIED else around
+    return KEPT if evidence == KEPT and comparison != COPIED else comparison

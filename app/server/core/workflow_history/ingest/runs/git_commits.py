@@ -18,10 +18,10 @@ from typing import NamedTuple
 from ..files import FolderPath
 from .records import RunFolder
 
-SECONDS = 10.0  # timeout of each git command: a repository that takes longer dates no run
-MOST_BYTES = 256 << 20  # maximum output of one git command
+GIT_TIMEOUT = 10.0  # timeout of each git command: a repository that takes longer dates no run
+MAX_OUTPUT = 256 << 20  # maximum output of one git command
 
-_COMMAND = (
+_GIT_OPTIONS = (
     "--no-pager", "--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false",
     "-c", "safe.bareRepository=explicit", "-c", "log.showSignature=false",
 )  # fmt: skip
@@ -33,7 +33,7 @@ _ENVIRONMENT = {
     "GIT_TERMINAL_PROMPT": "0",
     "LC_ALL": "C",
 }
-_REPOSITORY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
+_GIT_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
 
 
 class _Blob(NamedTuple):
@@ -55,11 +55,11 @@ class Commits:
 
         All files count if the run has no streams.
         """
-        telling = list(folder.streams) or list(folder.files)
-        known = [self.times.get(found.shown) for found in telling]
-        same = all(self.sizes.get(found.shown) == found.size for found in telling)
-        whole = [when for when in known if when is not None]
-        return max(whole) if same and whole and len(whole) == len(known) else None
+        files = list(folder.streams) or list(folder.files)
+        times = [self.times.get(file.shown) for file in files]
+        has_same_sizes = all(self.sizes.get(file.shown) == file.size for file in files)
+        known_times = [when for when in times if when is not None]
+        return max(known_times) if has_same_sizes and known_times and len(known_times) == len(times) else None
 
 
 NO_COMMITS = Commits({}, {})
@@ -71,80 +71,80 @@ def commits_of(root: FolderPath) -> Commits:
     if git is None or not isinstance(root, Path) or not _is_in_work_tree(root):
         return NO_COMMITS
     try:
-        return _asked(git, root)
+        return _read_commits(git, root)
     except (OSError, ValueError, subprocess.SubprocessError):
         return NO_COMMITS
 
 
 def _is_in_work_tree(root: Path) -> bool:
     """Return whether the directory may be in a repository: checking for `.git` is faster than running git."""
-    whole = root.absolute()
-    return any((folder / ".git").exists() for folder in (whole, *whole.parents))
+    path = root.absolute()
+    return any((folder / ".git").exists() for folder in (path, *path.parents))
 
 
-def _asked(git: str, root: Path) -> Commits:
-    blobs = dict(_blobs(_answer(git, root, "ls-tree", "-r", "-l", "-z", "HEAD", ".")))
+def _read_commits(git: str, root: Path) -> Commits:
+    blobs = dict(_parse_blobs(_run_git(git, root, "ls-tree", "-r", "-l", "-z", "HEAD", ".")))
     if not blobs:
         return NO_COMMITS
-    cut_off = _cut_off(_answer(git, root, "rev-parse", "--git-path", "shallow"), root)
-    history = _answer(
+    boundary = _shallow_boundary(_run_git(git, root, "rev-parse", "--git-path", "shallow"), root)
+    history = _run_git(
         git, root, "log", "--no-show-signature", "--no-renames", "--no-ext-diff", "--no-abbrev", "--raw",
         "-z", "--format=%x01%H %ct", "--", ".",
     )  # fmt: skip
-    first = _first_times(history, {blob.name for blob in blobs.values()}, cut_off)
+    first = _first_times(history, {blob.name for blob in blobs.values()}, boundary)
     times = {path: first[blob.name] for path, blob in blobs.items() if blob.name in first}
     return Commits(times, {path: blob.size for path, blob in blobs.items()})
 
 
-def _answer(git: str, root: Path, *words: str) -> bytes:
+def _run_git(git: str, root: Path, *arguments: str) -> bytes:
     """Run a git command and return its output.
 
     Raises SubprocessError if it fails or times out, ValueError if the output is too long.
     """
-    environment = {key: value for key, value in os.environ.items() if key not in _REPOSITORY}
-    with TemporaryFile() as answer:
+    environment = {key: value for key, value in os.environ.items() if key not in _GIT_VARIABLES}
+    with TemporaryFile() as output:
         subprocess.run(  # noqa: S603 - git itself, with constant arguments
-            [git, *_COMMAND, *words],
+            [git, *_GIT_OPTIONS, *arguments],
             cwd=root,
             env=environment | _ENVIRONMENT,
             stdin=subprocess.DEVNULL,
-            stdout=answer,
+            stdout=output,
             stderr=subprocess.DEVNULL,
-            timeout=SECONDS,
+            timeout=GIT_TIMEOUT,
             check=True,
         )
-        if answer.seek(0, os.SEEK_END) > MOST_BYTES:
+        if output.seek(0, os.SEEK_END) > MAX_OUTPUT:
             raise ValueError("git's answer is too long")
-        answer.seek(0)
-        return answer.read()
+        output.seek(0)
+        return output.read()
 
 
-def _blobs(answer: bytes) -> list[tuple[str, _Blob]]:
+def _parse_blobs(output: bytes) -> list[tuple[str, _Blob]]:
     """Parse the files in `ls-tree -l -z`: mode, type, object name, size, then the path."""
-    found = []
-    for entry in answer.split(b"\0"):
+    blobs = []
+    for entry in output.split(b"\0"):
         head, _, path = entry.partition(b"\t")
         words = head.split()
         if len(words) == 4 and words[1] == b"blob" and words[3].isdigit():
-            found.append((os.fsdecode(path), _Blob(words[2].decode(), int(words[3]))))
-    return found
+            blobs.append((os.fsdecode(path), _Blob(words[2].decode(), int(words[3]))))
+    return blobs
 
 
-def _cut_off(answer: bytes, root: Path) -> frozenset[str]:
+def _shallow_boundary(output: bytes, root: Path) -> frozenset[str]:
     """Return the boundary commits of a shallow clone, which appear to add all earlier content."""
-    file = root / os.fsdecode(answer.rstrip(b"\n"))
+    file = root / os.fsdecode(output.rstrip(b"\n"))
     return frozenset(file.read_text().split()) if file.is_file() else frozenset()
 
 
-def _first_times(answer: bytes, wanted: set[str], cut_off: frozenset[str]) -> dict[str, datetime]:
+def _first_times(output: bytes, contents: set[str], boundary: frozenset[str]) -> dict[str, datetime]:
     """Parse `log --raw -z` into the time of the oldest commit of each content, by object name.
 
     A commit is `^A<name> <seconds>`, then for each file `:<modes> <content before> <content> <kind>`, path.
     """
     first: dict[str, datetime] = {}
-    unknown: set[str] = set()  # contents added by a boundary commit
+    undated: set[str] = set()  # contents added by a boundary commit
     commit, when = "", datetime.max.replace(tzinfo=UTC)
-    parts = iter(answer.split(b"\0"))
+    parts = iter(output.split(b"\0"))
     for part in parts:
         words = part.split()
         if part.startswith(b"\x01"):
@@ -152,8 +152,8 @@ def _first_times(answer: bytes, wanted: set[str], cut_off: frozenset[str]) -> di
         elif len(words) == 5:
             next(parts, None)  # skip its path
             content = words[3].decode()
-            if content in wanted and commit in cut_off:
-                unknown.add(content)
-            elif content in wanted:
+            if content in contents and commit in boundary:
+                undated.add(content)
+            elif content in contents:
                 first[content] = min(first.get(content, when), when)
-    return {content: when for content, when in first.items() if content not in unknown}
+    return {content: when for content, when in first.items() if content not in undated}

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
-_TITLES: Final = ("title", "summary", "subject", "System.Title", "name")
-_TEXTS: Final = (
+_TITLE_KEYS: Final = ("title", "summary", "subject", "System.Title", "name")
+_TEXT_KEYS: Final = (
     "body", "description", "text", "content", "System.Description", "notes", "desc", "details",
     "text_content", "description_stripped",
 )  # fmt: skip
-_NUMBERS: Final = (
+_NUMBER_KEYS: Final = (
     "identifier", "idReadable", "number", "iid", "key", "issue_number", "sequence_id", "idShort", "id", "gid",
 )  # fmt: skip
-_AROUND: Final = (
+_WRAPPER_KEYS: Final = (
     "issue",
     "fields",
     "data",
@@ -28,7 +28,7 @@ _AROUND: Final = (
     "workItem",
     "object_attributes",
 )
-_NAMELESS: Final = ("name", "summary", "subject")
+_GENERIC_TITLE_KEYS: Final = ("name", "summary", "subject")
 """Title fields of other objects too: an issue also has a number, and a text or an object around it."""
 
 
@@ -40,7 +40,7 @@ class Issue(NamedTuple):
     number: str | None  # number or key, such as "SHOP-7"
 
 
-def issue_in(given: dict[str, Any]) -> Issue | None:
+def issue_in(data: dict[str, Any]) -> Issue | None:
     """Return the issue that an object is or contains; None if there is none.
 
     >>> issue_in({"iid": 7, "title": "Add x", "description": "So that y"})
@@ -48,38 +48,39 @@ def issue_in(given: dict[str, Any]) -> Issue | None:
     >>> issue_in({"key": "SHOP-7", "fields": {"summary": "Add x"}}).number
     'SHOP-7'
     """
-    for outer, inner in _layers(given, 3):
-        title, key = _first(inner, _TITLES)
+    for outer, inner in _candidates(data, 3):
+        title, key = _first_text(inner, _TITLE_KEYS)
         if title is None:
             continue
-        text = next((found for name in _TEXTS if (found := _prose(inner.get(name)))), None)
+        text = next((prose for name in _TEXT_KEYS if (prose := _plain_text(inner.get(name)))), None)
         number = _number(inner) or _number(outer)
-        if key not in _NAMELESS or (number and (text or inner is not given)):
+        if key not in _GENERIC_TITLE_KEYS or (number and (text or inner is not data)):
             return Issue(title, text, number)
     return None
 
 
-def _layers(given: dict[str, Any], deep: int) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+def _candidates(data: dict[str, Any], depth: int) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Yield (outer, inner) pairs of an object and its nested objects that may be an issue."""
-    yield given, given
-    for name in _AROUND if deep else ():
-        if isinstance(inner := given.get(name), dict):
+    yield data, data
+    for name in _WRAPPER_KEYS if depth else ():
+        if isinstance(inner := data.get(name), dict):
             yield from (
-                (given if outer is found else outer, found) for outer, found in _layers(inner, deep - 1)
+                (data if outer is nested else outer, nested)
+                for outer, nested in _candidates(inner, depth - 1)
             )
 
 
-def _first(given: dict[str, Any], names: Iterable[str]) -> tuple[str | None, str | None]:
+def _first_text(data: dict[str, Any], names: Iterable[str]) -> tuple[str | None, str | None]:
     for name in names:
-        value = given.get(name)
+        value = data.get(name)
         if isinstance(value, str) and value.strip():
             return value.strip(), name
     return None, None
 
 
-def _number(given: dict[str, Any]) -> str | None:
-    for name in _NUMBERS:
-        value = given.get(name)
+def _number(data: dict[str, Any]) -> str | None:
+    for name in _NUMBER_KEYS:
+        value = data.get(name)
         if isinstance(value, int) and not isinstance(value, bool):
             return str(value)
         if isinstance(value, str) and 0 < len(value.strip()) <= 100:
@@ -87,15 +88,15 @@ def _number(given: dict[str, Any]) -> str | None:
     return None
 
 
-def _prose(value: Any) -> str | None:
+def _plain_text(value: Any) -> str | None:
     """Return the text of a string, an object with a text field, or Jira's nested paragraphs; else None."""
     if isinstance(value, str):
         return value.strip() or None
     if isinstance(value, dict):
         inner = value.get("raw") or value.get("text") or value.get("markdown")
-        return inner.strip() or None if isinstance(inner, str) else _prose(value.get("content"))
+        return inner.strip() or None if isinstance(inner, str) else _plain_text(value.get("content"))
     if isinstance(value, list):
-        blocks = [text for item in value if (text := _prose(item))]
+        blocks = [text for item in value if (text := _plain_text(item))]
         inline = all(
             isinstance(item, dict) and item.get("type") in ("text", "mention", "emoji") for item in value
         )

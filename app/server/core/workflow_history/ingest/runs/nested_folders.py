@@ -10,16 +10,16 @@ from typing import Final
 from .grouping import AGENTS_FOLDER, is_session
 from .records import STATE_FILE
 
-DEEPEST: Final = 3
+MAX_FOLDER_DEPTH: Final = 3
 """Maximum number of directories between a project and a directory to find, not counting date directories."""
 
-_DATES: Final = 3  # maximum number of date directories: year, month and day
+_MAX_DATE_FOLDERS: Final = 3  # maximum number of date directories: year, month and day
 PRUNED: Final = frozenset({".git", "node_modules", "__pycache__", ".venv"})
-_NO_PROJECT: Final = PRUNED | {
+_SKIPPED_FOLDERS: Final = PRUNED | {
     ".cache", ".mypy_cache", ".next", ".nox", ".pytest_cache", ".ruff_cache", ".tox", "build", "dist", "env",
     "site-packages", "target", "vendor", "venv",
 }  # fmt: skip
-_ANOTHER: Final = (".git", STATE_FILE)
+_FOREIGN_MARKERS: Final = (".git", STATE_FILE)
 """Entries of a directory that is another repository, a worktree, or a run."""
 
 
@@ -41,8 +41,8 @@ class Inside:
     @property
     def hidden(self) -> Beside | None:
         """Transcripts in hidden directories, which are not searched for other runs; None if none."""
-        found = tuple([shown for shown in self.transcripts if shown.startswith(".")])
-        return Beside(found, alone=False) if found else None
+        folders = tuple([shown for shown in self.transcripts if shown.startswith(".")])
+        return Beside(folders, alone=False) if folders else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +57,15 @@ class Beside:
 
         That way, a session that begins in another directory of the same program is noticed.
         """
-        return sorted({self._top(shown) if shown.startswith(".") else shown for shown in self.folders})
+        return sorted({self._top_folder(shown) if shown.startswith(".") else shown for shown in self.folders})
 
     @property
     def tops(self) -> set[str]:
         """Entries of the outer directory that contain the directories."""
-        return set(map(self._top, self.folders))
+        return set(map(self._top_folder, self.folders))
 
     @staticmethod
-    def _top(shown: str) -> str:
+    def _top_folder(shown: str) -> str:
         return shown.partition("/")[0]
 
 
@@ -75,30 +75,32 @@ NOT_LOOKED: Final = Beside()
 
 def look_inside(folder: Path) -> Inside:
     """Find agents directories and transcripts up to DEEPEST levels deep; ignore unreadable directories."""
-    found = Inside()
-    _look(str(folder), "", DEEPEST, _DATES, found)
-    return found
+    inside = Inside()
+    _search(str(folder), "", MAX_FOLDER_DEPTH, _MAX_DATE_FOLDERS, inside)
+    return inside
 
 
-def _look(folder: str, inside: str, deep: int, dates: int, found: Inside) -> None:
+def _search(folder: str, path: str, depth: int, date_depth: int, inside: Inside) -> None:
     try:
-        with os.scandir(folder) as listed:
-            entries = list(listed)
+        with os.scandir(folder) as listing:
+            entries = list(listing)
     except OSError:
         return
     folders = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
     streams = [name for entry in entries if (name := entry.name).endswith(".jsonl") and entry not in folders]
     sessions = [entry.name for entry in folders] + [name.removesuffix(".jsonl") for name in streams]
-    if any(map(is_session, sessions)) or (streams and not inside):
-        found.transcripts.append(inside)
+    if any(map(is_session, sessions)) or (streams and not path):
+        inside.transcripts.append(path)
     for entry in folders:
-        is_date = dates > 0 and entry.name.isdigit()
+        is_date = date_depth > 0 and entry.name.isdigit()
         if entry.name == AGENTS_FOLDER:
-            found.agents.append(Path(entry.path))
-        elif (deep or is_date) and not is_session(entry.name) and _is_of_the_project(entry):
-            below = f"{inside}/{entry.name}" if inside else entry.name
-            _look(entry.path, below, deep if is_date else deep - 1, dates - is_date, found)
+            inside.agents.append(Path(entry.path))
+        elif (depth or is_date) and not is_session(entry.name) and _belongs_to_project(entry):
+            child_path = f"{path}/{entry.name}" if path else entry.name
+            _search(entry.path, child_path, depth if is_date else depth - 1, date_depth - is_date, inside)
 
 
-def _is_of_the_project(entry: os.DirEntry[str]) -> bool:
-    return entry.name not in _NO_PROJECT and not any(Path(entry.path, name).exists() for name in _ANOTHER)
+def _belongs_to_project(entry: os.DirEntry[str]) -> bool:
+    return entry.name not in _SKIPPED_FOLDERS and not any(
+        Path(entry.path, name).exists() for name in _FOREIGN_MARKERS
+    )

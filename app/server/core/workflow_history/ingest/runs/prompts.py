@@ -19,28 +19,28 @@ from .records import ScannedFile
 
 READ: Final = 8 << 20  # bytes that are searched for the user's first message
 
-_ADDED: Final = re.compile(
+_PROGRAM_TAGS: Final = re.compile(
     r"<(system-reminder|ide_\w+|environment_context|user_instructions|local-command-\w+|command-\w+"
     r"|task-notification|bash-\w+|user-memory-input|user-prompt-submit-hook|teammate-message)\b[^>]*>.*?</\1>",
     re.DOTALL,
 )
 """Text that programs add to a user's message."""
 
-_NOT_ASKED: Final = (
+_PROGRAM_MESSAGES: Final = (
     "Caveat:", "[Request interrupted", "This session is being continued from a previous conversation",
     "# AGENTS.md instructions", "<INSTRUCTIONS>", "API Error", "[Image: ",
 )  # fmt: skip
 """Beginnings of messages that no user wrote."""
 
-_NAME: Final = re.compile(r"<command-name>\s*/?([\w:.-]+)\s*</command-name>")
-_ARGUMENTS: Final = re.compile(r"<command-args>(.*?)</command-args>", re.DOTALL)
+_COMMAND_NAME: Final = re.compile(r"<command-name>\s*/?([\w:.-]+)\s*</command-name>")
+_COMMAND_ARGUMENTS: Final = re.compile(r"<command-args>(.*?)</command-args>", re.DOTALL)
 COMMAND: Final = re.compile(r"/([\w:.-]+)(?!\S)")
 """A slash command at the beginning of a message."""
 
-_OUTPUT: Final = ("<local-command-stdout>", "<local-command-stderr>")
+_COMMAND_OUTPUT: Final = ("<local-command-stdout>", "<local-command-stderr>")
 """Beginnings of the message after a command that the CLI ran itself, without a request to the agent."""
 
-_OWN_COMMANDS: Final = frozenset({
+_CLI_COMMANDS: Final = frozenset({
     "add-dir", "agents", "clear", "compact", "config", "context", "cost", "doctor", "effort", "exit",
     "export", "fast", "help", "hooks", "ide", "login", "logout", "mcp", "memory", "model", "output-style",
     "permissions", "plugin", "quit", "rename", "resume", "rewind", "status", "statusline", "tasks", "theme",
@@ -65,120 +65,123 @@ def first_prompt(
     Subagents' streams are searched last. If a stream continues another run's messages, the first prompt after
     them is preferred. `elsewhere`: see `repeated_messages`.
     """
-    named = {found.path: found for found in files}
-    known = [stream for stream in streams if stream.format in _FORMATS and stream.path in named]
-    for stream in sorted(known, key=_place):
-        after = _inherited_until(stream, elsewhere)
-        found = named[stream.path]
-        if asked_for := (_asked_in(found, after) if after else None) or _asked_in(found, 0):
-            return asked_for.text, f"{stream.path}: {asked_for.place}"
+    files_by_path = {file.path: file for file in files}
+    readable = [stream for stream in streams if stream.format in _FORMATS and stream.path in files_by_path]
+    for stream in sorted(readable, key=_stream_order):
+        inherited = _last_inherited_line(stream, elsewhere)
+        file = files_by_path[stream.path]
+        if prompt := (_find_prompt(file, inherited) if inherited else None) or _find_prompt(file, 0):
+            return prompt.text, f"{stream.path}: {prompt.place}"
     return None
 
 
-class _Asked(NamedTuple):
+class _UserPrompt(NamedTuple):
     """A user's prompt and its place in the file."""
 
     text: str
     place: str
 
 
-def _inherited_until(stream: StreamFacts, elsewhere: Mapping[Attempt, Elsewhere]) -> int:
+def _last_inherited_line(stream: StreamFacts, elsewhere: Mapping[Attempt, Elsewhere]) -> int:
     """Return the line (1-based) of the last message before a stream's own work; 0 if there is none."""
     repeated = repeated_messages(stream, elsewhere)
-    inherited = takewhile(lambda said: said.message_id in repeated, stream.messages)
-    return max((said.line for said in inherited), default=0)
+    inherited = takewhile(lambda message: message.message_id in repeated, stream.messages)
+    return max((message.line for message in inherited), default=0)
 
 
-def _place(stream: StreamFacts) -> tuple[bool, bool, str, str]:
+def _stream_order(stream: StreamFacts) -> tuple[bool, bool, str, str]:
     started = stream.started_at.isoformat() if stream.started_at else ""
     return "subagents/" in stream.path, not started, started, stream.path
 
 
-def _asked_in(found: ScannedFile, after: int) -> _Asked | None:
+def _find_prompt(file: ScannedFile, after_line: int) -> _UserPrompt | None:
     """Return the user's first message or slash command after a line that requests work, or None.
 
     Lines marked as another session's count only if no other line requests anything.
     """
-    copied: _Asked | None = None
-    for (message, is_theirs), (following, _) in pairwise(chain(_messages(found, after), (("", False),))):
-        text = asked(message)
+    copied: _UserPrompt | None = None
+    for (message, is_copied_line), (following, _) in pairwise(
+        chain(_user_messages(file, after_line), (("", False),))
+    ):
+        text = typed_text(message)
         command = COMMAND.match(text or "")
-        if not text or (command and _is_own(command[1], following)):
+        is_cli_command = command and (
+            command[1] in _CLI_COMMANDS or following.lstrip().startswith(_COMMAND_OUTPUT)
+        )
+        if not text or is_cli_command:
             continue
-        if not is_theirs:
-            return _Asked(text, FIRST_OWN if after or copied else FIRST)
-        copied = copied or _Asked(text, FIRST)
+        if not is_copied_line:
+            return _UserPrompt(text, FIRST_OWN if after_line or copied else FIRST)
+        copied = copied or _UserPrompt(text, FIRST)
     return copied
 
 
-def _is_own(command: str, following: str) -> bool:
-    return command in _OWN_COMMANDS or following.lstrip().startswith(_OUTPUT)
-
-
-def asked(message: str) -> str | None:
+def typed_text(message: str) -> str | None:
     """Return the part of a message that the user typed; None if a program wrote it.
 
-    >>> asked("<system-reminder>Mind the tests.</system-reminder>Add a logo"), asked("Caveat: The messages")
-    ('Add a logo', None)
-    >>> asked("<command-name>/implement</command-name><command-args>specs/x.md</command-args>")
+    >>> typed_text("<system-reminder>Mind the tests.</system-reminder>Add a logo")
+    'Add a logo'
+    >>> typed_text("Caveat: The messages") is None
+    True
+    >>> typed_text("<command-name>/implement</command-name><command-args>specs/x.md</command-args>")
     '/implement specs/x.md'
     """
-    if name := _NAME.search(message):
-        arguments = _ARGUMENTS.search(message)
+    if name := _COMMAND_NAME.search(message):
+        arguments = _COMMAND_ARGUMENTS.search(message)
         return f"/{name[1]} {arguments[1].strip() if arguments else ''}".strip()
-    text = _ADDED.sub("", message).strip()
-    return None if not text or text.startswith(_NOT_ASKED) else text
+    text = _PROGRAM_TAGS.sub("", message).strip()
+    return None if not text or text.startswith(_PROGRAM_MESSAGES) else text
 
 
-def _messages(found: ScannedFile, after: int) -> Iterator[tuple[str, bool]]:
+def _user_messages(file: ScannedFile, after_line: int) -> Iterator[tuple[str, bool]]:
     """Yield the user's texts in file order, and whether each is marked as another session's."""
-    for record in _records(found, after):
-        is_theirs = is_copied(found.path, record.get("sessionId"), record.get("forkedFrom"))
-        for text in _texts_of(record):
+    for record in _user_records(file, after_line):
+        is_copied_line = is_copied(file.path, record.get("sessionId"), record.get("forkedFrom"))
+        for text in _record_texts(record):
             if text.strip():
-                yield text, is_theirs
+                yield text, is_copied_line
 
 
-def _records(found: ScannedFile, after: int) -> Iterator[dict[str, Any]]:
+def _user_records(file: ScannedFile, after_line: int) -> Iterator[dict[str, Any]]:
     """Yield the user records after a line, from READ bytes; an array is read from the file's beginning."""
     try:
-        handle, _ = open_file(found.file, found)
+        handle, _ = open_file(file.file, file)
         with handle:
-            for _ in range(0 if found.path.endswith(".json") else after):
+            for _ in range(0 if file.path.endswith(".json") else after_line):
                 handle.readline()
-            most = handle.tell() + READ
-            raw = b"".join(iter(lambda: handle.read(1 << 20) if handle.tell() < most else b"", b""))
+            limit = handle.tell() + READ
+            raw = b"".join(iter(lambda: handle.read(1 << 20) if handle.tell() < limit else b"", b""))
     except OSError:
         return  # reading the stream reported the reason
     if raw.lstrip()[:1] == b"[":
-        yield from _array(raw.decode("utf-8", "replace"), after)
+        yield from _array_records(raw.decode("utf-8", "replace"), after_line)
         return
     for line in raw.splitlines():
         if b'"user' in line or b'"User' in line:
-            at = line.find(b"{")
+            start = line.find(b"{")
             try:
-                record = json.loads(line[at:]) if at >= 0 else None
+                record = json.loads(line[start:]) if start >= 0 else None
             except (ValueError, RecursionError):
                 continue
             if isinstance(record, dict):
                 yield record
 
 
-def _array(text: str, after: int) -> Iterator[dict[str, Any]]:
+def _array_records(text: str, after_line: int) -> Iterator[dict[str, Any]]:
     """Yield the records of a stream saved as one array, from those that begin after a line."""
-    decoder, at, line, counted = json.JSONDecoder(), text.find("{"), 1, 0
-    while at >= 0:
+    decoder, position, line, counted_to = json.JSONDecoder(), text.find("{"), 1, 0
+    while position >= 0:
         try:
-            record, end = decoder.raw_decode(text, at)
+            record, end = decoder.raw_decode(text, position)
         except (ValueError, RecursionError):
             return
-        line, counted = line + text.count("\n", counted, at), at
-        if line > after:
+        line, counted_to = line + text.count("\n", counted_to, position), position
+        if line > after_line:
             yield record
-        at = text.find("{", end)
+        position = text.find("{", end)
 
 
-def _texts_of(record: dict[str, Any]) -> Iterator[str]:
+def _record_texts(record: dict[str, Any]) -> Iterator[str]:
     """Yield the user's texts in a record of Claude Code, Gemini CLI or Codex."""
     if record.get("isMeta") or record.get("isSidechain") or record.get("isCompactSummary"):
         return
@@ -187,19 +190,19 @@ def _texts_of(record: dict[str, Any]) -> Iterator[str]:
     kind, message = record.get("type"), record.get("message")
     if kind == "user":
         content = message.get("content") if isinstance(message, dict) else message or record.get("content")
-        yield from _texts(content)
+        yield from _content_texts(content)
     elif kind == "message" and record.get("role") == "user":
-        yield from _texts(record.get("content"))
+        yield from _content_texts(record.get("content"))
     payload = record.get("payload") if kind in ("event_msg", "response_item") else None
     if isinstance(payload, dict) and payload.get("type") == "user_message":
-        yield from _texts(payload.get("message"))
+        yield from _content_texts(payload.get("message"))
     holder = payload if isinstance(payload, dict) else record
     item = holder.get("item")
     if isinstance(item, dict) and item.get("type") in ("user_message", "UserMessage"):
-        yield from _texts(item.get("text") or item.get("content"))
+        yield from _content_texts(item.get("text") or item.get("content"))
 
 
-def _texts(content: Any) -> Iterator[str]:
+def _content_texts(content: Any) -> Iterator[str]:
     """Yield a message's texts; a message with tool results has none."""
     if isinstance(content, str):
         yield content

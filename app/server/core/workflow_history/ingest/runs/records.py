@@ -15,22 +15,22 @@ STATE_FILE = "adw_state.json"
 SUMMARY_FILES = ("workflow_summary.json", "custom_summary_output.json")
 LOG_FILES = ("execution.log", "error.log")
 
-TELLING = frozenset({STATE_FILE, *SUMMARY_FILES, *LOG_FILES})
-STREAMS = (".jsonl", ".json")
+RUN_FILE_NAMES = frozenset({STATE_FILE, *SUMMARY_FILES, *LOG_FILES})
+STREAM_SUFFIXES = (".jsonl", ".json")
 
-MAIN = "main"
+MAIN_AGENT = "main"
 """Agent name of a stream whose path names no agent."""
 
-_GENERIC: Final = frozenset({"raw", "cc", "output", "stream", "log", "jsonl", "agent", "quick", "json"})
+_GENERIC_WORDS: Final = frozenset({"raw", "cc", "output", "stream", "log", "jsonl", "agent", "quick", "json"})
 """Words of a stream's file name that are never part of an agent's name."""
 
-_FOLDERS_OWN: Final = _GENERIC | {
+_GENERIC_NAMES: Final = _GENERIC_WORDS | {
     "main", "transcript", "session", "conversation", "chat", "event", "events", "message", "messages", "logs",
     "result", "results", "response", "stdout", "trace", "claude", "codex", "gemini", "opencode", "cursor",
 }  # fmt: skip
 """Generic words of file names, which don't name a run: it is named after its directory."""
 
-_WORKERS: Final = ("er", "or")  # endings of agent nouns such as "builder"
+_AGENT_NOUN_ENDINGS: Final = ("er", "or")  # endings of agent nouns such as "builder"
 
 READER_VERSION = 7
 """Increase whenever the same files would be read differently: every run is then read again."""
@@ -46,17 +46,17 @@ class ScannedFile(NamedTuple):
     mtime_ns: int  # modification time, nanoseconds since 1970
     inode: int
     mode: int  # type and permissions: an unreadable file is tried again when these change
-    is_told: bool = False  # recognized as a stream by its first lines, regardless of its name
+    is_stream_by_content: bool = False  # recognized as a stream by its first lines, regardless of its name
 
     @property
     def is_of_lines(self) -> bool:
         """Whether it is a stream with one object per line, by its name or by its first lines."""
-        return self.is_told or self.path.endswith(".jsonl")
+        return self.is_stream_by_content or self.path.endswith(".jsonl")
 
     @property
     def is_unsure(self) -> bool:
         """Whether only its content shows if it is a stream: any `.json` file without a predefined meaning."""
-        return self.path.endswith(".json") and self.path.rpartition("/")[2] not in TELLING
+        return self.path.endswith(".json") and self.path.rpartition("/")[2] not in RUN_FILE_NAMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,8 @@ class RunFolder:
 
     def settled(self, streams: AbstractSet[str]) -> RunFolder:
         """Return the folder with the uncertain `.json` files that are not in `streams` moved to `others`."""
-        others = tuple(found for found in self.files if found.is_unsure and found.path not in streams)
-        return replace(self, files=tuple(found for found in self.files if found not in others), others=others)
+        others = tuple(file for file in self.files if file.is_unsure and file.path not in streams)
+        return replace(self, files=tuple(file for file in self.files if file not in others), others=others)
 
     @property
     def fingerprint(self) -> str:
@@ -86,32 +86,32 @@ class RunFolder:
     def file_times(self) -> tuple[int, int]:
         """Earliest and latest modification time of its files, in nanoseconds since 1970."""
         files = self.files if self.others is not None else [f for f in self.files if not f.is_unsure]
-        times = [found[4] for found in files or self.files or self.others or ()]
+        times = [file[4] for file in files or self.files or self.others or ()]
         return min(times), max(times)
 
     @property
     def size(self) -> int:
         """Total size of its files in bytes."""
-        return sum([found[3] for found in self.files])
+        return sum([file[3] for file in self.files])
 
     def files_named(self, *names: str) -> Iterator[ScannedFile]:
         """Yield the files with one of these names, in any folder of the run."""
-        return (found for found in self.files if found.path.rpartition("/")[2] in names)
+        return (file for file in self.files if file.path.rpartition("/")[2] in names)
 
     @property
     def streams(self) -> Iterator[ScannedFile]:
         """Files that may be streams."""
-        return (found for found in self.files if found.is_unsure or found.is_of_lines)
+        return (file for file in self.files if file.is_unsure or file.is_of_lines)
 
     @property
     def state(self) -> ScannedFile | None:
         """The state file, or None."""
-        return next((found for found in self.files if found.path == STATE_FILE), None)
+        return next((file for file in self.files if file.path == STATE_FILE), None)
 
 
 def is_stream_by_name(name: str) -> bool:
     """Return whether a file of this name may be a stream."""
-    return name.endswith(STREAMS) and name not in TELLING
+    return name.endswith(STREAM_SUFFIXES) and name not in RUN_FILE_NAMES
 
 
 def stem_of(name: str) -> str:
@@ -154,21 +154,23 @@ def agent_name(path: str) -> str:
     if folder != ".":
         return folder
     stem = PurePosixPath(path).stem
-    words = [word for word in split_name(stem) if word not in _GENERIC and not word.isdigit()]
+    words = [word for word in split_name(stem) if word not in _GENERIC_WORDS and not word.isdigit()]
     if not words or classify_phase(stem) == "other":
-        return MAIN
-    is_agents = (
-        "output" in split_name(stem) or classify_phase(words[-1]) != "other" or words[-1].endswith(_WORKERS)
+        return MAIN_AGENT
+    is_agent_name = (
+        "output" in split_name(stem)
+        or classify_phase(words[-1]) != "other"
+        or words[-1].endswith(_AGENT_NOUN_ENDINGS)
     )
-    return "_".join(words) if is_agents else MAIN
+    return "_".join(words) if is_agent_name else MAIN_AGENT
 
 
-def is_run_of_its_own(stem: str) -> bool:
+def is_run_name(stem: str) -> bool:
     """Return whether a loose stream has the name of a run, rather than of an agent or a generic name.
 
-    >>> [is_run_of_its_own(stem) for stem in ("run-05", "fix_login", "planner", "raw_output_2", "transcript")]
+    >>> [is_run_name(stem) for stem in ("run-05", "fix_login", "planner", "raw_output_2", "transcript")]
     [True, True, False, False, False]
     """
     words = [word for word in split_name(stem) if not word.isdigit()]
-    own = [word for word in words if word not in _FOLDERS_OWN]
-    return bool(own) and "output" not in words and classify_phase(own[-1]) == "other"
+    specific_words = [word for word in words if word not in _GENERIC_NAMES]
+    return bool(specific_words) and "output" not in words and classify_phase(specific_words[-1]) == "other"

@@ -10,9 +10,9 @@ from ...common.redaction import redact_text
 from .issues import issue_in
 from .prompts import COMMAND
 from .small_files import Log, extract_json_objects
-from .state_words import MAX_REQUEST, REQUEST_KEYS, shows
+from .state_words import MAX_REQUEST, REQUEST_KEYS, has_visible_text
 
-_LONGEST_NAME = 1_000  # characters of a branch or file name: noise is removed from it one part at a time
+_MAX_NAME = 1_000  # characters of a branch or file name: noise is removed from it one part at a time
 
 
 class Prompt(NamedTuple):
@@ -31,7 +31,7 @@ class Request(NamedTuple):
 
 
 _SUMMARY_KEYS = ("prompt", "task", "task_description", "nl_input", "request")
-_ASKED_OF = ("other", "build", "review", "validate")
+_WORK_PHASES = ("other", "build", "review", "validate")
 """Phases of an agent that may be the only one of a run, with the request itself as its prompt."""
 
 _PATH = re.compile(
@@ -41,7 +41,7 @@ _PATH = re.compile(
 )
 _PLAN_PATH = re.compile(r"(?<![\w/.:-])(?:[\w.~-]*/)+[\w.-]+\.(?:md|mdx|markdown|txt)\b(?!/)", re.IGNORECASE)
 _COMMAND = re.compile(r"\s*/([\w:-]+)\s*")
-_IDS = re.compile(
+_LEADING_IDS = re.compile(
     r"(?:(?:adw[_-][\w-]+|[0-9a-f]{8}|#?\d+|[\w./-]+\.(?:md|json)|agents/\S+)(?:\s+|$))+", re.IGNORECASE
 )
 _SLUG_NOISE = re.compile(
@@ -49,7 +49,7 @@ _SLUG_NOISE = re.compile(
     r"|\badw-[0-9a-z]+-?|\bsdlc_planner-?|\b[0-9a-f]{8}\b-?",
     re.IGNORECASE,
 )
-_PLANS = re.compile(r"^(?:latest|current|my)?[ _-]?plan$", re.IGNORECASE)
+_GENERIC_PLAN_NAME = re.compile(r"^(?:latest|current|my)?[ _-]?plan$", re.IGNORECASE)
 
 
 def find_request(
@@ -58,31 +58,31 @@ def find_request(
     prompts: Iterable[Prompt],
     logs: Iterable[Log],
     *,
-    typed: Callable[[], tuple[str, str] | None] = lambda: None,
+    find_typed: Callable[[], tuple[str, str] | None] = lambda: None,
     names: Sequence[tuple[str | None, str]] = (),
 ) -> Request | None:
     """Return the request from the best source that has one, or None if unknown.
 
-    `typed` finds the first prompt in the streams and its place. It is called if better sources have none.
+    `find_typed` finds the first prompt in the streams and its place; called if better sources have none.
     `names` are a redacted branch and plan, each with its source: their words are the last resort.
     """
     prompts, summaries = list(prompts), list(summaries)
-    places: tuple[Callable[[], Iterator[Request]], ...] = (
+    sources: tuple[Callable[[], Iterator[Request]], ...] = (
         lambda: _from_state(state),
         lambda: _from_summaries(summaries),
         lambda: _from_arguments(summaries),
         lambda: _from_prompts(prompts, "classify"),
         lambda: _from_prompts(prompts, "plan"),
         lambda: _from_logs(logs),
-        lambda: _from_the_only_agent(prompts),
-        lambda: _from_streams(typed()),
+        lambda: _from_only_agent(prompts),
+        lambda: _from_streams(find_typed()),
         lambda: _from_slugs(state, names),
     )
-    for place in places:
-        found = next(place(), None)
-        if found is not None:
-            whole = found.text if len(found.text) <= MAX_REQUEST else redact_text(found.text)
-            return Request(whole[:MAX_REQUEST], found.source)  # redacted first: no rule matches half a key
+    for find_in in sources:
+        request = next(find_in(), None)
+        if request is not None:
+            text = request.text if len(request.text) <= MAX_REQUEST else redact_text(request.text)
+            return Request(text[:MAX_REQUEST], request.source)  # redacted first: no rule matches half a key
     return None
 
 
@@ -92,8 +92,8 @@ def is_path(text: str) -> bool:
     >>> is_path("specs/plan-7.md"), is_path("Update docs/README.md"), is_path("./specs/plan")
     (True, False, True)
     """
-    words = text[:_LONGEST_NAME].split()
-    return bool(words) and all(_PATH.fullmatch(each.strip("\"'`,")) for each in words)
+    words = text[:_MAX_NAME].split()
+    return bool(words) and all(_PATH.fullmatch(word.strip("\"'`,")) for word in words)
 
 
 def paths_in(text: str) -> list[str]:
@@ -102,12 +102,12 @@ def paths_in(text: str) -> list[str]:
     >>> paths_in("/implement specs/issue-7.md"), paths_in("see https://example.org/a.md")
     (['specs/issue-7.md'], [])
     """
-    return [found.group() for found in _PLAN_PATH.finditer(text[:MAX_REQUEST])]
+    return [match.group() for match in _PLAN_PATH.finditer(text[:MAX_REQUEST])]
 
 
 def _from_state(state: dict[str, Any]) -> Iterator[Request]:
     for key in REQUEST_KEYS:
-        if (text := _text(state.get(key))) and not is_path(text):
+        if (text := _visible_text(state.get(key))) and not is_path(text):
             yield Request(text, f"adw_state.json: {key}")
     issue = state.get("issue")
     if isinstance(issue, dict) and (text := issue_text(issue)):
@@ -116,23 +116,23 @@ def _from_state(state: dict[str, Any]) -> Iterator[Request]:
 
 def _from_summaries(summaries: Sequence[tuple[str, dict[str, Any]]]) -> Iterator[Request]:
     """Yield the prompts in summaries; a workflow's own summary comes first."""
-    for path, summary in sorted(summaries, key=lambda each: each[0].count("/")):
+    for path, summary in sorted(summaries, key=lambda item: item[0].count("/")):
         arguments = summary.get("args")
         inner = arguments if isinstance(arguments, dict) else {}
-        for holder, inside in ((summary, ""), (inner, "args.")):
+        for holder, prefix in ((summary, ""), (inner, "args.")):
             for key in _SUMMARY_KEYS:
-                text = _text(holder.get(key))
+                text = _visible_text(holder.get(key))
                 task = prompt_text(text) if text and text.startswith("/") else text
                 if task and not is_path(task):
-                    yield Request(task, f"{path}: {inside}{key}")
+                    yield Request(task, f"{path}: {prefix}{key}")
 
 
 def _from_arguments(summaries: Sequence[tuple[str, dict[str, Any]]]) -> Iterator[Request]:
     """Yield the arguments of slash commands, without ids; a plan's path is not a request."""
     for path, summary in summaries:
-        given = summary.get("args")
-        words = given if isinstance(given, list) else [given]
-        text = " ".join(each for each in words if isinstance(each, str))
+        arguments = summary.get("args")
+        words = arguments if isinstance(arguments, list) else [arguments]
+        text = " ".join(word for word in words if isinstance(word, str))
         if task := prompt_text(f"/command {text}"):
             yield Request(task, f"{path}: args")
 
@@ -143,11 +143,11 @@ def _from_prompts(prompts: Iterable[Prompt], phase: str) -> Iterator[Request]:
             yield Request(text, prompt.path)
 
 
-def _from_the_only_agent(prompts: Sequence[Prompt]) -> Iterator[Request]:
+def _from_only_agent(prompts: Sequence[Prompt]) -> Iterator[Request]:
     """Yield the prompt of a run in which only one agent has prompts."""
     agents = {prompt.path.split("prompts/")[0] for prompt in prompts}
     if len(agents) == 1:
-        for phase in _ASKED_OF:
+        for phase in _WORK_PHASES:
             yield from _from_prompts(prompts, phase)
 
 
@@ -155,7 +155,7 @@ def _from_streams(typed: tuple[str, str] | None) -> Iterator[Request]:
     """Yield the first prompt typed by the user; a slash command without a task is used unchanged."""
     if typed is None:
         return
-    text = _text(typed[0])
+    text = _visible_text(typed[0])
     if task := prompt_text(typed[0]) or (text if text and COMMAND.match(text) else None):
         yield Request(task, typed[1])
 
@@ -170,20 +170,20 @@ def prompt_text(prompt: str) -> str | None:
     >>> prompt_text("/implement specs/plan.md") is None
     True
     """
-    for found in extract_json_objects(prompt):
-        if text := issue_text(found):
+    for value in extract_json_objects(prompt):
+        if text := issue_text(value):
             return text
     command = _COMMAND.match(prompt)
     rest = prompt[command.end() :] if command else prompt
-    if command and (ids := _IDS.match(rest)):
+    if command and (ids := _LEADING_IDS.match(rest)):
         rest = rest[ids.end() :]
-    task = _text(rest.strip().strip("\"'"))
+    task = _visible_text(rest.strip().strip("\"'"))
     return None if task is None or is_path(task) else task
 
 
-def issue_text(given: dict[str, Any]) -> str | None:
+def issue_text(data: dict[str, Any]) -> str | None:
     """Return an issue's title and text as one string, for any tracker; None if it is not an issue."""
-    issue = issue_in(given)
+    issue = issue_in(data)
     if issue is None:
         return None
     return f"{issue.title}\n\n{issue.text}" if issue.text else issue.title
@@ -191,17 +191,18 @@ def issue_text(given: dict[str, Any]) -> str | None:
 
 def _from_logs(logs: Iterable[Log]) -> Iterator[Request]:
     for log in logs:
-        at = log.text.lower().find("issue")
-        if at < 0:
+        start = log.text.lower().find("issue")
+        if start < 0:
             continue
-        for found in extract_json_objects(log.text[at:]):
-            if text := issue_text(found):
+        for value in extract_json_objects(log.text[start:]):
+            if text := issue_text(value):
                 yield Request(text, log.path)
 
 
 def _from_slugs(state: dict[str, Any], names: Sequence[tuple[str | None, str]]) -> Iterator[Request]:
     stated = [
-        (_text(state.get(key)), f"adw_state.json: {key}") for key in ("branch_name", "plan_file", "spec_file")
+        (_visible_text(state.get(key)), f"adw_state.json: {key}")
+        for key in ("branch_name", "plan_file", "spec_file")
     ]
     for value, source in (*stated, *names):
         if value and (words := words_from_slug(value)):
@@ -216,14 +217,14 @@ def words_from_slug(name: str) -> str | None:
     >>> words_from_slug("specs/latest_plan.md") is None
     True
     """
-    stem = name[:_LONGEST_NAME].replace("\\", "/")
+    stem = name[:_MAX_NAME].replace("\\", "/")
     stem = stem if stem.startswith(("feature/", "bug/", "chore/")) else stem.rsplit("/", 1)[-1]
     previous = None
     while previous != stem:
         previous, stem = stem, _SLUG_NOISE.sub("", stem)
     words = re.sub(r"[-_/\s]+", " ", stem).strip()
-    return words if len(words) > 3 and " " in words and not _PLANS.match(words) else None
+    return words if len(words) > 3 and " " in words and not _GENERIC_PLAN_NAME.match(words) else None
 
 
-def _text(value: Any) -> str | None:
-    return value.strip() if isinstance(value, str) and shows(value) else None
+def _visible_text(value: Any) -> str | None:
+    return value.strip() if isinstance(value, str) and has_visible_text(value) else None

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 from ...common.coercion import coerce_number
 from ...common.models import StreamFacts
 from ...common.plausible_dates import ADDED_UP, EARLIEST, MAX_DURATION, read_moment
-from .small_files import Log
+from .small_files import Log, last_log
 from .state_words import stated_status
 
 TimeBasis = Literal["reported", "derived"]
@@ -25,7 +25,7 @@ DurationBasis = Literal["reported", "derived", "lower_bound"]
 _EPOCH = re.compile(r"(?:^|[_-])(1[5-9]\d{8}|2[0-4]\d{8})(?:\d{3})?(?=[_-]|$)")
 _STAMP = re.compile(r"(?:^|\D)(20\d\d)(\d\d)(\d\d)[_T-]?(\d\d)(\d\d)(\d\d)(?:\D|$)")
 _QUARTER = 15 * 60  # seconds: every UTC offset is a multiple of this
-_LONGEST = MAX_DURATION.total_seconds()
+_MAX_SECONDS = MAX_DURATION.total_seconds()
 START_KEYS = ("created_at", "started_at", "start_time", "timestamp")
 END_KEYS = ("completed_at", "end_time", "ended_at", "finished_at")
 PHASE_KEYS = ("started_at", "completed_at")
@@ -39,7 +39,7 @@ COMMIT: Final = "commit: it had ended by then"
 ID: Final = "the run's id"
 """Sources of a run's start and duration, other than its files."""
 
-OF_ITS_STREAMS: Final = (FIRST_TO_LAST, FILES_FIRST_TO_LAST, ADDED_UP)
+STREAM_DURATION_SOURCES: Final = (FIRST_TO_LAST, FILES_FIRST_TO_LAST, ADDED_UP)
 """Sources of a duration that do not cover agents without a stream."""
 
 
@@ -57,7 +57,7 @@ class RunTimes:
     duration: float | None = None  # seconds
     duration_basis: DurationBasis | None = None
     duration_source: str | None = None
-    refused: tuple[tuple[float, str], ...] = ()  # durations too long for a run, in seconds, and their sources
+    rejected: tuple[tuple[float, str], ...] = ()  # durations too long for a run (seconds), and their sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +75,12 @@ class FileTimeSpan:
 
 def stream_duration(stream: StreamFacts) -> float | None:
     """Return the duration of a stream's agent run in seconds, all its results together; None if unknown."""
-    known = [segment.duration_ms for segment in stream.results if segment.duration_ms is not None]
+    known = [result.duration_ms for result in stream.results if result.duration_ms is not None]
     if known:
         return sum(known) / 1000
     if stream.started_at is not None and stream.ended_at is not None:
         seconds = (stream.ended_at - stream.started_at).total_seconds()
-        return seconds if seconds <= _LONGEST else None
+        return seconds if seconds <= _MAX_SECONDS else None
     return None
 
 
@@ -104,35 +104,35 @@ def run_times(
     window: FileTimeSpan | None,
     *,
     committed: datetime | None = None,
-    born: datetime | None = None,
+    birth: datetime | None = None,
 ) -> RunTimes:
     """Compute the times of a run.
 
     `window` is None if file times can't be used. `committed` is the time of the first commit of the run's
-    files. `born` is when an agent created the first stream that has no end.
+    files. `birth` is when an agent created the first stream that has no end.
     """
-    offset = _offset(run_id, state, logs, window)
-    spans = _spans(streams, window)
-    timed = all(stream.started_at and stream.ended_at for stream in streams)
-    created, source = next(iter(_starts(run_id, state, logs, offset)), (None, None))
+    offset = _utc_offset(run_id, state, logs, window)
+    spans = _stream_spans(streams, window)
+    has_own_times = all(stream.started_at and stream.ended_at for stream in streams)
+    created, source = next(iter(_start_candidates(run_id, state, logs, offset)), (None, None))
     basis: TimeBasis | None = "reported" if created else None
-    completed = reported_end = _completed(state, logs, offset)
+    completed = reported_end = _completion_time(state, logs, offset)
     started = parse_local_time(state.get("started_at") or state.get("start_time"), offset) or created
     if created is None:
-        begins = [start for start, _ in spans] + ([born] if born else [])
-        created = started = min(begins, default=window.first if window else None)
-        source = None if created is None else CLOCK if timed and spans else FILE_TIMES
+        starts = [start for start, _ in spans] + ([birth] if birth else [])
+        created = started = min(starts, default=window.first if window else None)
+        source = None if created is None else CLOCK if has_own_times and spans else FILE_TIMES
         basis = None if created is None else "reported" if source == CLOCK else "derived"
         completed = completed or max((end for _, end in spans), default=None)  # only if no start is reported
     if created is None and committed is not None:
         created, source, basis = committed, COMMIT, "derived"
     durations = list(
-        _durations(
+        _duration_candidates(
             state, started if source not in (CLOCK, FILE_TIMES) else None, reported_end, spans, streams
         )
     )
-    likely = [found for found in durations if found[0] <= _LONGEST]
-    duration, duration_basis, duration_source = likely[0] if likely else (None, None, None)
+    plausible = [candidate for candidate in durations if candidate[0] <= _MAX_SECONDS]
+    duration, duration_basis, duration_source = plausible[0] if plausible else (None, None, None)
     return RunTimes(
         created,
         started,
@@ -144,27 +144,27 @@ def run_times(
         duration,
         duration_basis,
         duration_source,
-        tuple((seconds, told) for seconds, _, told in durations if seconds > _LONGEST),
+        tuple((seconds, origin) for seconds, _, origin in durations if seconds > _MAX_SECONDS),
     )
 
 
-def unread_times(state: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+def unparsable_times(state: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield names and values of a state's time fields that cannot be parsed as a time."""
     for key in (*START_KEYS, *END_KEYS):
-        if _is_unread(state.get(key)):
+        if _is_unparsable(state.get(key)):
             yield key, state[key]
-    for number_, phase in enumerate(state_phases(state)):
+    for index, phase in enumerate(state_phases(state)):
         for key in PHASE_KEYS:
-            if _is_unread(phase.get(key)):
-                yield f"phase_results[{number_}].{key}", phase[key]
+            if _is_unparsable(phase.get(key)):
+                yield f"phase_results[{index}].{key}", phase[key]
 
 
-def _is_unread(value: Any) -> bool:
+def _is_unparsable(value: Any) -> bool:
     is_given = value is not None and value is not False and not (isinstance(value, str) and not value.strip())
     return is_given and read_moment(value) is None
 
 
-def _starts(
+def _start_candidates(
     run_id: str, state: dict[str, Any], logs: Sequence[Log], offset: int | None
 ) -> Iterable[tuple[datetime, str]]:
     """Yield the reported starts with their sources, the best source first."""
@@ -177,15 +177,15 @@ def _starts(
     firsts = [(when, log.path) for log in logs if (when := parse_local_time(log.first, offset))]
     if firsts:
         yield min(firsts)
-    for when in moments_of_id(run_id):
-        yield (when, ID) if when.tzinfo else (_shifted(when, offset), "the stamp in the run's id")
+    for when in times_in_id(run_id):
+        yield (when, ID) if when.tzinfo else (_naive_to_utc(when, offset), "the stamp in the run's id")
 
 
-def moments_of_id(run_id: str) -> Iterator[datetime]:
+def times_in_id(run_id: str) -> Iterator[datetime]:
     """Yield the times in a run's id: an aware one from an epoch, a naive one from a date and time."""
     if epoch := _EPOCH.search(run_id):
         yield datetime.fromtimestamp(int(epoch.group(1)), UTC)
-    if stamp := _stamp(run_id):
+    if stamp := _parse_stamp(run_id):
         yield stamp
 
 
@@ -195,7 +195,7 @@ def state_phases(state: dict[str, Any]) -> list[dict[str, Any]]:
     return [item for item in results if isinstance(item, dict)] if isinstance(results, list) else []
 
 
-def _completed(state: dict[str, Any], logs: Sequence[Log], offset: int | None) -> datetime | None:
+def _completion_time(state: dict[str, Any], logs: Sequence[Log], offset: int | None) -> datetime | None:
     for key in END_KEYS:
         if when := parse_local_time(state.get(key), offset):
             return when
@@ -203,12 +203,14 @@ def _completed(state: dict[str, Any], logs: Sequence[Log], offset: int | None) -
     known = [end for end in ends if end]
     if known and stated_status(state) in ("completed", "failed"):
         return max(known)
-    last = max(logs, key=lambda log: log.last or datetime.min, default=None)  # noqa: DTZ901 - logs are naive
+    last = last_log(logs)
     ended = None if last is None else last.completed_at
     return None if ended is None else parse_local_time(ended, offset)
 
 
-def _spans(streams: Sequence[StreamFacts], window: FileTimeSpan | None) -> list[tuple[datetime, datetime]]:
+def _stream_spans(
+    streams: Sequence[StreamFacts], window: FileTimeSpan | None
+) -> list[tuple[datetime, datetime]]:
     """Return (start, end) of each stream from its own times, else from its file time and duration."""
     spans = []
     for stream in streams:
@@ -220,7 +222,7 @@ def _spans(streams: Sequence[StreamFacts], window: FileTimeSpan | None) -> list[
     return spans
 
 
-def _durations(
+def _duration_candidates(
     state: dict[str, Any],
     started: datetime | None,
     completed: datetime | None,
@@ -228,9 +230,9 @@ def _durations(
     streams: Sequence[StreamFacts],
 ) -> Iterator[tuple[float, DurationBasis, str]]:
     """Yield durations of the run as (seconds, basis, source), the best source first."""
-    given = coerce_number(state.get("duration_seconds"))
-    if given is not None:
-        yield given, "reported", "adw_state.json: duration_seconds"
+    stated = coerce_number(state.get("duration_seconds"))
+    if stated is not None:
+        yield stated, "reported", "adw_state.json: duration_seconds"
     if started and completed and completed >= started:
         yield (completed - started).total_seconds(), "reported", "its reported start and end"
     known = [seconds for stream in streams if (seconds := stream_duration(stream)) is not None]
@@ -241,11 +243,11 @@ def _durations(
         else:
             yield round(span, 3), "derived", FILES_FIRST_TO_LAST
     if known:
-        whole = len(known) == sum(stream.format != "empty" for stream in streams)
-        yield round(fsum(known), 3), "derived" if whole else "lower_bound", ADDED_UP
+        is_complete = len(known) == sum(stream.format != "empty" for stream in streams)
+        yield round(fsum(known), 3), "derived" if is_complete else "lower_bound", ADDED_UP
 
 
-def _offset(
+def _utc_offset(
     run_id: str, state: dict[str, Any], logs: Sequence[Log], window: FileTimeSpan | None
 ) -> int | None:
     """Return the run's UTC offset in minutes, from a time with an offset, the id's epoch, or file times."""
@@ -258,26 +260,26 @@ def _offset(
     naive = [when.replace(tzinfo=UTC) for when in of_state]
     epoch = _EPOCH.search(run_id)
     if naive and epoch:
-        return _quarter((naive[0].timestamp() - int(epoch.group(1))), slack=600)
+        return _round_to_offset((naive[0].timestamp() - int(epoch.group(1))), slack=600)
     written = [*naive, *(log.last.replace(tzinfo=UTC) for log in logs if log.last)]
     if written and window is not None:
-        return _quarter(max(written).timestamp() - window.last.timestamp(), slack=60)
+        return _round_to_offset(max(written).timestamp() - window.last.timestamp(), slack=60)
     return None
 
 
-def _quarter(seconds: float, *, slack: float) -> int | None:
+def _round_to_offset(seconds: float, *, slack: float) -> int | None:
     """Return the UTC offset in minutes for a difference in seconds; None if it is not close to one."""
     nearest = round(seconds / _QUARTER) * _QUARTER
-    plausible = abs(seconds - nearest) <= slack and abs(nearest) <= 14 * 3600
-    return nearest // 60 if plausible else None
+    is_offset = abs(seconds - nearest) <= slack and abs(nearest) <= 14 * 3600
+    return nearest // 60 if is_offset else None
 
 
-def _stamp(run_id: str) -> datetime | None:
-    found = _STAMP.search(run_id)
-    if found is None:
+def _parse_stamp(run_id: str) -> datetime | None:
+    match = _STAMP.search(run_id)
+    if match is None:
         return None
     try:
-        return datetime(*(int(part) for part in found.groups()))  # type: ignore[arg-type]  # noqa: DTZ001 - local time of a machine unknown
+        return datetime(*(int(part) for part in match.groups()))  # type: ignore[arg-type]  # noqa: DTZ001 - local time of a machine unknown
     except ValueError:
         return None
 
@@ -291,10 +293,10 @@ def parse_local_time(value: Any, offset: int | None) -> datetime | None:
     if when is None:
         return None
     try:
-        return when.astimezone(UTC) if when.tzinfo else _shifted(when, offset)
+        return when.astimezone(UTC) if when.tzinfo else _naive_to_utc(when, offset)
     except OverflowError:
         return None
 
 
-def _shifted(naive: datetime, offset: int | None) -> datetime:
+def _naive_to_utc(naive: datetime, offset: int | None) -> datetime:
     return naive.replace(tzinfo=UTC) - timedelta(minutes=offset or 0)

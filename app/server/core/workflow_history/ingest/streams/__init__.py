@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,16 +13,16 @@ from msgspec.structs import replace
 
 from ...common.models import Problem, StreamFacts
 from ..files import FileStamp, OpenFileStat, open_file
-from .block_reader import BLOCK_SIZE, BlockReader
+from .block_reader import BLOCK_SIZE, BlockReader, hash_first_line
 from .checkpoint import MIN_SIZE, PARSERS, Checkpoint, StreamParser, boundary_hash_of, encode_state
 from .elements import Elements
-from .format_detection import Sniffer, is_begun_stream, is_result, may_tell, told_by_element
+from .format_detection import Sniffer, begins_like_claude_json, element_dialect, is_result, may_contain_stream
 from .result_lines_reader import parse_result_lines
 
 __all__ = ["Checkpoint", "StreamRead", "identity_of", "read_result_lines", "read_stream", "resume_stream"]
 
 
-_BEGINNING = 64 * 1024  # bytes read to find a stream's first line
+_IDENTITY_BYTES = 64 * 1024  # bytes read to find a stream's first line
 
 UNKNOWN_KIND = "a stream of an unknown kind: nothing of it is counted"
 
@@ -42,7 +41,7 @@ def read_stream(file: Path | str, path: str, agent: str) -> StreamFacts | None:
     `path` is the file's name in problems and facts; `agent` is the agent's name according to the file layout.
     A file without JSON gets the format "unreadable", one that cannot be opened "unread", each with a problem.
     """
-    return resume_stream(file, path, agent, None, wanted=False).facts
+    return resume_stream(file, path, agent, None, with_checkpoint=False).facts
 
 
 def read_result_lines(
@@ -64,140 +63,140 @@ def identity_of(file: Path | str, path: str) -> str | None:
     try:
         handle, status = open_file(file)
         with handle:
-            source = BlockReader(handle, min(status.st_size, _BEGINNING))
+            reader = BlockReader(handle, min(status.st_size, _IDENTITY_BYTES))
             if path.endswith(".json"):
-                return next((_identity(raw + b"\n") for _, raw in Elements(source.pieces())), None)
-            return _identity(next(iter(source), b""))
+                return next((hash_first_line(raw + b"\n") for _, raw in Elements(reader.pieces())), None)
+            return hash_first_line(next(iter(reader), b""))
     except OSError:
         return None
-
-
-def _identity(block: bytes) -> str | None:
-    """Return a hash of a block's first line; None if the line is not complete."""
-    line = block[: block.find(b"\n") + 1]
-    return hashlib.blake2b(line, digest_size=16).hexdigest() if line else None
 
 
 def resume_stream(
     file: Path | str,
     path: str,
     agent: str,
-    mark: Checkpoint | None = None,
+    checkpoint: Checkpoint | None = None,
     *,
-    wanted: bool = True,
+    with_checkpoint: bool = True,
     stamp: FileStamp | None = None,
 ) -> StreamRead:
-    """Parse a stream from checkpoint `mark` if the file only grew since then, else from its start.
+    """Parse a stream from `checkpoint` if the file only grew since then, else from its start.
 
-    `wanted` is whether to return a new checkpoint. A `stamp` from a listing saves a remote request.
+    `with_checkpoint` is whether to return a new checkpoint. A `stamp` from a listing saves a remote request.
     """
     try:
         handle, status = open_file(file, stamp)
         with handle:
-            asked = _Opened(handle, status, path, agent, wanted)
-            found = _read_on(asked, mark) if mark and mark.matches(handle, status) else _read(asked)
+            opened = _OpenedStream(handle, status, path, agent, with_checkpoint)
+            result = (
+                _resume(opened, checkpoint)
+                if checkpoint and checkpoint.matches(handle, status)
+                else _read_from_start(opened)
+            )
     except OSError as error:
         problem = Problem(path, f"cannot be read: {error.strerror or error}", refused=True)
         return StreamRead(StreamFacts(path, "unread", agent, problems=(problem,)), None)
-    if found.facts is None:
-        return found
+    if result.facts is None:
+        return result
     modified = datetime.fromtimestamp(status.st_mtime, UTC)
-    return found._replace(facts=replace(found.facts, size=status.st_size, modified_at=modified))
+    return result._replace(facts=replace(result.facts, size=status.st_size, modified_at=modified))
 
 
-class _Opened(NamedTuple):
+class _OpenedStream(NamedTuple):
     """An open file and the parameters of reading it."""
 
     handle: BinaryIO
     status: OpenFileStat
     path: str
     agent: str
-    wanted: bool  # whether to return a checkpoint
+    with_checkpoint: bool  # whether to return a checkpoint
 
 
-def _read_on(opened: _Opened, mark: Checkpoint) -> StreamRead:
-    source = BlockReader(opened.handle, opened.status.st_size, mark.offset)
-    return _Pass(opened, source, mark.kind, mark.restore_parser(), mark.lines, mark.identity).through(source)
+def _resume(opened: _OpenedStream, checkpoint: Checkpoint) -> StreamRead:
+    reader = BlockReader(opened.handle, opened.status.st_size, checkpoint.offset)
+    return _StreamPass(
+        opened, reader, checkpoint.kind, checkpoint.restore_parser(), checkpoint.lines, checkpoint.identity
+    ).parse(reader)
 
 
-def _read(opened: _Opened) -> StreamRead:
+def _read_from_start(opened: _OpenedStream) -> StreamRead:
     if opened.path.endswith(".json"):
         return _read_json(opened)
-    source = BlockReader(opened.handle, opened.status.st_size)
-    blocks = iter(source)
+    reader = BlockReader(opened.handle, opened.status.st_size)
+    blocks = iter(reader)
     first = next(blocks, b"")
     sniffer = Sniffer()
-    kind = sniffer.look(first)
-    if kind is None:  # many lines without a mark of any dialect may precede the first that has one
-        kind = next(filter(None, map(sniffer.look, blocks)), None)
-        source = BlockReader(opened.handle, opened.status.st_size)
-        blocks, first = iter(source), b""
-    if kind is None and sniffer.is_alike:
-        kind = "claude"
-    if kind is None:
-        return _of_no_kind(opened, sniffer)
-    return _Pass(opened, source, kind, PARSERS[kind](opened.path)).through(chain([first], blocks))
+    dialect = sniffer.detect(first)
+    if dialect is None:  # many lines without a mark of any dialect may precede the first that has one
+        dialect = next(filter(None, map(sniffer.detect, blocks)), None)
+        reader = BlockReader(opened.handle, opened.status.st_size)
+        blocks, first = iter(reader), b""
+    if dialect is None and sniffer.is_like_claude:
+        dialect = "claude"
+    if dialect is None:
+        return _unidentified(opened, sniffer)
+    return _StreamPass(opened, reader, dialect, PARSERS[dialect](opened.path)).parse(chain([first], blocks))
 
 
-def _of_no_kind(opened: _Opened, sniffer: Sniffer) -> StreamRead:
+def _unidentified(opened: _OpenedStream, sniffer: Sniffer) -> StreamRead:
     path, lines = opened.path, sniffer.lines
     if sniffer.is_empty:
         return StreamRead(StreamFacts(path, "empty", opened.agent), None)
-    if sniffer.is_agents:
+    if sniffer.has_session_event:
         problem = Problem(path, UNKNOWN_KIND, None, "warning")
         return StreamRead(StreamFacts(path, "unknown", opened.agent, lines=lines, problems=(problem,)), None)
     if sniffer.is_json:
-        some = "its one line is of no" if lines == 1 else f"none of its {lines:,} lines is of a"
-        reason = f"not read: {some} known kind of stream"
+        lines_text = "its one line is of no" if lines == 1 else f"none of its {lines:,} lines is of a"
+        reason = f"not read: {lines_text} known kind of stream"
         return StreamRead(None, None, Problem(path, reason, severity="warning"))
-    is_begun = lines == 1 and sniffer.is_cut and sniffer.is_begun
+    is_begun = lines == 1 and sniffer.is_cut and sniffer.is_object_cut
     reason = "the first line is cut off" if is_begun else "no line of it is JSON"
     return StreamRead(_unreadable(opened, reason, lines, cut=sniffer.is_cut), None)
 
 
-def _unreadable(opened: _Opened, reason: str, lines: int, *, cut: bool) -> StreamFacts:
+def _unreadable(opened: _OpenedStream, reason: str, lines: int, *, cut: bool) -> StreamFacts:
     problem = Problem(opened.path, reason, 1)
     return StreamFacts(
         opened.path, "unreadable", opened.agent, lines=lines, is_truncated=cut, problems=(problem,)
     )
 
 
-def _read_json(opened: _Opened) -> StreamRead:
+def _read_json(opened: _OpenedStream) -> StreamRead:
     """Parse a `.json` file whose objects are those of a stream; return no facts for any other file."""
     pieces = BlockReader(opened.handle, opened.status.st_size).pieces()
-    begin = next(pieces, b"")
-    if not may_tell(begin):
+    start = next(pieces, b"")
+    if not may_contain_stream(start):
         return StreamRead(None, None)
-    elements = Elements(chain([begin], pieces))
-    every = iter(elements)
-    looked_at: list[tuple[int, bytes]] = []
-    kind, size = None, 0
-    for number, raw in every:
-        looked_at.append((number, raw))
+    elements = Elements(chain([start], pieces))
+    objects = iter(elements)
+    buffered: list[tuple[int, bytes]] = []
+    dialect, size = None, 0
+    for number, raw in objects:
+        buffered.append((number, raw))
         size += len(raw)
-        if (kind := told_by_element(raw)) is not None or size > BLOCK_SIZE:
+        if (dialect := element_dialect(raw)) is not None or size > BLOCK_SIZE:
             break
-    if kind is not None and not begin.lstrip().startswith(b"[") and not is_result(looked_at[-1][1]):
-        looked_at.extend(islice(every, 1))
-        if len(looked_at) == 1:  # one object alone is a stream only if it is a result
+    if dialect is not None and not start.lstrip().startswith(b"[") and not is_result(buffered[-1][1]):
+        buffered.extend(islice(objects, 1))
+        if len(buffered) == 1:  # one object alone is a stream only if it is a result
             return StreamRead(None, None)
-    if kind is None:
-        is_ours = is_begun_stream(begin) and len(looked_at) <= 1
+    if dialect is None:
+        is_stream = begins_like_claude_json(start) and len(buffered) <= 1
         facts = _unreadable(opened, "it is cut off or damaged", 1, cut=elements.cut_at is not None)
-        return StreamRead(facts if is_ours else None, None)
-    return _read_elements(opened, PARSERS[kind](opened.path), chain(looked_at, every), elements)
+        return StreamRead(facts if is_stream else None, None)
+    return _read_elements(opened, PARSERS[dialect](opened.path), chain(buffered, objects), elements)
 
 
 def _read_elements(
-    opened: _Opened, reading: StreamParser, every: Iterable[tuple[int, bytes]], elements: Elements
+    opened: _OpenedStream, parser: StreamParser, objects: Iterable[tuple[int, bytes]], elements: Elements
 ) -> StreamRead:
     """Parse each object as a line, numbered by the line in which it begins; numbers always increase."""
     number, identity = 0, None
-    for line, raw in every:
-        whole = raw + b"\n"
-        identity = identity or _identity(whole)
-        number = reading.feed(whole, max(number, line - 1))
-    facts = replace(reading.result(opened.agent), identity=identity)
+    for line, raw in objects:
+        line_bytes = raw + b"\n"
+        identity = identity or hash_first_line(line_bytes)
+        number = parser.feed(line_bytes, max(number, line - 1))
+    facts = replace(parser.build_facts(opened.agent), identity=identity)
     if elements.cut_at is not None:
         problem = Problem(facts.path, elements.cut_reason, max(number, elements.cut_at), "warning")
         facts = replace(facts, is_truncated=True, problems=(*facts.problems, problem))
@@ -205,50 +204,50 @@ def _read_elements(
 
 
 @dataclass(slots=True)
-class _Pass:
+class _StreamPass:
     """One pass over a stream's lines; the last may be half-written, so a checkpoint is set before it."""
 
-    opened: _Opened
-    source: BlockReader
-    kind: str
-    reading: StreamParser
+    opened: _OpenedStream
+    reader: BlockReader
+    dialect: str
+    parser: StreamParser
     number: int = 0
     identity: str | None = None  # hash of the first complete line, which differs between attempts
 
-    def through(self, blocks: Iterable[bytes]) -> StreamRead:
+    def parse(self, blocks: Iterable[bytes]) -> StreamRead:
         """Parse the lines; return the facts, and a checkpoint after the last complete line."""
-        mark = None
+        checkpoint = None
         cut = False
         for block in blocks:
             if block.endswith(b"\n"):
-                self._take(block)
+                self._parse_block(block)
             elif block:
-                mark = self._mark()
-                cut = self._take_last(block)
-        mark = mark or self._mark()
-        facts = self.reading.result(self.opened.agent)
+                checkpoint = self._build_checkpoint()
+                cut = self._parse_last_line(block)
+        checkpoint = checkpoint or self._build_checkpoint()
+        facts = self.parser.build_facts(self.opened.agent)
         if cut:
-            kept = tuple(p for p in facts.problems if p.line != self.number)
-            problems = (*kept, Problem(facts.path, "the last line is cut off", self.number, "warning"))
-            facts = replace(facts, problems=problems)
-        return StreamRead(replace(facts, is_truncated=cut, identity=self.identity), mark)
+            cut_off = Problem(facts.path, "the last line is cut off", self.number, "warning")
+            others = (problem for problem in facts.problems if problem.line != self.number)
+            facts = replace(facts, problems=(*others, cut_off))
+        return StreamRead(replace(facts, is_truncated=cut, identity=self.identity), checkpoint)
 
-    def _take(self, block: bytes) -> None:
+    def _parse_block(self, block: bytes) -> None:
         if self.identity is None:
-            self.identity = _identity(block)
-        self.number = self.reading.feed(block, self.number)
+            self.identity = hash_first_line(block)
+        self.number = self.parser.feed(block, self.number)
 
-    def _take_last(self, block: bytes) -> bool:
+    def _parse_last_line(self, block: bytes) -> bool:
         """Parse a line without its line feed; return whether it is half-written."""
-        self.number = self.reading.feed(block, self.number)
-        return self.reading.begun is not None or self.reading.bad_line == self.number
+        self.number = self.parser.feed(block, self.number)
+        return self.parser.partial_record is not None or self.parser.bad_line == self.number
 
-    def _mark(self) -> Checkpoint | None:
+    def _build_checkpoint(self) -> Checkpoint | None:
         """Return a checkpoint after the lines parsed so far; None if not wanted, impossible or too early."""
-        offset = self.source.end
-        if not self.opened.wanted or not self.source.resumable or offset < MIN_SIZE:
+        offset = self.reader.end
+        if not self.opened.with_checkpoint or not self.reader.resumable or offset < MIN_SIZE:
             return None
-        ends = boundary_hash_of(self.opened.handle, offset)
-        state = encode_state(self.reading)
+        boundary_hash = boundary_hash_of(self.opened.handle, offset)
+        state = encode_state(self.parser)
         inode = self.opened.status.st_ino
-        return Checkpoint(offset, self.number, inode, ends, self.identity, self.kind, state)
+        return Checkpoint(offset, self.number, inode, boundary_hash, self.identity, self.dialect, state)

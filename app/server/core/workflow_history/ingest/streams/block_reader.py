@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from codecs import getincrementaldecoder
 from collections.abc import Iterator
@@ -9,118 +10,124 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 BRACE = ord("{")
-_BLANK = re.compile(rb"(?:[ \t\r]*+\n)++")
-_NO_OBJECTS = re.compile(rb"(?:[^{\n]*+\n)++")
+_BLANK_LINES = re.compile(rb"(?:[ \t\r]*+\n)++")
+_LINES_WITHOUT_OBJECT = re.compile(rb"(?:[^{\n]*+\n)++")
 
 
-def skip_noise(block: bytes, start: int, *, text: bool) -> int:
-    r"""Return the offset after all blank lines from `start` on, or, with `text`, lines without an object.
+def skip_noise(block: bytes, start: int, *, skip_text: bool) -> int:
+    r"""Return the offset after all blank lines from `start` on; with `skip_text`, all without an object.
 
-    >>> skip_noise(b"\n\nx\n{}\n", 0, text=False), skip_noise(b"\n\nx\n{}\n", 0, text=True)
-    (2, 4)
+    >>> skip_noise(b"\n\nx\n{}\n", 0, skip_text=False)
+    2
+    >>> skip_noise(b"\n\nx\n{}\n", 0, skip_text=True)
+    4
     """
-    found = (_NO_OBJECTS if text else _BLANK).match(block, start)
-    return found.end() if found else start
+    match = (_LINES_WITHOUT_OBJECT if skip_text else _BLANK_LINES).match(block, start)
+    return match.end() if match else start
 
 
 MAX_STRING = 16_384  # bytes kept of one string: more than any parsed field needs
 MAX_LINE = 8 << 20  # bytes kept of one line; a longer one is not an agent's record
 
 _BLANKS = re.compile(rb"[ \t\r\n]{2,}+")
-_STOP = re.compile(rb'["\\]')
-_PLAIN = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
-_ESCAPE = 6  # bytes of the longest escape, \uXXXX
+_QUOTE_OR_BACKSLASH = re.compile(rb'["\\]')
+_REST_OF_STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
+_MAX_ESCAPE = 6  # bytes of the longest escape, \uXXXX
 
 
 class TruncatingLine:
     """One line of JSON, fed piece by piece; long strings are cut, and blanks outside strings collapsed."""
 
     def __init__(self) -> None:
-        self._kept = bytearray()
-        self._inside = False  # whether inside a string
+        self._buffer = bytearray()
+        self._is_in_string = False  # whether inside a string
         self._room = 0  # bytes still to keep of this string
-        self._backslash = False  # the previous byte began an escape
-        self._digits = 0  # digits of a \uXXXX escape still to come
+        self._is_after_backslash = False  # the previous byte began an escape
+        self._hex_digits = 0  # digits of a \uXXXX escape still to come
 
     def feed(self, piece: bytes) -> None:
         """Add the next bytes of the line."""
-        at = 0
-        while at < len(piece) and len(self._kept) <= MAX_LINE:
-            at = self._in_string(piece, at) if self._inside else self._outside(piece, at)
+        position = 0
+        while position < len(piece) and len(self._buffer) <= MAX_LINE:
+            position = (
+                self._feed_string(piece, position)
+                if self._is_in_string
+                else self._feed_structure(piece, position)
+            )
 
     def truncated(self) -> bytes:
         """Return the line with its long strings cut; only its beginning if it still exceeds MAX_LINE."""
-        return bytes(self._kept if len(self._kept) <= MAX_LINE else self._kept[:MAX_STRING])
+        return bytes(self._buffer if len(self._buffer) <= MAX_LINE else self._buffer[:MAX_STRING])
 
-    def _outside(self, piece: bytes, at: int) -> int:
-        quote = piece.find(b'"', at)
+    def _feed_structure(self, piece: bytes, position: int) -> int:
+        quote = piece.find(b'"', position)
         end = len(piece) if quote < 0 else quote + 1
-        self._kept += _BLANKS.sub(b" ", piece[at:end])
-        self._inside, self._room = quote >= 0, MAX_STRING
+        self._buffer += _BLANKS.sub(b" ", piece[position:end])
+        self._is_in_string, self._room = quote >= 0, MAX_STRING
         return end
 
-    def _in_string(self, piece: bytes, at: int) -> int:
-        if self._backslash:
-            return self._escaped(piece, at)
-        if self._digits:
-            end = min(len(piece), at + self._digits)
-            self._digits -= end - at
-            self._keep(piece[at:end])
+    def _feed_string(self, piece: bytes, position: int) -> int:
+        if self._is_after_backslash:
+            return self._feed_escape(piece, position)
+        if self._hex_digits:
+            end = min(len(piece), position + self._hex_digits)
+            self._hex_digits -= end - position
+            self._append(piece[position:end])
             return end
         if not self._room:
-            return self._skip(piece, at)
-        stop = _STOP.search(piece, at)
+            return self._skip_string(piece, position)
+        stop = _QUOTE_OR_BACKSLASH.search(piece, position)
         end = stop.start() if stop else len(piece)
-        self._keep_text(piece[at:end])
-        return self._stop(piece, end)
+        self._append_text(piece[position:end])
+        return self._feed_stop(piece, end)
 
-    def _escaped(self, piece: bytes, at: int) -> int:
-        self._backslash = False
-        self._digits = 4 if self._room and piece[at : at + 1] == b"u" else 0
-        self._keep(piece[at : at + 1])
-        return at + 1
+    def _feed_escape(self, piece: bytes, position: int) -> int:
+        self._is_after_backslash = False
+        self._hex_digits = 4 if self._room and piece[position : position + 1] == b"u" else 0
+        self._append(piece[position : position + 1])
+        return position + 1
 
-    def _skip(self, piece: bytes, at: int) -> int:
+    def _skip_string(self, piece: bytes, position: int) -> int:
         """Skip the rest of a string that is already cut."""
-        plain = _PLAIN.match(piece, at)
-        return self._stop(piece, plain.end() if plain else at)
+        rest = _REST_OF_STRING.match(piece, position)
+        return self._feed_stop(piece, rest.end() if rest else position)
 
-    def _stop(self, piece: bytes, at: int) -> int:
+    def _feed_stop(self, piece: bytes, position: int) -> int:
         """Handle the end of a run of plain text: a quote, a backslash, or the end of the piece."""
-        if at >= len(piece):
-            return at
-        if piece[at : at + 1] == b'"':
-            self._kept += b'"'
-            self._inside = False
+        if position >= len(piece):
+            return position
+        if piece[position : position + 1] == b'"':
+            self._buffer += b'"'
+            self._is_in_string = False
         else:
-            self._backslash = True
-            if self._room < _ESCAPE:
+            self._is_after_backslash = True
+            if self._room < _MAX_ESCAPE:
                 self._room = 0  # keep an escape completely or not at all
-            self._keep(b"\\")
-        return at + 1
+            self._append(b"\\")
+        return position + 1
 
-    def _keep(self, part: bytes) -> None:
+    def _append(self, part: bytes) -> None:
         if self._room:
-            self._kept += part
+            self._buffer += part
             self._room = max(self._room - len(part), 1)  # at least 1, to complete an escape that has begun
 
-    def _keep_text(self, text: bytes) -> None:
+    def _append_text(self, text: bytes) -> None:
         if len(text) < self._room:
-            self._keep(text)
+            self._append(text)
             return
-        self._kept += text[: self._room]
+        self._buffer += text[: self._room]
         self._room = 0
-        _drop_half_letter(self._kept)
+        _drop_partial_character(self._buffer)
 
 
-def _drop_half_letter(text: bytearray) -> None:
+def _drop_partial_character(text: bytearray) -> None:
     """Remove the bytes of an incomplete UTF-8 character at the end."""
-    for back in range(1, min(len(text), 4) + 1):
-        byte = text[-back]
+    for count in range(1, min(len(text), 4) + 1):
+        byte = text[-count]
         if byte & 0xC0 != 0x80:
             length = 1 if byte < 0x80 else 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
-            if back < length:
-                del text[-back:]
+            if count < length:
+                del text[-count:]
             return
 
 
@@ -144,24 +151,24 @@ class BlockReader:
     def __iter__(self) -> Iterator[bytes]:
         """Yield blocks of complete lines; text after the last line feed comes last, as its own block."""
         pieces = self.pieces()
-        piece, rest = next(pieces, b""), b""
+        piece, remainder = next(pieces, b""), b""
         while piece:
-            cut = piece.rfind(b"\n") + 1
-            if cut:
-                self.end += len(rest) + cut
-                yield rest + piece[:cut] if rest else piece[:cut]
-                rest = piece[cut:]
+            line_end = piece.rfind(b"\n") + 1
+            if line_end:
+                self.end += len(remainder) + line_end
+                yield remainder + piece[:line_end] if remainder else piece[:line_end]
+                remainder = piece[line_end:]
             else:
-                rest += piece
-                if len(rest) > LONG_LINE:
-                    line, piece = self._long(rest, pieces)
+                remainder += piece
+                if len(remainder) > LONG_LINE:
+                    line, piece = self._read_long_line(remainder, pieces)
                     yield line
-                    rest = b""
+                    remainder = b""
                     if piece:
                         continue
             piece = next(pieces, b"")
-        if rest:
-            yield rest
+        if remainder:
+            yield remainder
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the file's bytes as UTF-8 without a byte order mark; Windows shells write UTF-16."""
@@ -188,17 +195,17 @@ class BlockReader:
             yield piece
             piece = self.handle.read(BLOCK_SIZE)
 
-    def _long(self, head: bytes, pieces: Iterator[bytes]) -> tuple[bytes, bytes]:
+    def _read_long_line(self, head: bytes, pieces: Iterator[bytes]) -> tuple[bytes, bytes]:
         """Read a long line to its end; return it with its strings cut, and the bytes read after it."""
         line = TruncatingLine()
         line.feed(head)
         length = len(head)
         for piece in pieces:
-            cut = piece.find(b"\n") + 1
-            if cut:
-                line.feed(piece[: cut - 1])
-                self.end += length + cut
-                return line.truncated() + b"\n", piece[cut:]
+            line_end = piece.find(b"\n") + 1
+            if line_end:
+                line.feed(piece[: line_end - 1])
+                self.end += length + line_end
+                return line.truncated() + b"\n", piece[line_end:]
             line.feed(piece)
             length += len(piece)
         return line.truncated(), b""
@@ -217,3 +224,9 @@ def split_lines(block: bytes) -> Iterator[bytes]:
         start = end + 1
     if start < len(block):
         yield block[start:]
+
+
+def hash_first_line(block: bytes) -> str | None:
+    """Return a hash of a block's first line; None if the line is not complete."""
+    line = block[: block.find(b"\n") + 1]
+    return hashlib.blake2b(line, digest_size=16).hexdigest() if line else None

@@ -28,10 +28,10 @@ PARSERS: dict[str, type[StreamParser]] = {
 """Parsers by the dialect that `Sniffer` detects."""
 
 MIN_SIZE = 256 * 1024  # bytes; a shorter stream is read again as fast as its checkpoint
-_ENDS = 4096  # bytes hashed at the file's beginning and before the checkpoint, to recognize the file
-_VERSION = 5  # increase whenever a parser's fields or their meanings change
+_HASHED_BYTES = 4096  # bytes hashed at the file's beginning and before the checkpoint, to recognize the file
+_VERSION = 6  # increase whenever a parser's fields or their meanings change
 
-_DECODERS = {name: msgspec.msgpack.Decoder(kind) for name, kind in PARSERS.items()}
+_STATE_DECODERS = {name: msgspec.msgpack.Decoder(kind) for name, kind in PARSERS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,34 +59,34 @@ class Checkpoint:
 
     def restore_parser(self) -> StreamParser:
         """Decode the parser in its state at the checkpoint."""
-        return _DECODERS[self.kind].decode(self.state)
+        return _STATE_DECODERS[self.kind].decode(self.state)
 
 
-_BOOKMARK = msgspec.msgpack.Decoder(Checkpoint)
+_CHECKPOINT_DECODER = msgspec.msgpack.Decoder(Checkpoint)
 
 
 def boundary_hash_of(handle: BinaryIO, offset: int) -> bytes:
     """Compute the digest that identifies the first `offset` bytes of a file, from their ends alone."""
     handle.seek(0)
-    begin = handle.read(min(_ENDS, offset))
-    handle.seek(max(offset - _ENDS, 0))
-    before = handle.read(min(_ENDS, offset))
-    return hashlib.blake2b(begin + before, digest_size=16).digest()
+    first = handle.read(min(_HASHED_BYTES, offset))
+    handle.seek(max(offset - _HASHED_BYTES, 0))
+    last = handle.read(min(_HASHED_BYTES, offset))
+    return hashlib.blake2b(first + last, digest_size=16).digest()
 
 
-def encode_state(reading: StreamParser) -> bytes:
+def encode_state(parser: StreamParser) -> bytes:
     """Encode a parser as msgpack, with the secrets in its commands and answers redacted."""
-    state = msgspec.msgpack.encode(reading)
-    said = msgspec.msgpack.decode(state)
-    clean = redact_json(said)
-    return state if clean is said else msgspec.msgpack.encode(clean)
+    state = msgspec.msgpack.encode(parser)
+    decoded = msgspec.msgpack.decode(state)
+    redacted = redact_json(decoded)
+    return state if redacted is decoded else msgspec.msgpack.encode(redacted)
 
 
-def encode_checkpoint(mark: Checkpoint) -> bytes:
+def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
     """Encode a checkpoint as msgpack."""
-    return msgspec.msgpack.encode(mark)
+    return msgspec.msgpack.encode(checkpoint)
 
 
 def decode_checkpoint(raw: bytes) -> Checkpoint:
     """Decode a stored checkpoint."""
-    return _BOOKMARK.decode(raw)
+    return _CHECKPOINT_DECODER.decode(raw)

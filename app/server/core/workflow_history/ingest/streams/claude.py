@@ -40,17 +40,16 @@ from .claude_schema import (
     parse_usd,
     tool_detail,
 )
-from .endings import REFUSAL, UNANSWERED, Ended, ending_of, refused
+from .endings import REFUSAL, SYNTHETIC, UNANSWERED, StreamEnding, ending_of, refusal_text
 from .reading import MAX_PROBLEMS, LineParser
 from .tokens import calls_of, entry_usage, terms_of, token_usage
 from .tool_result_fast_path import ToolResultMatcher
 
 PARSED_TYPES = frozenset({"system", "assistant", "user", "result"})
-SYNTHETIC = "<synthetic>"
 _AGENT_TOOLS = frozenset({"Task", "Agent"})
-_SUBAGENT = msgspec.json.Decoder(SubagentResult)
+_SUBAGENT_DECODER = msgspec.json.Decoder(SubagentResult)
 MAX_RESULT_CHARS = 2000  # characters kept of a result's text
-_SESSION = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+_SESSION_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -60,168 +59,176 @@ class ClaudeParser(LineParser):
     messages: dict[str, MessageUsage] = field(default_factory=dict)
     tools: list[ToolCall] = field(default_factory=list)
     tool_at: dict[str, int] = field(default_factory=dict)
-    early: dict[str, tuple[bool, int]] = field(
-        default_factory=dict
-    )  # tool results read before their call, by call id: failed, line
+    early_results: dict[str, tuple[bool, int]] = field(default_factory=dict)
+    """Tool results read before their call, by call id: whether it failed, and the line."""
+
     sessions: dict[str, None] = field(default_factory=dict)
-    opened: dict[str, None] = field(default_factory=dict)  # sessions whose init line is in this stream
+    started_sessions: dict[str, None] = field(default_factory=dict)
+    """Sessions whose init line is in this stream."""
+
     model: str | None = None
-    transcript: bool = False
+    is_transcript: bool = False
     first_type: str | None = None
     messages_before_init: bool = False
-    usage: tuple[str, Usage] | None = None  # id and usage of the latest message, which its next line repeats
+    last_usage: tuple[str, Usage] | None = None
+    """Id and usage of the latest message, which its next line repeats."""
+
     subagents: list[Subagent] = field(default_factory=list)
     agent_ids: dict[str, None] = field(default_factory=dict)
     sidechains: bool = False
-    ended: Ended | None = None  # ending according to the last line that shows one
-    side_ended: Ended | None = None  # ending according to subagents' lines
+    ending: StreamEnding | None = None  # ending according to the last line that shows one
+    sidechain_ending: StreamEnding | None = None  # ending according to subagents' lines
     asked_at: datetime | None = None  # time of the latest prompt that has no answer yet
     has_copied: bool = False  # whether some lines are marked as another session's
     own_first: datetime | None = None  # earliest time of a message that is not another session's
 
     def feed(self, block: bytes, number: int) -> int:
         """Parse a block of lines, the first of which follows line `number`; return the last line's number."""
-        start, find, answers = 0, block.find, ToolResultMatcher()
+        start, find, matcher = 0, block.find, ToolResultMatcher()
         while (end := find(b"\n", start)) >= 0 or start < len(block):
             end = end if end >= 0 else len(block)
-            if block[start] != BRACE and (after := self._after_noise(block, start)) > start:
+            if block[start] != BRACE and (after := self._skip_noise(block, start)) > start:
                 number += block.count(b"\n", start, after)
                 start = after
                 continue
             number += 1
-            plain = answers.match(block, start, end) if self.begun is None else None
-            if plain is None:
-                self.take_line(block[start:end], number)
+            tool_result = matcher.match(block, start, end) if self.partial_record is None else None
+            if tool_result is None:
+                self.parse_line(block[start:end], number)
             else:
                 self.lines = number
-                self.sessions[answers.session] = None
+                self.sessions[matcher.session] = None
                 self.first_type = self.first_type or "user"
-                self.ended = UNANSWERED
-                _answered(self, *plain, number)
+                self.ending = UNANSWERED
+                _add_tool_outcome(self, *tool_result, number)
             start = end + 1
         return number
 
-    def _after_noise(self, block: bytes, start: int) -> int:
+    def _skip_noise(self, block: bytes, start: int) -> int:
         """Return the offset of the next line to parse; lines without JSON count until MAX_PROBLEMS."""
-        text = len(self.problems) >= MAX_PROBLEMS and self.begun is None
-        return skip_noise(block, start, text=text)
+        skip_text = len(self.problems) >= MAX_PROBLEMS and self.partial_record is None
+        return skip_noise(block, start, skip_text=skip_text)
 
-    def take_record(self, raw: bytes, number: int) -> None:
+    def parse_record(self, raw: bytes, number: int) -> None:
         """Parse one record and add its facts."""
         line = decode_line(raw, PARSED_TYPES)
         if line is not None:
-            _take(self, line, number)
+            _add_line(self, line, number)
         if not raw.isascii():
-            _check_text(self, raw, number)
+            _report_invalid_utf8(self, raw, number)
 
-    def moment(self, line: Line, number: int) -> datetime | None:
+    def record_timestamp(self, line: Line, number: int) -> datetime | None:
         """Return and record when a line was written; None if it has no valid time."""
         when = None if line.timestamp is None else parse_timestamp(line.timestamp)
-        self.note_time(when, line.timestamp, number)
+        self.record_time(when, line.timestamp, number)
         return when
 
-    def note_ending(self, line: Line, ended: Ended | None) -> None:
+    def record_ending(self, line: Line, ending: StreamEnding | None) -> None:
         """Record how the stream ends if this is its last line; subagents' lines are kept apart."""
-        if ended is not None and line.isSidechain:
-            self.side_ended = ended
-        elif ended is not None:
-            self.ended = ended
+        if ending is not None and line.isSidechain:
+            self.sidechain_ending = ending
+        elif ending is not None:
+            self.ending = ending
 
-    def note_said(self, line: Line, ended: Ended | None, when: datetime | None, *, copied: bool) -> None:
+    def record_message_time(
+        self, line: Line, ending: StreamEnding | None, when: datetime | None, *, copied: bool
+    ) -> None:
         """Record the time of a message or prompt; `copied`: the line is marked as another session's."""
         if copied:
             self.has_copied = True
         elif when is not None and isinstance(line.message, Message):
             self.own_first = min(self.own_first or when, when)
-        if when is not None and ended is UNANSWERED and _is_prompt(line):
+        if when is not None and ending is UNANSWERED and _is_prompt(line):
             self.asked_at = when
 
-    def add_problem(self, reason: str, line: int | None, *, doubtful: bool = False) -> None:
+    def add_problem(self, reason: str, line: int | None, *, warning: bool = False) -> None:
         """Record a problem with a line, up to MAX_PROBLEMS; after a lost line, the ending is unknown."""
-        if not doubtful:
-            self.ended = self.side_ended = None
-        LineParser.add_problem(self, reason, line, doubtful=doubtful)
+        if not warning:
+            self.ending = self.sidechain_ending = None
+        LineParser.add_problem(self, reason, line, warning=warning)
 
-    def result(self, agent: str) -> StreamFacts:
+    def build_facts(self, agent: str) -> StreamFacts:
         """Build the facts of the lines read so far."""
         messages = tuple(self.messages.values())
-        ending, ending_text = self.ended or self.side_ended or (None, "")
+        ending, ending_text = self.ending or self.sidechain_ending or (None, "")
         return StreamFacts(
             path=self.path,
-            format="claude_transcript" if self.transcript else "claude",
+            format="claude_transcript" if self.is_transcript else "claude",
             agent=agent,
             session_ids=tuple(self.sessions),
             model=self.model or next((m.model for m in messages if m.model), None),
             results=tuple(self.results),
             messages=messages,
             tools=tuple(self.tools),
-            started_at=self.own_first if self.has_copied and self.own_first else self.first,
-            ended_at=self.last,
+            started_at=self.own_first if self.has_copied and self.own_first else self.first_time,
+            ended_at=self.last_time,
             last_result_line=self.results[-1].line if self.results else None,
             lines=self.lines,
             problems=(
                 *self.all_problems(),
-                *_out_of_order(self),
-                *self.doubtful_results(spent=any(map(_used, messages))),
+                *_order_problems(self),
+                *self.doubtful_results(
+                    has_spending=any(message.usage != TokenUsage() for message in messages)
+                ),
             ),
-            lost_line=self.missing_since(),
-            unended=self.unended(),
+            lost_line=self.last_lost_line(),
+            unended=self.unended_sessions(),
             subagents=tuple(self.subagents),
             agent_ids=tuple(self.agent_ids),
             sidechains=self.sidechains,
-            ending=None if self.begun else ending,
+            ending=None if self.partial_record else ending,
             ending_text=ending_text,
         )
 
-    def unended(self) -> tuple[str, ...]:
+    def unended_sessions(self) -> tuple[str, ...]:
         """Return the sessions that began before the last one and have no result, if another one has."""
         ended = {result.session_id for result in self.results if result.session_id and is_telling(result)}
-        *before, _ = self.opened or (None,)
-        return tuple([session for session in before if session and session not in ended]) if ended else ()
+        *earlier_sessions, _ = self.started_sessions or (None,)
+        return (
+            tuple([session for session in earlier_sessions if session and session not in ended])
+            if ended
+            else ()
+        )
 
 
-def _used(message: MessageUsage) -> bool:
-    return message.usage != TokenUsage()
-
-
-def _check_text(reading: ClaudeParser, raw: bytes, number: int) -> None:
+def _report_invalid_utf8(parser: ClaudeParser, raw: bytes, number: int) -> None:
     try:
         raw.decode()
     except UnicodeDecodeError as error:
-        reading.add_problem(f"not UTF-8 at byte {error.start} of the line", number, doubtful=True)
+        parser.add_problem(f"not UTF-8 at byte {error.start} of the line", number, warning=True)
 
 
-def _take(reading: ClaudeParser, line: Line, number: int) -> None:
+def _add_line(parser: ClaudeParser, line: Line, number: int) -> None:
     """Add one decoded line's facts."""
     session = line.session_id or line.sessionId
     if session:
-        reading.sessions[session] = None
+        parser.sessions[session] = None
     if line.sessionId:
-        reading.transcript = True
-    reading.first_type = reading.first_type or line.type
+        parser.is_transcript = True
+    parser.first_type = parser.first_type or line.type
     if line.subtype == "init" and session:
-        reading.opened[session] = None
-    when = reading.moment(line, number)
-    ended = ending_of(line)
-    reading.note_ending(line, ended)
-    copied = is_copied(reading.path, line.sessionId, line.forkedFrom)
-    if reading.transcript:
-        reading.note_said(line, ended, when, copied=copied)
+        parser.started_sessions[session] = None
+    when = parser.record_timestamp(line, number)
+    ending = ending_of(line)
+    parser.record_ending(line, ending)
+    is_copied_line = is_copied(parser.path, line.sessionId, line.forkedFrom)
+    if parser.is_transcript:
+        parser.record_message_time(line, ending, when, copied=is_copied_line)
     if line.type == "result":
-        reading.results.append(_result(line, number, session))
+        parser.results.append(_build_result(line, number, session))
     elif isinstance(line.message, Message):
         if line.type == "assistant":
-            _assistant(reading, line.message, number, when, session, copied=copied)
-            _sidechain(reading, line)
+            _add_assistant_message(parser, line.message, number, when, session, copied=is_copied_line)
+            _record_subagent_line(parser, line)
         elif isinstance(line.message.content, list):
-            _tool_results(reading, line, line.message.content, number)
+            _add_tool_results(parser, line, line.message.content, number)
     elif line.subtype == "init" and line.model and line.model != SYNTHETIC:
-        reading.model = reading.model or line.model
-        reading.messages_before_init = reading.messages_before_init or bool(reading.messages)
+        parser.model = parser.model or line.model
+        parser.messages_before_init = parser.messages_before_init or bool(parser.messages)
 
 
-def _assistant(
-    reading: ClaudeParser,
+def _add_assistant_message(
+    parser: ClaudeParser,
     message: Message,
     number: int,
     when: datetime | None,
@@ -232,75 +239,79 @@ def _assistant(
     if message.model == SYNTHETIC:
         return
     message_id = message.id or f"line {number}"
-    known = reading.messages.get(message_id)
+    known = parser.messages.get(message_id)
     if known is not None:
         message_id = known.message_id  # reuse one string: a long stream repeats the id often
-    again = known is not None and known.model is not None and reading.usage == (message_id, message.usage)
-    if message.usage is not None and (reading.transcript or not again):
-        new = _spent(message, message.usage, message_id, number, when)
-        if reading.transcript or session:
-            final = reading.transcript and message.stop_reason is not None
+    is_repeated = (
+        known is not None and known.model is not None and parser.last_usage == (message_id, message.usage)
+    )
+    if message.usage is not None and (parser.is_transcript or not is_repeated):
+        new = _message_usage(message, message.usage, message_id, number, when)
+        if parser.is_transcript or session:
+            is_final = parser.is_transcript and message.stop_reason is not None
             new = msgspec.structs.replace(
                 new,
-                is_final=final,
+                is_final=is_final,
                 session=session and intern(session),
-                asked_at=reading.asked_at,
+                asked_at=parser.asked_at,
                 copied=copied,
             )
-        reading.asked_at = None
-        reading.messages[message_id] = new if known is None else _merged(known, new, whole=reading.transcript)
-        reading.usage = message_id, message.usage
+        parser.asked_at = None
+        parser.messages[message_id] = (
+            new if known is None else _merge_usage(known, new, is_transcript=parser.is_transcript)
+        )
+        parser.last_usage = message_id, message.usage
     for block in message.content if isinstance(message.content, list) else ():
         if isinstance(block, Block) and block.type == "tool_use" and block.name:
-            _called(reading, block, block.name, number, message_id)
+            _add_tool_call(parser, block, block.name, number, message_id)
 
 
-def _spent(
-    message: Message, given: Usage, message_id: str, number: int, when: datetime | None
+def _message_usage(
+    message: Message, reported: Usage, message_id: str, number: int, when: datetime | None
 ) -> MessageUsage:
-    terms, usage = terms_of(given), token_usage(given)
+    terms, tokens = terms_of(reported), token_usage(reported)
     return MessageUsage(
         message_id,
         intern(message.model) if message.model else message.model,
-        usage,
+        tokens,
         number,
         timestamp=when,
         terms=terms,
-        calls=calls_of(given, usage, terms) if given.iterations else (),
+        calls=calls_of(reported, tokens, terms) if reported.iterations else (),
     )
 
 
-def _merged(known: MessageUsage, new: MessageUsage, *, whole: bool) -> MessageUsage:
+def _merge_usage(known: MessageUsage, new: MessageUsage, *, is_transcript: bool) -> MessageUsage:
     """Merge two lines of one message; in a transcript, the later one decides whether it is final."""
     if known.usage == new.usage and known.is_final == new.is_final and known.model is not None:
         return known
-    merged = known.merged(new, whole=whole)
+    merged = known.merged(new, whole=is_transcript)
     return (
         merged if merged.is_final == new.is_final else msgspec.structs.replace(merged, is_final=new.is_final)
     )
 
 
-def _called(reading: ClaudeParser, block: Block, tool: str, number: int, message_id: str) -> None:
+def _add_tool_call(parser: ClaudeParser, block: Block, tool: str, number: int, message_id: str) -> None:
     failed = None
     if block.id:
-        if block.id in reading.tool_at:
+        if block.id in parser.tool_at:
             return  # the same call, repeated on a later line of its message
-        reading.tool_at[block.id] = len(reading.tools)
-        failed, _ = reading.early.pop(block.id, (None, 0))
-    reading.tools.append(ToolCall(intern(tool), tool_detail(block.input), number, message_id, failed))
+        parser.tool_at[block.id] = len(parser.tools)
+        failed, _ = parser.early_results.pop(block.id, (None, 0))
+    parser.tools.append(ToolCall(intern(tool), tool_detail(block.input), number, message_id, failed))
 
 
 def is_copied(path: str, session: object, forked_from: object) -> bool:
     """Return whether a transcript's line is marked as copied from another session's transcript."""
-    own = _session_named(path) if session else None
-    return forked_from is not None or (own is not None and session != own)
+    own_session = _session_of_file(path) if session else None
+    return forked_from is not None or (own_session is not None and session != own_session)
 
 
 @lru_cache(maxsize=64)
-def _session_named(path: str) -> str | None:
+def _session_of_file(path: str) -> str | None:
     """Return the session id in a transcript's file name, or None."""
     stem = path.rpartition("/")[2].partition(".")[0]
-    return stem if _SESSION.fullmatch(stem) else None
+    return stem if _SESSION_ID.fullmatch(stem) else None
 
 
 def _is_prompt(line: Line) -> bool:
@@ -312,54 +323,54 @@ def _is_prompt(line: Line) -> bool:
     return not any(isinstance(block, Block) and block.type == "tool_result" for block in blocks)
 
 
-def _sidechain(reading: ClaudeParser, line: Line) -> None:
+def _record_subagent_line(parser: ClaudeParser, line: Line) -> None:
     """Record the subagent that wrote the line, if one did."""
     if isinstance(line.agentId, str):
-        reading.agent_ids[line.agentId] = None
+        parser.agent_ids[line.agentId] = None
     elif line.isSidechain is True:
-        reading.sidechains = True
+        parser.sidechains = True
 
 
-def _agents_calls(reading: ClaudeParser, blocks: list[Block | str]) -> Iterator[ToolCall | None]:
+def _subagent_calls(parser: ClaudeParser, blocks: list[Block | str]) -> Iterator[ToolCall | None]:
     """Yield the tool call of each result that may be a subagent's answer; None if the call is missing."""
     for block in blocks:
-        at = reading.tool_at.get(block.tool_use_id or "") if isinstance(block, Block) else None
-        call = None if at is None else reading.tools[at]
+        index = parser.tool_at.get(block.tool_use_id or "") if isinstance(block, Block) else None
+        call = None if index is None else parser.tools[index]
         if isinstance(block, Block) and (call is None or call.tool in _AGENT_TOOLS):
             yield call
 
 
-def _subagent(reading: ClaudeParser, call: ToolCall | None, result: msgspec.Raw, number: int) -> None:
+def _add_subagent(parser: ClaudeParser, call: ToolCall | None, raw: msgspec.Raw, number: int) -> None:
     """Record a subagent's answer; its usage is in its own transcript."""
     try:
-        told = _SUBAGENT.decode(result)
+        answer = _SUBAGENT_DECODER.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return
-    if told.agentId or told.totalTokens:
+    if answer.agentId or answer.totalTokens:
         caller = None if call is None else call.message_id
-        reading.subagents.append(Subagent(number, told.agentId, told.totalTokens, caller))
+        parser.subagents.append(Subagent(number, answer.agentId, answer.totalTokens, caller))
 
 
-def _tool_results(reading: ClaudeParser, line: Line, blocks: list[Block | str], number: int) -> None:
-    if reading.transcript:
-        for call in islice(_agents_calls(reading, blocks), 1):
-            _subagent(reading, call, line.toolUseResult, number)
+def _add_tool_results(parser: ClaudeParser, line: Line, blocks: list[Block | str], number: int) -> None:
+    if parser.is_transcript:
+        for call in islice(_subagent_calls(parser, blocks), 1):
+            _add_subagent(parser, call, line.toolUseResult, number)
     for block in blocks:
         if not isinstance(block, Block) or block.type != "tool_result" or not block.tool_use_id:
             continue
-        _answered(reading, block.tool_use_id, bool(block.is_error), number)
+        _add_tool_outcome(parser, block.tool_use_id, bool(block.is_error), number)
 
 
-def _answered(reading: ClaudeParser, tool_use_id: str, failed: bool, number: int) -> None:
-    at = reading.tool_at.get(tool_use_id)
-    if at is None:
-        reading.early[tool_use_id] = failed, number
+def _add_tool_outcome(parser: ClaudeParser, tool_use_id: str, failed: bool, number: int) -> None:
+    index = parser.tool_at.get(tool_use_id)
+    if index is None:
+        parser.early_results[tool_use_id] = failed, number
         return
-    call = reading.tools[at]
-    reading.tools[at] = ToolCall(call.tool, call.detail, call.line, call.message_id, failed)
+    call = parser.tools[index]
+    parser.tools[index] = ToolCall(call.tool, call.detail, call.line, call.message_id, failed)
 
 
-def _result(line: Line, number: int, session: str | None) -> ResultLine:
+def _build_result(line: Line, number: int, session: str | None) -> ResultLine:
     models = tuple(
         ReportedModelCost(name, entry_usage(entry), parse_usd(entry.costUSD))
         for name, entry in (line.modelUsage or {}).items()
@@ -367,7 +378,7 @@ def _result(line: Line, number: int, session: str | None) -> ResultLine:
     )
     text = line.result if isinstance(line.result, str) else ""
     if line.stop_reason == REFUSAL:
-        text = refused(text.strip())
+        text = refusal_text(text.strip())
     elif not text and (line.is_error or (line.subtype or "").startswith("error")):
         text = error_text(line.errors) or error_text(line.result) or ""
     elif not text:
@@ -390,17 +401,17 @@ def _result(line: Line, number: int, session: str | None) -> ResultLine:
     )
 
 
-def _out_of_order(reading: ClaudeParser) -> Iterator[Problem]:
+def _order_problems(parser: ClaudeParser) -> Iterator[Problem]:
     """Yield problems that show missing lines or lines in the wrong order."""
-    if len(reading.problems) >= MAX_PROBLEMS:
+    if len(parser.problems) >= MAX_PROBLEMS:
         return
-    for _, number in list(reading.early.values())[:MAX_PROBLEMS]:
-        yield Problem(reading.path, "a tool result stands without its call", number, "warning")
-    last_result = reading.results[-1].line if reading.results else None
-    later = [m.line for m in reading.messages.values() if last_result and m.line > last_result]
-    if later:
-        yield Problem(reading.path, "messages stand after the last result", min(later), "warning")
-    if reading.transcript or reading.first_type in (None, "system"):
+    for _, number in list(parser.early_results.values())[:MAX_PROBLEMS]:
+        yield Problem(parser.path, "a tool result stands without its call", number, "warning")
+    last_result = parser.results[-1].line if parser.results else None
+    late_lines = [m.line for m in parser.messages.values() if last_result and m.line > last_result]
+    if late_lines:
+        yield Problem(parser.path, "messages stand after the last result", min(late_lines), "warning")
+    if parser.is_transcript or parser.first_type in (None, "system"):
         return
-    if reading.messages and (reading.messages_before_init or reading.first_type == "result"):
-        yield Problem(reading.path, "the stream does not begin with its init line", 1, "warning")
+    if parser.messages and (parser.messages_before_init or parser.first_type == "result"):
+        yield Problem(parser.path, "the stream does not begin with its init line", 1, "warning")

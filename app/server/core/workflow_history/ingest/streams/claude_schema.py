@@ -15,8 +15,8 @@ import msgspec
 
 from ...common.plausible_dates import is_possible, read_moment
 
-NO_TIME = "timestamp cannot be read as a time with its zone"
-NO_RUNS_TIME = "timestamp is before 2000 or after 2099"
+TIME_UNREADABLE = "timestamp cannot be read as a time with its zone"
+TIME_IMPOSSIBLE = "timestamp is before 2000 or after 2099"
 """First words of problems with a line's timestamp."""
 
 
@@ -146,43 +146,43 @@ class ToolInput(msgspec.Struct):
     query: Any = None
 
 
-_LINE = msgspec.json.Decoder(Line)
-_HEAD = msgspec.json.Decoder(TypeOnly)
-_INPUT = msgspec.json.Decoder(ToolInput)
+_LINE_DECODER = msgspec.json.Decoder(Line)
+_TYPE_DECODER = msgspec.json.Decoder(TypeOnly)
+_INPUT_DECODER = msgspec.json.Decoder(ToolInput)
 _INPUT_FIELDS = ("command", "file_path", "notebook_path", "skill", "path", "pattern", "url", "query")
 
 
-def decode_line(raw: bytes, wanted: frozenset[str]) -> Line | None:
-    """Decode a line; return None if it is valid but its type is not in `wanted`.
+def decode_line(raw: bytes, types: frozenset[str]) -> Line | None:
+    """Decode a line; return None if it is valid but its type is not in `types`.
 
     Raises LineUnreadableError with the reason if the line is damaged.
     """
     try:
-        line = _LINE.decode(raw)
+        line = _LINE_DECODER.decode(raw)
     except msgspec.ValidationError as error:
-        if _matters(raw, wanted):
+        if _has_type_in(raw, types):
             raise LineUnreadableError(str(error)) from None
         return None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         if raw.isascii() and b"\\u" not in raw:  # the standard library couldn't decode it either
             raise LineUnreadableError(str(error)) from None
-        line = _tolerant(raw, str(error))
-    return line if line.type in wanted else None
+        line = _decode_tolerantly(raw, str(error))
+    return line if line.type in types else None
 
 
-def _matters(raw: bytes, wanted: frozenset[str]) -> bool:
-    """Return whether an invalid field matters: not if the line's type is not in `wanted`."""
+def _has_type_in(raw: bytes, types: frozenset[str]) -> bool:
+    """Return whether an invalid field matters: not if the line's type is not in `types`."""
     try:
-        kind = _HEAD.decode(raw).type
+        kind = _TYPE_DECODER.decode(raw).type
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return True
-    return not isinstance(kind, str) or kind in wanted
+    return not isinstance(kind, str) or kind in types
 
 
-def _tolerant(raw: bytes, reason: str) -> Line:
+def _decode_tolerantly(raw: bytes, reason: str) -> Line:
     """Decode with the standard library: cut tool outputs contain lone surrogates or invalid UTF-8."""
     try:
-        return _LINE.decode(normalize_json(raw))
+        return _LINE_DECODER.decode(normalize_json(raw))
     except (ValueError, RecursionError, msgspec.MsgspecError):
         raise LineUnreadableError(reason) from None
 
@@ -199,11 +199,11 @@ def normalize_json(raw: bytes) -> bytes:
 def tool_detail(raw: msgspec.Raw, limit: int = 4000) -> str | None:
     """Return the main argument of a tool call (command, path, skill, pattern, URL or query), or None."""
     try:
-        given = _INPUT.decode(raw)
+        fields = _INPUT_DECODER.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     for name in _INPUT_FIELDS:
-        value = getattr(given, name)
+        value = getattr(fields, name)
         if isinstance(value, str) and value:
             return value[:limit]
     return None
@@ -236,12 +236,12 @@ def error_text(error: Any, depth: int = 4) -> str | None:
     'a; b'
     """
     if isinstance(error, str):
-        said = error.strip()
-        inner = _parsed(said) if depth and said[:1] in ("{", "[") else None
-        return (error_text(inner, depth - 1) if inner else None) or said or None
+        message = error.strip()
+        inner = _parse_json(message) if depth and message[:1] in ("{", "[") else None
+        return (error_text(inner, depth - 1) if inner else None) or message or None
     if isinstance(error, list):
-        told = [text for part in error[:20] if depth and (text := error_text(part, depth - 1))]
-        return "; ".join(told) or None
+        messages = [text for part in error[:20] if depth and (text := error_text(part, depth - 1))]
+        return "; ".join(messages) or None
     if not isinstance(error, dict):
         return None if error is None or isinstance(error, bool) else str(error)
     for key in ("message", "error", "detail", "errors", "data", "reason", "type", "name", "code"):
@@ -258,11 +258,11 @@ def answer_text(answer: Any) -> str:
     """
     if isinstance(answer, str):
         return answer
-    empty = answer is None or answer in ({}, [])
-    return "" if empty else json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+    is_empty = answer is None or answer in ({}, [])
+    return "" if is_empty else json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
 
 
-def _parsed(text: str) -> Any:
+def _parse_json(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -284,7 +284,7 @@ def parse_usd(value: float | None) -> Decimal | None:
     return Decimal(str(value))
 
 
-def moment(value: float | None) -> datetime | None:
+def time_from_ms(value: float | None) -> datetime | None:
     """Convert milliseconds since 1970 to an aware UTC time; None if that is not a possible time of a run."""
     try:
         when = datetime.fromtimestamp(value / 1000, UTC) if value is not None and value > 0 else None

@@ -13,11 +13,11 @@ from typing import Any
 import msgspec
 
 from ...common.models import ReportedModelCost, ResultLine, StreamFacts, TokenUsage, ToolCall
-from .claude_schema import answer_text, error_text, moment, parse_count, parse_duration
-from .reading import LineParser, decoded
+from .claude_schema import answer_text, error_text, parse_count, parse_duration, time_from_ms
+from .reading import LineParser, decode_record
 
-_DETAILS = ("command", "path", "filePath", "pattern", "globPattern", "query", "url")
-_FAILED = ("error", "rejected", "failure", "permissionDenied")
+_DETAIL_FIELDS = ("command", "path", "filePath", "pattern", "globPattern", "query", "url")
+_FAILURE_KEYS = ("error", "rejected", "failure", "permissionDenied")
 
 
 class CursorUsage(msgspec.Struct):
@@ -47,7 +47,7 @@ class CursorLine(msgspec.Struct):
     error: Any = None
 
 
-_LINE = msgspec.json.Decoder(CursorLine)
+_LINE_DECODER = msgspec.json.Decoder(CursorLine)
 
 
 @dataclass(slots=True)
@@ -58,34 +58,34 @@ class CursorParser(LineParser):
     sessions: dict[str, None] = field(default_factory=dict)
     model: str | None = None
 
-    def take_record(self, raw: bytes, number: int) -> None:
+    def parse_record(self, raw: bytes, number: int) -> None:
         """Parse one record and add its facts."""
-        line = decoded(raw, _LINE)
+        line = decode_record(raw, _LINE_DECODER)
         if line is None:
             return
         if line.session_id:
             self.sessions[line.session_id] = None
-        self.note_time(moment(line.timestamp_ms), line.timestamp_ms, number)
+        self.record_time(time_from_ms(line.timestamp_ms), line.timestamp_ms, number)
         if line.type == "system":
             self.model = line.model or self.model
         elif line.type == "tool_call" and isinstance(line.tool_call, dict):
-            self._tool(line, line.tool_call, number)
+            self._add_tool_call(line, line.tool_call, number)
         elif line.type == "result":
-            self.results.append(self._result(line, number))
+            self.results.append(self._build_result(line, number))
 
-    def _tool(self, line: CursorLine, given: dict[str, Any], number: int) -> None:
-        name, call = next(((k, v) for k, v in given.items() if isinstance(v, dict)), ("", {}))
+    def _add_tool_call(self, line: CursorLine, tool_call: dict[str, Any], number: int) -> None:
+        name, call = next(((k, v) for k, v in tool_call.items() if isinstance(v, dict)), ("", {}))
         key = line.call_id or f"line {number}"
         known = self.tools.get(key)
         result = call.get("result")
-        failed = any(word in result for word in _FAILED) if isinstance(result, dict) else None
+        failed = any(word in result for word in _FAILURE_KEYS) if isinstance(result, dict) else None
         tool = known or ToolCall(name.removesuffix("ToolCall") or "tool", _detail(call.get("args")), number)
         self.tools[key] = ToolCall(tool.tool, tool.detail, tool.line, None, failed)
 
-    def _result(self, line: CursorLine, number: int) -> ResultLine:
-        usage = _usage(line.usage) if line.usage else None
+    def _build_result(self, line: CursorLine, number: int) -> ResultLine:
+        usage = _token_usage(line.usage) if line.usage else None
         failed = bool(line.is_error) or (line.subtype or "").startswith("error")
-        said = answer_text(line.result) if isinstance(line.result, str) or not failed else ""
+        answer = answer_text(line.result) if isinstance(line.result, str) or not failed else ""
         return ResultLine(
             line=number,
             total_cost=None,
@@ -94,19 +94,19 @@ class CursorParser(LineParser):
             duration_api_ms=parse_duration(line.duration_api_ms),
             is_error=failed,
             subtype=line.subtype,
-            text=(said or (error_text(line.error) if failed else None) or "")[:2000],
+            text=(answer or (error_text(line.error) if failed else None) or "")[:2000],
             session_id=line.session_id,
             process=len(self.results) + 1,
         )
 
-    def _ended(self) -> datetime | None:
+    def _end_time(self) -> datetime | None:
         """Return the end time, from the times of tool lines and the durations of results."""
-        if self.first is None or self.last is None:
+        if self.first_time is None or self.last_time is None:
             return None
-        took = sum([result.duration_ms or 0.0 for result in self.results])
-        return max(self.last, self.first + timedelta(milliseconds=took))
+        total_ms = sum([result.duration_ms or 0.0 for result in self.results])
+        return max(self.last_time, self.first_time + timedelta(milliseconds=total_ms))
 
-    def result(self, agent: str) -> StreamFacts:
+    def build_facts(self, agent: str) -> StreamFacts:
         """Build the facts of the lines read so far."""
         return StreamFacts(
             path=self.path,
@@ -116,24 +116,24 @@ class CursorParser(LineParser):
             model=self.model,
             results=tuple(self.results),
             tools=tuple(self.tools.values()),
-            started_at=self.first,
-            ended_at=self._ended(),
+            started_at=self.first_time,
+            ended_at=self._end_time(),
             last_result_line=self.results[-1].line if self.results else None,
             lines=self.lines,
             problems=(*self.all_problems(), *self.doubtful_results()),
-            lost_line=self.missing_since(),
+            lost_line=self.last_lost_line(),
         )
 
 
-def _detail(given: Any) -> str | None:
-    told = given if isinstance(given, dict) else {}
-    return next((told[key][:4000] for key in _DETAILS if isinstance(told.get(key), str) and told[key]), None)
+def _detail(arguments: Any) -> str | None:
+    values = [arguments.get(key) for key in _DETAIL_FIELDS] if isinstance(arguments, dict) else []
+    return next((value[:4000] for value in values if isinstance(value, str) and value), None)
 
 
-def _usage(given: CursorUsage) -> TokenUsage:
+def _token_usage(usage: CursorUsage) -> TokenUsage:
     return TokenUsage(
-        input=parse_count(given.inputTokens),
-        output=parse_count(given.outputTokens),
-        cache_read=parse_count(given.cacheReadTokens),
-        cache_write_5m=parse_count(given.cacheWriteTokens),
+        input=parse_count(usage.inputTokens),
+        output=parse_count(usage.outputTokens),
+        cache_read=parse_count(usage.cacheReadTokens),
+        cache_write_5m=parse_count(usage.cacheWriteTokens),
     )

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 from .block_reader import LONG_LINE, TruncatingLine
 
-DEEPEST = 10_000  # nesting levels; a deeper object counts as damaged, as no JSON decoder reads it
-MOST_DAMAGES = 1_000  # damaged objects after which a file is given up: searching for the next one takes time
+MAX_DEPTH = 10_000  # nesting levels; a deeper object counts as damaged, as no JSON decoder reads it
+MAX_DAMAGED = 1_000  # damaged objects after which a file is given up: searching for the next one takes time
 
 _SEPARATORS = re.compile(rb"[\s,\[\]]*+")
 _STRUCTURE = re.compile(
@@ -25,17 +25,17 @@ iteration that failed (python/cpython#106052).
 """
 
 _REST_OF_STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
-_START = re.compile(rb'[,\[\n][ \t\r]{0,200}+(?=\{\s{0,200}+")')
-_OBJECT = re.compile(rb'\{\s{0,200}+"')
-_BEFORE = re.compile(rb"[,\[\n][ \t\r]*\Z")
-_SWALLOWED = re.compile(rb'[,\[\n][ \t\r]*(\{\s*"[a-z]*)\Z')
+_NEXT_OBJECT = re.compile(rb'[,\[\n][ \t\r]{0,200}+(?=\{\s{0,200}+")')
+_OBJECT_START = re.compile(rb'\{\s{0,200}+"')
+_SEPARATOR_BEFORE = re.compile(rb"[,\[\n][ \t\r]*\Z")
+_OBJECT_IN_STRING = re.compile(rb'[,\[\n][ \t\r]*(\{\s*"[a-z]*)\Z')
 """The beginning of an object inside an unclosed string before it."""
 
-_BEHIND = 512  # bytes kept before the position: the beginning of an object may be found late
-_CLOSING = {ord("{"): ord("}"), ord("["): ord("]")}
+_LOOKBEHIND = 512  # bytes kept before the position: the beginning of an object may be found late
+_CLOSING_BRACKETS = {ord("{"): ord("}"), ord("["): ord("]")}
 _QUOTE, _BRACE = ord('"'), ord("{")
-_AS_BLANKS = bytes.maketrans(b"\r\n", b"  ")
-_SHOWN = 200  # bytes kept of text that is not an object
+_LINE_FEEDS_TO_BLANKS = bytes.maketrans(b"\r\n", b"  ")
+_MAX_GARBAGE = 200  # bytes kept of text that is not an object
 
 
 class Elements:
@@ -44,40 +44,41 @@ class Elements:
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
         self._buffer = b""
-        self._at = 0  # position in the buffer
+        self._position = 0  # position in the buffer
         self._line = 1  # line number of the position
-        self._open = 0  # number of open arrays
-        self._is_lost = False  # between a damaged object and the next complete one
+        self._open_arrays = 0  # number of open arrays
+        self._is_damaged = False  # between a damaged object and the next complete one
         self.cut_at: int | None = None
         """Set after the last object, if the file isn't read to its end: the line where reading stopped."""
         self.cut_reason = "the file is cut off"
 
     def __iter__(self) -> Iterator[tuple[int, bytes]]:
         """Yield each object as one line without a line feed; a damaged one up to its damage."""
-        damages = 0
-        while damages <= MOST_DAMAGES and self._skip_separators():
-            line, was_lost = self._line, self._is_lost
-            is_object = self._buffer[self._at] == _BRACE
-            element = self._element() if is_object else self._skip_garbage()
-            damages += self._is_lost or not is_object
+        damage_count = 0
+        while damage_count <= MAX_DAMAGED and self._skip_separators():
+            line, was_damaged = self._line, self._is_damaged
+            is_object = self._buffer[self._position] == _BRACE
+            element = self._read_element() if is_object else self._skip_garbage()
+            damage_count += self._is_damaged or not is_object
             if element is None:
                 self.cut_at = line
                 return
-            if not (was_lost and self._is_lost):
+            if not (was_damaged and self._is_damaged):
                 yield line, element
-        if damages > MOST_DAMAGES:
-            self.cut_reason = f"more than {MOST_DAMAGES:,} objects of it are damaged: the rest is not read"
+        if damage_count > MAX_DAMAGED:
+            self.cut_reason = f"more than {MAX_DAMAGED:,} objects of it are damaged: the rest is not read"
             self.cut_at = self._line
-        elif self._open > 0 and not self._is_lost:
+        elif self._open_arrays > 0 and not self._is_damaged:
             self.cut_at = self._line
 
     def _skip_separators(self) -> bool:
         """Skip the separators between objects; return whether anything follows."""
         while True:
-            found = _SEPARATORS.match(self._buffer, self._at)
-            end = found.end() if found else self._at
-            self._open += self._buffer.count(b"[", self._at, end) - self._buffer.count(b"]", self._at, end)
-            self._go_to(end)
+            match = _SEPARATORS.match(self._buffer, self._position)
+            end = match.end() if match else self._position
+            self._open_arrays += self._buffer.count(b"[", self._position, end)
+            self._open_arrays -= self._buffer.count(b"]", self._position, end)
+            self._move_to(end)
             if end < len(self._buffer):
                 return True
             if not self._read_more():
@@ -85,137 +86,144 @@ class Elements:
 
     def _skip_garbage(self) -> bytes:
         """Skip text that is not an object; return its beginning."""
-        text = self._buffer[self._at : self._at + _SHOWN].partition(b"{")[0]
-        while (brace := self._buffer.find(b"{", self._at)) < 0:
-            self._go_to(len(self._buffer))
+        text = self._buffer[self._position : self._position + _MAX_GARBAGE].partition(b"{")[0]
+        while (brace := self._buffer.find(b"{", self._position)) < 0:
+            self._move_to(len(self._buffer))
             if not self._read_more():
-                return _as_line(text)
-        self._go_to(brace)
-        return _as_line(text)
+                return _on_one_line(text)
+        self._move_to(brace)
+        return _on_one_line(text)
 
-    def _element(self) -> bytes | None:
+    def _read_element(self) -> bytes | None:
         """Return the object that begins here; None if the file ends before the object."""
-        kept = _Kept()
-        levels = bytearray()
-        inside = False  # whether inside a string
-        begin = self._at
+        content = _ObjectBuffer()
+        brackets = bytearray()
+        in_string = False  # whether inside a string
+        start = self._position
         while True:
-            at, inside, end = _through(self._buffer, self._at, levels, inside=inside)
-            if end == "damaged" and len(self._buffer) - at < _BEHIND:
-                passed = self._at
+            position, in_string, outcome = _scan_object(
+                self._buffer, self._position, brackets, in_string=in_string
+            )
+            if outcome == "damaged" and len(self._buffer) - position < _LOOKBEHIND:
+                before = self._position
                 self._read_more()  # the beginning of an object may be split between two pieces
-                begin, at = begin + self._at - passed, at + self._at - passed
-            kept.add(self._buffer[self._at : at])
-            if end == "damaged":
-                self._is_lost = True
-                self._find_start(begin, at)
-                return kept.line()
-            self._go_to(at)
-            if end == "whole":
-                self._is_lost = False
-                return kept.line()
-            passed = self._at
+                start, position = start + self._position - before, position + self._position - before
+            content.add(self._buffer[self._position : position])
+            if outcome == "damaged":
+                self._is_damaged = True
+                self._skip_damage(start, position)
+                return content.line()
+            self._move_to(position)
+            if outcome == "whole":
+                self._is_damaged = False
+                return content.line()
+            before = self._position
             if not self._read_more():
                 return None
-            begin += self._at - passed
+            start += self._position - before
 
-    def _find_start(self, begin: int, at: int) -> None:
+    def _skip_damage(self, start: int, position: int) -> None:
         """Move from a damage to the apparent beginning of the next object."""
-        if _OBJECT.match(self._buffer, at) and _BEFORE.search(self._buffer[max(at - 200, 0) : at]):
-            self._go_to(at)
+        preceding = self._buffer[max(position - 200, 0) : position]
+        if _OBJECT_START.match(self._buffer, position) and _SEPARATOR_BEFORE.search(preceding):
+            self._move_to(position)
             return
-        before = max(begin + 1, at - _BEHIND, 0)
-        swallowed = _SWALLOWED.search(self._buffer[before:at])
+        earliest = max(start + 1, position - _LOOKBEHIND, 0)
+        swallowed = _OBJECT_IN_STRING.search(self._buffer[earliest:position])
         if swallowed is not None:
-            self._go_to(before + swallowed.start(1))
+            self._move_to(earliest + swallowed.start(1))
             return
-        at = max(at - 1, before)
-        while (found := _START.search(self._buffer, at)) is None:
-            self._go_to(len(self._buffer))
+        position = max(position - 1, earliest)
+        while (match := _NEXT_OBJECT.search(self._buffer, position)) is None:
+            self._move_to(len(self._buffer))
             if not self._read_more():
                 return
-            at = max(self._at - _BEHIND, 0)
-        self._go_to(found.end())
+            position = max(self._position - _LOOKBEHIND, 0)
+        self._move_to(match.end())
 
-    def _go_to(self, at: int) -> None:
-        count = self._buffer.count
-        self._line += count(b"\n", self._at, at) if at >= self._at else -count(b"\n", at, self._at)
-        self._at = at
+    def _move_to(self, position: int) -> None:
+        if position >= self._position:
+            self._line += self._buffer.count(b"\n", self._position, position)
+        else:
+            self._line -= self._buffer.count(b"\n", position, self._position)
+        self._position = position
 
     def _read_more(self) -> bool:
         """Append the next piece to the buffer; return whether there is one."""
         piece = next(self._pieces, b"")
-        behind = max(self._at - _BEHIND, 0)
-        self._buffer = self._buffer[behind:] + piece
-        self._at -= behind
+        dropped = max(self._position - _LOOKBEHIND, 0)
+        self._buffer = self._buffer[dropped:] + piece
+        self._position -= dropped
         return bool(piece)
 
 
-def _through(buffer: bytes, at: int, levels: bytearray, *, inside: bool) -> tuple[int, bool, str]:
+def _scan_object(
+    buffer: bytes, position: int, brackets: bytearray, *, in_string: bool
+) -> tuple[int, bool, str]:
     """Follow an object through a buffer.
 
     Return the position reached, whether a string is open there, and the reason for stopping: "whole",
     "damaged", or "more" if the buffer ends before the object.
     """
     while True:
-        if inside:
-            at += _length(_REST_OF_STRING, buffer, at)
-            if buffer[at : at + 1] != b'"':  # the buffer's end, or a backslash just before it
-                return at, True, "more"
-            at += 1
-        at += _length(_STRUCTURE, buffer, at)
-        if at >= len(buffer):
-            return at, False, "more"
-        char = buffer[at]
-        inside = char == _QUOTE
-        if char in _CLOSING:
-            is_value = not levels or levels[-1] != _BRACE or _follows_colon(buffer, at)
-            if not is_value or len(levels) >= DEEPEST:
-                return at, False, "damaged"
-            levels.append(char)
-        elif not inside:
-            if not levels or char != _CLOSING[levels[-1]]:
-                return at, False, "damaged"
-            levels.pop()
-            if not levels:
-                return at + 1, False, "whole"
-        at += 1
+        if in_string:
+            position += _match_length(_REST_OF_STRING, buffer, position)
+            if buffer[position : position + 1] != b'"':  # the buffer's end, or a backslash just before it
+                return position, True, "more"
+            position += 1
+        position += _match_length(_STRUCTURE, buffer, position)
+        if position >= len(buffer):
+            return position, False, "more"
+        char = buffer[position]
+        in_string = char == _QUOTE
+        if char in _CLOSING_BRACKETS:
+            is_value = not brackets or brackets[-1] != _BRACE or _follows_colon(buffer, position)
+            if not is_value or len(brackets) >= MAX_DEPTH:
+                return position, False, "damaged"
+            brackets.append(char)
+        elif not in_string:
+            if not brackets or char != _CLOSING_BRACKETS[brackets[-1]]:
+                return position, False, "damaged"
+            brackets.pop()
+            if not brackets:
+                return position + 1, False, "whole"
+        position += 1
 
 
-def _length(pattern: re.Pattern[bytes], buffer: bytes, at: int) -> int:
-    found = pattern.match(buffer, at)
-    return found.end() - at if found else 0
+def _match_length(pattern: re.Pattern[bytes], buffer: bytes, position: int) -> int:
+    match = pattern.match(buffer, position)
+    return match.end() - position if match else 0
 
 
-def _follows_colon(buffer: bytes, at: int) -> bool:
-    before = buffer[max(at - 64, 0) : at].rstrip()
+def _follows_colon(buffer: bytes, position: int) -> bool:
+    before = buffer[max(position - 64, 0) : position].rstrip()
     return not before or before.endswith(b":")
 
 
-class _Kept:
+class _ObjectBuffer:
     """Bytes of one object, kept in bounded memory."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
         self._length = 0
-        self._long: TruncatingLine | None = None
+        self._truncating: TruncatingLine | None = None
 
     def add(self, part: bytes) -> None:
         """Append the next bytes."""
-        if self._long is None:
+        if self._truncating is None:
             self._parts.append(part)
             self._length += len(part)
             if self._length <= LONG_LINE:
                 return
-            self._long = TruncatingLine()
+            self._truncating = TruncatingLine()
             part = b"".join(self._parts)
             self._parts.clear()
-        self._long.feed(part)
+        self._truncating.feed(part)
 
     def line(self) -> bytes:
         """Return the object as one line; if it is very long, with its long strings cut."""
-        return _as_line(self._long.truncated() if self._long else b"".join(self._parts))
+        return _on_one_line(self._truncating.truncated() if self._truncating else b"".join(self._parts))
 
 
-def _as_line(text: bytes) -> bytes:
-    return text.translate(_AS_BLANKS)
+def _on_one_line(text: bytes) -> bytes:
+    return text.translate(_LINE_FEEDS_TO_BLANKS)

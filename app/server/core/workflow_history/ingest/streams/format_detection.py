@@ -12,21 +12,23 @@ from .claude_schema import normalize_json
 
 Dialect = Literal["claude", "gemini", "codex", "cursor", "opencode"]
 
-_KINDS = (
+_TYPES = (
     "system", "assistant", "user", "result", "init", "message", "tool_use", "tool_result", "tool_call",
     "thinking", "step_start", "step_finish", "text", "reasoning",
 )  # fmt: skip
-_KINDS_OF_CODEX = ("thread.", "turn.", "item.")  # prefixes of Codex's types
-_TELLING = re.compile(
+_CODEX_TYPE_PREFIXES = ("thread.", "turn.", "item.")  # prefixes of Codex's types
+_DIALECT_TYPE = re.compile(
     rb'"type"\s*+:\s*+"(?:(?:%s)"|%s)'
-    % ("|".join(_KINDS).encode(), "|".join(map(re.escape, _KINDS_OF_CODEX)).encode())
+    % ("|".join(_TYPES).encode(), "|".join(map(re.escape, _CODEX_TYPE_PREFIXES)).encode())
 )
 """Matches every line that can identify a dialect, and lines that quote one."""
 
-_SOMETHING = re.compile(rb"\S")
-_OBJECT = re.compile(rb"^[ \t\r]*+\{", re.MULTILINE)
-_BEGIN = re.compile(rb'\s*+(?:\[\s*+)?+\{\s*+"type"\s*+:\s*+"(?:system|result)"\s*+,\s*+"subtype"')
-_TRIES = 200  # lines parsed only to check whether the file is JSON
+_NON_BLANK = re.compile(rb"\S")
+_OBJECT_LINE = re.compile(rb"^[ \t\r]*+\{", re.MULTILINE)
+_CLAUDE_JSON_START = re.compile(
+    rb'\s*+(?:\[\s*+)?+\{\s*+"type"\s*+:\s*+"(?:system|result)"\s*+,\s*+"subtype"'
+)
+_MAX_JSON_CHECKS = 200  # lines parsed only to check whether the file is JSON
 
 
 class _Traits(msgspec.Struct):
@@ -57,13 +59,13 @@ class _Traits(msgspec.Struct):
     conversation_id: Any = None
 
 
-_BOOKKEEPING = frozenset({
+_BOOKKEEPING_TYPES = frozenset({
     "summary", "progress", "attachment", "queue-operation", "file-history-snapshot", "ai-title", "tag",
     "last-prompt", "pr-link", "mode", "permission-mode", "custom-title", "agent-name",
 })  # fmt: skip
 """Types of lines in a native Claude transcript that record nothing of an agent's work."""
 
-_TRAITS = msgspec.json.Decoder(_Traits)
+_TRAITS_DECODER = msgspec.json.Decoder(_Traits)
 
 
 class Sniffer:
@@ -71,63 +73,67 @@ class Sniffer:
 
     Any number of other lines may come first. Only lines that may identify a dialect are parsed.
 
-    >>> Sniffer().look(b'Loaded cached credentials.\n{"type": "init", "session_id": "s", "model": "m"}\n')
+    >>> Sniffer().detect(b'Loaded cached credentials.\n{"type": "init", "session_id": "s", "model": "m"}\n')
     'gemini'
-    >>> Sniffer().look(b'{"operation": "read", "file_path": "x"}\n') is None
+    >>> Sniffer().detect(b'{"operation": "read", "file_path": "x"}\n') is None
     True
     """
 
     def __init__(self) -> None:
         self.lines = 0
         self.is_cut = False  # the last line has no line feed
-        self.is_begun = False  # an object begins in the last line
+        self.is_object_cut = False  # an object begins in the last line
         self.is_empty = True
         self.is_json = False  # at least one line is a JSON object
-        self.is_alike = False  # a line has the shape of Claude Code's lines, and no mark of another CLI
-        self.is_agents = False  # a line is an event of some agent's session, of a known dialect or not
-        self._tries = 0
+        self.is_like_claude = False  # a line has the shape of Claude Code's lines, and no mark of another CLI
+        self.has_session_event = False  # a line is an event of any agent's session, of a known dialect or not
+        self._json_checks = 0
 
-    def look(self, block: bytes) -> Dialect | None:
+    def detect(self, block: bytes) -> Dialect | None:
         """Return the dialect that a line of this block identifies, or None; attributes cover all blocks."""
         self.is_cut = bool(block) and not block.endswith(b"\n")
-        self.is_begun = b"{" in block[block.rfind(b"\n") + 1 :]
+        self.is_object_cut = b"{" in block[block.rfind(b"\n") + 1 :]
         self.lines += block.count(b"\n") + self.is_cut
-        if self.is_empty and _SOMETHING.search(block):
+        if self.is_empty and _NON_BLANK.search(block):
             self.is_empty = False
-        at = 0
-        while found := _TELLING.search(block, at):
-            start = block.rfind(b"\n", at, found.start()) + 1 or at
-            at = _line_end(block, found.end())
-            if (traits := _traits(block[start:at])) is not None:
+        position = 0
+        while match := _DIALECT_TYPE.search(block, position):
+            start = block.rfind(b"\n", position, match.start()) + 1 or position
+            position = _line_end(block, match.end())
+            if (traits := _decode_traits(block[start:position])) is not None:
                 self.is_json = True
-                if dialect := _dialect(traits):
+                if dialect := _dialect_of(traits):
                     return dialect
-                self.is_alike = self.is_alike or _is_like_claude(traits)
-                self.is_agents = self.is_agents or _is_agents(traits)
-        self._look_for_json(block)
+                self.is_like_claude = self.is_like_claude or _is_like_claude(traits)
+                self.has_session_event = self.has_session_event or _is_session_event(traits)
+        self._check_json(block)
         return None
 
-    def _look_for_json(self, block: bytes) -> None:
-        at = 0
-        while not self.is_agents and self._tries < _TRIES and (found := _OBJECT.search(block, at)):
-            self._tries += 1
-            at = _line_end(block, found.end())
-            if (traits := _traits(block[found.start() : at])) is not None:
+    def _check_json(self, block: bytes) -> None:
+        position = 0
+        while (
+            not self.has_session_event
+            and self._json_checks < _MAX_JSON_CHECKS
+            and (match := _OBJECT_LINE.search(block, position))
+        ):
+            self._json_checks += 1
+            position = _line_end(block, match.end())
+            if (traits := _decode_traits(block[match.start() : position])) is not None:
                 self.is_json = True
-                self.is_agents = _is_agents(traits)
+                self.has_session_event = _is_session_event(traits)
 
 
-def told_by_element(element: bytes) -> Dialect | None:
+def element_dialect(element: bytes) -> Dialect | None:
     """Return the dialect that one object of a `.json` file identifies, or None.
 
     Many `.json` files are not streams, so this takes more evidence than in a JSONL file: other programs'
     conversations also have elements of the types user and message.
 
-    >>> told_by_element(b'{"type": "user", "message": "Hello"}') is None
+    >>> element_dialect(b'{"type": "user", "message": "Hello"}') is None
     True
     """
-    traits = _traits(element)
-    dialect = _dialect(traits) if traits else None
+    traits = _decode_traits(element)
+    dialect = _dialect_of(traits) if traits else None
     if traits is None or dialect is None:
         return None
     if dialect == "claude":
@@ -138,61 +144,63 @@ def told_by_element(element: bytes) -> Dialect | None:
 
 def is_result(element: bytes) -> bool:
     """Return whether an object of a `.json` file is the result that ends a stream."""
-    traits = _traits(element)
-    return traits is not None and traits.type == "result" and _dialect(traits) is not None
+    traits = _decode_traits(element)
+    return traits is not None and traits.type == "result" and _dialect_of(traits) is not None
 
 
-def may_tell(begin: bytes) -> bool:
+def may_contain_stream(start: bytes) -> bool:
     """Return whether the first bytes of a `.json` file may contain an object of a stream."""
-    return begin.lstrip()[:1] in (b"[", b"{") and _TELLING.search(begin) is not None
+    return start.lstrip()[:1] in (b"[", b"{") and _DIALECT_TYPE.search(start) is not None
 
 
-def shows_stream(begin: bytes) -> bool:
+def contains_stream(start: bytes) -> bool:
     r"""Return whether the first bytes of a file contain a line of an agent CLI, of a known dialect or not.
 
-    >>> shows_stream(b'{"type": "thread.started", "thread_id": "t"}\n'), shows_stream(b'{"level": "INFO"}\n')
-    (True, False)
+    >>> contains_stream(b'{"type": "thread.started", "thread_id": "t"}\n')
+    True
+    >>> contains_stream(b'{"level": "INFO"}\n')
+    False
     """
-    if b"\n" not in begin.strip():  # one line, which may be incomplete
-        return _TELLING.search(begin) is not None and begin.lstrip()[:1] == b"{"
+    if b"\n" not in start.strip():  # one line, which may be incomplete
+        return _DIALECT_TYPE.search(start) is not None and start.lstrip()[:1] == b"{"
     sniffer = Sniffer()
-    return sniffer.look(begin) is not None or sniffer.is_alike or sniffer.is_agents
+    return sniffer.detect(start) is not None or sniffer.is_like_claude or sniffer.has_session_event
 
 
-def is_begun_stream(begin: bytes) -> bool:
+def begins_like_claude_json(start: bytes) -> bool:
     """Return whether a `.json` file begins as Claude Code's `.json` output does, even if it is cut off."""
-    return _BEGIN.match(begin) is not None
+    return _CLAUDE_JSON_START.match(start) is not None
 
 
-def _line_end(block: bytes, at: int) -> int:
-    end = block.find(b"\n", at)
+def _line_end(block: bytes, position: int) -> int:
+    end = block.find(b"\n", position)
     return end if end >= 0 else len(block)
 
 
-def _traits(raw: bytes) -> _Traits | None:
+def _decode_traits(raw: bytes) -> _Traits | None:
     """Decode the distinguishing fields of a line; None if it is not a JSON object."""
     try:
         try:
-            return _TRAITS.decode(raw)
+            return _TRAITS_DECODER.decode(raw)
         except msgspec.ValidationError:
             return None
         except (msgspec.DecodeError, UnicodeDecodeError):  # a lone surrogate, or invalid UTF-8
-            return _TRAITS.decode(normalize_json(raw))
+            return _TRAITS_DECODER.decode(normalize_json(raw))
     except (ValueError, msgspec.MsgspecError, RecursionError):
         return None
 
 
-def _dialect(line: _Traits) -> Dialect | None:
+def _dialect_of(line: _Traits) -> Dialect | None:
     if not isinstance(line.type, str):
         return None
-    return next((name for name, is_its in _MARKS if is_its(line)), None)
+    return next((name for name, is_dialect in _DIALECT_PREDICATES if is_dialect(line)), None)
 
 
-def _is_opencodes(line: _Traits) -> bool:
+def _is_opencode(line: _Traits) -> bool:
     return bool(line.sessionID) and isinstance(line.part, dict)
 
 
-def _is_cursors(line: _Traits) -> bool:
+def _is_cursor(line: _Traits) -> bool:
     """Return whether a line differs from Claude's as Cursor's do: in tool calls, thoughts, init or usage."""
     if line.type in ("tool_call", "thinking"):
         return bool(line.session_id) and (line.call_id is not None or line.timestamp_ms is not None)
@@ -203,11 +211,13 @@ def _is_cursors(line: _Traits) -> bool:
     return line.type == "assistant" and line.timestamp_ms is not None and line.uuid is None
 
 
-def _is_claudes(line: _Traits) -> bool:
+def _is_claude(line: _Traits) -> bool:
     """Return whether a line has a mark of Claude Code and not just the shape of its lines."""
     if line.type == "result":
-        told = (line.total_cost_usd, line.modelUsage, line.usage)
-        return told != (None, None, None) or (line.stats is None and bool(line.subtype and line.session_id))
+        reported = (line.total_cost_usd, line.modelUsage, line.usage)
+        return reported != (None, None, None) or (
+            line.stats is None and bool(line.subtype and line.session_id)
+        )
     if line.type not in ("system", "assistant", "user"):
         return False
     if line.sessionId or line.uuid or line.parent_tool_use_id is not msgspec.UNSET:
@@ -221,7 +231,7 @@ def _is_like_claude(line: _Traits) -> bool:
     return line.type in ("system", "assistant", "user") and bool(line.session_id or line.message)
 
 
-def _is_geminis(line: _Traits) -> bool:
+def _is_gemini(line: _Traits) -> bool:
     marks = {
         "init": line.session_id or line.model,
         "message": line.role,
@@ -233,20 +243,20 @@ def _is_geminis(line: _Traits) -> bool:
 
 
 def _is_codex(line: _Traits) -> bool:
-    return str(line.type).startswith(("thread.", "turn.", "item."))
+    return str(line.type).startswith(_CODEX_TYPE_PREFIXES)
 
 
-_MARKS: tuple[tuple[Dialect, Callable[[_Traits], bool]], ...] = (
-    ("opencode", _is_opencodes),
-    ("cursor", _is_cursors),
-    ("claude", _is_claudes),
-    ("gemini", _is_geminis),
+_DIALECT_PREDICATES: tuple[tuple[Dialect, Callable[[_Traits], bool]], ...] = (
+    ("opencode", _is_opencode),
+    ("cursor", _is_cursor),
+    ("claude", _is_claude),
+    ("gemini", _is_gemini),
     ("codex", _is_codex),
 )
 """Predicates that identify each dialect's lines; the first that matches decides."""
 
 
-def _is_agents(line: _Traits) -> bool:
+def _is_session_event(line: _Traits) -> bool:
     """Return whether an agent CLI may have written the line: it is an event of some session."""
     sessions = (line.session_id, line.sessionId, line.sessionID, line.thread_id, line.conversation_id)
-    return isinstance(line.type, str) and line.type not in _BOOKKEEPING and any(sessions)
+    return isinstance(line.type, str) and line.type not in _BOOKKEEPING_TYPES and any(sessions)

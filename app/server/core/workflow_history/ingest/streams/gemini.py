@@ -14,9 +14,9 @@ import msgspec
 
 from ...common.models import ReportedModelCost, ResultLine, StreamFacts, TokenUsage, ToolCall
 from .claude_schema import error_text, parse_count, parse_duration, parse_timestamp
-from .reading import LineParser, decoded
+from .reading import LineParser, decode_record
 
-_RESUMED = "the session was resumed: whether this total holds the earlier one is unknown"
+_RESUMED_PROBLEM = "the session was resumed: whether this total holds the earlier one is unknown"
 _ANY_MODEL = frozenset({"auto", "auto-gemini-3", "auto-gemini-2.5"})  # the CLI chooses a model per request
 
 
@@ -63,7 +63,7 @@ class GeminiLine(msgspec.Struct):
     error: Any = None
 
 
-_LINE = msgspec.json.Decoder(GeminiLine)
+_LINE_DECODER = msgspec.json.Decoder(GeminiLine)
 
 
 @dataclass(slots=True)
@@ -77,12 +77,12 @@ class GeminiParser(LineParser):
     session: str | None = None
     text: str = ""
 
-    def take_record(self, raw: bytes, number: int) -> None:
+    def parse_record(self, raw: bytes, number: int) -> None:
         """Parse one record and add its facts; plain text is output for the user and is ignored."""
-        line = decoded(raw, _LINE)
+        line = decode_record(raw, _LINE_DECODER)
         if line is None:
             return
-        self.note_time(parse_timestamp(line.timestamp), line.timestamp, number)
+        self.record_time(parse_timestamp(line.timestamp), line.timestamp, number)
         if line.type == "init":
             self.processes += 1
             self.text = ""
@@ -100,14 +100,14 @@ class GeminiParser(LineParser):
         elif line.type == "message" and line.role == "assistant" and isinstance(line.content, str):
             self.text = (self.text + line.content)[-2000:]
         elif line.type == "result":
-            self._result(line, number)
+            self._add_result(line, number)
 
-    def _result(self, line: GeminiLine, number: int) -> None:
+    def _add_result(self, line: GeminiLine, number: int) -> None:
         failed = line.status not in (None, "success")
-        models, lacking = _spent(line.stats, self.model)
-        if failed and not _sum(models).total:
+        models, lacking = _usage_by_model(line.stats, self.model)
+        if failed and not _total_usage(models).total:
             models = ()  # after an error, zeros mean that nothing was counted
-        earlier = self._counted_before(models)
+        earlier = self._included_result(models)
         if any(result.process == self.processes for result in self.results):
             self.processes += 1  # a result ends a process
         self.results.append(
@@ -121,19 +121,21 @@ class GeminiParser(LineParser):
                 text=((error_text(line.error) if failed else None) or self.text)[:2000],
                 session_id=self.session,
                 process=self.processes if earlier is None else earlier.process,
-                lacking=lacking if earlier is None else _RESUMED,
+                lacking=lacking if earlier is None else _RESUMED_PROBLEM,
             )
         )
 
-    def _counted_before(self, models: tuple[ReportedModelCost, ...]) -> ResultLine | None:
+    def _included_result(self, models: tuple[ReportedModelCost, ...]) -> ResultLine | None:
         """Return the session's last result if these totals may include it, as they are at least as high."""
         earlier = [r for r in self.results if r.models and r.session_id and r.session_id == self.session]
-        total = _sum(models)
+        total = _total_usage(models)
         return (
-            earlier[-1] if models and earlier and total.field_max(_sum(earlier[-1].models)) == total else None
+            earlier[-1]
+            if models and earlier and total.field_max(_total_usage(earlier[-1].models)) == total
+            else None
         )
 
-    def result(self, agent: str) -> StreamFacts:
+    def build_facts(self, agent: str) -> StreamFacts:
         """Build the facts of the lines read so far."""
         return StreamFacts(
             path=self.path,
@@ -143,46 +145,59 @@ class GeminiParser(LineParser):
             model=None if self.model in _ANY_MODEL else self.model,
             results=tuple(self.results),
             tools=tuple(self.tools.values()),
-            started_at=self.first,
-            ended_at=self.last,
+            started_at=self.first_time,
+            ended_at=self.last_time,
             last_result_line=self.results[-1].line if self.results else None,
             lines=self.lines,
             problems=(*self.all_problems(), *self.doubtful_results()),
-            lost_line=self.missing_since(),
+            lost_line=self.last_lost_line(),
         )
 
 
-def _detail(given: Parameters | None) -> str | None:
-    return (given.command or given.file_path or given.path or given.pattern) if given else None
+def _detail(parameters: Parameters | None) -> str | None:
+    return (
+        (parameters.command or parameters.file_path or parameters.path or parameters.pattern)
+        if parameters
+        else None
+    )
 
 
-def _spent(stats: Stats | None, model: str | None) -> tuple[tuple[ReportedModelCost, ...], str | None]:
+def _usage_by_model(
+    stats: Stats | None, model: str | None
+) -> tuple[tuple[ReportedModelCost, ...], str | None]:
     """Return the usage of each model, and why it may be incomplete; None if it is complete."""
     if stats is None or (stats.input_tokens is None and stats.output_tokens is None and not stats.models):
         return (), None
     name = None if model in _ANY_MODEL else model
-    total, lacking = _usage(stats)
-    parts = [(key, *_usage(counts)) for key, counts in (stats.models or {}).items()]
-    lacking = lacking or next((why for _, _, why in parts if why), None)
-    models = [ReportedModelCost(key, usage, None) for key, usage, _ in parts if usage != TokenUsage()]
+    total, lacking = _token_usage(stats)
+    model_totals = [(key, *_token_usage(counts)) for key, counts in (stats.models or {}).items()]
+    lacking = lacking or next((reason for _, _, reason in model_totals if reason), None)
+    models = [ReportedModelCost(key, usage, None) for key, usage, _ in model_totals if usage != TokenUsage()]
     if not models:
         return (ReportedModelCost(name, total, None),), lacking
-    counted = _sum(models)
-    if counted == total:
+    attributed = _total_usage(models)
+    if attributed == total:
         return tuple(models), lacking
-    rest = total.less(counted)
-    more = [ReportedModelCost(name, rest, None)] if rest.total else []
-    return (*models, *more), "its totals are not the sum of its models' tokens"
+    rest = total.less(attributed)
+    unattributed = [ReportedModelCost(name, rest, None)] if rest.total else []
+    return (*models, *unattributed), "its totals are not the sum of its models' tokens"
 
 
-def _usage(counts: Counts) -> tuple[TokenUsage, str | None]:
+def _token_usage(counts: Counts) -> tuple[TokenUsage, str | None]:
     cached = parse_count(counts.cached if counts.cached is not None else counts.cached_tokens)
-    given, answered = parse_count(counts.input_tokens), parse_count(counts.output_tokens)
-    total = given + answered if counts.total_tokens is None else parse_count(counts.total_tokens)
-    thoughts = max(total - given - answered, 0)
-    usage = TokenUsage(input=max(given - cached, 0), output=answered + thoughts, cache_read=cached)
-    return usage, "its total_tokens are less than its input and output" if total < given + answered else None
+    input_tokens, output_tokens = parse_count(counts.input_tokens), parse_count(counts.output_tokens)
+    total = input_tokens + output_tokens if counts.total_tokens is None else parse_count(counts.total_tokens)
+    thinking_tokens = max(total - input_tokens - output_tokens, 0)
+    usage = TokenUsage(
+        input=max(input_tokens - cached, 0), output=output_tokens + thinking_tokens, cache_read=cached
+    )
+    return (
+        usage,
+        "its total_tokens are less than its input and output"
+        if total < input_tokens + output_tokens
+        else None,
+    )
 
 
-def _sum(models: Iterable[ReportedModelCost]) -> TokenUsage:
+def _total_usage(models: Iterable[ReportedModelCost]) -> TokenUsage:
     return sum([model.usage for model in models], TokenUsage())

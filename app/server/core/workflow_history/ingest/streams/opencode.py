@@ -15,15 +15,17 @@ from typing import Any
 import msgspec
 
 from ...common.models import MessageUsage, ReportedModelCost, ResultLine, StreamFacts, TokenUsage, ToolCall
-from .claude_schema import error_text, moment, parse_count, parse_usd, tool_detail
-from .endings import refused
-from .reading import LineParser, decoded
+from .claude_schema import error_text, parse_count, parse_usd, time_from_ms, tool_detail
+from .endings import refusal_text
+from .reading import LineParser, decode_record
 
-_COMPLAINTS = {"content-filter": refused(""), "error": "its last step ended with an error"}
+_ERROR_TEXTS = {"content-filter": refusal_text(""), "error": "its last step ended with an error"}
 """Error texts by the finish reason of a last step without an answer."""
 
-_GOES_ON = frozenset({"tool-calls", "unknown", None})  # finish reasons of a step that is not the last one
-_SUBAGENT = "task"  # tool that starts a subagent, whose steps are in a separate session
+_CONTINUING_REASONS = frozenset({"tool-calls", "unknown", None})
+"""Finish reasons of a step that is not the last one."""
+
+_SUBAGENT_TOOL = "task"  # tool that starts a subagent, whose steps are in a separate session
 
 
 class Cache(msgspec.Struct):
@@ -80,7 +82,7 @@ class OpencodeLine(msgspec.Struct):
     providerID: Any = None  # noqa: N815
 
 
-_LINE = msgspec.json.Decoder(OpencodeLine)
+_LINE_DECODER = msgspec.json.Decoder(OpencodeLine)
 
 
 @dataclass(slots=True)
@@ -93,21 +95,21 @@ class OpencodeParser(LineParser):
     models: dict[str, str] = field(default_factory=dict)  # last named model, by session
     last_step: int = 0  # line of the last step's end or of an error; 0: none
     reason: str | None = None  # finish reason of the last step; None while a step runs
-    complaint: str | None = None
+    error_message: str | None = None
     text: str = ""
 
-    def take_record(self, raw: bytes, number: int) -> None:
+    def parse_record(self, raw: bytes, number: int) -> None:
         """Parse one record and add its facts."""
-        line = decoded(raw, _LINE)
+        line = decode_record(raw, _LINE_DECODER)
         if line is None:
             return
         if line.sessionID:
             self.sessions[line.sessionID] = None
-        self.note_time(moment(line.timestamp), line.timestamp, number)
+        self.record_time(time_from_ms(line.timestamp), line.timestamp, number)
         part = line.part or Part()
         session = line.sessionID or ""
         if (model := _model_of(part) or _model_of(line)) is not None:
-            self._name(model, session)
+            self._set_model(model, session)
         if line.type == "tool_use" and part.tool:
             status = part.state.status if part.state else None
             failed = {"completed": False, "error": True}.get(status or "")
@@ -122,18 +124,18 @@ class OpencodeParser(LineParser):
             self.steps[step] = MessageUsage(
                 step,
                 self.models.get(session),
-                _usage(part),
+                _token_usage(part),
                 number,
                 is_final=True,
-                timestamp=moment(line.timestamp),
+                timestamp=time_from_ms(line.timestamp),
                 session=line.sessionID,
                 cost=parse_usd(part.cost) or None,
             )
             self.last_step, self.reason = number, part.reason
         elif line.type == "error":
-            self.complaint, self.last_step = error_text(line.error) or "error", number
+            self.error_message, self.last_step = error_text(line.error) or "error", number
 
-    def _name(self, model: str, session: str) -> None:
+    def _set_model(self, model: str, session: str) -> None:
         """Record a session's model; the first one named in the first session applies to earlier steps."""
         if session not in self.models and len(self.sessions) <= 1:
             self.steps = {
@@ -142,9 +144,9 @@ class OpencodeParser(LineParser):
             }
         self.models[session] = model
 
-    def result(self, agent: str) -> StreamFacts:
+    def build_facts(self, agent: str) -> StreamFacts:
         """Build the facts of the lines read so far."""
-        results = (self._result(),) if self.last_step else ()
+        results = (self._build_result(),) if self.last_step else ()
         return StreamFacts(
             path=self.path,
             format="opencode",
@@ -154,52 +156,52 @@ class OpencodeParser(LineParser):
             results=results,
             messages=tuple(self.steps.values()),
             tools=tuple(self.tools.values()),
-            started_at=self.first,
-            ended_at=self.last,
+            started_at=self.first_time,
+            ended_at=self.last_time,
             last_result_line=self.last_step or None,
             lines=self.lines,
             problems=(*self.all_problems(), *self.doubtful_results(results)),
-            lost_line=self.missing_since(),
+            lost_line=self.last_lost_line(),
         )
 
     def _only_model(self) -> str | None:
-        named = {*self.models.values(), *(step.model for step in self.steps.values())}
-        return named.pop() if len(named) == 1 else None
+        models = {*self.models.values(), *(step.model for step in self.steps.values())}
+        return models.pop() if len(models) == 1 else None
 
-    def _result(self) -> ResultLine:
+    def _build_result(self) -> ResultLine:
         costs = [step.cost for step in self.steps.values() if step.cost]
-        complaint = self.complaint or _COMPLAINTS.get(self.reason or "")
-        ended = complaint is not None or self.reason not in _GOES_ON
+        error_message = self.error_message or _ERROR_TEXTS.get(self.reason or "")
+        ended = error_message is not None or self.reason not in _CONTINUING_REASONS
         return ResultLine(
             line=self.last_step,
             total_cost=sum(costs, Decimal(0)) if costs else None,
-            models=self._by_model(),
+            models=self._usage_by_model(),
             turns=len(self.steps) or None,
-            is_error=complaint is not None,
-            subtype="error" if complaint else "success",
-            text=(complaint or self.text)[:2000],
+            is_error=error_message is not None,
+            subtype="error" if error_message else "success",
+            text=(error_message or self.text)[:2000],
             session_id=next(iter(self.sessions), None),
             process=1,
-            lacking=self._lacking(len(costs), ended=ended),
+            lacking=self._missing_cost(len(costs), ended=ended),
             ended=ended,
             is_sum=True,
         )
 
-    def _by_model(self) -> tuple[ReportedModelCost, ...]:
-        found: dict[str | None, list[tuple[TokenUsage, Decimal | None]]] = {}
+    def _usage_by_model(self) -> tuple[ReportedModelCost, ...]:
+        steps_by_model: dict[str | None, list[tuple[TokenUsage, Decimal | None]]] = {}
         for step in self.steps.values():
-            found.setdefault(step.model, []).append((step.usage, step.cost))
-        return tuple([_sum(model, steps) for model, steps in found.items()])
+            steps_by_model.setdefault(step.model, []).append((step.usage, step.cost))
+        return tuple([_total_cost(model, steps) for model, steps in steps_by_model.items()])
 
-    def _lacking(self, priced: int, *, ended: bool) -> str | None:
-        if any(call.tool == _SUBAGENT for call in self.tools.values()):
+    def _missing_cost(self, priced: int, *, ended: bool) -> str | None:
+        if any(call.tool == _SUBAGENT_TOOL for call in self.tools.values()):
             return "what its sub-agents spent stands in sessions of their own"
         if priced and priced < sum(step.usage != TokenUsage() for step in self.steps.values()):
             return "some of its steps give no cost"
         return None if ended else "the stream ends before its last step did"
 
 
-def _usage(part: Part) -> TokenUsage:
+def _token_usage(part: Part) -> TokenUsage:
     tokens = part.tokens or Tokens()
     cache = tokens.cache or Cache()
     return TokenUsage(
@@ -210,19 +212,21 @@ def _usage(part: Part) -> TokenUsage:
     )
 
 
-def _model_of(said: Part | OpencodeLine) -> str | None:
+def _model_of(holder: Part | OpencodeLine) -> str | None:
     """Return the model that a part or line names, prefixed by its provider if that is named; None if none."""
-    info = said.info if isinstance(said, OpencodeLine) else None
-    about = [said.model, info, info.get("model") if isinstance(info, dict) else None]
-    named = [(said.modelID, said.providerID), (said.model, said.providerID)]
-    named += [(each.get("modelID"), each.get("providerID")) for each in about if isinstance(each, dict)]
-    for name, provider in named:
+    info = holder.info if isinstance(holder, OpencodeLine) else None
+    objects = [holder.model, info, info.get("model") if isinstance(info, dict) else None]
+    candidates = [(holder.modelID, holder.providerID), (holder.model, holder.providerID)]
+    candidates += [
+        (named.get("modelID"), named.get("providerID")) for named in objects if isinstance(named, dict)
+    ]
+    for name, provider in candidates:
         if isinstance(name, str) and name.strip():
             return f"{provider}/{name}" if isinstance(provider, str) and provider else name
     return None
 
 
-def _sum(model: str | None, steps: Sequence[tuple[TokenUsage, Decimal | None]]) -> ReportedModelCost:
+def _total_cost(model: str | None, steps: Sequence[tuple[TokenUsage, Decimal | None]]) -> ReportedModelCost:
     """Return the usage of a model, and its cost if every step has one."""
     costs = [cost for _, cost in steps if cost]
     cost = sum(costs, Decimal(0)) if len(costs) == len(steps) else None

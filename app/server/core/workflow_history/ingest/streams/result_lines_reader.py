@@ -6,22 +6,21 @@ So lines of these two kinds are recognized by their first bytes, counted and ski
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from ...common.models import ResultLine, StreamFacts
+from ...common.models import StreamFacts
 from ...costs.accounting.reported_totals import is_telling
 from ..files import OpenFileStat
-from .block_reader import BRACE, skip_noise
+from .block_reader import BRACE, hash_first_line, skip_noise
 from .claude import ClaudeParser
 from .format_detection import Sniffer
 from .reading import MAX_PROBLEMS
 
 _USER, _ASSISTANT = "user", "assistant"
-_SKIPPED = {
+_SKIPPED_TYPES = {
     b'{"type":"user"': _USER,
     b'{"type": "user': _USER,
     b'{"type":"assis': _ASSISTANT,
@@ -30,11 +29,11 @@ _SKIPPED = {
 """Kinds of lines that need not be parsed, by their first bytes."""
 
 _LINE_END = ord("\n")
-_HEAD = len(b'{"type":"user"')
-_TIME = b'"timestamp":'
-_SUBTYPE = b'"subtype"'
-_BEGIN = re.compile(rb'\{"type": ?"(?:result|system)", ?')
-_OPENINGS = (b'{"type":"system","subtype":"init",', b'{"type": "system", "subtype": "init",')
+_PREFIX_LENGTH = len(b'{"type":"user"')
+_TIMESTAMP_KEY = b'"timestamp":'
+_SUBTYPE_KEY = b'"subtype"'
+_RECORD_START = re.compile(rb'\{"type": ?"(?:result|system)", ?')
+_INIT_STARTS = (b'{"type":"system","subtype":"init",', b'{"type": "system", "subtype": "init",')
 
 
 def parse_result_lines(
@@ -46,90 +45,89 @@ def parse_result_lines(
     results have ids by which copies of the stream are detected, and if messages have no timestamps.
     Damage in skipped lines goes undetected; a file with any other damage must be read whole.
     """
-    reading = _Results(ClaudeParser(path))
+    collected = _ResultLines(ClaudeParser(path))
     for block in blocks:
-        if not reading.lines and not _is_claude(block):
-            return None
-        reading.take(block)
-        if reading.needs_messages:
+        if not collected.lines:
+            is_claude = block.startswith(_INIT_STARTS) or Sniffer().detect(block) == "claude"
+            if not is_claude:
+                return None
+        collected.add_block(block)
+        if collected.needs_messages:
             return None  # stop early: the file may be long
-    return reading.facts(agent, status) if reading.tells_all else None
-
-
-def _is_claude(block: bytes) -> bool:
-    return block.startswith(_OPENINGS) or Sniffer().look(block) == "claude"
+    return collected.build_facts(agent, status) if collected.is_sufficient else None
 
 
 @dataclass(slots=True)
-class _Results:
+class _ResultLines:
     """Facts collected so far from the result lines of one stream."""
 
     claude: ClaudeParser
     lines: int = 0
     identity: str | None = None  # hash of the first complete line, as in streams that are read whole
     last_skipped: int = 0  # line of the last message or tool result
-    unlooked: set[str] = field(default_factory=lambda: {_USER, _ASSISTANT})  # kinds to check for timestamps
+    unchecked_types: set[str] = field(default_factory=lambda: {_USER, _ASSISTANT})
+    """Types of lines to check for timestamps."""
+
     needs_messages: bool = False  # whether the stream must be read whole, with its messages
     is_cut: bool = False
 
-    def take(self, block: bytes) -> None:
+    def add_block(self, block: bytes) -> None:
         """Parse the lines of a block that are not skipped."""
-        if _hides_a_record(block):
+        if _has_hidden_record(block):
             self.needs_messages = True
             return
-        start, find, skipped = 0, block.find, _SKIPPED.get
+        start, find, skipped_type = 0, block.find, _SKIPPED_TYPES.get
         number, last_skipped = self.lines, self.last_skipped
         while (end := find(b"\n", start)) >= 0 and not self.needs_messages:
-            if block[start] != BRACE and (after := self._after_noise(block, start)) > start:
+            if block[start] != BRACE and (after := self._skip_noise(block, start)) > start:
                 number += block.count(b"\n", start, after)
                 start = after
                 continue
             number += 1
-            kind = skipped(block[start : start + _HEAD])
+            kind = skipped_type(block[start : start + _PREFIX_LENGTH])
             if kind is None:
                 self._parse(block[start:end], number)
             else:
                 last_skipped = number
-                if kind in self.unlooked:
-                    self._look(kind, block, start, end)
+                if kind in self.unchecked_types:
+                    self._check_timestamp(kind, block, start, end)
             start = end + 1
         self.lines, self.last_skipped = number, last_skipped
         if self.identity is None and start:
-            first = block[: find(b"\n") + 1]
-            self.identity = hashlib.blake2b(first, digest_size=16).hexdigest()
+            self.identity = hash_first_line(block)
         self.is_cut = start < len(block)
 
-    def _after_noise(self, block: bytes, start: int) -> int:
-        return skip_noise(block, start, text=len(self.claude.problems) >= MAX_PROBLEMS)
+    def _skip_noise(self, block: bytes, start: int) -> int:
+        return skip_noise(block, start, skip_text=len(self.claude.problems) >= MAX_PROBLEMS)
 
     def _parse(self, raw: bytes, number: int) -> None:
         claude = self.claude
         claude.feed(raw, number - 1)
         # The stream has messages of an unexpected shape, or damage that may extend into skipped lines.
-        self.needs_messages |= claude.transcript or bool(claude.messages)
-        self.needs_messages |= claude.missing_since() > 0
-        self.unlooked.update((_USER, _ASSISTANT))
+        self.needs_messages |= claude.is_transcript or bool(claude.messages)
+        self.needs_messages |= claude.last_lost_line() > 0
+        self.unchecked_types.update((_USER, _ASSISTANT))
 
-    def _look(self, kind: str, block: bytes, start: int, end: int) -> None:
+    def _check_timestamp(self, kind: str, block: bytes, start: int, end: int) -> None:
         """Check the first line of a kind for a timestamp, which would date the prices.
 
         A program writes timestamps into all lines of a kind or into none.
         """
-        self.unlooked.discard(kind)
-        self.needs_messages |= block.find(_TIME, start, end) >= 0
+        self.unchecked_types.discard(kind)
+        self.needs_messages |= block.find(_TIMESTAMP_KEY, start, end) >= 0
 
     @property
-    def tells_all(self) -> bool:
+    def is_sufficient(self) -> bool:
         """Whether the results are sufficient for the cost."""
         claude = self.claude
-        if not claude.results or claude.model is None or self.is_cut or claude.unended():
+        if not claude.results or claude.model is None or self.is_cut or claude.unended_sessions():
             return False
         last = claude.results[-1]
         if not last.models or not is_telling(last) or last.line < self.last_skipped:
             return False
-        return all(map(_is_known_again, claude.results))
+        return all(result.uuid is not None for result in claude.results)
 
-    def facts(self, agent: str, status: OpenFileStat) -> StreamFacts:
+    def build_facts(self, agent: str, status: OpenFileStat) -> StreamFacts:
         """Build the facts from the result lines."""
         claude = self.claude
         return StreamFacts(
@@ -142,27 +140,23 @@ class _Results:
             session_ids=tuple(claude.sessions),
             model=claude.model,
             results=tuple(claude.results),
-            started_at=claude.first,
-            ended_at=claude.last,
+            started_at=claude.first_time,
+            ended_at=claude.last_time,
             last_result_line=claude.results[-1].line,
             lines=max(claude.lines, self.last_skipped),
             problems=(*claude.problems, *claude.doubtful_results()),
         )
 
 
-def _hides_a_record(block: bytes) -> bool:
+def _has_hidden_record(block: bytes) -> bool:
     """Return whether a result or system record follows something else on the same line.
 
     It can't be inside a string, where the quotes of its keys would be escaped.
     """
-    at = block.find(_SUBTYPE)
-    while at >= 0:
-        begin = block.rfind(b"{", 0, at)
-        if begin > 0 and block[begin - 1] != _LINE_END and _BEGIN.fullmatch(block, begin, at):
+    position = block.find(_SUBTYPE_KEY)
+    while position >= 0:
+        start = block.rfind(b"{", 0, position)
+        if start > 0 and block[start - 1] != _LINE_END and _RECORD_START.fullmatch(block, start, position):
             return True
-        at = block.find(_SUBTYPE, at + 1)
+        position = block.find(_SUBTYPE_KEY, position + 1)
     return False
-
-
-def _is_known_again(result: ResultLine) -> bool:
-    return result.uuid is not None

@@ -10,8 +10,8 @@ import msgspec
 from ...common.models import LIST_PRICE, Call, Terms, TokenUsage
 from .claude_schema import CacheCreation, LineUnreadableError, ModelEntry, Usage, parse_count
 
-_USUAL = frozenset({"", "standard", "global", "not_available"})
-_MOST_CALLS = 1_000  # requests read per message
+_STANDARD_TERMS = frozenset({"", "standard", "global", "not_available"})
+_MAX_CALLS = 1_000  # requests read per message
 
 
 class _Iteration(msgspec.Struct):
@@ -60,66 +60,72 @@ def terms_of(usage: Usage) -> Terms:
     if usage.speed is usage.inference_geo is usage.service_tier is None:
         return LIST_PRICE
     return Terms(
-        speed=_unusual(usage.speed),
-        inference_geo=_unusual(usage.inference_geo),
+        speed=_special_term(usage.speed),
+        inference_geo=_special_term(usage.inference_geo),
         processing="batch" if usage.service_tier == "batch" else None,
     )
 
 
-def _unusual(word: Any) -> str | None:
-    return word if isinstance(word, str) and word not in _USUAL else None
+def _special_term(word: Any) -> str | None:
+    return word if isinstance(word, str) and word not in _STANDARD_TERMS else None
 
 
-def calls_of(usage: Usage, whole: TokenUsage, terms: Terms) -> tuple[Call, ...]:
-    """Return the requests of a message, or () if it took just the one that `whole` counts.
+def calls_of(usage: Usage, total: TokenUsage, terms: Terms) -> tuple[Call, ...]:
+    """Return the requests of a message, or () if it took just the one that `total` counts.
 
     The message's own counts exclude requests of an advisor or a compaction, unless the sum shows otherwise.
     """
-    if _is_one(usage.iterations):
+    if _is_single_request(usage.iterations):
         return ()
-    iterations = _iterations(usage.iterations)
-    own = [Call(None, token_usage(i), terms) for i in iterations if i.type in (None, "message")]
-    others = [
-        Call(
-            i.model,
-            token_usage(i),
-            msgspec.structs.replace(terms, speed=_unusual(i.speed)) if i.model else terms,
-        )
-        for i in iterations
-        if i.type not in (None, "message")
+    iterations = _decode_iterations(usage.iterations)
+    own_calls = [
+        Call(None, token_usage(iteration), terms)
+        for iteration in iterations
+        if iteration.type in (None, "message")
     ]
-    if not others and len(own) < 2:
+    other_calls = [
+        Call(
+            iteration.model,
+            token_usage(iteration),
+            msgspec.structs.replace(terms, speed=_special_term(iteration.speed))
+            if iteration.model
+            else terms,
+        )
+        for iteration in iterations
+        if iteration.type not in (None, "message")
+    ]
+    if not other_calls and len(own_calls) < 2:
         return ()
-    if others and _adds_up([*own, *others], whole):
-        return _searching((*own, *others), whole)
-    main = own if _adds_up(own, whole) else [Call(None, whole, terms)]
-    return (*_searching(main, whole), *others)
+    if other_calls and _adds_up([*own_calls, *other_calls], total):
+        return _with_web_searches((*own_calls, *other_calls), total)
+    main_calls = own_calls if _adds_up(own_calls, total) else [Call(None, total, terms)]
+    return (*_with_web_searches(main_calls, total), *other_calls)
 
 
-def _is_one(iterations: Any) -> bool:
+def _is_single_request(iterations: Any) -> bool:
     """Return whether it is the usual case, one request that the message counts; a fast check."""
     if not isinstance(iterations, list) or len(iterations) != 1 or not isinstance(iterations[0], dict):
         return False
     return iterations[0].get("type") == "message"
 
 
-def _iterations(given: Any) -> list[_Iteration]:
-    if not isinstance(given, list) or not given:
+def _decode_iterations(value: Any) -> list[_Iteration]:
+    if not isinstance(value, list) or not value:
         return []
     try:
-        return msgspec.convert(given[:_MOST_CALLS], list[_Iteration])
+        return msgspec.convert(value[:_MAX_CALLS], list[_Iteration])
     except msgspec.ValidationError as error:
         raise LineUnreadableError(str(error)) from None
 
 
-def _adds_up(calls: Sequence[Call], whole: TokenUsage) -> bool:
+def _adds_up(calls: Sequence[Call], expected: TokenUsage) -> bool:
     """Return whether the requests add up to the message's counts, except for its web searches."""
     total = sum([call.usage for call in calls], TokenUsage())
-    return total == msgspec.structs.replace(whole, web_searches=0)
+    return total == msgspec.structs.replace(expected, web_searches=0)
 
 
-def _searching(calls: Sequence[Call], whole: TokenUsage) -> tuple[Call, ...]:
+def _with_web_searches(calls: Sequence[Call], total: TokenUsage) -> tuple[Call, ...]:
     """Return the requests with the message's web searches added to the first."""
     first, *rest = calls
-    usage = msgspec.structs.replace(first.usage, web_searches=whole.web_searches)
+    usage = msgspec.structs.replace(first.usage, web_searches=total.web_searches)
     return (msgspec.structs.replace(first, usage=usage), *rest)

@@ -13,16 +13,16 @@ _HEAD = re.compile(
     rb'\{"type": ?"user", ?"message": ?\{"role": ?"user", ?"content": ?'
     rb'\[\{"tool_use_id": ?"([\w-]+)", ?"type": ?"tool_result", ?"content": ?["\[]'
 )
-_AFTER = re.compile(
+_TRAILER = re.compile(
     rb'("parent_tool_use_id": ?(?:null|"[\w-]*"), ?"session_id": ?"([\w-]+)", ?"uuid": ?")[\w-]*'
     rb'(?:"\}|", ?"tool_use_result":)'
 )
-_END = re.compile(rb'(?:["\]]|"is_error": ?(true|false))\}\]\}, ?\Z')
-_NEXT = b'"parent_tool_use_id":'
-_LONGEST_END = 40  # bytes: `"is_error": false}]}, `
+_MESSAGE_END = re.compile(rb'(?:["\]]|"is_error": ?(true|false))\}\]\}, ?\Z')
+_TRAILER_KEY = b'"parent_tool_use_id":'
+_MAX_MESSAGE_END = 40  # bytes: `"is_error": false}]}, `
 _LAST_KEYS = 400  # bytes at a line's end that would contain a timestamp
-_UUID = 36  # bytes
-_ENDS = (b'","tool_use_result":', b'", "tool_use_result":', b'"}')
+_UUID_LENGTH = 36  # bytes
+_UUID_ENDS = (b'","tool_use_result":', b'", "tool_use_result":', b'"}')
 _BRACE = ord("}")
 _SUCCEEDED = b'"is_error":false}]},'
 _FAILED = b'"is_error":true}]},'
@@ -36,7 +36,7 @@ class ToolResultMatcher:
 
     def __init__(self) -> None:
         self.session = ""  # session of the last match
-        self._usual = b""  # bytes between the message and the uuid, the same on most lines
+        self._usual_trailer = b""  # bytes between the message and the uuid, the same on most lines
 
     def match(self, data: bytes, start: int, end: int) -> ToolResult | None:
         """Return the tool result on the line from `start` to `end`; None if it has any other shape.
@@ -50,37 +50,40 @@ class ToolResultMatcher:
         head = _HEAD.match(data, start, end)
         if head is None or data[end - 1] != _BRACE or data.find(b'"timestamp":', end - _LAST_KEYS, end) >= 0:
             return None
-        inside = head.end()
-        closed = data.find(_NEXT, inside, end)
-        if closed < 0 or not self._goes_on_as_usual(data, closed, end):
+        content_start = head.end()
+        message_end = data.find(_TRAILER_KEY, content_start, end)
+        if message_end < 0 or not self._match_trailer(data, message_end, end):
             return None
-        failed = _failed(data, inside, closed)
-        if failed is None or data.find(b'"tool_use_id":', inside, closed) >= 0:
+        failed = _tool_failed(data, content_start, message_end)
+        if failed is None or data.find(b'"tool_use_id":', content_start, message_end) >= 0:
             return None  # another shape, or several results on one line
         return head[1].decode(), failed
 
-    def _goes_on_as_usual(self, data: bytes, at: int, end: int) -> bool:
-        usual = self._usual
-        if usual and data.startswith(usual, at):
-            uuid = at + len(usual)
-            if data.startswith(_ENDS, uuid + _UUID) and data.find(b'"', uuid, uuid + _UUID) < 0:
+    def _match_trailer(self, data: bytes, position: int, end: int) -> bool:
+        usual_trailer = self._usual_trailer
+        if usual_trailer and data.startswith(usual_trailer, position):
+            uuid_start = position + len(usual_trailer)
+            if (
+                data.startswith(_UUID_ENDS, uuid_start + _UUID_LENGTH)
+                and data.find(b'"', uuid_start, uuid_start + _UUID_LENGTH) < 0
+            ):
                 return True
-        after = _AFTER.match(data, at, end)
-        if after is None:
+        trailer = _TRAILER.match(data, position, end)
+        if trailer is None:
             return False
-        self._usual, self.session = after[1], after[2].decode()
+        self._usual_trailer, self.session = trailer[1], trailer[2].decode()
         return True
 
 
-def _failed(data: bytes, inside: int, closed: int) -> bool | None:
-    """Return whether the tool failed, by the end of the message before `closed`; None if unclear."""
-    if data.startswith(_SUCCEEDED, closed - len(_SUCCEEDED)):
+def _tool_failed(data: bytes, content_start: int, message_end: int) -> bool | None:
+    """Return whether the tool failed, by the end of the message before `message_end`; None if unclear."""
+    if data.startswith(_SUCCEEDED, message_end - len(_SUCCEEDED)):
         return False
-    if data.startswith(_FAILED, closed - len(_FAILED)):
+    if data.startswith(_FAILED, message_end - len(_FAILED)):
         return True
-    ending = _END.search(data[max(inside - 1, closed - _LONGEST_END) : closed])
+    ending = _MESSAGE_END.search(data[max(content_start - 1, message_end - _MAX_MESSAGE_END) : message_end])
     if ending is None:
         return None
     if ending[1] is not None:
         return ending[1] == b"true"
-    return None if data.find(b'"is_error":', inside, closed) >= 0 else False
+    return None if data.find(b'"is_error":', content_start, message_end) >= 0 else False

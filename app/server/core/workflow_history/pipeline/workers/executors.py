@@ -24,8 +24,8 @@ REMOTE_THREADS = 16  # threads that read a remote folder: they mostly wait for t
 PREFETCH = 3  # tasks submitted per worker before their results are needed
 CONNECT_TIMEOUT = 10.0  # seconds to wait for a cluster to answer
 
-_WORDS = re.compile(r"(processes|threads)(?::([1-9]\d{0,3}))?")
-_DASK = re.compile(r"dask://([^/?#@]+:\d+)/?")
+_LOCAL_ENGINE = re.compile(r"(processes|threads)(?::([1-9]\d{0,3}))?")
+_DASK_ENGINE = re.compile(r"dask://([^/?#@]+:\d+)/?")
 
 NEEDS_DASK = 'pip install "workflow-history[dask]"'
 
@@ -46,49 +46,49 @@ SINGLE_PROCESS = ExecutorBackend("processes:1", 1)
 
 
 @contextmanager
-def open_backend(word: str | None, executor: Executor | None, root: FolderPath) -> Iterator[ExecutorBackend]:
+def open_backend(
+    engine_name: str | None, executor: Executor | None, root: FolderPath
+) -> Iterator[ExecutorBackend]:
     """Open the backend for an engine name, or for the caller's own `executor`, which is not closed.
 
     Raises InvalidQueryError if the engine name is invalid or both are given, and ExecutorError if a cluster
     does not answer.
     """
     if executor is not None:
-        if word is not None:
+        if engine_name is not None:
             raise InvalidQueryError("an engine and an executor are given; one of them reads")
-        is_elsewhere = not isinstance(executor, ThreadPoolExecutor)
+        is_remote_executor = not isinstance(executor, ThreadPoolExecutor)
         ahead = PREFETCH * max(cpu_count(), 4)
         yield ExecutorBackend(
-            type(executor).__name__, executor=executor, is_remote=is_elsewhere, max_pending=ahead
+            type(executor).__name__, executor=executor, is_remote=is_remote_executor, max_pending=ahead
         )
         return
     is_remote = isinstance(root, RemoteFolder)
-    if word is None:
-        word = f"threads:{REMOTE_THREADS}" if is_remote else "processes"
-    if found := _DASK.fullmatch(word):
-        with _dask(word, f"tcp://{found[1]}") as engine:
+    if engine_name is None:
+        engine_name = f"threads:{REMOTE_THREADS}" if is_remote else "processes"
+    if match := _DASK_ENGINE.fullmatch(engine_name):
+        with _open_dask(engine_name, f"tcp://{match[1]}") as engine:
             yield engine
         return
-    kind, count = _kind(word)
-    if kind == "threads":
-        with _threads(word, count) as engine:
+    match = _LOCAL_ENGINE.fullmatch(engine_name)
+    if match is None:
+        raise InvalidQueryError(
+            f"no engine {engine_name!r}; use processes[:N], threads[:N] or dask://HOST:PORT"
+        )
+    count = int(match[2]) if match[2] else None
+    if match[1] == "threads":
+        with _open_threads(engine_name, count) as engine:
             yield engine
     elif is_remote:
         raise InvalidQueryError(
             f"{root} lies elsewhere, where processes do not help: use threads[:N] or dask://"
         )
     else:
-        yield ExecutorBackend(word, count)
-
-
-def _kind(word: str) -> tuple[str, int | None]:
-    found = _WORDS.fullmatch(word)
-    if found is None:
-        raise InvalidQueryError(f"no engine {word!r}; use processes[:N], threads[:N] or dask://HOST:PORT")
-    return found[1], int(found[2]) if found[2] else None
+        yield ExecutorBackend(engine_name, count)
 
 
 @contextmanager
-def _threads(name: str, count: int | None) -> Iterator[ExecutorBackend]:
+def _open_threads(name: str, count: int | None) -> Iterator[ExecutorBackend]:
     workers = count or cpu_count()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="reading")
     try:
@@ -98,56 +98,53 @@ def _threads(name: str, count: int | None) -> Iterator[ExecutorBackend]:
 
 
 @contextmanager
-def _dask(name: str, address: str) -> Iterator[ExecutorBackend]:
+def _open_dask(engine_name: str, address: str) -> Iterator[ExecutorBackend]:
     """Connect to a Dask scheduler; raise ExecutorError within seconds if it or its workers are missing."""
     try:
         from distributed import Client  # noqa: PLC0415 - an extra, and a second to import
     except ModuleNotFoundError as error:
-        raise ExecutorError(f"{name} needs {error.name}: {NEEDS_DASK}") from error
+        raise ExecutorError(f"{engine_name} needs {error.name}: {NEEDS_DASK}") from error
     make_client: Any = Client  # distributed has no type hints
-    with _quiet():
+    with _silenced_dask_loggers():
         try:
             client: Any = make_client(address, timeout=CONNECT_TIMEOUT, set_as_default=False)
         except (OSError, ValueError) as error:
             raise ExecutorError(
-                f"no Dask scheduler answers at {name} within {CONNECT_TIMEOUT:.0f} s; is it started there?"
+                f"no Dask scheduler answers at {engine_name} within {CONNECT_TIMEOUT:.0f} s; "
+                "is it started there?"
             ) from error
         try:
             yield ExecutorBackend(
-                name,
+                engine_name,
                 executor=client.get_executor(),
                 is_remote=True,
-                max_pending=_ahead(client, name),
-                is_alive=_alive(client),
+                max_pending=_max_pending(client, engine_name),
+                is_alive=lambda: client.status == "running" and bool(client.nthreads()),
             )
         finally:
             client.close(timeout=CONNECT_TIMEOUT)
 
 
-def _ahead(client: Any, name: str) -> int:
+def _max_pending(client: Any, engine_name: str) -> int:
     try:
         client.wait_for_workers(1, timeout=CONNECT_TIMEOUT)
     except TimeoutError as error:
-        raise ExecutorError(f"{name} has no workers; start some: dask worker HOST:PORT") from error
+        raise ExecutorError(f"{engine_name} has no workers; start some: dask worker HOST:PORT") from error
     return PREFETCH * max(sum(int(count) for count in client.nthreads().values()), 1)
 
 
-def _alive(client: Any) -> Callable[[], bool]:
-    return lambda: client.status == "running" and bool(client.nthreads())
-
-
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _silenced_dask_loggers() -> Iterator[None]:
     """Disable the loggers of distributed, so that a cluster's problem is reported once, by our error."""
     # Its loggers print through their own handlers, regardless of the logging setup of the program.
     names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] == "distributed"]
-    loud = [logger for logger in map(logging.getLogger, names) if not logger.disabled]
-    for logger in loud:
+    enabled_loggers = [logger for logger in map(logging.getLogger, names) if not logger.disabled]
+    for logger in enabled_loggers:
         logger.disabled = True
     try:
         yield
     finally:
-        for logger in loud:
+        for logger in enabled_loggers:
             logger.disabled = False
 
 

@@ -34,17 +34,17 @@ from .task_dispatcher import ResultT, TaskDispatcher, TaskFunction, TaskT
 logger = logging.getLogger("workflow_history")
 
 MIN_PARALLEL_SECONDS = 0.3  # estimated work above which processes are started
-_LOST = (RuntimeError, OSError, MemoryError)
+_RESOURCE_ERRORS = (RuntimeError, OSError, MemoryError)
 """Errors of other processes, or of starting them, if the system runs out of a resource."""
 
-_PATIENCE = 1.0  # seconds of waiting between checks that the threads of the pool still run
+_CHECK_INTERVAL = 1.0  # seconds of waiting between checks that the threads of the pool still run
 
-_THREADS = 2  # threads of this process with which a pool submits tasks and receives results
+_POOL_THREADS = 2  # threads of this process with which a pool submits tasks and receives results
 _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl, on Linux
 
 
 def run_tasks(
-    work: TaskFunction[TaskT, ResultT],
+    function: TaskFunction[TaskT, ResultT],
     tasks: Iterable[TaskT],
     seconds: Callable[[TaskT], float],
     *,
@@ -57,187 +57,188 @@ def run_tasks(
     """
     if engine.executor is not None:
         make_ready()
-        yield from TaskDispatcher(engine, work).results(tasks)
+        yield from TaskDispatcher(engine, function).results(tasks)
         return
     workers = engine.workers or cpu_count()
-    left = iter(tasks)
-    first, expected = [], 0.0
-    for task in left:
-        first.append(task)
-        expected += seconds(task)
-        if expected > MIN_PARALLEL_SECONDS:
+    remaining = iter(tasks)
+    first_tasks, expected_seconds = [], 0.0
+    for task in remaining:
+        first_tasks.append(task)
+        expected_seconds += seconds(task)
+        if expected_seconds > MIN_PARALLEL_SECONDS:
             break
-    every = chain(first, left)
-    if workers == 1 or expected <= MIN_PARALLEL_SECONDS or not can_fork():
-        yield from map(work.run_local, every)
+    all_tasks = chain(first_tasks, remaining)
+    if workers == 1 or expected_seconds <= MIN_PARALLEL_SECONDS or not can_fork():
+        yield from map(function.run_local, all_tasks)
         return
     make_ready()
     with ExitStack() as stack:
         try:
-            pool = stack.enter_context(_processes(workers))
+            executor = stack.enter_context(_open_pool(workers))
             folder = stack.enter_context(scratch_folder())
-        except _LOST as error:
+        except _RESOURCE_ERRORS as error:
             logger.warning("no_processes error=%s", error)
-            yield from map(work.run_local, every)
+            yield from map(function.run_local, all_tasks)
             return
-        team = _ProcessPool(pool, partial(_into_file, work.run_local, folder), workers)
-        yield from _handed_out(team, work.run_local, every)
+        run_in_process = partial(_run_into_file, function.run_local, folder)
+        pool = _ProcessPool(executor, run_in_process, workers)
+        yield from _run_in_pool(pool, function.run_local, all_tasks)
 
 
 def batch_by_size(
-    items: Iterable[TaskT], size: Callable[[TaskT], int], most: int, full_from: int
+    items: Iterable[TaskT], size: Callable[[TaskT], int], max_items: int, max_size: int
 ) -> Iterator[list[TaskT]]:
-    """Yield the items in lists of at most `most`; a list is full when its sizes add up to `full_from`.
+    """Yield the items in lists of at most `max_items`; a list is full when its sizes add up to `max_size`.
 
     >>> list(batch_by_size([1, 2, 9, 1], lambda number: number, 2, 8))
     [[1, 2], [9], [1]]
     """
-    some: list[TaskT] = []
+    batch: list[TaskT] = []
     total = 0
     for item in items:
-        some.append(item)
+        batch.append(item)
         total += size(item)
-        if len(some) >= most or total >= full_from:
-            yield some
-            some, total = [], 0
-    if some:
-        yield some
+        if len(batch) >= max_items or total >= max_size:
+            yield batch
+            batch, total = [], 0
+    if batch:
+        yield batch
 
 
-def _handed_out(
-    team: _ProcessPool[TaskT], near: Callable[[TaskT], ResultT], tasks: Iterable[TaskT]
+def _run_in_pool(
+    pool: _ProcessPool[TaskT], run_local: Callable[[TaskT], ResultT], tasks: Iterable[TaskT]
 ) -> Iterator[ResultT]:
     """Submit just enough tasks to keep every process busy, and yield the results in order.
 
     If a process is killed or runs out of memory or disk space, this process runs the remaining tasks.
     """
-    waiting: deque[tuple[TaskT, Future[str] | None]] = deque()
-    team.start()
+    pending: deque[tuple[TaskT, Future[str] | None]] = deque()
+    pool.start()
     for task in tasks:
-        waiting.append((task, team.submit(task)))
-        while waiting and (len(waiting) > PREFETCH * team.workers or not team.works):
-            yield _done(team, near, *waiting.popleft())
-    while waiting:
-        yield _done(team, near, *waiting.popleft())
+        pending.append((task, pool.submit(task)))
+        while pending and (len(pending) > PREFETCH * pool.workers or not pool.is_working):
+            yield _result_or_run(pool, run_local, *pending.popleft())
+    while pending:
+        yield _result_or_run(pool, run_local, *pending.popleft())
 
 
-def _done(
-    team: _ProcessPool[TaskT], near: Callable[[TaskT], ResultT], task: TaskT, handed_out: Future[str] | None
+def _result_or_run(
+    pool: _ProcessPool[TaskT], run_local: Callable[[TaskT], ResultT], task: TaskT, future: Future[str] | None
 ) -> ResultT:
     """Return the result of a task; run it in this process if the pool lost it."""
     try:
-        done: ResultT = team.result(handed_out)
-    except _LOST:
-        return near(task)
-    return done
+        result: ResultT = pool.result(future)
+    except _RESOURCE_ERRORS:
+        return run_local(task)
+    return result
 
 
 class _ProcessPool(Generic[TaskT]):
     """Pool of forked processes that stops itself if the system runs out of resources."""
 
-    def __init__(self, pool: Executor, far: Callable[[TaskT], str], workers: int) -> None:
-        self.works = True
+    def __init__(self, pool: Executor, run_in_process: Callable[[TaskT], str], workers: int) -> None:
+        self.is_working = True
         self.workers = workers
         self._pool = pool
-        self._far = far
-        self._others = set(multiprocessing.active_children())
-        self._threads = 0  # expected number of threads of this process
+        self._run_in_process = run_in_process
+        self._other_processes = set(multiprocessing.active_children())
+        self._expected_threads = 0  # expected number of threads of this process
 
     def start(self) -> None:
         """Fork all processes at once."""
         with warnings.catch_warnings():
             # Threads of a library (linear algebra) are no problem: the child starts them again.
             warnings.simplefilter("ignore", DeprecationWarning)
-            self._threads = threading.active_count() + _THREADS
+            self._expected_threads = threading.active_count() + _POOL_THREADS
             try:
                 self._wait(self._pool.submit(os.getpid))
-            except _LOST as error:
-                self._abandon(error)
+            except _RESOURCE_ERRORS as error:
+                self._kill_processes(error)
 
     def submit(self, task: TaskT) -> Future[str] | None:
         """Submit a task to the pool; return None if this process must run it."""
         try:
-            return self._pool.submit(self._far, task) if self.works else None
-        except _LOST as error:
-            self._abandon(error)
+            return self._pool.submit(self._run_in_process, task) if self.is_working else None
+        except _RESOURCE_ERRORS as error:
+            self._kill_processes(error)
             return None
 
-    def result(self, handed_out: Future[str] | None) -> Any:
+    def result(self, future: Future[str] | None) -> Any:
         """Return the result of a task; raise one of _LOST if there is none."""
-        if handed_out is None:
+        if future is None:
             raise BrokenProcessPool
         try:
-            return _out_of_file(self._wait(handed_out))
+            return _read_result_file(self._wait(future))
         except BrokenProcessPool as error:
-            self._abandon(error)
+            self._kill_processes(error)
             raise
 
-    def _wait(self, handed_out: Future[ResultT]) -> ResultT:
+    def _wait(self, future: Future[ResultT]) -> ResultT:
         """Wait for a result; give up if a thread of the pool died, since it can no longer deliver one."""
         while True:
             try:
-                return handed_out.result(timeout=_PATIENCE)
+                return future.result(timeout=_CHECK_INTERVAL)
             except TimeoutError:
-                if handed_out.done():
+                if future.done():
                     raise  # the TimeoutError of the task itself
-                if threading.active_count() < self._threads:
+                if threading.active_count() < self._expected_threads:
                     raise BrokenProcessPool from None
 
-    def _abandon(self, error: BaseException) -> None:
+    def _kill_processes(self, error: BaseException) -> None:
         """Kill the processes, since a broken pool may never end them."""
-        if self.works:
+        if self.is_working:
             logger.warning("processes_lost error=%r", error)
-        self.works = False
-        for process in set(multiprocessing.active_children()) - self._others:
+        self.is_working = False
+        for process in set(multiprocessing.active_children()) - self._other_processes:
             process.kill()
 
 
-def _into_file(work: Callable[[TaskT], Any], folder: Path, task: TaskT) -> str:
+def _run_into_file(run_local: Callable[[TaskT], Any], folder: Path, task: TaskT) -> str:
     """Run a task, write its result to a file and return the file's name.
 
     With a pipe, a process killed while writing would leave its reader waiting for the rest.
     """
     with NamedTemporaryFile(dir=folder, delete=False) as file:
-        pickle.dump(work(task), file, pickle.HIGHEST_PROTOCOL)
+        pickle.dump(run_local(task), file, pickle.HIGHEST_PROTOCOL)
     return file.name
 
 
-def _out_of_file(name: str) -> Any:
+def _read_result_file(name: str) -> Any:
     file = Path(name)
-    done = pickle.loads(file.read_bytes())  # noqa: S301 - written by our own processes to a private folder
+    result = pickle.loads(file.read_bytes())  # noqa: S301 - written by our own processes to a private folder
     file.unlink()
-    return done
+    return result
 
 
 @contextmanager
-def _processes(workers: int) -> Iterator[Executor]:
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), initializer=_begin)
+def _open_pool(workers: int) -> Iterator[Executor]:
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), initializer=_init_worker)
     try:
-        with _calm_threads():
+        with _logged_thread_errors():
             yield pool
     finally:
         pool.shutdown(cancel_futures=True)
 
 
 @contextmanager
-def _calm_threads() -> Iterator[None]:
+def _logged_thread_errors() -> Iterator[None]:
     """Log a thread that ends for lack of resources instead of printing it; `_wait` detects that it ended."""
-    usual = threading.excepthook
+    previous_hook = threading.excepthook
 
-    def told(lost: threading.ExceptHookArgs) -> None:
-        if isinstance(lost.exc_value, _LOST):
-            logger.warning("thread_lost error=%r", lost.exc_value)
+    def log_error(thread_error: threading.ExceptHookArgs) -> None:
+        if isinstance(thread_error.exc_value, _RESOURCE_ERRORS):
+            logger.warning("thread_lost error=%r", thread_error.exc_value)
         else:
-            usual(lost)
+            previous_hook(thread_error)
 
-    threading.excepthook = told
+    threading.excepthook = log_error
     try:
         yield
     finally:
-        threading.excepthook = usual
+        threading.excepthook = previous_hook
 
 
-def _begin() -> None:
+def _init_worker() -> None:
     """Initialize a worker process: ignore interrupts, which its parent handles, and end with its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -258,5 +259,5 @@ def can_fork() -> bool:
     Other start methods would run the caller's script again. A daemonic process, such as a worker of a
     `multiprocessing.Pool`, must not have child processes.
     """
-    alone = threading.active_count() == 1 and not multiprocessing.current_process().daemon
-    return sys.platform == "linux" and cpu_count() > 1 and alone
+    is_single_threaded = threading.active_count() == 1 and not multiprocessing.current_process().daemon
+    return sys.platform == "linux" and cpu_count() > 1 and is_single_threaded

@@ -33,62 +33,61 @@ SAMPLE_SIZE = 8  # number of files: a single one may have been deleted since
 
 def environment_versions() -> Versions:
     """Return the versions that affect how this process reads runs."""
+    try:
+        installed_version = metadata.version("workflow-history")
+    except metadata.PackageNotFoundError:
+        installed_version = "not installed"
     return (
-        ("workflow-history", _installed()),
+        ("workflow-history", installed_version),
         ("its reader", str(READER_VERSION)),
         ("genai-prices", price_version()),
         ("its words", str(MODEL_VERSION)),
     )
 
 
-def _installed() -> str:
-    try:
-        return metadata.version("workflow-history")
-    except metadata.PackageNotFoundError:
-        return "not installed"
-
-
-def sample_files(orders: Sequence[ReadTask]) -> tuple[Sample, ...]:
+def sample_files(tasks: Sequence[ReadTask]) -> tuple[Sample, ...]:
     """Return a sample of the files to read, each from a different run."""
-    return tuple((order.folder.files[0].file, order.folder.files[0].size) for order in orders[:SAMPLE_SIZE])
+    return tuple((task.folder.files[0].file, task.folder.files[0].size) for task in tasks[:SAMPLE_SIZE])
 
 
-def run_remote_task(wanted: Versions, home: str, samples: tuple[Sample, ...], packed: bytes) -> bytes:
+def run_remote_task(
+    versions: Versions, agents_dir: str, samples: tuple[Sample, ...], pickled_batch: bytes
+) -> bytes:
     """Read the runs of a pickled task; raise ExecutorError if this worker's environment differs.
 
     Arguments are plain tuples, strings and bytes, since they pass through other programs with other versions.
     """
-    if trouble := _unfit(wanted, home, samples):
-        raise ExecutorError(trouble)
-    task: TaskBatch = pickle.loads(packed)  # noqa: S301 - our own sync's, by the cluster that its user chose
-    return pickle.dumps(read_runs(task), pickle.HIGHEST_PROTOCOL)
+    if reason := _why_incompatible(versions, agents_dir, samples):
+        raise ExecutorError(reason)
+    batch: TaskBatch = pickle.loads(pickled_batch)  # noqa: S301 - our own sync's, by the cluster that its user chose
+    return pickle.dumps(read_runs(batch), pickle.HIGHEST_PROTOCOL)
 
 
 @lru_cache(maxsize=64)
-def _unfit(wanted: Versions, home: str, samples: tuple[Sample, ...]) -> str | None:
+def _why_incompatible(versions: Versions, agents_dir: str, samples: tuple[Sample, ...]) -> str | None:
     """Return the reason why this process must not read, or None; checked once."""
-    who = f"the worker on {socket.gethostname()} (process {os.getpid()})"
-    for (name, theirs), (_, ours) in zip(wanted, environment_versions(), strict=True):
+    worker = f"the worker on {socket.gethostname()} (process {os.getpid()})"
+    for (name, theirs), (_, ours) in zip(versions, environment_versions(), strict=True):
         if theirs != ours:
-            return f"{who} has {name} {ours}, and this sync {theirs}: install the same version on both"
-    if trouble := _unseen(home, samples):
-        return f"{who} does not see {home} as this sync does ({trouble}): share that path with it"
+            return f"{worker} has {name} {ours}, and this sync {theirs}: install the same version on both"
+    if reason := _why_not_visible(agents_dir, samples):
+        return f"{worker} does not see {agents_dir} as this sync does ({reason}): share that path with it"
     prepare_worker()
     return None
 
 
-def _unseen(home: str, samples: tuple[Sample, ...]) -> str | None:
+def _why_not_visible(agents_dir: str, samples: tuple[Sample, ...]) -> str | None:
     """Return why the agents folder differs here, or None if at least one sample file is as expected."""
     try:
-        if not to_path(home).is_dir():
+        if not to_path(agents_dir).is_dir():
             return "there is no such folder"
-        troubles = [_trouble(file, size) for file, size in samples]
+        reasons = [_why_unreadable(file, size) for file, size in samples]
     except (OSError, WorkflowHistoryError) as error:
         return str(error)
-    return None if None in troubles else troubles[0]
+    return None if None in reasons else reasons[0]
 
 
-def _trouble(file: str, size: int) -> str | None:
+def _why_unreadable(file: str, size: int) -> str | None:
     try:
         handle, status = open_file(file)
         with handle:
@@ -97,12 +96,12 @@ def _trouble(file: str, size: int) -> str | None:
         return str(error)
 
 
-def dump_task(task: TaskBatch) -> bytes:
+def dump_task(batch: TaskBatch) -> bytes:
     """Pickle a task."""
-    return pickle.dumps(task, pickle.HIGHEST_PROTOCOL)
+    return pickle.dumps(batch, pickle.HIGHEST_PROTOCOL)
 
 
-def load_results(done: bytes) -> list[ReadResult]:
+def load_results(pickled_results: bytes) -> list[ReadResult]:
     """Unpickle the results of a worker."""
-    runs: Any = pickle.loads(done)  # noqa: S301 - see run_remote_task
-    return list(runs)
+    results: Any = pickle.loads(pickled_results)  # noqa: S301 - see run_remote_task
+    return list(results)

@@ -20,15 +20,15 @@ TaskT = TypeVar("TaskT")
 ResultT = TypeVar("ResultT")
 
 
-def _as_it_is(value: Any) -> Any:
+def _identity(value: Any) -> Any:
     return value
 
 
-def _whole(task: Any) -> list[Any]:
+def _as_list(task: Any) -> list[Any]:
     return [task]
 
 
-def _raised(_task: Any, reason: str) -> Any:
+def _raise_memory_error(_task: Any, reason: str) -> Any:
     raise MemoryError(reason)
 
 
@@ -38,10 +38,12 @@ class TaskFunction(Generic[TaskT, ResultT]):
 
     run_local: Callable[[TaskT], ResultT]  # in this process or one forked from it
     run_remote: Callable[[Any], Any] | None = None  # in another program, serialized; None: `run_local`
-    serialize: Callable[[TaskT], Any] = _as_it_is
-    deserialize: Callable[[Any], ResultT] = _as_it_is
-    split: Callable[[TaskT], list[TaskT]] = _whole  # splits a task; a smallest task is returned as it is
-    on_failure: Callable[[TaskT, str], ResultT] = _raised  # result of a smallest task that kills its workers
+    serialize: Callable[[TaskT], Any] = _identity
+    deserialize: Callable[[Any], ResultT] = _identity
+    split: Callable[[TaskT], list[TaskT]] = _as_list  # splits a task; a smallest task is returned as it is
+    on_failure: Callable[[TaskT, str], ResultT] = (
+        _raise_memory_error  # for a smallest task that kills workers
+    )
 
 
 logger = logging.getLogger("workflow_history")
@@ -63,21 +65,21 @@ class TaskDispatcher(Generic[TaskT, ResultT]):
         A task that kills its workers is split and tried again. If a process pool is broken, this process runs
         the remaining tasks. Raises ExecutorError if no worker is left or a worker's environment differs.
         """
-        left = iter(tasks)
-        at_hand: list[TaskT] = []
+        remaining = iter(tasks)
+        unsubmitted: list[TaskT] = []
         try:
-            for task in left:
-                at_hand.append(task)
+            for task in remaining:
+                unsubmitted.append(task)
                 self.waiting.append((task, self._submit(task)))
-                at_hand.clear()
+                unsubmitted.clear()
                 if len(self.waiting) >= self.engine.max_pending:
-                    yield from self._next()
+                    yield from self._oldest_results()
             while self.waiting:
-                yield from self._next()
+                yield from self._oldest_results()
         except BrokenExecutor:
-            rest = [*(task for task, _ in self.waiting), *at_hand]
-            logger.warning("process_killed tasks_left=%d", len(rest))
-            yield from map(self.work.run_local, chain(rest, left))
+            unfinished = [*(task for task, _ in self.waiting), *unsubmitted]
+            logger.warning("process_killed tasks_left=%d", len(unfinished))
+            yield from map(self.work.run_local, chain(unfinished, remaining))
         finally:
             for _, future in self.waiting:
                 future.cancel()
@@ -85,65 +87,65 @@ class TaskDispatcher(Generic[TaskT, ResultT]):
     def _submit(self, task: TaskT) -> Future[Any]:
         assert self.engine.executor is not None  # noqa: S101 - only engines that have one hand out
         try:
-            if self._far is None:
+            if self._run_remote is None:
                 return self.engine.executor.submit(self.work.run_local, task)
-            return self.engine.executor.submit(self._far, self.work.serialize(task))
+            return self.engine.executor.submit(self._run_remote, self.work.serialize(task))
         except BrokenExecutor:
             raise
         except Exception as error:
-            raise self._unfit(error) from error
+            raise self._wrap_error(error) from error
 
     @property
-    def _far(self) -> Callable[[Any], Any] | None:
+    def _run_remote(self) -> Callable[[Any], Any] | None:
         return self.work.run_remote if self.engine.is_remote else None
 
-    def _next(self) -> list[ResultT]:
+    def _oldest_results(self) -> list[ResultT]:
         """Return the results of the oldest submitted task."""
         task, future = self.waiting[0]
         try:
-            done = [self._result(future)]
+            results = [self._result(future)]
         except task_killed_errors() as error:
-            done = self._again(task, error)
+            results = self._retry_parts(task, error)
         self.waiting.popleft()
-        return done
+        return results
 
-    def _again(self, task: TaskT, lost: BaseException) -> list[ResultT]:
+    def _retry_parts(self, task: TaskT, reason: BaseException) -> list[ResultT]:
         """Retry the parts of a task one by one; a part that kills a worker again gets a failure result."""
-        logger.warning("task_lost engine=%s reason=%s", self.engine.name, lost)
-        done = []
+        logger.warning("task_lost engine=%s reason=%s", self.engine.name, reason)
+        results = []
         for part in self.work.split(task):
             try:
-                done.append(self._result(self._submit(part)))
+                results.append(self._result(self._submit(part)))
             except task_killed_errors() as error:
-                done.append(self.work.on_failure(part, f"no worker survives reading it: {error}"))
-        return done
+                results.append(self.work.on_failure(part, f"no worker survives reading it: {error}"))
+        return results
 
     def _result(self, future: Future[Any]) -> ResultT:
         try:
             while not _is_done(future):
-                self._make_sure()
+                self._check_alive()
             result = future.result()
         except (WorkflowHistoryError, BrokenExecutor):
             raise
         except task_killed_errors():
             raise
         except CancelledError as error:
-            raise ExecutorError(self._gone()) from error
+            raise ExecutorError(self._lost_message()) from error
         except Exception as error:
-            raise self._unfit(error) from error
-        return result if self._far is None else self.work.deserialize(result)
+            raise self._wrap_error(error) from error
+        return result if self._run_remote is None else self.work.deserialize(result)
 
-    def _make_sure(self) -> None:
+    def _check_alive(self) -> None:
         if not self.engine.is_alive():
-            raise ExecutorError(self._gone())
+            raise ExecutorError(self._lost_message())
 
-    def _gone(self) -> str:
+    def _lost_message(self) -> str:
         return (
             f"{self.engine.name} does not work any more: its scheduler or all of its workers are gone; "
             "what is stored stays, and the next sync does the rest"
         )
 
-    def _unfit(self, error: Exception) -> Exception:
+    def _wrap_error(self, error: Exception) -> Exception:
         if not self.engine.is_remote:
             return error
         return ExecutorError(

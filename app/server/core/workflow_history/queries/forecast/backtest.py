@@ -41,7 +41,7 @@ Comparison = Literal["better", "no better", "worse"]
 DEFAULT_RUNS: Final = 2_000
 """Default number of runs in a backtest."""
 
-_LEAST_OF_A_TEMPLATE = 10  # minimum number of forecasts for showing a workflow separately
+_MIN_TEMPLATE_FORECASTS = 10  # minimum number of forecasts for showing a workflow separately
 _BINS = ((0.0, 0.5), (0.5, 0.7), (0.7, 0.8), (0.8, 0.9), (0.9, 0.95), (0.95, 1.01))
 
 
@@ -141,29 +141,29 @@ class CalibrationReport:
 
 
 def calibration(
-    most: int | None = DEFAULT_RUNS, *, told: ProgressCallback | None = None
+    most: int | None = DEFAULT_RUNS, *, progress: ProgressCallback | None = None
 ) -> CalibrationReport:
     """Backtest the latest `most` stored runs (None: all) and report the calibration.
 
-    `told` is a progress callback with the number of finished runs and of all runs. Raises InvalidQueryError.
+    `progress` is called with the number of finished runs and of all runs. Raises InvalidQueryError.
     """
     if most is not None and (isinstance(most, bool) or not isinstance(most, int) or most < 1):
         raise InvalidQueryError(f"most={most!r} is not allowed; use a number of runs from 1, or None for all")
     with database.open_if_exists() as history:
         if history is None:
-            return _NOTHING
+            return _EMPTY_REPORT
         past = load_past_runs(history)
         rows = latest_rows(past, most)
         vectors = load_text_vectors(history, past, np.arange(len(past))).vectors
-    tests = list(backtests(past, vectors, rows, told))
-    return _measured(past, tests)
+    tests = list(backtests(past, vectors, rows, progress))
+    return _to_report(past, tests)
 
 
-def _measured(past: Past, tests: Sequence[Backtest]) -> CalibrationReport:
+def _to_report(past: Past, tests: Sequence[Backtest]) -> CalibrationReport:
     costs, durations = Baselines(past, past.cost), Baselines(past, past.duration)
     cost = {test.row: costs.case_for(test.row, test.cost) for test in tests}
     duration = {test.row: durations.case_for(test.row, test.duration) for test in tests}
-    endings = [ending for test in tests if (ending := success_outcome(past, test)) is not None]
+    outcomes = [outcome for test in tests if (outcome := success_outcome(past, test)) is not None]
     unlike, thin = count_missing(tests, past)
     return CalibrationReport(
         len(latest_rows(past, None)),
@@ -171,140 +171,152 @@ def _measured(past: Past, tests: Sequence[Backtest]) -> CalibrationReport:
         unlike,
         thin,
         past.undated + past.misdated,
-        _figure(sum(test.cost.bounds is not None for test in tests), _there(cost.values()), 1e9),
-        _figure(sum(test.duration.bounds is not None for test in tests), _there(duration.values()), 1e6),
-        _success(endings),
-        _templates(past, cost, duration),
+        _to_figure_calibration(
+            sum(test.cost.bounds is not None for test in tests), _known_cases(cost.values()), 1e9
+        ),
+        _to_figure_calibration(
+            sum(test.duration.bounds is not None for test in tests), _known_cases(duration.values()), 1e6
+        ),
+        _to_success_calibration(outcomes),
+        _to_template_calibrations(past, cost, duration),
     )
 
 
-def _there(cases: Iterable[ForecastCase | None]) -> list[ForecastCase]:
+def _known_cases(cases: Iterable[ForecastCase | None]) -> list[ForecastCase]:
     return [case for case in cases if case is not None]
 
 
-def _figure(forecast: int, cases: Sequence[ForecastCase], unit: float) -> FigureCalibration:
+def _to_figure_calibration(
+    forecast_count: int, cases: Sequence[ForecastCase], unit: float
+) -> FigureCalibration:
     with_template = [case for case in cases if not np.isnan(case.template_median)]
     return FigureCalibration(
-        forecast,
-        _held(cases),
-        _errors(cases, unit, _PLAIN),
-        _errors(with_template, unit, _OF_TEMPLATES),
-        (*_verdicts(cases, _PLAIN), *_verdicts(with_template, _OF_TEMPLATES)),
+        forecast_count,
+        _to_coverage(cases),
+        _method_errors(cases, unit, _BASELINES),
+        _method_errors(with_template, unit, _TEMPLATE_BASELINES),
+        (
+            *_compare_with_baselines(cases, _BASELINES),
+            *_compare_with_baselines(with_template, _TEMPLATE_BASELINES),
+        ),
     )
 
 
-_PLAIN = (("forecast", "median"), ("mean", "mean"), ("median", "plain_median"))
-_OF_TEMPLATES = (("forecast", "median"), ("template median", "template_median"))
+_BASELINES = (("forecast", "median"), ("mean", "mean"), ("median", "plain_median"))
+_TEMPLATE_BASELINES = (("forecast", "median"), ("template median", "template_median"))
 
 
-def _errors(
-    cases: Sequence[ForecastCase], unit: float, ways: Sequence[tuple[str, str]]
+def _method_errors(
+    cases: Sequence[ForecastCase], unit: float, methods: Sequence[tuple[str, str]]
 ) -> tuple[MethodError, ...]:
-    came = np.array([case.came for case in cases], np.float64)
-    made = [
-        (name, error_summary(came, np.array([getattr(case, way) for case in cases], np.float64)))
-        for name, way in ways
+    actual = np.array([case.actual for case in cases], np.float64)
+    summaries = [
+        (name, error_summary(actual, np.array([getattr(case, attribute) for case in cases], np.float64)))
+        for name, attribute in methods
     ]
     return tuple(
         MethodError(
             name,
-            one.count,
-            round(one.absolute / unit, 9),
-            None if np.isnan(one.log) else significant(one.log),
+            summary.count,
+            round(summary.absolute / unit, 9),
+            None if np.isnan(summary.log) else significant(summary.log),
         )
-        for name, one in made
-        if one is not None
+        for name, summary in summaries
+        if summary is not None
     )
 
 
-def _verdicts(
-    cases: Sequence[ForecastCase], ways: Sequence[tuple[str, str]]
+def _compare_with_baselines(
+    cases: Sequence[ForecastCase], methods: Sequence[tuple[str, str]]
 ) -> tuple[BaselineComparison, ...]:
-    (_, own), *others = ways
-    found = []
-    for name, way in others:
-        came, told, other = (
-            np.array([getattr(case, key) for case in cases], np.float64) for key in ("came", own, way)
+    (_, forecast_attribute), *baselines = methods
+    comparisons = []
+    for name, attribute in baselines:
+        actual, forecasts, baseline = (
+            np.array([getattr(case, key) for case in cases], np.float64)
+            for key in ("actual", forecast_attribute, attribute)
         )
-        one = win_rate(came, told, other)
-        if one is not None:
-            found.append(
+        rate = win_rate(actual, forecasts, baseline)
+        if rate is not None:
+            comparisons.append(
                 BaselineComparison(
                     name,
-                    _word(one.low, one.high, 0.5),
-                    one.count,
-                    significant(one.share),
-                    significant(one.low),
-                    significant(one.high),
+                    _verdict(rate.low, rate.high, 0.5),
+                    rate.count,
+                    significant(rate.share),
+                    significant(rate.low),
+                    significant(rate.high),
                 )
             )
-    return tuple(found)
+    return tuple(comparisons)
 
 
-def _word(low: float, high: float, equal: float) -> Comparison:
+def _verdict(low: float, high: float, equal: float) -> Comparison:
     if low > equal:
         return "better"
     return "worse" if high < equal else "no better"
 
 
-def _held(cases: Sequence[ForecastCase]) -> Coverage | None:
-    found = coverage(cases)
-    if found is None:
+def _to_coverage(cases: Sequence[ForecastCase]) -> Coverage | None:
+    measured = coverage(cases)
+    if measured is None:
         return None
     return Coverage(
-        found.count,
-        found.held,
-        found.below,
-        found.above,
-        significant(found.share),
-        significant(found.low),
-        significant(found.high),
+        measured.count,
+        measured.inside,
+        measured.below,
+        measured.above,
+        significant(measured.share),
+        significant(measured.low),
+        significant(measured.high),
     )
 
 
-def _success(endings: Sequence[OutcomeCase]) -> SuccessCalibration:
-    if not endings:
-        return _NO_SUCCESS
-    completed = [ending.completed for ending in endings]
+def _to_success_calibration(outcomes: Sequence[OutcomeCase]) -> SuccessCalibration:
+    if not outcomes:
+        return _EMPTY_SUCCESS
+    completed = [outcome.completed for outcome in outcomes]
     bins = []
-    for least, most in _BINS:
-        some = [ending for ending in endings if least <= ending.told < most]
-        if some:
-            mean = mean_of(np.array([ending.told for ending in some]))
-            share = sum(ending.completed for ending in some) / len(some)
+    for lowest, highest in _BINS:
+        group = [outcome for outcome in outcomes if lowest <= outcome.probability < highest]
+        if group:
+            mean = mean_of(np.array([outcome.probability for outcome in group]))
+            share = sum(outcome.completed for outcome in group) / len(group)
             bins.append(
-                ReliabilityBin(least, min(most, 1.0), len(some), significant(mean), significant(share))
+                ReliabilityBin(lowest, min(highest, 1.0), len(group), significant(mean), significant(share))
             )
-    told, base = ([getattr(ending, way) for ending in endings] for way in ("told", "base"))
-    gain = brier_gain(told, base, completed)
+    predicted, base_rates = (
+        [getattr(outcome, attribute) for outcome in outcomes] for attribute in ("told", "base")
+    )
+    gain = brier_gain(predicted, base_rates, completed)
     return SuccessCalibration(
-        len(endings),
-        significant(brier(told, completed)),
-        significant(brier(base, completed)),
+        len(outcomes),
+        significant(brier(predicted, completed)),
+        significant(brier(base_rates, completed)),
         tuple(bins),
-        _word(gain.low, gain.high, 0.0),
+        _verdict(gain.low, gain.high, 0.0),
         significant(gain.mean),
         significant(gain.low),
         significant(gain.high),
     )
 
 
-def _templates(
+def _to_template_calibrations(
     past: Past, cost: dict[int, ForecastCase | None], duration: dict[int, ForecastCase | None]
 ) -> tuple[TemplateCalibration, ...]:
     by_code: dict[int, list[int]] = {}
     for row in cost:
         by_code.setdefault(int(past.templates.codes[row]), []).append(row)
-    found = []
+    templates = []
     for code, rows in sorted(by_code.items(), key=lambda entry: (-len(entry[1]), entry[0])):
-        costs = _there(cost[row] for row in rows)
-        if len(costs) >= _LEAST_OF_A_TEMPLATE:
+        costs = _known_cases(cost[row] for row in rows)
+        if len(costs) >= _MIN_TEMPLATE_FORECASTS:
             name = None if code == MISSING_CODE else past.templates.categories[code]
-            durations = _there(duration[row] for row in rows)
-            found.append(TemplateCalibration(name, _held(costs), _held(durations)))
-    return tuple(found)
+            durations = _known_cases(duration[row] for row in rows)
+            templates.append(TemplateCalibration(name, _to_coverage(costs), _to_coverage(durations)))
+    return tuple(templates)
 
 
-_NO_FIGURE = FigureCalibration(0, None, (), (), ())
-_NO_SUCCESS = SuccessCalibration(0, None, None, (), None, None, None, None)
-_NOTHING = CalibrationReport(0, 0, 0, 0, 0, _NO_FIGURE, _NO_FIGURE, _NO_SUCCESS, ())
+_EMPTY_FIGURE = FigureCalibration(0, None, (), (), ())
+_EMPTY_SUCCESS = SuccessCalibration(0, None, None, (), None, None, None, None)
+_EMPTY_REPORT = CalibrationReport(0, 0, 0, 0, 0, _EMPTY_FIGURE, _EMPTY_FIGURE, _EMPTY_SUCCESS, ())

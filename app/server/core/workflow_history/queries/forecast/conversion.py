@@ -22,70 +22,80 @@ from ...common.proportions import significant
 from ...storage.history import History
 from .records import ComparableRun, Estimate, PhaseForecast, SuccessChance
 
-NANODOLLARS, SECOND = 1_000_000_000, 1_000_000  # nanodollars, microseconds
-_BEGINNING = 200  # maximum number of characters of a request
+NANODOLLARS, MICROSECONDS = 1_000_000_000, 1_000_000  # nanodollars, microseconds
+_MAX_REQUEST_CHARS = 200  # maximum number of characters of a request
 
 
-def cost_figure(read: IntervalEstimate | None, why: str | None = None, plus: int = 0) -> Estimate:
-    """Build an estimate of a cost; `plus` are nanodollars that are already spent."""
-    return _figure(read, why, NANODOLLARS, plus)
+def cost_estimate(interval: IntervalEstimate | None, reason: str | None = None, offset: int = 0) -> Estimate:
+    """Build an estimate of a cost; `offset` are nanodollars that are already spent."""
+    return _to_estimate(interval, reason, NANODOLLARS, offset)
 
 
-def duration_figure(read: IntervalEstimate | None, why: str | None = None, plus: int = 0) -> Estimate:
-    """Build an estimate of a duration; `plus` are microseconds that have already passed."""
-    return _figure(read, why, SECOND, plus)
+def duration_estimate(
+    interval: IntervalEstimate | None, reason: str | None = None, offset: int = 0
+) -> Estimate:
+    """Build an estimate of a duration; `offset` are microseconds that have already passed."""
+    return _to_estimate(interval, reason, MICROSECONDS, offset)
 
 
-def _figure(read: IntervalEstimate | None, why: str | None, unit: int, plus: int) -> Estimate:
-    if read is None:
-        return Estimate(None, None, None, 0, 0, 0.0, why)
-    least, most = (None if end is None else (end + plus) / unit for end in (read.least, read.most))
-    rests = (read.runs, read.at_least, significant(read.worth))
-    if read.bounds is None or why is not None:
-        return Estimate(None, None, None, *rests, why or _why_not(read), least, most)
-    p10, median, p90 = ((amount + plus) / unit for amount in read.bounds)
-    return Estimate(median, p10, p90, *rests, None, least, most)
+def _to_estimate(interval: IntervalEstimate | None, reason: str | None, unit: int, offset: int) -> Estimate:
+    if interval is None:
+        return Estimate(None, None, None, 0, 0, 0.0, reason)
+    minimum, maximum = (
+        None if end is None else (end + offset) / unit for end in (interval.minimum, interval.maximum)
+    )
+    evidence_counts = (interval.runs, interval.lower_bounds, significant(interval.effective_sample_size))
+    if interval.bounds is None or reason is not None:
+        return Estimate(
+            None, None, None, *evidence_counts, reason or _missing_reason(interval), minimum, maximum
+        )
+    p10, median, p90 = ((amount + offset) / unit for amount in interval.bounds)
+    return Estimate(median, p10, p90, *evidence_counts, None, minimum, maximum)
 
 
-def _why_not(read: IntervalEstimate) -> str:
-    if not read.runs:
+def _missing_reason(interval: IntervalEstimate) -> str:
+    if not interval.runs:
         return "no earlier run tells"
-    if read.worth >= MIN_RUNS:
+    if interval.effective_sample_size >= MIN_RUNS:
         return "too many of the earlier runs are known only as at least so much"
-    return _too_few(read.runs, read.worth, read.at_least)
+    return _too_few_reason(interval.runs, interval.effective_sample_size, interval.lower_bounds)
 
 
-def _too_few(runs: int, worth: float, at_least: int = 0) -> str:
+def _too_few_reason(runs: int, worth: float, at_least: int = 0) -> str:
     """Return the reason why some runs are too few; lower bounds do not count as needed runs.
 
-    >>> _too_few(6, 0.0, at_least=6)
+    >>> _too_few_reason(6, 0.0, at_least=6)
     '6 earlier runs tell, but only at least how much; 9 are needed for an interval'
-    >>> _too_few(3, 2.5)
+    >>> _too_few_reason(3, 2.5)
     '3 earlier runs tell, weighed as 2.5; 9 are needed for an interval'
     """
-    few = "only 1 earlier run tells" if runs == 1 else f"{runs} earlier runs tell"
+    count_text = "only 1 earlier run tells" if runs == 1 else f"{runs} earlier runs tell"
     if at_least == runs:
-        told = ", but only at least how much"
+        weight_text = ", but only at least how much"
     else:
-        but = f", {at_least} of them only at least how much; the others are" if at_least else ","
-        told = f"{but} weighed as {worth:.1f}"
-    return f"{few}{told}; {MIN_RUNS:.0f} are needed for an interval"
+        bound_text = f", {at_least} of them only at least how much; the others are" if at_least else ","
+        weight_text = f"{bound_text} weighed as {worth:.1f}"
+    return f"{count_text}{weight_text}; {MIN_RUNS:.0f} are needed for an interval"
 
 
-def success_chance(found: SuccessProbability | None, why: str | None = None) -> SuccessChance:
+def to_success_chance(probability: SuccessProbability | None, reason: str | None = None) -> SuccessChance:
     """Build the record of a success probability."""
-    if found is None:
-        return SuccessChance(None, None, None, 0, 0, 0.0, why)
-    if found.share is None and why is None:
-        why = _too_few(found.ended, found.worth) if found.ended else "no earlier run tells"
+    if probability is None:
+        return SuccessChance(None, None, None, 0, 0, 0.0, reason)
+    if probability.probability is None and reason is None:
+        reason = (
+            _too_few_reason(probability.ended, probability.effective_sample_size)
+            if probability.ended
+            else "no earlier run tells"
+        )
     return SuccessChance(
-        significant(found.share),
-        significant(found.low),
-        significant(found.high),
-        found.completed,
-        found.ended,
-        significant(found.worth),
-        why,
+        significant(probability.probability),
+        significant(probability.low),
+        significant(probability.high),
+        probability.completed,
+        probability.ended,
+        significant(probability.effective_sample_size),
+        reason,
     )
 
 
@@ -98,28 +108,28 @@ def segments_by_row(history: History, past: Past, evidence: WeightedRuns) -> lis
 
 def phase_forecasts(history: History, past: Past, evidence: WeightedRuns) -> tuple[PhaseForecast, ...]:
     """Build a forecast for each phase of the weighted runs."""
-    runs = segments_by_row(history, past, evidence)
-    told = np.array([bool(stages) for stages in runs])
-    if not told.any():
+    segments = segments_by_row(history, past, evidence)
+    has_segments = np.array([bool(stages) for stages in segments])
+    if not has_segments.any():
         return ()
-    whole = float(evidence.weights[told].sum())
-    return tuple(_phase(runs, phase, evidence, whole) for phase in phases_of(runs))
+    total_weight = float(evidence.weights[has_segments].sum())
+    return tuple(_phase_forecast(segments, phase, evidence, total_weight) for phase in phases_of(segments))
 
 
-def _phase(
-    runs: Sequence[Sequence[PhaseSegment]], phase: str, evidence: WeightedRuns, whole: float
+def _phase_forecast(
+    segments: Sequence[Sequence[PhaseSegment]], phase: str, evidence: WeightedRuns, total_weight: float
 ) -> PhaseForecast:
-    through = np.array([any(stage.phase == phase for stage in stages) for stages in runs])
+    has_phase = np.array([any(stage.phase == phase for stage in stages) for stages in segments])
     cost, duration = totals_in_phase(
-        [stages for stages, there in zip(runs, through, strict=True) if there], phase
+        [stages for stages, is_included in zip(segments, has_phase, strict=True) if is_included], phase
     )
-    weights = evidence.weights[through]
+    weights = evidence.weights[has_phase]
     return PhaseForecast(
         phase,
-        significant(float(weights.sum()) / whole),
-        int(np.count_nonzero(through)),
-        cost_figure(weighted_interval(cost.values, cost.is_exact, weights)),
-        duration_figure(weighted_interval(duration.values, duration.is_exact, weights)),
+        significant(float(weights.sum()) / total_weight),
+        int(np.count_nonzero(has_phase)),
+        cost_estimate(weighted_interval(cost.values, cost.is_exact, weights)),
+        duration_estimate(weighted_interval(duration.values, duration.is_exact, weights)),
     )
 
 
@@ -143,12 +153,12 @@ def _past_run(past: Past, evidence: WeightedRuns, place: int, run: dict[str, Any
         run["id"],
         run.get("project") or "",
         significant(float(evidence.weights[place])),
-        significant(float(evidence.alike[place])),
+        significant(float(evidence.similarities[place])),
         run.get("status"),
         None if cost == MISSING_INT else cost / NANODOLLARS,
         cost != MISSING_INT and not bool(past.cost.is_exact[row]),
-        None if duration == MISSING_INT else duration / SECOND,
+        None if duration == MISSING_INT else duration / MICROSECONDS,
         parse_timestamp(run.get("created_at") or run.get("started_at")),
         run.get("workflow_template"),
-        request[:_BEGINNING] if isinstance(request, str) else None,
+        request[:_MAX_REQUEST_CHARS] if isinstance(request, str) else None,
     )

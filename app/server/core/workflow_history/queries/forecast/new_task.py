@@ -6,7 +6,7 @@ Every value is based on past runs, which are listed. If they are too few, a reas
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import numpy as np
@@ -24,15 +24,16 @@ from ...analysis.forecast.neighbour_weights import (
     select_candidates,
     weigh_neighbours,
 )
-from ...analysis.forecast.past_runs import EPOCH, Past, Vectors, strip_slash
+from ...analysis.forecast.past_runs import Past, Vectors, strip_slash
 from ...analysis.forecast.prediction_intervals import weighted_interval
 from ...common.column_data import MISSING_INT
 from ...common.errors import InvalidQueryError
 from ...common.filters import RunFilter
+from ...common.plausible_dates import to_microseconds
 from ...common.proportions import significant
 from ...storage.history import History
 from ..check_names import validate_filter_names
-from .conversion import cost_figure, duration_figure, phase_forecasts, success_chance, top_runs
+from .conversion import cost_estimate, duration_estimate, phase_forecasts, to_success_chance, top_runs
 from .past_runs import embed_request, load_past_runs, load_text_vectors
 from .records import Basis, Forecast, ForecastRequest
 
@@ -41,17 +42,17 @@ __all__ = ["Forecast", "forecast"]
 DEFAULT_EXAMPLES: Final = 10
 """Default number of comparable runs listed in a forecast."""
 
-NO_FIGURE = "this history holds no run yet"
+NO_RUNS = "this history holds no run yet"
 
 
 @dataclass(frozen=True, slots=True)
 class WeightedNeighbours:
     """A forecast target with its weighted comparable runs."""
 
-    question: ForecastTarget
+    target: ForecastTarget
     evidence: WeightedRuns
-    why_not: str | None  # reason why no forecast is possible; None: it is possible
-    weak: tuple[str, ...]  # limitations, one sentence each
+    missing_reason: str | None  # reason why no forecast is possible; None: it is possible
+    limitations: tuple[str, ...]  # one sentence each
 
 
 def forecast(
@@ -61,116 +62,124 @@ def forecast(
     project: str | None = None,
     *,
     before: datetime | None = None,
-    shown: int = DEFAULT_EXAMPLES,
+    examples: int = DEFAULT_EXAMPLES,
 ) -> Forecast:
     """Forecast a new run from its request, its workflow or both.
 
     `before` restricts the past runs to those that had ended by then. Raises InvalidQueryError, also for a
     workflow or an issue class that no run has; a project may be new.
     """
-    text, template, issue_class, project = _checked(text, template, issue_class, project)
-    asked = ForecastRequest(text, template, issue_class, project, before)
+    text, template, issue_class, project = _check_request(text, template, issue_class, project)
+    request = ForecastRequest(text, template, issue_class, project, before)
     if before is not None and before.tzinfo is None:
         raise InvalidQueryError(f"before={before!r} is not allowed; use a datetime with a time zone")
     with database.open_if_exists() as history:
         if history is None:
-            return no_forecast(asked, NO_FIGURE)
+            return no_forecast(request, NO_RUNS)
         past = load_past_runs(history)
-        asked = replace(asked, template=_full(past, template))
-        named = RunFilter(template=_words(asked.template), issue_class=_words(issue_class))
-        validate_filter_names(history, named, found=False)
-        question = ForecastTarget(_moment(before), asked.template, asked.issue_class, asked.project)
+        request = replace(request, template=_full_template(past, template))
+        run_filter = RunFilter(template=_as_filter(request.template), issue_class=_as_filter(issue_class))
+        validate_filter_names(history, run_filter, found=False)
+        at = NOW if before is None else to_microseconds(before)
+        target = ForecastTarget(at, request.template, request.issue_class, request.project)
         return build_forecast(
             history,
             past,
-            asked,
-            weighted_neighbours(history, past, question, embed_request(text or "")),
-            shown,
+            request,
+            weighted_neighbours(history, past, target, embed_request(text or "")),
+            examples,
         )
 
 
 def weighted_neighbours(
-    history: History, past: Past, question: ForecastTarget, vector: Vectors
+    history: History, past: Past, target: ForecastTarget, vector: Vectors
 ) -> WeightedNeighbours:
     """Weight the past runs for a target; `vector` is the vector of its request, zero if there is none."""
-    rows = select_candidates(past, question)
-    texts = load_text_vectors(history, past, rows)
-    alike = cosine_similarity(vector, texts.vectors)[0].astype(np.float64)
-    evidence = weigh_neighbours(past, question, rows, alike)
-    weak = _of_unknown_date(past, question)
-    if texts.missing:
-        weak.append(f"{texts.missing:,} runs are not compared by their texts yet; the next sync does that")
-    return WeightedNeighbours(question, evidence, _why_not(past, question, evidence), tuple(weak))
+    rows = select_candidates(past, target)
+    text_vectors = load_text_vectors(history, past, rows)
+    similarities = cosine_similarity(vector, text_vectors.vectors)[0].astype(np.float64)
+    evidence = weigh_neighbours(past, target, rows, similarities)
+    limitations = _undated_limitations(past, target)
+    if text_vectors.missing:
+        limitations.append(
+            f"{text_vectors.missing:,} runs are not compared by their texts yet; the next sync does that"
+        )
+    return WeightedNeighbours(target, evidence, _missing_reason(past, target, evidence), tuple(limitations))
 
 
-def _of_unknown_date(past: Past, question: ForecastTarget) -> list[str]:
+def _undated_limitations(past: Past, target: ForecastTarget) -> list[str]:
     """Describe the treatment of runs without a plausible date; a forecast for now counts them as oldest."""
-    what = "count as the oldest" if question.at == NOW else "are left out: nothing tells what was before"
+    treatment = "count as the oldest" if target.at == NOW else "are left out: nothing tells what was before"
     kinds = (("without a date", past.undated), ("dated before 2000 or in the future", past.misdated))
-    return [f"{count:,} stored runs {kind} {what}" for kind, count in kinds if count]
+    return [f"{count:,} stored runs {kind} {treatment}" for kind, count in kinds if count]
 
 
 def build_forecast(
-    history: History, past: Past, asked: ForecastRequest, found: WeightedNeighbours, shown: int
+    history: History, past: Past, request: ForecastRequest, neighbours: WeightedNeighbours, examples: int
 ) -> Forecast:
     """Build the forecast from the weighted runs."""
-    if found.why_not is not None:
-        return _only_known(history, past, asked, found, shown)
-    evidence = found.evidence
-    cost, duration, success = estimate(past, found.question, evidence)
+    if neighbours.missing_reason is not None:
+        return _forecast_without_estimates(history, past, request, neighbours, examples)
+    evidence = neighbours.evidence
+    cost, duration, success = estimate(past, neighbours.target, evidence)
     return Forecast(
-        asked,
-        cost_figure(cost),
-        duration_figure(duration),
-        success_chance(success),
+        request,
+        cost_estimate(cost),
+        duration_estimate(duration),
+        to_success_chance(success),
         phase_forecasts(history, past, evidence),
-        top_runs(history, past, evidence, shown),
+        top_runs(history, past, evidence, examples),
         len(evidence.rows),
-        _basis(evidence),
+        _basis_of(evidence),
         significant(evidence.neighbours),
-        (*_weak(past, asked, evidence), *found.weak),
+        (*_limitations(past, request, evidence), *neighbours.limitations),
     )
 
 
-def _only_known(
-    history: History, past: Past, asked: ForecastRequest, found: WeightedNeighbours, shown: int
+def _forecast_without_estimates(
+    history: History, past: Past, request: ForecastRequest, neighbours: WeightedNeighbours, examples: int
 ) -> Forecast:
     """Build a forecast without estimates, but with the range of the few runs with a similar request."""
-    why = found.why_not or ""
-    nothing = no_forecast(asked, why, found.weak)
-    alike = found.evidence.alike > MIN_SIMILARITY
-    if asked.text is None or not alike.any():
-        return nothing
-    every = found.evidence
-    few = WeightedRuns(every.rows[alike], every.weights[alike], every.alike[alike], every.neighbours)
+    reason = neighbours.missing_reason or ""
+    empty = no_forecast(request, reason, neighbours.limitations)
+    is_similar = neighbours.evidence.similarities > MIN_SIMILARITY
+    if request.text is None or not is_similar.any():
+        return empty
+    evidence = neighbours.evidence
+    similar = WeightedRuns(
+        evidence.rows[is_similar],
+        evidence.weights[is_similar],
+        evidence.similarities[is_similar],
+        evidence.neighbours,
+    )
     cost, duration = (
-        weighted_interval(amounts.values[few.rows], amounts.is_exact[few.rows], few.weights)
+        weighted_interval(amounts.values[similar.rows], amounts.is_exact[similar.rows], similar.weights)
         for amounts in (past.cost, past.duration)
     )
     return replace(
-        nothing,
-        cost=cost_figure(cost, why),
-        duration=duration_figure(duration, why),
-        runs=top_runs(history, past, few, shown),
-        rests_on=len(few.rows),
-        neighbours=significant(few.neighbours),
+        empty,
+        cost=cost_estimate(cost, reason),
+        duration=duration_estimate(duration, reason),
+        runs=top_runs(history, past, similar, examples),
+        rests_on=len(similar.rows),
+        neighbours=significant(similar.neighbours),
     )
 
 
-def _basis(evidence: WeightedRuns) -> Basis:
+def _basis_of(evidence: WeightedRuns) -> Basis:
     """Return the kind of runs that the forecast uses: recent runs are added if few are similar."""
     if evidence.neighbours < MIN_NEIGHBOUR_SIMILARITY:
         return "latest"
     return "alike" if evidence.neighbours >= ENOUGH_NEIGHBOURS else "alike and latest"
 
 
-def no_forecast(asked: ForecastRequest, why: str, weak: tuple[str, ...] = ()) -> Forecast:
+def no_forecast(request: ForecastRequest, reason: str, limitations: tuple[str, ...] = ()) -> Forecast:
     """Build an empty forecast with the reason."""
-    silent, mute = cost_figure(None, why), success_chance(None, why)
-    return Forecast(asked, silent, silent, mute, (), (), 0, None, 0.0, weak)
+    no_estimate, no_chance = cost_estimate(None, reason), to_success_chance(None, reason)
+    return Forecast(request, no_estimate, no_estimate, no_chance, (), (), 0, None, 0.0, limitations)
 
 
-def _checked(*words: str | None) -> tuple[str | None, str | None, str | None, str | None]:
+def _check_request(*words: str | None) -> tuple[str | None, str | None, str | None, str | None]:
     text, template, issue_class, project = words
     for name, word in (("text", text), ("template", template), ("class", issue_class), ("project", project)):
         if word is not None and not isinstance(word, str):
@@ -181,31 +190,25 @@ def _checked(*words: str | None) -> tuple[str | None, str | None, str | None, st
     return text, template, strip_slash(issue_class) if issue_class else None, project
 
 
-def _full(past: Past, template: str | None) -> str | None:
+def _full_template(past: Past, template: str | None) -> str | None:
     """Expand the short name of a workflow (without `adw_`) if runs have its full name."""
-    full = f"adw_{template}"
-    return (
-        full if template not in past.templates.categories and full in past.templates.categories else template
-    )
+    names, full_name = past.templates.categories, f"adw_{template}"
+    return full_name if template not in names and full_name in names else template
 
 
-def _words(word: str | None) -> tuple[str, ...]:
+def _as_filter(word: str | None) -> tuple[str, ...]:
     return () if word is None else (word,)
 
 
-def _moment(before: datetime | None) -> int:
-    return NOW if before is None else (before - EPOCH) // timedelta(microseconds=1)
-
-
-def _why_not(past: Past, question: ForecastTarget, evidence: WeightedRuns) -> str | None:
+def _missing_reason(past: Past, target: ForecastTarget, evidence: WeightedRuns) -> str | None:
     if not len(past):
-        return NO_FIGURE
-    if question.at != NOW and not past.dated.any():
+        return NO_RUNS
+    if target.at != NOW and not past.dated.any():
         return "no stored run has a date"
     if not len(evidence.rows):
-        of = "" if question.template is None else f" of the template {question.template!r}"
-        return f"no run{of} had ended before"
-    if has_no_comparable_runs(question, evidence):
+        of_template = "" if target.template is None else f" of the template {target.template!r}"
+        return f"no run{of_template} had ended before"
+    if has_no_comparable_runs(target, evidence):
         return (
             "no template is named, and too few earlier runs ask for anything like it "
             f"(together they count as {evidence.neighbours:.1f} runs)"
@@ -213,18 +216,20 @@ def _why_not(past: Past, question: ForecastTarget, evidence: WeightedRuns) -> st
     return None
 
 
-def _weak(past: Past, asked: ForecastRequest, evidence: WeightedRuns) -> list[str]:
+def _limitations(past: Past, request: ForecastRequest, evidence: WeightedRuns) -> list[str]:
     """Describe the limitations of the evidence."""
-    weak = []
-    if asked.text is not None and _basis(evidence) == "latest":
-        recent = f"recent runs of {asked.template}" if asked.template else "recent runs"
-        weak.append(f"hardly any earlier run is similar: this is what {recent} took")
+    limitations = []
+    if request.text is not None and _basis_of(evidence) == "latest":
+        recent = f"recent runs of {request.template}" if request.template else "recent runs"
+        limitations.append(f"hardly any earlier run is similar: this is what {recent} took")
     rows = evidence.rows
-    if asked.issue_class is not None and not past.classes.take(rows).equals(asked.issue_class).any():
-        weak.append(f"none of the runs is of the class {asked.issue_class}")
-    if asked.project is not None and not past.projects.take(rows).equals(asked.project).any():
-        weak.append(f"none of the runs is of the project {asked.project}")
-    bounded = int(np.count_nonzero(~past.cost.is_exact[rows] & (past.cost.values[rows] != MISSING_INT)))
-    if bounded:
-        weak.append(f"of {bounded} of the {len(rows)} runs it is known only that they cost at least so much")
-    return weak
+    if request.issue_class is not None and not past.classes.take(rows).equals(request.issue_class).any():
+        limitations.append(f"none of the runs is of the class {request.issue_class}")
+    if request.project is not None and not past.projects.take(rows).equals(request.project).any():
+        limitations.append(f"none of the runs is of the project {request.project}")
+    lower_bounds = int(np.count_nonzero(~past.cost.is_exact[rows] & (past.cost.values[rows] != MISSING_INT)))
+    if lower_bounds:
+        limitations.append(
+            f"of {lower_bounds} of the {len(rows)} runs it is known only that they cost at least so much"
+        )
+    return limitations

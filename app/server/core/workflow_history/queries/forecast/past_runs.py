@@ -36,19 +36,19 @@ def load_past_runs(history: History, now: datetime | None = None) -> Past:
 def load_text_vectors(history: History, past: Past, rows: Integers) -> TextVectors:
     """Load the text vectors of some runs; compute missing ones from the requests."""
     keys = past.keys[rows]
-    stored, found = history.similarity().vectors_of(MODEL_VERSION, np.sort(keys).tolist())
-    nothing = bytes(dimensions())
-    table = np.frombuffer(b"".join([vector or nothing for vector in found]), np.int8)
+    stored, stored_vectors = history.similarity().vectors_of(MODEL_VERSION, np.sort(keys).tolist())
+    empty_vector = bytes(dimensions())
+    table = np.frombuffer(b"".join([vector or empty_vector for vector in stored_vectors]), np.int8)
     order = np.argsort(keys)
-    places = order[np.searchsorted(keys, np.array(stored, np.int64), sorter=order)]
+    positions = order[np.searchsorted(keys, np.array(stored, np.int64), sorter=order)]
     vectors = np.zeros((len(keys), dimensions()), np.int8)
-    vectors[places] = table.reshape(-1, dimensions())
-    there = np.zeros(len(keys), np.bool_)
-    there[places] = True
-    lacking = np.flatnonzero(~there)
-    for place, vector in _made(history, keys, lacking[-MAX_VECTORS:]):
-        vectors[place] = vector
-    return TextVectors(to_float32(vectors), max(0, len(lacking) - MAX_VECTORS))
+    vectors[positions] = table.reshape(-1, dimensions())
+    has_vector = np.zeros(len(keys), np.bool_)
+    has_vector[positions] = True
+    missing_rows = np.flatnonzero(~has_vector)
+    for position, vector in _embed_requests(history, keys, missing_rows[-MAX_VECTORS:]):
+        vectors[position] = vector
+    return TextVectors(to_float32(vectors), max(0, len(missing_rows) - MAX_VECTORS))
 
 
 def embed_request(text: str) -> Vectors:
@@ -57,11 +57,13 @@ def embed_request(text: str) -> Vectors:
     return to_float32(np.frombuffer(vector, np.int8).reshape(1, -1))
 
 
-def _made(history: History, keys: Integers, places: Integers) -> list[tuple[int, npt.NDArray[np.int8]]]:
-    requests = {row[0]: row[1] for row in history.similarity().features(keys[places].tolist())}
-    made = []
-    for place, key in zip(places.tolist(), keys[places].tolist(), strict=True):
+def _embed_requests(
+    history: History, keys: Integers, positions: Integers
+) -> list[tuple[int, npt.NDArray[np.int8]]]:
+    requests = {row[0]: row[1] for row in history.similarity().features(keys[positions].tolist())}
+    embedded = []
+    for position, key in zip(positions.tolist(), keys[positions].tolist(), strict=True):
         vector = text_vector(requests.get(key) or "")
         if vector is not None:
-            made.append((place, np.frombuffer(vector, np.int8)))
-    return made
+            embedded.append((position, np.frombuffer(vector, np.int8)))
+    return embedded

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from ... import database
 from ...analysis.forecast.neighbour_weights import NOW, ForecastTarget
-from ...analysis.forecast.past_runs import EPOCH, Past, strip_slash
+from ...analysis.forecast.past_runs import Past, strip_slash
 from ...analysis.forecast.remaining import RemainingWork, estimate_remaining, progress_of
-from ...analysis.forecast.stages import MaybeExact, current_segment, split_into_segments, totals_of
+from ...analysis.forecast.stages import Amount, current_segment, split_into_segments, totals_of
 from ...common.coercion import coerce_number
 from ...common.column_data import MISSING_INT
 from ...common.errors import WorkflowNotFoundError
 from ...storage.history import History
-from .conversion import NANODOLLARS, SECOND, cost_figure, duration_figure, segments_by_row, success_chance
+from ..implausible_dates import from_microseconds
+from .conversion import (
+    MICROSECONDS,
+    NANODOLLARS,
+    cost_estimate,
+    duration_estimate,
+    segments_by_row,
+    to_success_chance,
+)
 from .new_task import DEFAULT_EXAMPLES, WeightedNeighbours, build_forecast, no_forecast, weighted_neighbours
 from .past_runs import embed_request, load_past_runs
 from .records import Estimate, Forecast, ForecastRequest, Remaining, RunForecast
@@ -28,7 +35,7 @@ RUNNING_STATUSES: Final = frozenset({"running", "incomplete"})
 """Statuses of runs that may continue."""
 
 
-class _Asker(NamedTuple):
+class _StoredRun(NamedTuple):
     """A stored run as the target of a forecast."""
 
     history: History
@@ -37,21 +44,18 @@ class _Asker(NamedTuple):
     key: int
     place: int | None  # row in the past runs; None: the run has no date
 
-    def question(self, at: int) -> ForecastTarget:
-        template, issue_class, project = self.words()
-        return ForecastTarget(at, template, issue_class, project, self.key)
-
-    def words(self) -> tuple[str | None, str | None, str | None]:
-        names = (self.run.get("workflow_template"), self.run.get("issue_class"), self.run.get("project"))
-        template, issue_class, project = ((name or "").strip() or None for name in names)
+    def filters(self) -> tuple[str | None, str | None, str | None]:
+        values = (self.run.get("workflow_template"), self.run.get("issue_class"), self.run.get("project"))
+        template, issue_class, project = ((name or "").strip() or None for name in values)
         return template, strip_slash(issue_class) if issue_class else None, project
 
-    def weighed(self, at: int) -> WeightedNeighbours:
+    def neighbours_at(self, at: int) -> WeightedNeighbours:
         vector = embed_request(self.run.get("nl_input") or "")
-        return weighted_neighbours(self.history, self.past, self.question(at), vector)
+        target = ForecastTarget(at, *self.filters(), self.key)
+        return weighted_neighbours(self.history, self.past, target, vector)
 
 
-def forecast_run(reference: str, *, shown: int = DEFAULT_EXAMPLES) -> RunForecast:
+def forecast_run(reference: str, *, examples: int = DEFAULT_EXAMPLES) -> RunForecast:
     """Forecast a stored run from the runs that ended before it began, and forecast its remaining work.
 
     Raises WorkflowNotFoundError or AmbiguousWorkflowError.
@@ -59,121 +63,136 @@ def forecast_run(reference: str, *, shown: int = DEFAULT_EXAMPLES) -> RunForecas
     with database.open_if_exists() as history:
         if history is None:
             raise WorkflowNotFoundError(f"no run {reference!r}: there is no history yet; sync makes one")
-        found = history.find(reference)
-        run = dict(history.read([found.key])[found.key])
+        ref = history.find(reference)
+        run = dict(history.read([ref.key])[ref.key])
         past = load_past_runs(history)
-        asker = _Asker(history, past, run, found.key, past.row_of(found.key))
-        return _beside(asker, _before(asker, shown))
+        stored_run = _StoredRun(history, past, run, ref.key, past.row_of(ref.key))
+        return _with_actual_values(stored_run, _forecast_at_start(stored_run, examples))
 
 
 def forecast_remaining(
     history: History, keys: Sequence[int]
 ) -> list[tuple[dict[str, Any], Remaining | None]]:
     """Return runs with the forecast of their remaining work; None if the run has ended."""
-    past, found = load_past_runs(history), []
+    past, forecasts = load_past_runs(history), []
     for key, workflow in history.read(keys).items():
         run = dict(workflow)
-        asker = _Asker(history, past, run, key, past.row_of(key))
-        found.append((run, _flight(asker) if run.get("status") in RUNNING_STATUSES else None))
-    return found
+        stored_run = _StoredRun(history, past, run, key, past.row_of(key))
+        forecasts.append(
+            (run, _forecast_remaining_work(stored_run) if run.get("status") in RUNNING_STATUSES else None)
+        )
+    return forecasts
 
 
-def _before(asker: _Asker, shown: int) -> Forecast:
+def _forecast_at_start(stored_run: _StoredRun, examples: int) -> Forecast:
     """Compute the forecast as of the start of the run."""
-    text, words = asker.run.get("nl_input"), asker.words()
-    if asker.place is None:
-        why = "nothing tells when it began, and so which runs were before it"
-        return no_forecast(ForecastRequest(text, *words, None), why)
-    began = int(asker.past.started[asker.place])
-    asked = ForecastRequest(text, *words, EPOCH + timedelta(microseconds=began))
-    return build_forecast(asker.history, asker.past, asked, asker.weighed(began), shown)
+    text, filters = stored_run.run.get("nl_input"), stored_run.filters()
+    if stored_run.place is None:
+        reason = "nothing tells when it began, and so which runs were before it"
+        return no_forecast(ForecastRequest(text, *filters, None), reason)
+    started = int(stored_run.past.started[stored_run.place])
+    request = ForecastRequest(text, *filters, from_microseconds(started))
+    return build_forecast(
+        stored_run.history, stored_run.past, request, stored_run.neighbours_at(started), examples
+    )
 
 
-def _beside(asker: _Asker, before: Forecast) -> RunForecast:
-    run, flying = asker.run, asker.run.get("status") in RUNNING_STATUSES
-    spent, at_least = _spent(asker)
-    lasted = coerce_number(run.get("duration_seconds"))
+def _with_actual_values(stored_run: _StoredRun, forecast: Forecast) -> RunForecast:
+    run, is_unfinished = stored_run.run, stored_run.run.get("status") in RUNNING_STATUSES
+    spent, at_least = _cost_so_far(stored_run)
+    duration = coerce_number(run.get("duration_seconds"))
     return RunForecast(
         run["id"],
         run.get("project") or "",
         run.get("status"),
         spent,
         at_least,
-        lasted,
-        _came(spent, before.cost, unfinished=flying or at_least),
-        _came(lasted, before.duration, unfinished=flying),
-        before,
-        _flight(asker) if flying else None,
+        duration,
+        _compare_with_interval(spent, forecast.cost, unfinished=is_unfinished or at_least),
+        _compare_with_interval(duration, forecast.duration, unfinished=is_unfinished),
+        forecast,
+        _forecast_remaining_work(stored_run) if is_unfinished else None,
     )
 
 
-def _spent(asker: _Asker) -> tuple[float | None, bool]:
-    if asker.place is not None:
-        value = int(asker.past.cost.values[asker.place])
+def _cost_so_far(stored_run: _StoredRun) -> tuple[float | None, bool]:
+    if stored_run.place is not None:
+        value = int(stored_run.past.cost.values[stored_run.place])
         return (
             (None, False)
             if value == MISSING_INT
-            else (value / NANODOLLARS, not asker.past.cost.is_exact[asker.place])
+            else (value / NANODOLLARS, not stored_run.past.cost.is_exact[stored_run.place])
         )
-    known = [coerce_number(asker.run.get(key)) for key in ("total_cost", "lower_bound_cost")]
-    there = [amount for amount in known if amount is not None]
-    exact = asker.run.get("cost_basis") in ("reported", "computed") and known[1] is None
-    return (sum(there), not exact) if there else (None, False)
+    known = [coerce_number(stored_run.run.get(key)) for key in ("total_cost", "lower_bound_cost")]
+    amounts = [amount for amount in known if amount is not None]
+    is_exact = stored_run.run.get("cost_basis") in ("reported", "computed") and known[1] is None
+    return (sum(amounts), not is_exact) if amounts else (None, False)
 
 
-def _came(amount: float | None, told: Estimate, *, unfinished: bool) -> str | None:
+def _compare_with_interval(amount: float | None, estimate: Estimate, *, unfinished: bool) -> str | None:
     """Compare an actual value with its interval; an unfinished one can only be above or unknown."""
-    if amount is None or told.p10 is None or told.p90 is None:
+    if amount is None or estimate.p10 is None or estimate.p90 is None:
         return None
-    if amount > told.p90:
+    if amount > estimate.p90:
         return "above"
     if unfinished:
         return None
-    return "below" if amount < told.p10 else "within"
+    return "below" if amount < estimate.p10 else "within"
 
 
-def _flight(asker: _Asker) -> Remaining:
+def _forecast_remaining_work(stored_run: _StoredRun) -> Remaining:
     """Forecast the remaining work of a run from all runs that have ended."""
-    agents = asker.history.stage_entries([asker.key]).get(asker.key, [])
-    own = split_into_segments(agents)
-    stage = current_segment(own, asker.run.get("current_phase"))
-    found = asker.weighed(NOW)
-    why = found.why_not or ("it has not begun, as far as is known" if stage is None else None)
-    cost, _ = totals_of(own)
-    elapsed = coerce_number(asker.run.get("duration_seconds"))
-    if stage is None or why is not None:
-        return _silent(stage[0] if stage else None, cost, elapsed, why or "")
-    evidence, past = found.evidence, asker.past
-    rest = estimate_remaining(
-        progress_of(own, *stage, round((elapsed or 0.0) * SECOND)),
-        segments_by_row(asker.history, past, evidence),
+    agents = stored_run.history.stage_entries([stored_run.key]).get(stored_run.key, [])
+    segments = split_into_segments(agents)
+    segment = current_segment(segments, stored_run.run.get("current_phase"))
+    neighbours = stored_run.neighbours_at(NOW)
+    reason = neighbours.missing_reason or (
+        "it has not begun, as far as is known" if segment is None else None
+    )
+    cost, _ = totals_of(segments)
+    elapsed = coerce_number(stored_run.run.get("duration_seconds"))
+    if segment is None or reason is not None:
+        return _unknown_remaining(segment[0] if segment else None, cost, elapsed, reason or "")
+    evidence, past = neighbours.evidence, stored_run.past
+    remaining = estimate_remaining(
+        progress_of(segments, *segment, round((elapsed or 0.0) * MICROSECONDS)),
+        segments_by_row(stored_run.history, past, evidence),
         (past.cost.is_exact[evidence.rows], past.duration.is_exact[evidence.rows]),
         (past.completed[evidence.rows], past.failed[evidence.rows]),
         evidence.weights,
     )
-    return _told(stage[0], cost, elapsed, rest)
+    return _to_remaining(segment[0], cost, elapsed, remaining)
 
 
-def _told(phase: str, cost: MaybeExact, elapsed: float | None, rest: RemainingWork) -> Remaining:
-    gone = round((elapsed or 0.0) * SECOND)
+def _to_remaining(phase: str, cost: Amount, elapsed: float | None, remaining: RemainingWork) -> Remaining:
+    elapsed_us = round((elapsed or 0.0) * MICROSECONDS)
     spent = 0 if cost.value == MISSING_INT else cost.value
     return Remaining(
         phase,
         None if cost.value == MISSING_INT else cost.value / NANODOLLARS,
         not cost.exact,
         elapsed,
-        cost_figure(rest.cost),
-        duration_figure(rest.duration),
-        cost_figure(rest.cost, plus=spent),
-        duration_figure(rest.duration, plus=gone),
-        success_chance(rest.chance),
-        int(np.count_nonzero(rest.through)),
+        cost_estimate(remaining.cost),
+        duration_estimate(remaining.duration),
+        cost_estimate(remaining.cost, offset=spent),
+        duration_estimate(remaining.duration, offset=elapsed_us),
+        to_success_chance(remaining.success),
+        int(np.count_nonzero(remaining.reached)),
     )
 
 
-def _silent(phase: str | None, cost: MaybeExact, elapsed: float | None, why: str) -> Remaining:
-    money, time = cost_figure(None, why), duration_figure(None, why)
+def _unknown_remaining(phase: str | None, cost: Amount, elapsed: float | None, reason: str) -> Remaining:
+    no_cost, no_duration = cost_estimate(None, reason), duration_estimate(None, reason)
     spent = None if cost.value == MISSING_INT else cost.value / NANODOLLARS
     return Remaining(
-        phase, spent, not cost.exact, elapsed, money, time, money, time, success_chance(None, why), 0
+        phase,
+        spent,
+        not cost.exact,
+        elapsed,
+        no_cost,
+        no_duration,
+        no_cost,
+        no_duration,
+        to_success_chance(None, reason),
+        0,
     )

@@ -28,32 +28,36 @@ def field_descriptions(record: type) -> dict[str, str]:
         source = textwrap.dedent(inspect.getsource(record))
     except (OSError, TypeError):
         return {}
-    (defined,) = ast.parse(source).body
-    found: dict[str, str] = {}
-    for base in _bases(defined, record):
-        found |= field_descriptions(base)
-    return found | _of_fields(defined, source)
+    (class_node,) = ast.parse(source).body
+    descriptions: dict[str, str] = {}
+    for base in _base_classes(class_node, record):
+        descriptions |= field_descriptions(base)
+    return descriptions | _own_field_descriptions(class_node, source)
 
 
-def _bases(defined: ast.stmt, record: type) -> list[type]:
+def _base_classes(class_node: ast.stmt, record: type) -> list[type]:
     """Return the bases in a class statement; a TypedDict does not keep them at run time."""
-    around = vars(sys.modules[record.__module__])
-    named = defined.bases if isinstance(defined, ast.ClassDef) else []
-    found = [around.get(base.id) for base in named if isinstance(base, ast.Name)]
-    return [base for base in found if isinstance(base, type)]
+    module_names = vars(sys.modules[record.__module__])
+    base_nodes = class_node.bases if isinstance(class_node, ast.ClassDef) else []
+    bases = [module_names.get(base.id) for base in base_nodes if isinstance(base, ast.Name)]
+    return [base for base in bases if isinstance(base, type)]
 
 
-def _of_fields(defined: ast.stmt, source: str) -> dict[str, str]:
+def _own_field_descriptions(class_node: ast.stmt, source: str) -> dict[str, str]:
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    by_line = {t.start[0]: t.string.lstrip("# ").strip() for t in tokens if t.type == tokenize.COMMENT}
-    found = {}
-    for node in ast.walk(defined):
+    comment_by_line = {
+        token.start[0]: token.string.lstrip("# ").strip()
+        for token in tokens
+        if token.type == tokenize.COMMENT
+    }
+    descriptions = {}
+    for node in ast.walk(class_node):
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
-            said = [by_line[line] for line in lines if line in by_line]
-            if said:
-                found[node.target.id] = " ".join(said)
-    return found
+            comments = [comment_by_line[line] for line in lines if line in comment_by_line]
+            if comments:
+                descriptions[node.target.id] = " ".join(comments)
+    return descriptions
 
 
 JSON_SCHEMA_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -68,13 +72,13 @@ def to_json(answer: Any) -> dict[str, Any]:
     return with_schema_version(to_builtins(answer))
 
 
-def with_schema_version(given: Mapping[str, Any]) -> dict[str, Any]:
+def with_schema_version(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return a JSON object with its schema version as first key.
 
     A list cannot have a version: put it into an object under a name.
     """
     # Set twice: first for its position, then to overrule a key of this name from a run's state file.
-    return {"schema_version": SCHEMA_VERSION} | {**given, "schema_version": SCHEMA_VERSION}
+    return {"schema_version": SCHEMA_VERSION} | {**document, "schema_version": SCHEMA_VERSION}
 
 
 def to_builtins(value: Any) -> Any:
@@ -95,45 +99,45 @@ def to_builtins(value: Any) -> Any:
 def json_schema(answer: type) -> dict[str, Any]:
     """Build the JSON Schema of a result with `schema_version`; comments of fields become descriptions."""
     _, components = msgspec.json.schema_components([answer], ref_template="#/$defs/{name}")
-    classes = {found.__name__: found for found in _classes_in(answer)}
-    parts = {name: _described(part, classes[name]) for name, part in components.items()}
-    whole = parts[answer.__name__]
-    if not _holds_itself(answer):
-        del parts[answer.__name__]
+    classes = {record.__name__: record for record in _classes_in(answer)}
+    schemas = {name: _with_descriptions(component, classes[name]) for name, component in components.items()}
+    schema = schemas[answer.__name__]
+    if not _is_recursive(answer):
+        del schemas[answer.__name__]
     return {
         "$schema": JSON_SCHEMA_DIALECT,
-        **whole,
-        "properties": {"schema_version": SCHEMA_VERSION_SCHEMA, **whole["properties"]},
-        "required": ["schema_version", *whole["required"]],
-        "$defs": parts,
+        **schema,
+        "properties": {"schema_version": SCHEMA_VERSION_SCHEMA, **schema["properties"]},
+        "required": ["schema_version", *schema["required"]],
+        "$defs": schemas,
     }
 
 
-def _holds_itself(record: type) -> bool:
+def _is_recursive(record: type) -> bool:
     return any(record in _classes_in(hint) for hint in get_type_hints(record).values())
 
 
 def _classes_in(hint: Any) -> set[type]:
     """Return all dataclasses and TypedDicts in a type, at any depth; a class may contain itself."""
-    found: set[type] = set()
-    waiting = [hint]
-    while waiting:
-        one = waiting.pop()
-        if (is_dataclass(one) or is_typeddict(one)) and one not in found:
-            found.add(one)
-            waiting += get_type_hints(one).values()
-        waiting += get_args(one)
-    return found
+    classes: set[type] = set()
+    hints = [hint]
+    while hints:
+        member = hints.pop()
+        if (is_dataclass(member) or is_typeddict(member)) and member not in classes:
+            classes.add(member)
+            hints += get_type_hints(member).values()
+        hints += get_args(member)
+    return classes
 
 
-def _described(schema: dict[str, Any], record: type) -> dict[str, Any]:
+def _with_descriptions(schema: dict[str, Any], record: type) -> dict[str, Any]:
     """Return a class's schema with descriptions; fields that are always present are required.
 
     The description of a field without a comment is its name.
     """
-    said, parts = field_descriptions(record), schema["properties"]
+    descriptions, described_properties = field_descriptions(record), schema["properties"]
     properties = {
-        name: {**parts[name], "description": said.get(name, name.replace("_", " "))}
+        name: {**described_properties[name], "description": descriptions.get(name, name.replace("_", " "))}
         for name in get_type_hints(record)
     }
     required = getattr(record, "__required_keys__", properties)

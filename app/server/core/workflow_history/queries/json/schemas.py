@@ -29,7 +29,7 @@ from .encoding import JSON_SCHEMA_DIALECT, SCHEMA_VERSION_SCHEMA, json_schema
 
 Schema = dict[str, Any]
 
-_TYPES: Final[Mapping[str, Schema]] = {
+_KIND_SCHEMAS: Final[Mapping[str, Schema]] = {
     "text": {"type": ["string", "null"]},
     "whole": {"type": ["integer", "null"]},
     "real": {"type": ["number", "null"]},
@@ -49,51 +49,51 @@ def get_schema(name: str) -> Schema:
     return {"$schema": JSON_SCHEMA_DIALECT, **SCHEMAS[name](), "title": name}
 
 
-def _answer(answer: type) -> Callable[[], Schema]:
+def _result(answer: type) -> Callable[[], Schema]:
     """Return a function that builds the schema of a typed result."""
-    return partial(_with_runs, answer)
+    return partial(_result_schema, answer)
 
 
-def _with_runs(answer: type) -> Schema:
+def _result_schema(answer: type) -> Schema:
     """Build a result's schema, with the fields of runs and agent runs from the tables."""
     schema = json_schema(answer)
-    parts = schema["$defs"]
-    if types.Run.__name__ in parts:
-        parts[types.Run.__name__] = _run_object()
-        parts |= _parts_of_a_run()
-    if types.AgentRun.__name__ in parts:
-        of_a_run = _parts_of_a_run()
-        parts[types.AgentRun.__name__] = of_a_run["agent_run"]
-        parts["model"] = of_a_run["model"]
+    definitions = schema["$defs"]
+    if types.Run.__name__ in definitions:
+        definitions[types.Run.__name__] = _run_object_schema()
+        definitions |= _run_definitions()
+    if types.AgentRun.__name__ in definitions:
+        run_definitions = _run_definitions()
+        definitions[types.AgentRun.__name__] = run_definitions["agent_run"]
+        definitions["model"] = run_definitions["model"]
     return schema
 
 
-def _run() -> Schema:
-    return {**_run_object(), "$defs": _parts_of_a_run()}
+def _run_schema() -> Schema:
+    return {**_run_object_schema(), "$defs": _run_definitions()}
 
 
-def _shown_run() -> Schema:
-    run, beside = _run(), json_schema(types.RunDetails)
+def _run_details_schema() -> Schema:
+    run, details = _run_schema(), json_schema(types.RunDetails)
     return {
         **run,
         "description": "One run, with what recurs in it and what could not be read.",
-        "properties": {"schema_version": SCHEMA_VERSION_SCHEMA, **run["properties"], **beside["properties"]},
+        "properties": {"schema_version": SCHEMA_VERSION_SCHEMA, **run["properties"], **details["properties"]},
         "required": ["schema_version", *run["required"], *types.RunDetails.__annotations__],
-        "$defs": {**run["$defs"], **beside["$defs"]},
+        "$defs": {**run["$defs"], **details["$defs"]},
     }
 
 
-def _run_object() -> Schema:
-    run = _object(
+def _run_object_schema() -> Schema:
+    run = _object_schema(
         "One run. Other keys of its state file are kept beside these.", describe_fields(WORKFLOW, workflows)
     )
     links: Schema = {
-        "phase_costs": _list_of("agent_run", "each agent's work, former attempts too"),
+        "phase_costs": _array_schema("agent_run", "each agent's work, former attempts too"),
         "cost_data": {
             "anyOf": [{"$ref": "#/$defs/cost_data"}, {"type": "null"}],
             "description": "all that is known of what the run spent",
         },
-        "similar_workflows": _list_of("similar_run", "the runs most like it, best first"),
+        "similar_workflows": _array_schema("similar_run", "the runs most like it, best first"),
         "pattern_count": {"type": "integer", "description": "patterns that it shows"},
     }
     for name in ("project", "id"):
@@ -101,45 +101,51 @@ def _run_object() -> Schema:
     return {**run, "properties": run["properties"] | links, "required": [*run["required"], *links]}
 
 
-def _parts_of_a_run() -> Schema:
-    agent = _object("One agent's work in one phase.", describe_fields(AGENT_RUN, agent_runs))
-    agent["properties"]["models"] = _list_of("model", "what each model took of it")
-    agent["required"].append("models")
-    of_runs = {field.name: field for field in describe_fields(WORKFLOW, workflows)}
-    money = _object("All that is known of what a run spent.", [of_runs[key] for key in RUN_TOTAL_FIELDS])
-    money["properties"] |= {
+def _run_definitions() -> Schema:
+    agent_run = _object_schema("One agent's work in one phase.", describe_fields(AGENT_RUN, agent_runs))
+    agent_run["properties"]["models"] = _array_schema("model", "what each model took of it")
+    agent_run["required"].append("models")
+    run_fields = {field.name: field for field in describe_fields(WORKFLOW, workflows)}
+    cost_data = _object_schema(
+        "All that is known of what a run spent.", [run_fields[key] for key in RUN_TOTAL_FIELDS]
+    )
+    cost_data["properties"] |= {
         "models": {"type": "array", "items": {"type": "object"}, "description": "sums of each model"},
-        "phase_costs": _list_of("agent_run", "as in the run"),
+        "phase_costs": _array_schema("agent_run", "as in the run"),
     }
-    money["required"] += ["models", "phase_costs"]
+    cost_data["required"] += ["models", "phase_costs"]
     return {
-        "agent_run": agent,
-        "model": _object("What one model took of an agent run.", describe_fields(MODEL_USAGE, model_usage)),
-        "cost_data": money,
-        "similar_run": _part(types.SimilarRun),
+        "agent_run": agent_run,
+        "model": _object_schema(
+            "What one model took of an agent run.", describe_fields(MODEL_USAGE, model_usage)
+        ),
+        "cost_data": cost_data,
+        "similar_run": _embedded_schema(types.SimilarRun),
     }
 
 
-def _part(record: type) -> Schema:
+def _embedded_schema(record: type) -> Schema:
     """Build a class's schema for embedding in another schema, without the schema version."""
-    whole = json_schema(record)
+    schema = json_schema(record)
     return {
-        "description": whole["description"],
+        "description": schema["description"],
         "type": "object",
-        "properties": {name: part for name, part in whole["properties"].items() if name != "schema_version"},
-        "required": [name for name in whole["required"] if name != "schema_version"],
+        "properties": {
+            name: subschema for name, subschema in schema["properties"].items() if name != "schema_version"
+        },
+        "required": [name for name in schema["required"] if name != "schema_version"],
     }
 
 
-def _line(what: str) -> Schema:
+def _export_line_schema(what: str) -> Schema:
     """Build the schema of one line of JSON Lines; columns are optional, since users select them."""
-    schema = _object(f"One line of export {what} as JSON Lines.", TABLES[what].fields)
+    schema = _object_schema(f"One line of export {what} as JSON Lines.", TABLES[what].fields)
     properties = {"schema_version": SCHEMA_VERSION_SCHEMA, **schema["properties"]}
     return {**schema, "properties": properties, "required": ["schema_version"]}
 
 
-def _object(description: str, fields: Iterable[Field]) -> Schema:
-    properties = {field.name: {**_TYPES[field.kind], **_meaning(field)} for field in fields}
+def _object_schema(description: str, fields: Iterable[Field]) -> Schema:
+    properties = {field.name: {**_KIND_SCHEMAS[field.kind], **_field_description(field)} for field in fields}
     return {
         "description": description,
         "type": "object",
@@ -148,60 +154,60 @@ def _object(description: str, fields: Iterable[Field]) -> Schema:
     }
 
 
-def _meaning(field: Field) -> Schema:
+def _field_description(field: Field) -> Schema:
     unit = field.unit if field.unit and field.unit not in field.meaning else None
     said = ", ".join(part for part in (field.meaning, unit) if part)
     return {"description": said} if said else {}
 
 
-def _list_of(part: str, description: str) -> Schema:
-    return {"type": "array", "items": {"$ref": f"#/$defs/{part}"}, "description": description}
+def _array_schema(definition: str, description: str) -> Schema:
+    return {"type": "array", "items": {"$ref": f"#/$defs/{definition}"}, "description": description}
 
 
 SCHEMAS: Final[Mapping[str, Callable[[], Schema]]] = {
-    "sync": _answer(types.SyncResult),
-    "list": _answer(types.RunPage),
-    "runs": _answer(types.RunSummaryPage),
-    "show": _shown_run,
-    "run": _run,
-    "agent-runs": _answer(types.AgentRuns),
-    "explain": _answer(Explanation),
-    "compare": _answer(Comparison),
-    "similar": _answer(SimilarRuns),
-    "stats": _answer(RunStatistics),
-    "stats-overview": _answer(Overview),
-    "stats-waste": _answer(Waste),
-    "stats-trend": _answer(Trend),
-    "forecast": _answer(Forecast),
-    "forecast-run": _answer(RunForecast),
-    "forecast-calibration": _answer(CalibrationReport),
-    "anomalies": _answer(Anomalies),
-    "patterns": _answer(PatternReport),
-    "patterns-show": _answer(PatternDetail),
-    "patterns-decide": _answer(PatternDecision),
-    "check": _answer(BudgetReport),
-    "check-init": _answer(types.ConfigCreated),
-    "cost": _answer(types.FolderCosts),
-    "syncs": _answer(types.SyncRecords),
-    "health": _answer(types.Health),
-    "schemas": _answer(types.SchemaNames),
-    "export": _answer(ExportResult),
-    **{f"export-{what}": partial(_line, what) for what in TABLES},
-    "resync": _answer(types.ResyncBatchResult),
-    "resync-one": _answer(types.ResyncResult),
-    "demo": _answer(types.DemoResult),
-    "serve": _answer(types.ServerInfo),
-    "sync-now": _answer(SyncStatus),
-    "running": _answer(RunningRuns),
-    "progress": _answer(RunProgress),
-    "db-path": _answer(types.DatabasePath),
-    "db-version": _answer(types.DatabaseVersion),
-    "db-check": _answer(types.DatabaseCheck),
-    "db-backup": _answer(types.BackupResult),
-    "db-vacuum": _answer(types.VacuumResult),
-    "db-prune": _answer(types.PruneResult),
-    "merge": _answer(types.MergeResult),
-    "db-scrub": _answer(types.RedactionResult),
-    "completion": _answer(types.CompletionScript),
+    "sync": _result(types.SyncResult),
+    "list": _result(types.RunPage),
+    "runs": _result(types.RunSummaryPage),
+    "show": _run_details_schema,
+    "run": _run_schema,
+    "agent-runs": _result(types.AgentRuns),
+    "explain": _result(Explanation),
+    "compare": _result(Comparison),
+    "similar": _result(SimilarRuns),
+    "stats": _result(RunStatistics),
+    "stats-overview": _result(Overview),
+    "stats-waste": _result(Waste),
+    "stats-trend": _result(Trend),
+    "forecast": _result(Forecast),
+    "forecast-run": _result(RunForecast),
+    "forecast-calibration": _result(CalibrationReport),
+    "anomalies": _result(Anomalies),
+    "patterns": _result(PatternReport),
+    "patterns-show": _result(PatternDetail),
+    "patterns-decide": _result(PatternDecision),
+    "check": _result(BudgetReport),
+    "check-init": _result(types.ConfigCreated),
+    "cost": _result(types.FolderCosts),
+    "syncs": _result(types.SyncRecords),
+    "health": _result(types.Health),
+    "schemas": _result(types.SchemaNames),
+    "export": _result(ExportResult),
+    **{f"export-{what}": partial(_export_line_schema, what) for what in TABLES},
+    "resync": _result(types.ResyncBatchResult),
+    "resync-one": _result(types.ResyncResult),
+    "demo": _result(types.DemoResult),
+    "serve": _result(types.ServerInfo),
+    "sync-now": _result(SyncStatus),
+    "running": _result(RunningRuns),
+    "progress": _result(RunProgress),
+    "db-path": _result(types.DatabasePath),
+    "db-version": _result(types.DatabaseVersion),
+    "db-check": _result(types.DatabaseCheck),
+    "db-backup": _result(types.BackupResult),
+    "db-vacuum": _result(types.VacuumResult),
+    "db-prune": _result(types.PruneResult),
+    "merge": _result(types.MergeResult),
+    "db-scrub": _result(types.RedactionResult),
+    "completion": _result(types.CompletionScript),
 }
 """Functions that build the schemas, by name: the command, with its variant if it has several."""

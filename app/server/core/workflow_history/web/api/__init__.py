@@ -12,16 +12,16 @@ from ..paths import API_PREFIX
 from . import about, anomalies, compare, export, forecasts, live, patterns, runs, statistics, syncs
 
 _ROUTERS: Final = tuple(
-    part.router
-    for part in (runs, compare, statistics, forecasts, anomalies, patterns, live, syncs, export, about)
+    module.router
+    for module in (runs, compare, statistics, forecasts, anomalies, patterns, live, syncs, export, about)
 )
 
 
-def api() -> APIRouter:
+def build_api_router() -> APIRouter:
     """Return one router with all routes of the REST API."""
-    whole = APIRouter(prefix=API_PREFIX, dependencies=[Depends(reject_unknown_parameters)])
+    api_router = APIRouter(prefix=API_PREFIX, dependencies=[Depends(reject_unknown_parameters)])
     for router in _ROUTERS:
         # A sync can create the history again, so live routes work without one.
-        reading = [] if router is live.router else [Depends(check_history_exists)]
-        whole.include_router(router, dependencies=reading)
-    return whole
+        dependencies = [] if router is live.router else [Depends(check_history_exists)]
+        api_router.include_router(router, dependencies=dependencies)
+    return api_router

@@ -12,24 +12,24 @@ from starlette.responses import Response
 from ... import database
 from ...queries.json.schemas import SCHEMAS, get_schema
 from ..json_response import JSON, etag_response, json_response
-from .openapi import object_response, response
+from .openapi import object_responses, schema_responses
 
 router = APIRouter(tags=["about"])
 
 
-@router.get("/health", summary="Whether the history can be read", responses=response("health"))
+@router.get("/health", summary="Whether the history can be read", responses=schema_responses("health"))
 def health(request: Request) -> Response:
     """Return `ok` and the version of the database schema; 503 if the database cannot be read."""
     return json_response(request, {"ok": True, "database_version": database.schema_version()})
 
 
-@router.get("/schemas", summary="The names of all schemas", responses=response("schemas"))
+@router.get("/schemas", summary="The names of all schemas", responses=schema_responses("schemas"))
 def list_schemas(request: Request) -> Response:
     """Return the names of all JSON Schemas, one for each kind of response."""
     return json_response(request, {"names": list(SCHEMAS)})
 
 
-@router.get("/schemas/{name}", summary="One JSON Schema", responses=object_response("A JSON Schema."))
+@router.get("/schemas/{name}", summary="One JSON Schema", responses=object_responses("A JSON Schema."))
 def one_schema(
     request: Request, name: Annotated[str, Path(max_length=100, description="Its name.")]
 ) -> Response:

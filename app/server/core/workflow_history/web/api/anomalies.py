@@ -17,7 +17,7 @@ from ...queries.settings_file import read_config
 from ..filter_params import FILTER_OPENAPI, FilterDep, Zone
 from ..json_response import json_response
 from ..path_redaction import redact_paths
-from .openapi import response
+from .openapi import schema_responses
 
 router = APIRouter(tags=["watching"])
 
@@ -29,7 +29,7 @@ Moment = Annotated[str | None, Query(max_length=40)]
 @router.get(
     "/anomalies",
     summary="What got worse or better",
-    responses=response("anomalies"),
+    responses=schema_responses("anomalies"),
     openapi_extra=FILTER_OPENAPI,
 )
 def anomalies(
@@ -44,7 +44,7 @@ def anomalies(
     return json_response(request, find_anomalies(where, parse_recent(recent), tz=zone))
 
 
-@router.get("/budgets", summary="How budgets stand", responses=response("check"))
+@router.get("/budgets", summary="How budgets stand", responses=schema_responses("check"))
 def budgets(
     request: Request,
     since: Annotated[Moment, Query(description="Judge what was made from then on; else in a day.")] = None,
@@ -57,5 +57,5 @@ def budgets(
     start = parse_moment(since, now, settings.time_zone) if since else None
     if start is not None and now - start > MAX_LOOKBACK:
         raise InvalidQueryError(f"since is more than {MAX_LOOKBACK.days} days before; say a later time")
-    found = check_budgets(settings, start, now, regressions=regressions)
-    return json_response(request, replace(found, config=redact_paths(found.config)))
+    report = check_budgets(settings, start, now, regressions=regressions)
+    return json_response(request, replace(report, config=redact_paths(report.config)))

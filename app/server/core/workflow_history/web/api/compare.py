@@ -9,13 +9,13 @@ from ...queries.compare import compare_runs
 from ...queries.similar import similar_runs
 from ..filter_params import FILTER_OPENAPI, FilterDep
 from ..json_response import json_response
-from .openapi import response
+from .openapi import schema_responses
 from .parameters import Limit, Reference, TaskText, Threshold
 
 router = APIRouter(tags=["comparing"])
 
 
-@router.get("/compare", summary="Two runs side by side", responses=response("compare"))
+@router.get("/compare", summary="Two runs side by side", responses=schema_responses("compare"))
 def compare(request: Request, a: Reference, b: Reference) -> Response:
     """Compare two runs phase by phase, and attribute their cost difference. All differences are B minus A."""
     return json_response(request, compare_runs(a, b))
@@ -24,7 +24,7 @@ def compare(request: Request, a: Reference, b: Reference) -> Response:
 @router.get(
     "/similar",
     summary="The runs most like a task",
-    responses=response("similar"),
+    responses=schema_responses("similar"),
     openapi_extra=FILTER_OPENAPI,
 )
 def similar_to_text(

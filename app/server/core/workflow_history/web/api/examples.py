@@ -20,5 +20,5 @@ def examples() -> Mapping[str, Mapping[str, Any]]:
     """
     if not FILE.is_file():
         return {}
-    found: Mapping[str, Mapping[str, Any]] = msgspec.json.decode(FILE.read_bytes())
-    return found
+    examples_by_name: Mapping[str, Mapping[str, Any]] = msgspec.json.decode(FILE.read_bytes())
+    return examples_by_name

@@ -27,17 +27,17 @@ logger = logging.getLogger("workflow_history")
 CLIENT_TIMEOUT: Final = 30.0  # seconds that a client may take to read a chunk: it occupies an export slot
 
 
-async def _place(here: ContextDep) -> AsyncIterator[None]:
+async def _occupy_slot(context: ContextDep) -> AsyncIterator[None]:
     """Occupy an export slot until the response is sent, or answer 503: exports need memory and threads."""
-    if here.exports.locked():
-        raise HTTPException(503, "as many exports as may be are under way; ask again later", _LATER)
-    async with here.exports:
+    if context.export_slots.locked():
+        raise HTTPException(503, "as many exports as may be are under way; ask again later", _RETRY_AFTER)
+    async with context.export_slots:
         yield
 
 
-_LATER: Final = {"Retry-After": "5"}
+_RETRY_AFTER: Final = {"Retry-After": "5"}
 
-router = APIRouter(prefix="/export", tags=["export"], dependencies=[Depends(_place)])
+router = APIRouter(prefix="/export", tags=["export"], dependencies=[Depends(_occupy_slot)])
 
 MEDIA_TYPES: Final = {
     "csv": "text/csv; charset=utf-8",
@@ -45,7 +45,7 @@ MEDIA_TYPES: Final = {
     "parquet": "application/vnd.apache.parquet",
 }
 
-What = Literal[
+TableName = Literal[
     "runs",
     "agent-runs",
     "model-usage",
@@ -56,7 +56,7 @@ What = Literal[
     "statistics",
 ]
 
-_GIVES: Final[dict[int | str, dict[str, Any]]] = {
+_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     200: {
         "description": "The rows, the oldest first.",
         "content": {
@@ -71,12 +71,12 @@ _GIVES: Final[dict[int | str, dict[str, Any]]] = {
 @router.get(
     "/{what}",
     summary="A table as a file",
-    responses=_GIVES,
+    responses=_RESPONSES,
     response_class=Response,
     openapi_extra=FILTER_OPENAPI,
 )
 def export_table(  # noqa: PLR0917 - one argument per query parameter
-    what: Annotated[What, Path(description="The table.")],
+    what: Annotated[TableName, Path(description="The table.")],
     where: FilterDep,
     zone: Zone,
     kind: Annotated[
@@ -101,28 +101,28 @@ def export_table(  # noqa: PLR0917 - one argument per query parameter
         "Content-Disposition": f'attachment; filename="{what}.{kind}"',
         "Cache-Control": "private, no-store",
     }
-    return _Pieces(rows, headers=headers, media_type=MEDIA_TYPES[kind])
+    return _ChunkedResponse(rows, headers=headers, media_type=MEDIA_TYPES[kind])
 
 
-class _Pieces(StreamingResponse):
+class _ChunkedResponse(StreamingResponse):
     """Stream a file in chunks, each generated after the client has read the one before.
 
     The first chunk is generated before anything is sent, so an early error becomes an error response.
     """
 
-    def __init__(self, rows: Generator[bytes], **given: Any) -> None:
+    def __init__(self, rows: Generator[bytes], **kwargs: Any) -> None:
         self._rows = rows
-        super().__init__(chain([next(rows)], rows), **given)
+        super().__init__(chain([next(rows)], rows), **kwargs)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the chunks. If the client is too slow, the response is cut off, which the client can see."""
 
-        async def in_time(message: Message) -> None:
+        async def send_in_time(message: Message) -> None:
             with fail_after(CLIENT_TIMEOUT):
                 await send(message)
 
         try:
-            await super().__call__(scope, receive, in_time)
+            await super().__call__(scope, receive, send_in_time)
         except* (TimeoutError, ClientDisconnect):
             logger.info("client_dropped path=%s", scope["path"])
         finally:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from ...queries.forecast import calibration, forecast
 from ...queries.forecast.backtest import DEFAULT_RUNS
 from ..json_response import json_response
-from .openapi import response
+from .openapi import schema_responses
 from .parameters import MAX_TEXT_CHARS, Limit
 
 router = APIRouter(prefix="/forecast", tags=["forecast"])
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/forecast", tags=["forecast"])
 Word = Annotated[str | None, Query(max_length=400)]
 
 
-@router.get("", summary="What a task will cost and take", responses=response("forecast"))
+@router.get("", summary="What a task will cost and take", responses=schema_responses("forecast"))
 def forecast_task(  # noqa: PLR0917 - one argument per query parameter
     request: Request,
     text: Annotated[str | None, Query(max_length=MAX_TEXT_CHARS, description="The request.")] = None,
@@ -28,10 +28,12 @@ def forecast_task(  # noqa: PLR0917 - one argument per query parameter
     limit: Limit = 10,
 ) -> Response:
     """Forecast cost, duration and success probability of a run from its request, its workflow or both."""
-    return json_response(request, forecast(text, template, issue_class, project, shown=limit))
+    return json_response(request, forecast(text, template, issue_class, project, examples=limit))
 
 
-@router.get("/calibration", summary="How well forecasts held", responses=response("forecast-calibration"))
+@router.get(
+    "/calibration", summary="How well forecasts held", responses=schema_responses("forecast-calibration")
+)
 def forecast_calibration(
     request: Request,
     runs: Annotated[

@@ -18,8 +18,8 @@ from ...queries.running_runs import run_progress, running_runs
 from ..context import ContextDep
 from ..json_response import json_response
 from ..live.event_broker import EventBroker, Subscriber
-from .openapi import problem_responses, response
-from .parameters import ChangesData, Project, RunId, qualified_id
+from .openapi import problem_responses, schema_responses
+from .parameters import ChangeHeader, Project, RunId, qualified_id
 
 logger = logging.getLogger("workflow_history")
 
@@ -27,9 +27,9 @@ router = APIRouter(tags=["live"])
 
 HEARTBEAT: Final = 15  # seconds between comments on an idle stream
 CLIENT_TIMEOUT: Final = 10.0  # seconds that a client may take to read one message
-CURRENT: Final = "/api/v1/syncs/current"
+CURRENT_SYNC_URL: Final = "/api/v1/syncs/current"
 
-_EVENTS: Final[dict[int | str, dict[str, Any]]] = {
+_EVENT_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     200: {
         "description": "`history`: something was written; `sync`: how the sync stands, as in syncs/current.",
         "content": {
@@ -39,10 +39,10 @@ _EVENTS: Final[dict[int | str, dict[str, Any]]] = {
     **problem_responses(),
 }
 
-_ACCEPTED: Final = {202: response("sync-now")[200], **problem_responses()}
+_START_RESPONSES: Final = {202: schema_responses("sync-now")[200], **problem_responses()}
 
 
-class Events(EventSourceResponse):
+class EventStreamResponse(EventSourceResponse):
     """An event stream that ends without an error if its client is too slow."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,56 +53,58 @@ class Events(EventSourceResponse):
             logger.info("client_dropped path=%s", scope["path"])
 
 
-@router.get("/events", summary="What happens, as it happens", responses=_EVENTS)
+@router.get("/events", summary="What happens, as it happens", responses=_EVENT_RESPONSES)
 async def stream_events(
-    here: ContextDep,
+    context: ContextDep,
     since: Annotated[str | None, Query(max_length=50, description="The mark of what you have.")] = None,
 ) -> Response:
     """Stream server-sent events: first the sync status, and the history's mark if it isn't `since`."""
-    client = here.live.subscribe(since)
+    client = context.live.subscribe(since)
     if client is None:
         raise HTTPException(503, "too many listen already; ask again later", {"Retry-After": "10"})
-    return Events(_until_it_leaves(here.live.hub, client), ping=HEARTBEAT, send_timeout=CLIENT_TIMEOUT)
+    return EventStreamResponse(
+        _stream_until_closed(context.live.broker, client), ping=HEARTBEAT, send_timeout=CLIENT_TIMEOUT
+    )
 
 
-async def _until_it_leaves(hub: EventBroker, client: Subscriber) -> AsyncIterator[ServerSentEvent]:
+async def _stream_until_closed(broker: EventBroker, client: Subscriber) -> AsyncIterator[ServerSentEvent]:
     try:
         async for message in client.messages():
             yield message
     finally:
-        hub.unsubscribe(client)
+        broker.unsubscribe(client)
 
 
-@router.get("/running", summary="The runs that go on", responses=response("running"))
+@router.get("/running", summary="The runs that go on", responses=schema_responses("running"))
 def list_running(request: Request) -> Response:
     """Return all running runs with their current phase, cost so far and remaining forecast."""
     return json_response(request, running_runs(datetime.now(UTC)))
 
 
-@router.get("/runs/{id:run}/progress", summary="How far one run is", responses=response("progress"))
+@router.get("/runs/{id:run}/progress", summary="How far one run is", responses=schema_responses("progress"))
 def show_progress(request: Request, run_id: RunId, project: Project = None) -> Response:
     """Return a run's current phase, cost so far and remaining forecast. `flight` is null if it has ended."""
     return json_response(request, run_progress(qualified_id(run_id, project)))
 
 
-@router.get("/syncs/current", summary="How the sync stands", responses=response("sync-now"))
-def show_current_sync(request: Request, here: ContextDep) -> Response:
+@router.get("/syncs/current", summary="How the sync stands", responses=schema_responses("sync-now"))
+def show_current_sync(request: Request, context: ContextDep) -> Response:
     """Return the watched directories, the progress of a running sync, and the result of the last sync."""
-    answer = json_response(request, here.live.syncer.now)
-    answer.headers["Cache-Control"] = "no-store"  # it changes independently of the history
-    return answer
+    response = json_response(request, context.live.scheduler.status)
+    response.headers["Cache-Control"] = "no-store"  # it changes independently of the history
+    return response
 
 
-@router.post("/syncs", summary="Sync now", status_code=202, responses=_ACCEPTED)
-async def start_sync(request: Request, here: ContextDep, _changing: ChangesData) -> Response:
+@router.post("/syncs", summary="Sync now", status_code=202, responses=_START_RESPONSES)
+async def start_sync(request: Request, context: ContextDep, _header: ChangeHeader) -> Response:
     """Start a sync of the server's agents directories; 409 if a sync is running or there is no directory."""
-    syncer = here.live.syncer
-    if syncer.now.agents_dir is None:
+    scheduler = context.live.scheduler
+    if scheduler.status.agents_dir is None:
         raise HTTPException(409, "this server has no agents folder: start it with workflow-history serve DIR")
-    if syncer.is_busy:
-        raise HTTPException(409, f"a sync runs already; {CURRENT} says how far it is")
-    syncer.request_sync()
-    answer = json_response(request, syncer.now)
-    answer.status_code = 202
-    answer.headers["Location"] = CURRENT
-    return answer
+    if scheduler.is_busy:
+        raise HTTPException(409, f"a sync runs already; {CURRENT_SYNC_URL} says how far it is")
+    scheduler.request_sync()
+    response = json_response(request, scheduler.status)
+    response.status_code = 202
+    response.headers["Location"] = CURRENT_SYNC_URL
+    return response

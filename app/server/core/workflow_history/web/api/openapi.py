@@ -10,11 +10,11 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from ...queries.json.schemas import SCHEMAS
-from ..error_responses import MEDIA_TYPE, PROBLEM_SCHEMA
+from ..error_responses import PROBLEM_MEDIA_TYPE, PROBLEM_SCHEMA
 from ..json_response import JSON
 from .examples import examples
 
-_PROBLEMS: Final = {
+_PROBLEM_DESCRIPTIONS: Final = {
     400: "The request is not one.",
     401: "The server asks for a token.",
     403: "What changes something needs the header X-Workflow-History.",
@@ -30,17 +30,17 @@ _PROBLEMS: Final = {
 }
 
 
-def response(name: str) -> dict[int | str, dict[str, Any]]:
+def schema_responses(name: str) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI responses of an operation: a schema of SCHEMAS by name, 304 or a problem."""
-    return _gives("The answer, as `--json` gives it.", schema_ref(name))
+    return _responses("The answer, as `--json` gives it.", schema_ref(name))
 
 
-def object_response(description: str) -> dict[int | str, dict[str, Any]]:
+def object_responses(description: str) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI responses of an operation that returns an object without a schema."""
-    return _gives(description, {"type": "object"})
+    return _responses(description, {"type": "object"})
 
 
-def _gives(description: str, schema: Mapping[str, Any]) -> dict[int | str, dict[str, Any]]:
+def _responses(description: str, schema: Mapping[str, Any]) -> dict[int | str, dict[str, Any]]:
     tag = {"ETag": {"description": "what If-None-Match takes", "schema": {"type": "string"}}}
     return {
         200: {"description": description, "headers": tag, "content": {JSON: {"schema": schema}}},
@@ -51,8 +51,11 @@ def _gives(description: str, schema: Mapping[str, Any]) -> dict[int | str, dict[
 
 def problem_responses() -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI error responses, which all operations share."""
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/problem"}}}
-    return {status: {"description": said, "content": content} for status, said in _PROBLEMS.items()}
+    content = {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/problem"}}}
+    return {
+        status: {"description": description, "content": content}
+        for status, description in _PROBLEM_DESCRIPTIONS.items()
+    }
 
 
 def schema_ref(name: str) -> dict[str, str]:
@@ -60,7 +63,7 @@ def schema_ref(name: str) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-_WHO: Final = {
+_SECURITY_SCHEMES: Final = {
     "bearer": {
         "type": "http",
         "scheme": "bearer",
@@ -71,51 +74,60 @@ _WHO: Final = {
 
 def build_openapi(app: FastAPI) -> dict[str, Any]:
     """Build the OpenAPI description, with the published schemas and example responses."""
-    found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-    parts = found.setdefault("components", {})
-    parts.setdefault("schemas", {}).update(components())
+    description = get_openapi(
+        title=app.title, version=app.version, description=app.description, routes=app.routes
+    )
+    reusable = description.setdefault("components", {})
+    reusable.setdefault("schemas", {}).update(components())
     for name in ("HTTPValidationError", "ValidationError"):  # our validation errors are problems
-        parts["schemas"].pop(name, None)
-    parts["securitySchemes"] = _WHO
-    found["security"] = [{"bearer": []}, {}]
-    for methods in found["paths"].values():
+        reusable["schemas"].pop(name, None)
+    reusable["securitySchemes"] = _SECURITY_SCHEMES
+    description["security"] = [{"bearer": []}, {}]
+    for methods in description["paths"].values():
         for operation in methods.values():
-            _show(operation)
-    return found
+            _add_example(operation)
+    return description
 
 
-_SAME_AS: Final = {"start_sync": "show_current_sync"}
+_EXAMPLE_OF: Final = {"start_sync": "show_current_sync"}
 """Operations that use the example of another one, because running them for an example would change data."""
 
 
-def _show(operation: dict[str, Any]) -> None:
+def _add_example(operation: dict[str, Any]) -> None:
     """Add the example to an operation's success response, if there is one."""
     name = operation["operationId"]
-    example = examples().get(_SAME_AS.get(name, name))
+    example = examples().get(_EXAMPLE_OF.get(name, name))
     if example is not None:
-        done = next(answer for status, answer in operation["responses"].items() if status.startswith("2"))
-        next(iter(done["content"].values()))["example"] = example["answer"]
+        success = next(
+            response for status, response in operation["responses"].items() if status.startswith("2")
+        )
+        next(iter(success["content"].values()))["example"] = example["answer"]
 
 
 @cache
 def components() -> dict[str, Any]:
     """Return all published schemas. Inner definitions are prefixed by their schema's name to be unique."""
-    found: dict[str, Any] = {"problem": PROBLEM_SCHEMA}
-    for name, make in SCHEMAS.items():
-        schema = dict(make())
-        parts = schema.pop("$defs", {})
+    schemas: dict[str, Any] = {"problem": PROBLEM_SCHEMA}
+    for name, build in SCHEMAS.items():
+        schema = dict(build())
+        definitions = schema.pop("$defs", {})
         schema.pop("$schema", None)
-        found[name] = _moved(schema, name)
-        found.update({f"{name}.{part}": _moved(inner, name) for part, inner in parts.items()})
-    return found
+        schemas[name] = _with_prefixed_refs(schema, name)
+        schemas.update(
+            {
+                f"{name}.{definition_name}": _with_prefixed_refs(definition, name)
+                for definition_name, definition in definitions.items()
+            }
+        )
+    return schemas
 
 
-def _moved(value: Any, name: str) -> Any:
+def _with_prefixed_refs(value: Any, name: str) -> Any:
     """Return a schema with its references rewritten to the prefixed definitions."""
     if isinstance(value, dict):
-        return {key: _moved(item, name) for key, item in value.items()}
+        return {key: _with_prefixed_refs(item, name) for key, item in value.items()}
     if isinstance(value, list):
-        return [_moved(item, name) for item in value]
+        return [_with_prefixed_refs(item, name) for item in value]
     if isinstance(value, str) and value.startswith("#/$defs/"):
         return f"#/components/schemas/{name}.{value.removeprefix('#/$defs/')}"
     return value

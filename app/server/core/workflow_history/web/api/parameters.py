@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from fastapi import Header, Path, Query
 
 from ..middleware import run_id_paths  # noqa: F401 - registers {id:run} for routes with a RunId
-from ..middleware.security import UNSAFE_METHODS
+from ..middleware.security import CHANGE_HEADER
 
 MAX_TEXT_CHARS: Final = 20_000  # characters of a task; a URL may have about 60,000
 
@@ -32,10 +32,10 @@ Threshold = Annotated[
     float | None, Query(ge=0, le=1, allow_inf_nan=False, description="Least score, 0 to 1.")
 ]
 TaskText = Annotated[str, Query(min_length=1, max_length=MAX_TEXT_CHARS, description="A task in words.")]
-ChangesData = Annotated[
+ChangeHeader = Annotated[
     str,
     Header(
-        alias=UNSAFE_METHODS.title(),
+        alias=CHANGE_HEADER.title(),
         max_length=100,
         description="Any value: no page of another site can send this header.",
         examples=["1"],

@@ -20,8 +20,8 @@ from ...queries.patterns import (
 )
 from ..filter_params import FILTER_OPENAPI, FilterDep
 from ..json_response import json_response
-from .openapi import response
-from .parameters import ChangesData
+from .openapi import schema_responses
+from .parameters import ChangeHeader
 
 router = APIRouter(prefix="/patterns", tags=["patterns"])
 
@@ -41,7 +41,7 @@ RemainingShare = Annotated[
 ]
 
 
-def _plain(text: str) -> str:
+def _validate_text(text: str) -> str:
     if "\0" in text or (not text.isascii() and text != text.encode("utf-8", "replace").decode()):
         raise ValueError("holds what no text holds: NUL, or half of a pair")
     return text
@@ -53,12 +53,12 @@ class Decision(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     status: PatternStatus = Field(description="accepted, dismissed; detected takes that back")
-    note: Annotated[str, AfterValidator(_plain)] | None = Field(
+    note: Annotated[str, AfterValidator(_validate_text)] | None = Field(
         None, max_length=MAX_NOTE_CHARS, description="why; kept with it"
     )
 
 
-@router.get("", summary="What recurs", responses=response("patterns"), openapi_extra=FILTER_OPENAPI)
+@router.get("", summary="What recurs", responses=schema_responses("patterns"), openapi_extra=FILTER_OPENAPI)
 def list_patterns(  # noqa: PLR0917 - one argument per query parameter
     request: Request,
     where: FilterDep,
@@ -71,7 +71,7 @@ def list_patterns(  # noqa: PLR0917 - one argument per query parameter
     keep_share: RemainingShare = DEFAULT_REMAINING,
 ) -> Response:
     """Return recurring operations and sequences, ranked by the risk-adjusted savings of a script."""
-    found = find_patterns(
+    report = find_patterns(
         where,
         kinds=kind,
         statuses=state or DEFAULT_STATUSES,
@@ -79,10 +79,12 @@ def list_patterns(  # noqa: PLR0917 - one argument per query parameter
         keep_share=keep_share,
         everything=everything,
     )
-    return json_response(request, found)
+    return json_response(request, report)
 
 
-@router.get("/{id}", summary="One pattern", responses=response("patterns-show"), openapi_extra=FILTER_OPENAPI)
+@router.get(
+    "/{id}", summary="One pattern", responses=schema_responses("patterns-show"), openapi_extra=FILTER_OPENAPI
+)
 def one_pattern(
     request: Request,
     pattern_id: PatternId,
@@ -94,9 +96,9 @@ def one_pattern(
     return json_response(request, show_pattern(pattern_id, where, keep_share=keep_share, examples=examples))
 
 
-@router.post("/{id}", summary="Decide on a pattern", responses=response("patterns-decide"))
+@router.post("/{id}", summary="Decide on a pattern", responses=schema_responses("patterns-decide"))
 def decide_on_pattern(
-    request: Request, pattern_id: PatternId, decision: Decision, _changing: ChangesData
+    request: Request, pattern_id: PatternId, decision: Decision, _header: ChangeHeader
 ) -> Response:
     """Accept a pattern for a script, dismiss it or undo that, with an optional note. Syncs keep it."""
     return json_response(request, decide_pattern(pattern_id, decision.status, decision.note))

@@ -16,8 +16,8 @@ from ...queries.list_runs import SORT_ALIASES, list_run_summaries
 from ...queries.similar import similar_runs
 from ..filter_params import FILTER_OPENAPI, FilterDep
 from ..json_response import json_response
-from .openapi import response
-from .parameters import ChangesData, Limit, Project, RunId, Threshold, qualified_id
+from .openapi import schema_responses
+from .parameters import ChangeHeader, Limit, Project, RunId, Threshold, qualified_id
 
 router = APIRouter(tags=["runs"])
 
@@ -25,7 +25,9 @@ MAX_LIMIT = 500  # runs on one page
 MAX_OFFSET = 10_000_000
 
 
-@router.get("/runs", summary="A page of runs", responses=response("runs"), openapi_extra=FILTER_OPENAPI)
+@router.get(
+    "/runs", summary="A page of runs", responses=schema_responses("runs"), openapi_extra=FILTER_OPENAPI
+)
 def list_runs(  # noqa: PLR0917 - one argument per query parameter
     request: Request,
     where: FilterDep,
@@ -43,27 +45,29 @@ def list_runs(  # noqa: PLR0917 - one argument per query parameter
 
     The Link header contains the URL of the next page.
     """
-    found = list_run_summaries(where, sort=sort, order=order, limit=limit, offset=offset, cursor=after)
+    runs = list_run_summaries(where, sort=sort, order=order, limit=limit, offset=offset, cursor=after)
     # The rows are plain JSON values already: converting them would take as long as reading them.
-    answer = {field.name: getattr(found, field.name) for field in fields(found)}
-    return json_response(request, answer, next_link(request, found.next_cursor))
+    fields_by_name = {field.name: getattr(runs, field.name) for field in fields(runs)}
+    return json_response(request, fields_by_name, next_link(request, runs.next_cursor))
 
 
 def next_link(request: Request, cursor: str | None) -> Mapping[str, str]:
     """Return the Link header for the next page; empty if there is none."""
     if cursor is None:
         return {}
-    following = request.url.remove_query_params("offset").include_query_params(after=cursor)
-    return {"Link": f'<{following.path}?{following.query}>; rel="next"'}
+    url = request.url.remove_query_params("offset").include_query_params(after=cursor)
+    return {"Link": f'<{url.path}?{url.query}>; rel="next"'}
 
 
-@router.get("/runs/{id:whole_run}", summary="One run", responses=response("show"))
+@router.get("/runs/{id:whole_run}", summary="One run", responses=schema_responses("show"))
 def show_run(request: Request, run_id: RunId, project: Project = None) -> Response:
     """Return one run in full: phases, agent runs, similar runs, patterns and read errors."""
     return json_response(request, require_run(run_id, project))
 
 
-@router.get("/runs/{id:run}/agent-runs", summary="What a run's agents did", responses=response("agent-runs"))
+@router.get(
+    "/runs/{id:run}/agent-runs", summary="What a run's agents did", responses=schema_responses("agent-runs")
+)
 def list_agent_runs(request: Request, run_id: RunId, project: Project = None) -> Response:
     """Return all agent runs of a run, including superseded attempts."""
     run = require_run(run_id, project)
@@ -73,7 +77,7 @@ def list_agent_runs(request: Request, run_id: RunId, project: Project = None) ->
 @router.get(
     "/runs/{id:run}/similar",
     summary="The runs most like one",
-    responses=response("similar"),
+    responses=schema_responses("similar"),
     openapi_extra=FILTER_OPENAPI,
 )
 def similar_to_run(  # noqa: PLR0917 - see list_runs
@@ -92,7 +96,9 @@ def similar_to_run(  # noqa: PLR0917 - see list_runs
     )
 
 
-@router.get("/runs/{id:run}/explain", summary="Where a figure comes from", responses=response("explain"))
+@router.get(
+    "/runs/{id:run}/explain", summary="Where a figure comes from", responses=schema_responses("explain")
+)
 def explain_figure(
     request: Request,
     run_id: RunId,
@@ -106,15 +112,19 @@ def explain_figure(
 
 
 @router.get(
-    "/runs/{id:run}/forecast", summary="What is still to come of a run", responses=response("forecast-run")
+    "/runs/{id:run}/forecast",
+    summary="What is still to come of a run",
+    responses=schema_responses("forecast-run"),
 )
 def forecast_of_run(request: Request, run_id: RunId, project: Project = None, limit: Limit = 10) -> Response:
     """Return the forecast from a run's start and, for a running run, the remaining cost and duration."""
-    return json_response(request, forecast_run(qualified_id(run_id, project), shown=limit))
+    return json_response(request, forecast_run(qualified_id(run_id, project), examples=limit))
 
 
-@router.post("/runs/{id:run}/resync", summary="Count a run's costs anew", responses=response("resync-one"))
-def resync_run(request: Request, run_id: RunId, _changing: ChangesData, project: Project = None) -> Response:
+@router.post(
+    "/runs/{id:run}/resync", summary="Count a run's costs anew", responses=schema_responses("resync-one")
+)
+def resync_run(request: Request, run_id: RunId, _header: ChangeHeader, project: Project = None) -> Response:
     """Recalculate a run's costs from its files. A known cost never decreases because a file is missing."""
     run = require_run(run_id, project)
     return json_response(request, resync.resync_workflow_cost(f"{run['project']}/{run['id']}"))

@@ -11,7 +11,7 @@ from ...common.filters import parse_period
 from ...queries import statistics
 from ..filter_params import FILTER_OPENAPI, FilterDep, Zone
 from ..json_response import json_response
-from .openapi import response
+from .openapi import schema_responses
 
 router = APIRouter(prefix="/statistics", tags=["statistics"])
 
@@ -19,7 +19,9 @@ By = Annotated[str, Query(max_length=40, description=f"One of {', '.join(statist
 Across = Annotated[str | None, Query(max_length=40, description="Within each group, by this as well.")]
 
 
-@router.get("", summary="Sums by a grouping", responses=response("stats"), openapi_extra=FILTER_OPENAPI)
+@router.get(
+    "", summary="Sums by a grouping", responses=schema_responses("stats"), openapi_extra=FILTER_OPENAPI
+)
 def statistics_by(
     request: Request, where: FilterDep, zone: Zone, by: By = "month", across: Across = None
 ) -> Response:
@@ -28,7 +30,10 @@ def statistics_by(
 
 
 @router.get(
-    "/overview", summary="The first look", responses=response("stats-overview"), openapi_extra=FILTER_OPENAPI
+    "/overview",
+    summary="The first look",
+    responses=schema_responses("stats-overview"),
+    openapi_extra=FILTER_OPENAPI,
 )
 def statistics_overview(request: Request, where: FilterDep, zone: Zone) -> Response:
     """Return totals, statistics by week, workflow, model and phase, wasted spend and recent changes."""
@@ -38,7 +43,7 @@ def statistics_overview(request: Request, where: FilterDep, zone: Zone) -> Respo
 @router.get(
     "/waste",
     summary="What was spent in vain",
-    responses=response("stats-waste"),
+    responses=schema_responses("stats-waste"),
     openapi_extra=FILTER_OPENAPI,
 )
 def statistics_waste(request: Request, where: FilterDep) -> Response:
@@ -46,7 +51,9 @@ def statistics_waste(request: Request, where: FilterDep) -> Response:
     return json_response(request, statistics.waste(where))
 
 
-@router.get("/trend", summary="What changed", responses=response("stats-trend"), openapi_extra=FILTER_OPENAPI)
+@router.get(
+    "/trend", summary="What changed", responses=schema_responses("stats-trend"), openapi_extra=FILTER_OPENAPI
+)
 def statistics_trend(
     request: Request,
     where: FilterDep,

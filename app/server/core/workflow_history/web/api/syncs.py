@@ -10,13 +10,13 @@ from starlette.responses import Response
 
 from ...queries.sync_status import find_syncs
 from ..json_response import json_response
-from .openapi import response
+from .openapi import schema_responses
 from .runs import next_link
 
 router = APIRouter(prefix="/syncs", tags=["syncs"])
 
 
-@router.get("", summary="A page of syncs", responses=response("syncs"))
+@router.get("", summary="A page of syncs", responses=schema_responses("syncs"))
 def list_syncs(
     request: Request,
     limit: Annotated[int, Query(ge=0, le=200, description="Syncs on the page, at most.")] = 20,
@@ -25,6 +25,6 @@ def list_syncs(
     ] = None,
 ) -> Response:
     """Return the recorded syncs, latest first. Syncs that changed nothing are not recorded."""
-    found = find_syncs(limit=limit, cursor=after)
-    answer = {field.name: getattr(found, field.name) for field in fields(found)}
-    return json_response(request, answer, next_link(request, found.next_cursor))
+    syncs = find_syncs(limit=limit, cursor=after)
+    fields_by_name = {field.name: getattr(syncs, field.name) for field in fields(syncs)}
+    return json_response(request, fields_by_name, next_link(request, syncs.next_cursor))

@@ -25,16 +25,16 @@ class Dot(NamedTuple):
     weight: float  # 0 to 1; a heavier dot is higher and larger
     title: str
     href: str | None
-    well: bool  # whether it did not fail
+    succeeded: bool  # whether it did not fail
 
 
 def forecast_plot(
-    title: str, bounds: Bounds, dots: Sequence[Dot], unit: AxisUnit, came: float | None = None
+    title: str, bounds: Bounds, dots: Sequence[Dot], unit: AxisUnit, actual: float | None = None
 ) -> Markup:
-    """Draw the plot; `came` is the actual value, or the value so far."""
-    marks = unit.marks(max_known((bounds.high, came, *(dot.value for dot in dots))))
-    end = marks[-1]
-    about = (
+    """Draw the plot; `actual` is the actual value, or the value so far."""
+    ticks = unit.ticks(max_known((bounds.high, actual, *(dot.value for dot in dots))))
+    end = ticks[-1]
+    description = (
         f"8 in 10 from {unit.format(bounds.low)} to {unit.format(bounds.high)}, "
         f"median {unit.format(bounds.middle)}; {len(dots)} past runs as dots."
     )
@@ -42,22 +42,22 @@ def forecast_plot(
         _WIDTH,
         _HEIGHT,
         title,
-        about,
-        *_axis(marks, unit),
+        description,
+        *_axis(ticks, unit),
         *_band(bounds, end, unit),
-        _came(came, end, unit) if came is not None else "",
+        _actual_mark(actual, end, unit) if actual is not None else "",
         class_="forecast",
-        over=concat(*(_dot(dot, end) for dot in dots)),
+        overlay=concat(*(_dot(dot, end) for dot in dots)),
     )
 
 
-def _axis(marks: Sequence[float], unit: AxisUnit) -> Iterator[Markup]:
+def _axis(ticks: Sequence[float], unit: AxisUnit) -> Iterator[Markup]:
     yield element("line", x1=_LEFT, x2=_RIGHT, y1=_FLOOR, y2=_FLOOR, class_="floor")
-    for mark in marks:
-        x = _x(mark, marks[-1])
+    for tick in ticks:
+        x = _x(tick, ticks[-1])
         yield element("line", x1=x, x2=x, y1=_DOTS_TOP - 6, y2=_FLOOR, class_="grid")
-        anchor = "end" if mark == marks[-1] else "middle" if mark else "start"
-        yield element("text", unit.format_short(mark), x=x, y=_FLOOR + 16, class_=f"tick {anchor}")
+        anchor = "end" if tick == ticks[-1] else "middle" if tick else "start"
+        yield element("text", unit.format_short(tick), x=x, y=_FLOOR + 16, class_=f"tick {anchor}")
 
 
 def _band(bounds: Bounds, end: float, unit: AxisUnit) -> Iterator[Markup]:
@@ -76,13 +76,13 @@ def _band(bounds: Bounds, end: float, unit: AxisUnit) -> Iterator[Markup]:
     yield element("text", unit.format(bounds.middle), x=middle, y=_BAND - 8, class_=f"value {anchor}")
 
 
-def _came(came: float, end: float, unit: AxisUnit) -> Markup:
-    x = _x(came, end)
+def _actual_mark(actual: float, end: float, unit: AxisUnit) -> Markup:
+    x = _x(actual, end)
     return concat(
         element("line", x1=x, x2=x, y1=_BAND - 8, y2=_FLOOR, class_="came"),
         element(
             "path",
-            tooltip(f"came: {unit.format(came)}"),
+            tooltip(f"came: {unit.format(actual)}"),
             d=f"M{x:.1f},{_FLOOR:.1f} l-5,8 l10,0 z",
             class_="came",
         ),
@@ -93,7 +93,7 @@ def _dot(dot: Dot, end: float) -> Markup:
     weight = position(dot.weight, 1.0)
     y = _DOTS_FLOOR - weight * (_DOTS_FLOOR - _DOTS_TOP)
     x, size = _x(dot.value, end), 3.0 + 2.5 * weight
-    if dot.well:
+    if dot.succeeded:
         return link(dot.href, element("circle", tooltip(dot.title), cx=x, cy=y, r=size, class_="past"))
     wide = 2 * size
     cross = f"M{x - size:.1f},{y - size:.1f} l{wide:.1f},{wide:.1f} m0,{-wide:.1f} l{-wide:.1f},{wide:.1f}"

@@ -32,8 +32,8 @@ def bar_pair(first: float | None, second: float | None, end: float, title: str) 
 
 def diverging_bar(value: float, end: float, title: str) -> Markup:
     """Draw a bar from the middle: to the right for positive values, to the left for negative ones."""
-    wide = 50 * position(abs(value), end)
-    mark = _level(50 if value > 0 else 50 - wide, wide, "more" if value > 0 else "less")
+    length = 50 * position(abs(value), end)
+    mark = _level(50 if value > 0 else 50 - length, length, "more" if value > 0 else "less")
     return inline_svg(
         title, mark, element("rect", x=49.8, y=0, width=0.4, height=12, class_="middle"), class_="level"
     )
@@ -52,56 +52,58 @@ class Part(NamedTuple):
 
     name: str
     value: float
-    said: str
+    title: str
 
 
 def stacked_bar(parts: Sequence[Part], end: float, title: str) -> Markup:
     """Draw one bar of stacked parts. Colours follow the order of the parts."""
-    marks, begin = [element("rect", x=0, y=1, width=100, height=10, class_="rail")], 0.0
+    marks, left = [element("rect", x=0, y=1, width=100, height=10, class_="rail")], 0.0
     for kind, part in enumerate(parts):
-        wide = 100 * position(part.value, end)
-        box = element(
-            "rect", tooltip(part.said), x=begin, y=1, width=wide, height=10, class_=f"k{kind % MAX_SERIES}"
+        length = 100 * position(part.value, end)
+        mark = element(
+            "rect", tooltip(part.title), x=left, y=1, width=length, height=10, class_=f"k{kind % MAX_SERIES}"
         )
-        marks.append(box)
-        begin += wide
+        marks.append(mark)
+        left += length
     return inline_svg(title, *marks, class_="level parts")
 
 
-def interval_bar(bounds: Bounds, end: float, title: str, came: float | None = None) -> Markup:
-    """Draw an interval with its middle; `came` is the actual value."""
-    begin, finish = 100 * position(bounds.low, end), 100 * position(bounds.high, end)
+def interval_bar(bounds: Bounds, end: float, title: str, actual: float | None = None) -> Markup:
+    """Draw an interval with its middle; `actual` is the actual value."""
+    left, right = 100 * position(bounds.low, end), 100 * position(bounds.high, end)
     marks = [
         element("rect", x=0, y=5.5, width=100, height=1, class_="rail"),
-        _level(begin, max(0.6, finish - begin), "span", y=3, height=6),
+        _level(left, max(0.6, right - left), "span", y=3, height=6),
         _level(100 * position(bounds.middle, end) - 0.6, 1.2, "median", y=0, height=12),
     ]
-    if came is not None:
-        marks.append(_level(100 * position(came, end) - 0.4, 0.8, "came", y=0, height=12))
+    if actual is not None:
+        marks.append(_level(100 * position(actual, end) - 0.4, 0.8, "came", y=0, height=12))
     return inline_svg(title, *marks, class_="level interval")
 
 
 def sparkline(points: Sequence[Point], end: float, title: str, unit: AxisUnit) -> Markup:
     """Draw a line without axes. Rows with the same `end` can be compared."""
-    wide, high = 150.0, 30.0
-    step = wide / max(1, len(points))
-    at = {
-        place: ((place + 0.5) * step, high - 3 - position(point.value, end) * (high - 6))
-        for place, point in enumerate(points)
+    width, height = 150.0, 30.0
+    step = width / max(1, len(points))
+    positions = {
+        index: ((index + 0.5) * step, height - 3 - position(point.value, end) * (height - 6))
+        for index, point in enumerate(points)
         if point.value is not None
     }
-    alone = {piece[0] for piece in known_segments(points) if len(piece) == 1}
-    seen = [place for place in at if place in alone or points[place].thin or points[place].unfinished]
-    dots = [dot(points[place], at[place], 1.6) for place in seen]
-    over = [
-        element("rect", tooltip(point.title), x=place * step, y=0, width=step, height=high, class_="hit")
-        for place, point in enumerate(points)
+    isolated = {segment[0] for segment in known_segments(points) if len(segment) == 1}
+    dotted = [
+        index for index in positions if index in isolated or points[index].low_n or points[index].unfinished
     ]
-    floor = element("line", x1=0, x2=wide, y1=high - 3, y2=high - 3, class_="grid")
-    known = [unit.format(point.value) for point in points if point.value is not None]
-    about = f"From {known[0]} to {known[-1]}." if known else "Nothing is known."
-    drawn = (floor, lines(points, at), *dots)
-    return svg(wide, high, title, about, *drawn, class_="spark", over=concat(*over))
+    dots = [dot(points[index], positions[index], 1.6) for index in dotted]
+    hover_targets = [
+        element("rect", tooltip(point.title), x=index * step, y=0, width=step, height=height, class_="hit")
+        for index, point in enumerate(points)
+    ]
+    floor = element("line", x1=0, x2=width, y1=height - 3, y2=height - 3, class_="grid")
+    values = [unit.format(point.value) for point in points if point.value is not None]
+    description = f"From {values[0]} to {values[-1]}." if values else "Nothing is known."
+    marks = (floor, lines(points, positions), *dots)
+    return svg(width, height, title, description, *marks, class_="spark", overlay=concat(*hover_targets))
 
 
 def _level(x: float, width: float, kind: str, *, y: float = 1, height: float = 10) -> Markup:

@@ -31,28 +31,30 @@ def stacked(
     title: str, points: Sequence[Point], series: Sequence[Series], unit: AxisUnit, *, narrow: bool = False
 ) -> Markup:
     """Draw stacked columns, with a part for each series. `points` have labels, tooltips and links."""
-    sums = [sum(each.values[place] or 0.0 for each in series) for place in range(len(points))]
+    totals = [sum(one_series.values[index] or 0.0 for one_series in series) for index in range(len(points))]
     width = _NARROW if narrow else _WIDTH
-    frame = PlotArea(len(points), tuple(unit.marks(max_known(sums))), width, _HEIGHT)
-    about = f"Stacked columns over time, from below: {', '.join(each.name for each in series)}."
-    parts = [_column(frame, place, series, unit, points[place]) for place in range(len(points))]
+    area = PlotArea(len(points), tuple(unit.ticks(max_known(totals))), width, _HEIGHT)
+    description = (
+        f"Stacked columns over time, from below: {', '.join(one_series.name for one_series in series)}."
+    )
+    columns = [_column(area, index, series, unit, points[index]) for index in range(len(points))]
     labels = [point.label for point in points]
     return svg(
         width,
         _HEIGHT,
         title,
-        about,
-        frame.axes(unit, labels),
-        *parts,
+        description,
+        area.axes(unit, labels),
+        *columns,
         class_="stacked",
-        over=frame.hover_targets(points),
+        overlay=area.hover_targets(points),
     )
 
 
-def textured_rect(kind: int, **place: float) -> Markup:
+def textured_rect(series_index: int, **position: float) -> Markup:
     """Draw a rectangle in a series' colour, with a texture on every second series."""
-    rect = element("rect", **place, class_=f"k{kind % MAX_SERIES}")
-    return rect if kind % 2 == 0 else concat(rect, element("rect", **place, fill="url(#texture)"))
+    rect = element("rect", **position, class_=f"k{series_index % MAX_SERIES}")
+    return rect if series_index % 2 == 0 else concat(rect, element("rect", **position, fill="url(#texture)"))
 
 
 def texture_pattern() -> Markup:
@@ -62,11 +64,11 @@ def texture_pattern() -> Markup:
     return element("svg", element("defs", pattern), class_="textures", aria_hidden="true", focusable="false")
 
 
-def legend_swatch(kind: int) -> Markup:
+def legend_swatch(series_index: int) -> Markup:
     """Draw a series' swatch for a legend."""
     return element(
         "svg",
-        textured_rect(kind, x=0, y=0, width=12, height=12),
+        textured_rect(series_index, x=0, y=0, width=12, height=12),
         viewBox="0 0 12 12",
         class_="swatch",
         aria_hidden="true",
@@ -74,17 +76,17 @@ def legend_swatch(kind: int) -> Markup:
     )
 
 
-def _column(frame: PlotArea, place: int, series: Sequence[Series], unit: AxisUnit, point: Point) -> Markup:
-    wide = min(30.0, frame.step * 0.76)
-    height, parts = 0.0, []
-    for kind, each in enumerate(series):
-        value = each.values[place]
+def _column(area: PlotArea, index: int, series: Sequence[Series], unit: AxisUnit, point: Point) -> Markup:
+    width = min(30.0, area.step * 0.76)
+    height, columns = 0.0, []
+    for series_index, one_series in enumerate(series):
+        value = one_series.values[index]
         if not value:
             continue
-        low, high = frame.y(height), frame.y(height + value)
+        bottom, top = area.y(height), area.y(height + value)
         height += value
-        box = textured_rect(
-            kind, x=frame.x(place) - wide / 2, y=high, width=wide, height=max(0.0, low - high)
+        mark = textured_rect(
+            series_index, x=area.x(index) - width / 2, y=top, width=width, height=max(0.0, bottom - top)
         )
-        parts.append(element("g", tooltip(f"{each.name}: {unit.format(value)}"), box))
-    return element("g", *parts, class_="unfinished" if point.unfinished else None)
+        columns.append(element("g", tooltip(f"{one_series.name}: {unit.format(value)}"), mark))
+    return element("g", *columns, class_="unfinished" if point.unfinished else None)

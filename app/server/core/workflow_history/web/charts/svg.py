@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 Value = str | float | None
 """Type of an attribute value; None omits the attribute."""
 
-_MOST: Final = 1e6  # bound of coordinates, larger than any chart
+_MAX_COORDINATE: Final = 1e6  # bound of coordinates, larger than any chart
 _EMPTY: Final = Markup("")
 
 
@@ -19,13 +19,14 @@ def element(name: str, *parts: str, **attributes: Value) -> Markup:
     >>> element("text", "a < b", x=1.50, class_="name")
     Markup('<text x="1.5" class="name">a &lt; b</text>')
     """
-    written = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{_written(value)}"'
+    texts = {
+        key.rstrip("_").replace("_", "-"): escape(value) if isinstance(value, str) else _format_number(value)
         for key, value in attributes.items()
         if value is not None
-    )
-    inside = _EMPTY.join(escape(part) for part in parts)
-    return Markup(f"<{name}{written}>{inside}</{name}>")  # noqa: S704 - all of it is escaped above
+    }
+    attribute_text = "".join(f' {key}="{text}"' for key, text in texts.items())
+    content = _EMPTY.join(escape(part) for part in parts)
+    return Markup(f"<{name}{attribute_text}>{content}</{name}>")  # noqa: S704 - all of it is escaped above
 
 
 def concat(*parts: str) -> Markup:
@@ -39,18 +40,24 @@ def tooltip(text: str | None) -> Markup:
 
 
 def svg(
-    width: float, height: float, title: str, about: str, *parts: str, class_: str = "", over: str = ""
+    width: float,
+    height: float,
+    title: str,
+    description: str,
+    *parts: str,
+    class_: str = "",
+    overlay: str = "",
 ) -> Markup:
     """Build a chart with a title and a description for screen readers.
 
-    `over` is drawn on top for pointers only, such as links. Keyboard users find the same links in the table.
+    `overlay` is drawn on top for pointers only, such as links. For keyboards, the table has the same links.
     """
-    told = element("g", element("title", title), element("desc", about), *parts, role="img")
+    content = element("g", element("title", title), element("desc", description), *parts, role="img")
     return element(
         "svg",
-        told,
-        element("g", over, aria_hidden="true") if over else _EMPTY,
-        viewBox=f"0 0 {_number(width)} {_number(height)}",
+        content,
+        element("g", overlay, aria_hidden="true") if overlay else _EMPTY,
+        viewBox=f"0 0 {_format_number(width)} {_format_number(height)}",
         class_=f"chart {class_}".strip(),
         focusable="false",
     )
@@ -62,7 +69,7 @@ def inline_svg(title: str, *parts: str, class_: str = "", height: float = 12) ->
         "svg",
         element("title", title),
         *parts,
-        viewBox=f"0 0 100 {_number(height)}",
+        viewBox=f"0 0 100 {_format_number(height)}",
         preserveAspectRatio="none",
         class_=f"strip {class_}".strip(),
         role="img",
@@ -75,16 +82,12 @@ def link(href: str | None, *parts: str) -> Markup:
     return element("a", *parts, href=href, tabindex="-1") if href else element("g", *parts)
 
 
-def _written(value: str | float) -> Markup:
-    return escape(value) if isinstance(value, str) else Markup(_number(value))  # noqa: S704 - digits alone
-
-
-def _number(value: float) -> str:
+def _format_number(value: float) -> str:
     """Format a coordinate with at most two decimals.
 
-    >>> _number(2.0), _number(1 / 3), _number(-0.001)
+    >>> _format_number(2.0), _format_number(1 / 3), _format_number(-0.001)
     ('2', '0.33', '0')
     """
-    held = min(max(value, -_MOST), _MOST)
-    short = f"{held:.2f}".rstrip("0").rstrip(".")
-    return "0" if short == "-0" else short
+    clamped = min(max(value, -_MAX_COORDINATE), _MAX_COORDINATE)
+    text = f"{clamped:.2f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text

@@ -14,8 +14,8 @@ from .svg import concat, element, link, svg, tooltip
 WIDTH: Final = 380.0
 HEIGHT: Final = 170.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 10.0, 10.0, 22.0  # margins for the axis labels
-_LABELS: Final = 5  # maximum of labels on the time axis
-_WIDEST: Final = 26.0  # maximum width of a column
+_MAX_LABELS: Final = 5  # maximum of labels on the time axis
+_MAX_COLUMN_WIDTH: Final = 26.0  # maximum width of a column
 
 Kind = Literal["line", "columns"]
 
@@ -27,7 +27,7 @@ class Point:
     label: str  # short, for the axis
     title: str  # tooltip
     value: float | None  # None: unknown, not drawn
-    thin: bool = False  # low n: based on few runs
+    low_n: bool = False  # low n: based on few runs
     unfinished: bool = False  # partial period
     href: str | None = None  # URL of its link
 
@@ -37,7 +37,7 @@ class PlotArea:
     """Coordinates of a chart over time."""
 
     points: int  # number of points in time
-    marks: tuple[float, ...]  # tick values of the vertical axis
+    ticks: tuple[float, ...]  # tick values of the vertical axis
     width: float = WIDTH
     height: float = HEIGHT
 
@@ -46,13 +46,13 @@ class PlotArea:
         """Width per point."""
         return (self.width - _LEFT - _RIGHT) / max(1, self.points)
 
-    def x(self, place: int) -> float:
+    def x(self, index: int) -> float:
         """Return the x coordinate of a point's middle."""
-        return _LEFT + (place + 0.5) * self.step
+        return _LEFT + (index + 0.5) * self.step
 
     def y(self, value: float) -> float:
         """Return the y coordinate of a value."""
-        return self.floor - position(value, self.marks[-1]) * (self.floor - _TOP)
+        return self.floor - position(value, self.ticks[-1]) * (self.floor - _TOP)
 
     @property
     def floor(self) -> float:
@@ -61,7 +61,7 @@ class PlotArea:
 
     def axes(self, unit: AxisUnit, labels: Sequence[str]) -> Markup:
         """Draw the lines and labels of both axes."""
-        return concat(*self._lines(unit), *self._words(labels))
+        return concat(*self._draw_grid(unit), *self._draw_labels(labels))
 
     def hover_targets(self, points: Sequence[Point]) -> Markup:
         """Draw invisible areas with tooltip and link, one for each point over the full height."""
@@ -72,43 +72,43 @@ class PlotArea:
                     element(
                         "rect",
                         tooltip(point.title),
-                        x=_LEFT + place * self.step,
+                        x=_LEFT + index * self.step,
                         y=_TOP,
                         width=self.step,
                         height=self.floor - _TOP,
                         class_="hit",
                     ),
                 )
-                for place, point in enumerate(points)
+                for index, point in enumerate(points)
             )
         )
 
-    def _lines(self, unit: AxisUnit) -> Iterator[Markup]:
-        for mark in self.marks:
-            y = self.y(mark)
+    def _draw_grid(self, unit: AxisUnit) -> Iterator[Markup]:
+        for tick in self.ticks:
+            y = self.y(tick)
             yield element(
-                "line", x1=_LEFT, x2=self.width - _RIGHT, y1=y, y2=y, class_="grid" if mark else "floor"
+                "line", x1=_LEFT, x2=self.width - _RIGHT, y1=y, y2=y, class_="grid" if tick else "floor"
             )
-            yield element("text", unit.format_short(mark), x=_LEFT - 6, y=y + 3.5, class_="tick end")
+            yield element("text", unit.format_short(tick), x=_LEFT - 6, y=y + 3.5, class_="tick end")
 
-    def _words(self, labels: Sequence[str]) -> Iterator[Markup]:
-        for place in thin_labels(labels, _LABELS):
-            x = min(max(self.x(place), _LEFT + 14), self.width - 24)
-            yield element("text", labels[place], x=x, y=self.height - 6, class_="tick middle")
+    def _draw_labels(self, labels: Sequence[str]) -> Iterator[Markup]:
+        for index in thin_labels(labels, _MAX_LABELS):
+            x = min(max(self.x(index), _LEFT + 14), self.width - 24)
+            yield element("text", labels[index], x=x, y=self.height - 6, class_="tick middle")
 
 
 def over_time(title: str, points: Sequence[Point], unit: AxisUnit, kind: Kind = "line") -> Markup:
     """Draw a chart of points over time."""
-    frame = PlotArea(len(points), tuple(unit.marks(max_known(point.value for point in points))))
+    area = PlotArea(len(points), tuple(unit.ticks(max_known(point.value for point in points))))
     draw = _columns if kind == "columns" else _line
     return svg(
-        frame.width,
-        frame.height,
+        area.width,
+        area.height,
         title,
         describe(points, unit),
-        frame.axes(unit, [point.label for point in points]),
-        draw(frame, points),
-        over=frame.hover_targets(points),
+        area.axes(unit, [point.label for point in points]),
+        draw(area, points),
+        overlay=area.hover_targets(points),
     )
 
 
@@ -125,60 +125,64 @@ def describe(points: Sequence[Point], unit: AxisUnit) -> str:
 
 def known_segments(points: Sequence[Point]) -> list[list[int]]:
     """Return the indexes of known values, grouped into segments without gaps."""
-    pieces: list[list[int]] = []
-    for place, point in enumerate(points):
+    segments: list[list[int]] = []
+    for index, point in enumerate(points):
         if point.value is None:
             continue
-        if pieces and pieces[-1][-1] == place - 1:
-            pieces[-1].append(place)
+        if segments and segments[-1][-1] == index - 1:
+            segments[-1].append(index)
         else:
-            pieces.append([place])
-    return pieces
+            segments.append([index])
+    return segments
 
 
-def lines(points: Sequence[Point], at: Mapping[int, tuple[float, float]]) -> Markup:
-    """Draw lines through the known points, with gaps at unknown ones. `at` maps indexes to coordinates."""
+def lines(points: Sequence[Point], positions: Mapping[int, tuple[float, float]]) -> Markup:
+    """Draw lines through the known points, with gaps at unknown ones; `positions` maps their indexes."""
     return concat(
         *(
-            element("polyline", points=polyline_points([at[place] for place in piece]), class_="line")
-            for piece in known_segments(points)
-            if len(piece) > 1
+            element(
+                "polyline", points=polyline_points([positions[index] for index in segment]), class_="line"
+            )
+            for segment in known_segments(points)
+            if len(segment) > 1
         )
     )
 
 
-def polyline_points(spots: Iterable[tuple[float, float]]) -> str:
+def polyline_points(positions: Iterable[tuple[float, float]]) -> str:
     """Format coordinates for the `points` attribute of a polyline."""
-    return " ".join(f"{x:.1f},{y:.1f}" for x, y in spots)
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in positions)
 
 
-def dot(point: Point, at: tuple[float, float], size: float) -> Markup:
+def dot(point: Point, center: tuple[float, float], size: float) -> Markup:
     """Draw a point's dot."""
-    return element("circle", cx=at[0], cy=at[1], r=size, class_=f"dot{point_classes(point)}")
+    return element("circle", cx=center[0], cy=center[1], r=size, class_=f"dot{point_classes(point)}")
 
 
-def _line(frame: PlotArea, points: Sequence[Point]) -> Markup:
-    at = {
-        place: (frame.x(place), frame.y(point.value))
-        for place, point in enumerate(points)
+def _line(area: PlotArea, points: Sequence[Point]) -> Markup:
+    positions = {
+        index: (area.x(index), area.y(point.value))
+        for index, point in enumerate(points)
         if point.value is not None
     }
-    return concat(lines(points, at), *(dot(points[place], spot, 2.6) for place, spot in at.items()))
+    return concat(
+        lines(points, positions), *(dot(points[index], center, 2.6) for index, center in positions.items())
+    )
 
 
-def _columns(frame: PlotArea, points: Sequence[Point]) -> Markup:
-    wide = min(_WIDEST, frame.step * 0.76)
+def _columns(area: PlotArea, points: Sequence[Point]) -> Markup:
+    width = min(_MAX_COLUMN_WIDTH, area.step * 0.76)
     return concat(
         *(
             element(
                 "rect",
-                x=frame.x(place) - wide / 2,
-                y=frame.y(point.value),
-                width=wide,
-                height=frame.floor - frame.y(point.value),
+                x=area.x(index) - width / 2,
+                y=area.y(point.value),
+                width=width,
+                height=area.floor - area.y(point.value),
                 class_=f"column{point_classes(point)}",
             )
-            for place, point in enumerate(points)
+            for index, point in enumerate(points)
             if point.value is not None
         )
     )
@@ -186,4 +190,4 @@ def _columns(frame: PlotArea, points: Sequence[Point]) -> Markup:
 
 def point_classes(point: Point) -> str:
     """Return the CSS classes for low n and partial periods, each with a leading space."""
-    return (" thin" if point.thin else "") + (" unfinished" if point.unfinished else "")
+    return (" thin" if point.low_n else "") + (" unfinished" if point.unfinished else "")

@@ -47,26 +47,26 @@ class Subscriber:
 class EventBroker:
     """All subscribed clients."""
 
-    def __init__(self, most: int = MAX_CLIENTS) -> None:
-        self._most = most
+    def __init__(self, max_clients: int = MAX_CLIENTS) -> None:
+        self._max_clients = max_clients
         self._clients: set[Subscriber] = set()
         self._closed = False
-        self.somebody = asyncio.Event()  # set while at least one client is subscribed
+        self.has_subscribers = asyncio.Event()  # set while at least one client is subscribed
 
     def subscribe(self) -> Subscriber | None:
         """Add a client. Return None if there are too many or the server is stopping."""
-        if self._closed or len(self._clients) >= self._most:
+        if self._closed or len(self._clients) >= self._max_clients:
             return None
         client = Subscriber()
         self._clients.add(client)
-        self.somebody.set()
+        self.has_subscribers.set()
         return client
 
     def unsubscribe(self, client: Subscriber) -> None:
         """Remove a client."""
         self._clients.discard(client)
         if not self._clients:
-            self.somebody.clear()
+            self.has_subscribers.clear()
 
     def broadcast(self, name: str, data: Any) -> None:
         """Send a message to all clients. Clients with a full queue are dropped."""

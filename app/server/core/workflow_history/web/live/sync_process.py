@@ -41,18 +41,18 @@ class SyncProcess:
         """Process id, or None if there is no process."""
         return None if self._process is None else self._process.pid
 
-    async def run_sync(self, order: Mapping[str, Any], tell: ProgressCallback) -> dict[str, Any]:
+    async def run_sync(self, job: Mapping[str, Any], on_progress: ProgressCallback) -> dict[str, Any]:
         """Run one sync, report its progress, and return its counts. Raises SyncFailedError."""
         try:
-            process = await self._started()
+            process = await self._ensure_started()
         except (OSError, WorkflowHistoryError) as error:  # for example, no file handles or processes left
             raise SyncFailedError(
                 f"the process that syncs cannot be started: {single_line(str(error))}"
             ) from error
         try:
-            return await self._done(process, order, tell)
+            return await self._exchange(process, job, on_progress)
         except OSError as error:
-            raise self._ended(process, await process.wait()) from error
+            raise self._ended_error(process, await process.wait()) from error
 
     async def stop(self) -> None:
         """Kill the process and its children at once. The next sync starts a new process."""
@@ -62,7 +62,7 @@ class SyncProcess:
                 os.killpg(process.pid, signal.SIGKILL)
             await process.communicate()  # until its pipes are closed
 
-    async def _started(self) -> Process:
+    async def _ensure_started(self) -> Process:
         if self._process is None or self._process.returncode is not None:
             url = database.current_url().render_as_string(hide_password=False)
             paths = os.pathsep.join(path or os.curdir for path in sys.path)
@@ -75,32 +75,32 @@ class SyncProcess:
             )
         return self._process
 
-    async def _done(
-        self, process: Process, order: Mapping[str, Any], tell: ProgressCallback
+    async def _exchange(
+        self, process: Process, job: Mapping[str, Any], on_progress: ProgressCallback
     ) -> dict[str, Any]:
         stdin, stdout = process.stdin, process.stdout
         assert stdin is not None  # noqa: S101 - a pipe, see _started
         assert stdout is not None  # noqa: S101
-        stdin.write(msgspec.json.encode(order) + b"\n")
+        stdin.write(msgspec.json.encode(job) + b"\n")
         await stdin.drain()
         async for line in stdout:
-            message = _read(line)
+            message = _decode_message(line)
             if "progress" in message:
-                tell(*message["progress"])
+                on_progress(*message["progress"])
             elif "stats" in message:
                 return dict(message["stats"])
             else:
                 raise SyncFailedError(single_line(message["error"]))
-        raise self._ended(process, await process.wait())
+        raise self._ended_error(process, await process.wait())
 
-    def _ended(self, process: Process, code: int) -> SyncFailedError:
+    def _ended_error(self, process: Process, code: int) -> SyncFailedError:
         if self._process is process:
             self._process = None
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-        return SyncFailedError(f"the process that syncs {how}; what it had stored is kept")
+        outcome = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+        return SyncFailedError(f"the process that syncs {outcome}; what it had stored is kept")
 
 
-def _read(line: bytes) -> dict[str, Any]:
+def _decode_message(line: bytes) -> dict[str, Any]:
     try:
         return dict(msgspec.json.decode(line))
     except msgspec.DecodeError:  # the process was killed while writing

@@ -22,102 +22,106 @@ from .sync_process import SyncFailedError, SyncProcess
 POLL_INTERVAL: Final = 600.0  # seconds: a run that stops writing becomes incomplete without a file change
 REMOTE_POLL_INTERVAL: Final = 60.0  # seconds: changes in a remote directory aren't reported
 IDLE_TIMEOUT: Final = 60.0  # seconds without a sync after which the subprocess is stopped
-_LEAST_FIRST: Final = (WAITING, POLLING, EVENTS)
+_WEAKEST_FIRST: Final = (WAITING, POLLING, EVENTS)
 RETRY_BACKOFF: Final = (1.0, 60.0)  # seconds until a failed sync is retried: first and maximum
 
 
-class Syncer:
+class SyncScheduler:
     """Sync the agents directories of a project on request, and report each change of the sync status."""
 
     def __init__(
         self,
         settings: ServerSettings,
-        told: Callable[[SyncStatus], None],
+        on_status: Callable[[SyncStatus], None],
         *,
-        worker: SyncProcess | None = None,
-        retries: tuple[float, float] = RETRY_BACKOFF,
+        process: SyncProcess | None = None,
+        retry_backoff: tuple[float, float] = RETRY_BACKOFF,
     ) -> None:
-        folder, folders, project = settings.agents_dir, settings.folders, settings.project
+        folder, paths, project = settings.agents_dir, settings.folders, settings.project
         if folder is not None and project is None:
             project = project_name(folder)
-        self._told = told
-        self._worker = worker or SyncProcess()
-        self._retries = retries
-        self._wanted = asyncio.Event()
-        place = None if folder is None else str(folder)
-        every = tuple(map(str, folders))
-        self._order = {"folders": every, "project": project}
-        self._watches: dict[str, str] = {}  # watch mode by directory
+        self._on_status = on_status
+        self._process = process or SyncProcess()
+        self._retry_backoff = retry_backoff
+        self._requested = asyncio.Event()
+        agents_dir = None if folder is None else str(folder)
+        folders = tuple(map(str, paths))
+        self._job = {"folders": folders, "project": project}
+        self._watch_modes: dict[str, str] = {}  # watch mode by directory
         is_remote = isinstance(folder, RemoteFolder)
-        self._look_again = (REMOTE_POLL_INTERVAL if is_remote else POLL_INTERVAL) if settings.follow else None
+        self._interval = (REMOTE_POLL_INTERVAL if is_remote else POLL_INTERVAL) if settings.follow else None
         watch = "listing" if is_remote and settings.follow else None
-        self.now = SyncStatus("off" if place is None else "idle", place, project, watch=watch, folders=every)
+        self.status = SyncStatus(
+            "off" if agents_dir is None else "idle", agents_dir, project, watch=watch, folders=folders
+        )
 
     @property
     def is_busy(self) -> bool:
         """Whether a sync is running or about to start."""
-        return self.now.state == "running" or self._wanted.is_set()
+        return self.status.state == "running" or self._requested.is_set()
 
     def request_sync(self) -> None:
         """Request a sync: it starts now, or as soon as the running one has ended."""
-        self._wanted.set()
+        self._requested.set()
 
-    def set_watch_mode(self, folder: str, how: str) -> None:
+    def set_watch_mode(self, folder: str, mode: str) -> None:
         """Store a directory's watch mode. The status shows the weakest mode of all directories."""
-        self._watches[folder] = how
-        self._say(watch=min(self._watches.values(), key=_LEAST_FIRST.index))
+        self._watch_modes[folder] = mode
+        self._update(watch=min(self._watch_modes.values(), key=_WEAKEST_FIRST.index))
 
     async def run(self) -> None:
         """Run the scheduled and requested syncs until cancelled, then stop the subprocess."""
         failures = 0
         try:
             while True:
-                await self._time_to_sync(failures)
-                self._wanted.clear()
+                await self._wait_until_due(failures)
+                self._requested.clear()
                 failures = 0 if await self._sync() else failures + 1
                 if failures:
-                    self._say(next_retry_at=datetime.now(UTC) + timedelta(seconds=self._pause(failures)))
+                    self._update(
+                        next_retry_at=datetime.now(UTC) + timedelta(seconds=self._retry_delay(failures))
+                    )
         finally:
-            await self._worker.stop()
+            await self._process.stop()
 
-    async def _time_to_sync(self, failures: int) -> None:
-        pause = self._pause(failures) if failures else self._look_again
-        if pause is not None and pause <= IDLE_TIMEOUT:
-            await self._wished_within(pause)
-        elif not await self._wished_within(IDLE_TIMEOUT):
-            await self._worker.stop()
-            await self._wished_within(None if pause is None else pause - IDLE_TIMEOUT)
+    async def _wait_until_due(self, failures: int) -> None:
+        delay = self._retry_delay(failures) if failures else self._interval
+        if delay is not None and delay <= IDLE_TIMEOUT:
+            await self._requested_within(delay)
+        elif not await self._requested_within(IDLE_TIMEOUT):
+            await self._process.stop()
+            await self._requested_within(None if delay is None else delay - IDLE_TIMEOUT)
 
-    async def _wished_within(self, seconds: float | None) -> bool:
+    async def _requested_within(self, seconds: float | None) -> bool:
         try:
-            return await asyncio.wait_for(self._wanted.wait(), seconds)
+            return await asyncio.wait_for(self._requested.wait(), seconds)
         except TimeoutError:
             return False
 
-    def _pause(self, failures: int) -> float:
-        first, most = self._retries
-        return min(first * 2.0 ** (failures - 1), most)
+    def _retry_delay(self, failures: int) -> float:
+        first, maximum = self._retry_backoff
+        return min(first * 2.0 ** (failures - 1), maximum)
 
     async def _sync(self) -> bool:
-        self._say(state="running", started_at=datetime.now(UTC), next_retry_at=None)
-        ended: dict[str, Any] = {"phase": None, "done": None, "total": None, "started_at": None}
+        self._update(state="running", started_at=datetime.now(UTC), next_retry_at=None)
+        reset: dict[str, Any] = {"phase": None, "done": None, "total": None, "started_at": None}
         try:
-            stats = await self._worker.run_sync(self._order, self._progress)
+            stats = await self._process.run_sync(self._job, self._on_progress)
         except SyncFailedError as error:
-            self._say(state="failed", error=str(error), **ended)
+            self._update(state="failed", error=str(error), **reset)
             return False
-        self._say(state="idle", error=None, last=_result(stats), **ended)
+        self._update(state="idle", error=None, last=_last_sync(stats), **reset)
         return True
 
-    def _progress(self, phase: str, done: int, total: int) -> None:
-        self._say(phase=phase, done=done, total=total)
+    def _on_progress(self, phase: str, done: int, total: int) -> None:
+        self._update(phase=phase, done=done, total=total)
 
-    def _say(self, **changes: Any) -> None:
-        self.now = replace(self.now, **changes)
-        self._told(self.now)
+    def _update(self, **changes: Any) -> None:
+        self.status = replace(self.status, **changes)
+        self._on_status(self.status)
 
 
-def _result(stats: dict[str, Any]) -> LastSync:
+def _last_sync(stats: dict[str, Any]) -> LastSync:
     return LastSync(
         ended_at=datetime.now(UTC),
         duration_seconds=stats["duration_seconds"],

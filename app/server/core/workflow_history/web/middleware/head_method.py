@@ -24,27 +24,27 @@ class AcceptEncodingMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on with a normalized header."""
         if scope["type"] == "http":
-            said = ",".join(Headers(scope=scope).getlist(_HEADER))
+            accept_encoding = ",".join(Headers(scope=scope).getlist(_HEADER))
             scope["headers"] = list(scope["headers"])  # a copy: the server still uses the original
-            MutableHeaders(scope=scope)[_HEADER] = "gzip" if accepts_gzip(said) else "identity"
+            MutableHeaders(scope=scope)[_HEADER] = "gzip" if accepts_gzip(accept_encoding) else "identity"
         await self._app(scope, receive, send)
 
 
-def accepts_gzip(said: str) -> bool:
+def accepts_gzip(accept_encoding: str) -> bool:
     """Return whether an Accept-Encoding header allows gzip.
 
     >>> (accepts_gzip("br, gzip"), accepts_gzip("gzip;q=0"), accepts_gzip("GZIP; q=0.5"),
     ...  accepts_gzip("gzip;q=x"))
     (True, False, True, False)
     """
-    for entry in said.lower().split(","):
+    for entry in accept_encoding.lower().split(","):
         name, _, weight = entry.partition(";")
         if name.strip() == "gzip":
-            return _number(weight.strip().removeprefix("q=") or "1") > 0
+            return _parse_weight(weight.strip().removeprefix("q=") or "1") > 0
     return False
 
 
-def _number(text: str) -> float:
+def _parse_weight(text: str) -> float:
     try:
         return float(text)
     except ValueError:
@@ -63,10 +63,10 @@ class HeadMethodMiddleware:
             await self._app(scope, receive, send)
             return
 
-        async def without_body(message: Message) -> None:
+        async def send_without_body(message: Message) -> None:
             if message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)
 
         scope["method"] = "GET"
-        await self._app(scope, receive, without_body)
+        await self._app(scope, receive, send_without_body)

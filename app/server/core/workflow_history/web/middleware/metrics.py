@@ -13,8 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ...queries.list_runs import list_run_summaries
 from ...queries.sync_status import find_syncs
 
-_METHODS: Final = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
-_SECONDS: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+_KNOWN_METHODS: Final = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
+_DURATION_BUCKETS: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 
 class Metrics:
@@ -33,7 +33,7 @@ class Metrics:
             "Time until an answer was given whole.",
             ("route", "method"),
             registry=self._registry,
-            buckets=_SECONDS,
+            buckets=_DURATION_BUCKETS,
         )
         self._runs = Gauge("workflow_history_runs", "Runs that are stored.", registry=self._registry)
         self._last_sync = Gauge(
@@ -44,9 +44,9 @@ class Metrics:
 
     def count(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count a request. Unknown methods share the label `other`, so that clients can't create labels."""
-        known = method if method in _METHODS else "other"
-        self._requests.labels(route, known, str(status)).inc()
-        self._seconds.labels(route, known).observe(seconds)
+        label = method if method in _KNOWN_METHODS else "other"
+        self._requests.labels(route, label, str(status)).inc()
+        self._seconds.labels(route, label).observe(seconds)
 
     def text(self) -> tuple[bytes, str]:
         """Return all metrics in the Prometheus text format, and their media type."""
@@ -60,25 +60,25 @@ class Metrics:
 class MetricsMiddleware:
     """Count every HTTP request, including rejected ones."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, names: Any) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, route_label: Any) -> None:
         self._app = app
         self._metrics = metrics
-        self._name = names
+        self._route_label = route_label
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on and record its status and duration; 500 if it fails without a response."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        method, begun, status = scope["method"], perf_counter(), 500
+        method, started, status = scope["method"], perf_counter(), 500
 
-        async def noted(message: Message) -> None:
+        async def send_and_track(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
         try:
-            await self._app(scope, receive, noted)
+            await self._app(scope, receive, send_and_track)
         finally:
-            self._metrics.count(self._name(scope), method, status, perf_counter() - begun)
+            self._metrics.count(self._route_label(scope), method, status, perf_counter() - started)

@@ -17,7 +17,7 @@ from ..paths import API_PREFIX
 SUBRESOURCES: Final = ("agent-runs", "similar", "explain", "forecast", "progress", "resync")
 """Last path segments of a run's subresources, after its id and a slash."""
 
-_ABOUT_RUNS: Final = (b"/runs/", f"{API_PREFIX}/runs/".encode())  # path prefixes
+_RUN_PREFIXES: Final = (b"/runs/", f"{API_PREFIX}/runs/".encode())  # path prefixes
 _SLASH: Final = "\0"  # placeholder of an encoded slash while routing: paths never contain NUL
 
 
@@ -30,7 +30,7 @@ class RunIdPathMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on with a rewritten path."""
         raw: bytes = scope.get("raw_path") or b""
-        if raw.startswith(_ABOUT_RUNS) and b"%2f" in raw.lower():
+        if raw.startswith(_RUN_PREFIXES) and b"%2f" in raw.lower():
             parts = (unquote(part.decode("latin-1")) for part in raw.split(b"/"))
             scope["path"] = "/".join(part.replace("/", _SLASH) for part in parts)
         await self._app(scope, receive, send)
@@ -50,11 +50,11 @@ class _RunId(Convertor[str]):
         return value
 
 
-class _WholeRun(_RunId):
+class _WholeRunId(_RunId):
     """Path type for a run id that isn't followed by a subresource."""
 
     regex = rf"(?s:(?!.+/(?:{'|'.join(SUBRESOURCES)})\Z).+)"
 
 
 register_url_convertor("run", _RunId())
-register_url_convertor("whole_run", _WholeRun())
+register_url_convertor("whole_run", _WholeRunId())

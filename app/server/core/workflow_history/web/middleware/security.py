@@ -17,15 +17,15 @@ from starlette.requests import ClientDisconnect, cookie_parser
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..error_responses import problem
-from ..guesses import Guesses
+from ..error_responses import problem_response
+from ..guess_limiter import GuessLimiter
 from ..settings import ServerSettings
 
 COOKIE: Final = "workflow_history_token"
-UNSAFE_METHODS: Final = "x-workflow-history"  # header required in requests that change data; any value
+CHANGE_HEADER: Final = "x-workflow-history"  # header required in requests that change data; any value
 LOGIN: Final = "/login"
-MAX_BODY: Final = 64 * 1024  # bytes of a request body
-MOST_ADDRESS: Final = 64_000  # bytes of path and query; 4 times that at the login, for an encoded URL
+MAX_BODY_BYTES: Final = 64 * 1024  # bytes of a request body
+MAX_URL_BYTES: Final = 64_000  # bytes of path and query; 4 times that at the login, for an encoded URL
 _OPEN_PATHS: Final = ("/static/", LOGIN)
 _SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 
@@ -45,10 +45,10 @@ HEADERS: Final[Mapping[str, str]] = {
 class SecurityMiddleware:
     """Check host, origin, size and token of each request, and add security headers to each response."""
 
-    def __init__(self, app: ASGIApp, settings: ServerSettings, guesses: Guesses) -> None:
+    def __init__(self, app: ASGIApp, settings: ServerSettings, guess_limiter: GuessLimiter) -> None:
         self._app = app
         self._settings = settings
-        self._guesses = guesses
+        self._guess_limiter = guess_limiter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a valid request on, or answer an invalid one with an error."""
@@ -56,85 +56,93 @@ class SecurityMiddleware:
             await self._app(scope, receive, send)
             return
 
-        async def careful(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
 
-        refused = self._refused(scope)
-        if refused is None and scope["method"] not in _SAFE_METHODS:
+        rejection = self._reject(scope)
+        if rejection is None and scope["method"] not in _SAFE_METHODS:
             try:
-                body = await _whole(receive)
+                body = await _read_body(receive)
             except ClientDisconnect:
                 return  # the body is incomplete
             if body is None:
-                refused = _too_long()
+                rejection = _body_too_long()
             else:
-                receive = _once(body, receive)
-        await (refused or self._app)(scope, receive, careful)
+                receive = _replay(body, receive)
+        await (rejection or self._app)(scope, receive, send_with_headers)
 
-    def _refused(self, scope: Scope) -> Response | None:
+    def _reject(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         if _host_name(headers.get("host", "")) not in self._settings.hosts:
-            return problem(421, "this server does not go by that name; serve --name NAME makes it known")
+            return problem_response(
+                421, "this server does not go by that name; serve --name NAME makes it known"
+            )
         if "transfer-encoding" in headers and "content-length" in headers:
             both = "a request says its length once: Transfer-Encoding or Content-Length"
-            return problem(400, both, {"Connection": "close"})  # request smuggling: its end is ambiguous
-        if scope["method"] not in _SAFE_METHODS and (why := _may_not_change(scope["path"], headers)):
-            return problem(403, why)
-        if (odd := _odd_address(scope)) is not None:
-            return odd
+            return problem_response(
+                400, both, {"Connection": "close"}
+            )  # request smuggling: its end is ambiguous
+        if scope["method"] not in _SAFE_METHODS and (reason := _reason_not_to_change(scope["path"], headers)):
+            return problem_response(403, reason)
+        if (rejection := _reject_url(scope)) is not None:
+            return rejection
         length = headers.get("content-length", "0")
-        if not length.isdecimal() or len(length) > 9 or int(length) > MAX_BODY:
-            return _too_long()
-        return self._not_known(scope, headers)
+        if not length.isdecimal() or len(length) > 9 or int(length) > MAX_BODY_BYTES:
+            return _body_too_long()
+        return self._reject_unauthenticated(scope, headers)
 
-    def _not_known(self, scope: Scope, headers: Headers) -> Response | None:
+    def _reject_unauthenticated(self, scope: Scope, headers: Headers) -> Response | None:
         """Return the error response if the right token is missing; None if it was sent or isn't required."""
         token = self._settings.token
         if token is None or scope["path"].startswith(_OPEN_PATHS):
             return None
-        given, address = _given_token(headers), address_of(scope)
-        if given is None:
+        sent, address = _sent_token(headers), client_address(scope)
+        if sent is None:
             return _ask_for_token(scope, headers)
-        if not self._guesses.goes_on(address):
-            return problem(429, "too many wrong tokens", {"Retry-After": str(self._guesses.wait(address))})
-        if token_matches(token, given):
-            self._guesses.was_right(address)
+        if not self._guess_limiter.may_try(address):
+            return problem_response(
+                429,
+                "too many wrong tokens",
+                {"Retry-After": str(self._guess_limiter.seconds_to_wait(address))},
+            )
+        if token_matches(token, sent):
+            self._guess_limiter.record_right(address)
             return None
-        self._guesses.was_wrong(address, given)
+        self._guess_limiter.record_wrong(address, sent)
         return _ask_for_token(scope, headers)
 
 
-def address_of(scope: Scope) -> str:
+def client_address(scope: Scope) -> str:
     """Return the client's IP address, or an empty string if it is unknown."""
     client = scope.get("client")
     return str(client[0]) if client else ""
 
 
-def token_matches(token: str, given: str | None) -> bool:
+def token_matches(token: str, sent: str | None) -> bool:
     """Return whether a token is right. The comparison takes constant time."""
-    return given is not None and secrets.compare_digest(token.encode(), given.encode())
+    return sent is not None and secrets.compare_digest(token.encode(), sent.encode())
 
 
-def _given_token(headers: Headers) -> str | None:
+def _sent_token(headers: Headers) -> str | None:
     kind, _, token = headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer":
         return token.strip()
     return cookie_parser(headers.get("cookie", "")).get(COOKIE)  # lenient: other cookies may be malformed
 
 
-def _odd_address(scope: Scope) -> Response | None:
-    if len(_asked_for(scope)) > (MOST_ADDRESS if scope["path"] != LOGIN else 4 * MOST_ADDRESS):
-        return problem(414, f"an address has at most {MOST_ADDRESS} bytes")
+def _reject_url(scope: Scope) -> Response | None:
+    if len(_sent_url(scope)) > (MAX_URL_BYTES if scope["path"] != LOGIN else 4 * MAX_URL_BYTES):
+        return problem_response(414, f"an address has at most {MAX_URL_BYTES} bytes")
     if "\0" in scope["path"] or b"%00" in scope["query_string"]:
-        return problem(422, "no text of an address holds NUL")
+        return problem_response(422, "no text of an address holds NUL")
     return None
 
 
-def _asked_for(scope: Scope) -> str:
+def _sent_url(scope: Scope) -> str:
     """Return the path and query as sent, still percent-encoded."""
     path = (scope.get("raw_path") or quote(scope["path"]).encode()).partition(b"?")[0]
     query = scope["query_string"]
@@ -143,27 +151,31 @@ def _asked_for(scope: Scope) -> str:
 
 def _ask_for_token(scope: Scope, headers: Headers) -> Response:
     if "text/html" in headers.get("accept", "") and not scope["path"].startswith("/api/"):
-        return RedirectResponse(f"{LOGIN}?next={quote(_asked_for(scope), safe='')}", 303)
-    return problem(401, "say who you are: Authorization: Bearer TOKEN", {"WWW-Authenticate": "Bearer"})
+        return RedirectResponse(f"{LOGIN}?next={quote(_sent_url(scope), safe='')}", 303)
+    return problem_response(
+        401, "say who you are: Authorization: Bearer TOKEN", {"WWW-Authenticate": "Bearer"}
+    )
 
 
-def _may_not_change(path: str, headers: Headers) -> str | None:
+def _reason_not_to_change(path: str, headers: Headers) -> str | None:
     """Return the reason why a request may not change data, or None if it may."""
-    if not _comes_from_us(headers):
+    if not _is_same_origin(headers):
         return "this was sent from a page of another site, or from one that does not say which"
-    if path != LOGIN and UNSAFE_METHODS not in headers:  # the login form can't send custom headers
-        return f"what changes something needs the header {UNSAFE_METHODS}: 1"
+    if path != LOGIN and CHANGE_HEADER not in headers:  # the login form can't send custom headers
+        return f"what changes something needs the header {CHANGE_HEADER}: 1"
     return None
 
 
-def _comes_from_us(headers: Headers) -> bool:
+def _is_same_origin(headers: Headers) -> bool:
     """Return whether a request comes from our pages or from no page, by Sec-Fetch-Site and Origin."""
     if headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
         return False
-    return all(_place_of(origin) == headers.get("host", "").lower() for origin in headers.getlist("origin"))
+    return all(
+        _origin_host(origin) == headers.get("host", "").lower() for origin in headers.getlist("origin")
+    )
 
 
-def _place_of(origin: str) -> str | None:
+def _origin_host(origin: str) -> str | None:
     """Return the host and port of an Origin header, or None if it has none."""
     try:
         return urlsplit(origin).netloc.lower() or None
@@ -178,36 +190,36 @@ def _host_name(host: str) -> str:
     ('localhost', '::1', 'evil.example')
     """
     try:
-        found = urlsplit(f"//{host}")
-        return "" if "@" in host or found.netloc != host else (found.hostname or "").rstrip(".")
+        parts = urlsplit(f"//{host}")
+        return "" if "@" in host or parts.netloc != host else (parts.hostname or "").rstrip(".")
     except ValueError:
         return ""
 
 
-def _too_long() -> Response:
-    return problem(413, f"a request holds at most {MAX_BODY} bytes")
+def _body_too_long() -> Response:
+    return problem_response(413, f"a request holds at most {MAX_BODY_BYTES} bytes")
 
 
-async def _whole(receive: Receive) -> bytes | None:
+async def _read_body(receive: Receive) -> bytes | None:
     """Return a request's body, or None if it is too long. Raises ClientDisconnect if it is incomplete."""
     body = b""
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
-        piece: bytes = message.get("body", b"")
-        body += piece
-        if len(body) > MAX_BODY:
+        chunk: bytes = message.get("body", b"")
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
             return None
         if not message.get("more_body", False):
             return body
 
 
-def _once(body: bytes, receive: Receive) -> Receive:
+def _replay(body: bytes, receive: Receive) -> Receive:
     """Return a receive function that returns a body already read, then waits for the disconnect."""
-    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
-    async def given() -> Message:
-        return waiting.pop() if waiting else await receive()
+    async def receive_once() -> Message:
+        return messages.pop() if messages else await receive()
 
-    return given
+    return receive_once

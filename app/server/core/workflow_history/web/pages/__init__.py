@@ -26,7 +26,7 @@ _ROUTERS: Final = (
     about_api.router,
     metrics.router,
 )
-_WITHOUT_HISTORY: Final = (live.router, login.router, about_api.router)
+_NEED_NO_HISTORY: Final = (live.router, login.router, about_api.router)
 
 
 class Assets(StaticFiles):
@@ -35,17 +35,17 @@ class Assets(StaticFiles):
     def __init__(self) -> None:
         super().__init__(directory=_STATIC)
 
-    def file_response(self, *given: Any, **named: Any) -> Response:
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
         """Return a file, or 304 (Not Modified) if the browser already has it."""
-        answer = super().file_response(*given, **named)
-        answer.headers["Cache-Control"] = "no-cache"
-        return answer
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
 
 
-def pages() -> APIRouter:
+def build_page_router() -> APIRouter:
     """Return one router with all pages. They aren't in the OpenAPI description; programs use the REST API."""
-    whole = APIRouter(include_in_schema=False, dependencies=[Depends(remember_change_token)])
+    page_router = APIRouter(include_in_schema=False, dependencies=[Depends(remember_change_token)])
     for router in _ROUTERS:
-        reading = [] if router in _WITHOUT_HISTORY else [Depends(check_history_exists)]
-        whole.include_router(router, dependencies=reading)
-    return whole
+        dependencies = [] if router in _NEED_NO_HISTORY else [Depends(check_history_exists)]
+        page_router.include_router(router, dependencies=dependencies)
+    return page_router

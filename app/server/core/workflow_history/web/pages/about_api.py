@@ -12,7 +12,7 @@ from starlette.responses import Response
 from ..api.examples import examples
 from ..context import ContextDep
 from ..operations import Operation, operations_of
-from ..rendering import page
+from ..rendering import render_page
 
 router = APIRouter()
 
@@ -20,36 +20,36 @@ _HEADERS: Final = {"token": "Authorization: Bearer TOKEN", "changing": "X-Workfl
 
 
 @router.get("/api")
-def list_operations(request: Request, here: ContextDep) -> Response:
+def list_operations(request: Request, context: ContextDep) -> Response:
     """Return the page with all operations, grouped by their first tag."""
     base = f"{request.url.scheme}://{request.headers['host']}"
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for operation in operations_of(request.app).values():
-        shown = _shown(operation, base, asks=here.settings.token is not None)
-        groups.setdefault(operation.told["tags"][0], []).append(shown)
-    return page(request, "api.html", groups=groups)
+        entry = _describe(operation, base, requires_token=context.settings.token is not None)
+        groups.setdefault(operation.spec["tags"][0], []).append(entry)
+    return render_page(request, "api.html", groups=groups)
 
 
-def _shown(operation: Operation, base: str, *, asks: bool) -> Mapping[str, Any]:
-    told = operation.told
+def _describe(operation: Operation, base: str, *, requires_token: bool) -> Mapping[str, Any]:
+    spec = operation.spec
     return {
         "name": operation.name,
         "method": operation.method,
         "path": operation.path,
-        "summary": told["summary"],
-        "description": told["description"],
-        "parameters": [one for one in told.get("parameters", ()) if one["in"] == "query"],
-        "curl": _curl(operation, base, asks=asks),
+        "summary": spec["summary"],
+        "description": spec["description"],
+        "parameters": [parameter for parameter in spec.get("parameters", ()) if parameter["in"] == "query"],
+        "curl": _curl_command(operation, base, requires_token=requires_token),
     }
 
 
-def _curl(operation: Operation, base: str, *, asks: bool) -> str:
+def _curl_command(operation: Operation, base: str, *, requires_token: bool) -> str:
     example = examples().get(operation.name, {})
-    words = ["curl", "-s"]
-    if asks:
-        words += ["-H", _HEADERS["token"]]
+    arguments = ["curl", "-s"]
+    if requires_token:
+        arguments += ["-H", _HEADERS["token"]]
     if operation.method != "GET":
-        words += ["-X", operation.method, "-H", _HEADERS["changing"]]
+        arguments += ["-X", operation.method, "-H", _HEADERS["changing"]]
     if "body" in example:
-        words += ["--json", example["body"]]
-    return shlex.join([*words, base + str(example.get("path", operation.path))])
+        arguments += ["--json", example["body"]]
+    return shlex.join([*arguments, base + str(example.get("path", operation.path))])

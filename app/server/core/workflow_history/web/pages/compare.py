@@ -13,86 +13,86 @@ from ...presentation.comparison import comparison_notes, describe_cost_differenc
 from ...presentation.run_list import qualified_id
 from ...queries.compare import compare_runs
 from ...queries.similar import count_unindexed_runs, similar_runs
-from ..rendering import page, url_for
-from ..views import comparison
+from ..rendering import render_page, url_for
+from ..views import comparison as comparison_view
 
 router = APIRouter()
 
-PARTS: Final = ("text", "status", "cost", "duration")
+SCORE_COMPONENTS: Final = ("text", "status", "cost", "duration")
 """Components of a similarity score, in the order of its bar."""
 
-_LIKES: Final = 8  # similar runs that are offered
-_AT_ONCE: Final = 2_000
+_MAX_SIMILAR: Final = 8  # similar runs that are offered
+_MAX_UNINDEXED: Final = 2_000
 """Maximum of runs without a text vector to read while loading a page; more only on request (`likes=1`)."""
 
 
 @router.get("/compare")
 def compare(request: Request, a: str = "", b: str = "", likes: str = "") -> Response:
     """Return the comparison of two runs, or the form if one is missing, ambiguous or not found."""
-    first, second = a.strip(), b.strip()
+    a, b = a.strip(), b.strip()
     try:
-        if not (first and second):
-            return _choose(request, first or second, wanted=likes == "1")
-        found = compare_runs(first, second)
+        if not (a and b):
+            return _choose_page(request, a or b, compute=likes == "1")
+        comparison = compare_runs(a, b)
     except (AmbiguousWorkflowError, WorkflowNotFoundError) as error:
-        return _again(request, first, second, error)
-    names = [qualified_id({"id": side.id, "project": side.project}) for side in (found.a, found.b)]
-    return page(
+        return _retry_page(request, a, b, error)
+    names = [qualified_id({"id": side.id, "project": side.project}) for side in (comparison.a, comparison.b)]
+    return render_page(
         request,
         "compare.html",
-        found=found,
-        heads=comparison.heads(found),
-        sentence=describe_cost_difference(found),
-        facts=comparison.facts(found),
-        figures=comparison.figures(found),
-        steps=comparison.steps(found),
-        cost_from=comparison.contribution_rows(found.cost_from, "USD"),
-        time_from=comparison.contribution_rows(found.duration_from, "seconds"),
-        similarity=comparison.similarity(found),
-        parts=PARTS,
-        notes=[single_line(note) for note in comparison_notes(found)],
-        swapped=url_for("/compare", {"a": names[1], "b": names[0]}),
-        others=url_for("/compare", {"a": names[0]}),
+        comparison=comparison,
+        headers=comparison_view.run_headers(comparison),
+        sentence=describe_cost_difference(comparison),
+        facts=comparison_view.fact_rows(comparison),
+        metrics=comparison_view.metric_rows(comparison),
+        steps=comparison_view.step_rows(comparison),
+        cost_from=comparison_view.contribution_rows(comparison.cost_from, "USD"),
+        time_from=comparison_view.contribution_rows(comparison.duration_from, "seconds"),
+        similarity_bar=comparison_view.similarity_bar(comparison),
+        score_components=SCORE_COMPONENTS,
+        notes=[single_line(note) for note in comparison_notes(comparison)],
+        swapped_url=url_for("/compare", {"a": names[1], "b": names[0]}),
+        choose_url=url_for("/compare", {"a": names[0]}),
     )
 
 
-def _choose(request: Request, name: str, *, wanted: bool) -> Response:
+def _choose_page(request: Request, name: str, *, compute: bool) -> Response:
     """Return the form; if one run is given, with the runs most similar to it."""
-    return page(
+    return render_page(
         request,
         "compare_choose.html",
-        given=name,
-        other="",
-        wrong="",
-        meant=[],
-        parts=PARTS,
-        **_likes(name, wanted=wanted),
+        a=name,
+        b="",
+        error="",
+        candidates=[],
+        score_components=SCORE_COMPONENTS,
+        **_similar_values(name, compute=compute),
     )
 
 
-def _again(request: Request, first: str, second: str, error: WorkflowHistoryError) -> Response:
+def _retry_page(request: Request, a: str, b: str, error: WorkflowHistoryError) -> Response:
     """Return the form as filled in, with the error and the candidates of an ambiguous id."""
-    meant = []
+    candidates = []
     if isinstance(error, AmbiguousWorkflowError):
-        given = {"a": first, "b": second}
-        unclear = "b" if second == error.workflow_id else "a"
-        meant = [(name, url_for("/compare", given, **{unclear: name})) for name in error.candidates]
+        query = {"a": a, "b": b}
+        ambiguous = "b" if b == error.workflow_id else "a"
+        candidates = [(name, url_for("/compare", query, **{ambiguous: name})) for name in error.candidates]
     values: dict[str, Any] = {
-        "given": first,
-        "other": second,
-        "wrong": single_line(str(error)),
-        "meant": meant,
+        "a": a,
+        "b": b,
+        "error": single_line(str(error)),
+        "candidates": candidates,
     }
-    status = 409 if meant else 404
-    return page(request, "compare_choose.html", status=status, found=None, unread=0, **values)
+    status = 409 if candidates else 404
+    return render_page(request, "compare_choose.html", status=status, similar=None, unindexed=0, **values)
 
 
-def _likes(name: str, *, wanted: bool) -> dict[str, Any]:
+def _similar_values(name: str, *, compute: bool) -> dict[str, Any]:
     if not name:
-        return {"found": None, "rows": [], "unread": 0}
-    unread = count_unindexed_runs()
-    if unread > _AT_ONCE and not wanted:
-        return {"found": None, "rows": [], "unread": unread}
-    found = similar_runs(name, limit=_LIKES, threshold=0.0)
-    own = qualified_id({"id": found.id, "project": found.project or ""})
-    return {"found": found, "rows": comparison.similar_rows(found.runs, own), "unread": 0}
+        return {"similar": None, "rows": [], "unindexed": 0}
+    unindexed = count_unindexed_runs()
+    if unindexed > _MAX_UNINDEXED and not compute:
+        return {"similar": None, "rows": [], "unindexed": unindexed}
+    similar = similar_runs(name, limit=_MAX_SIMILAR, threshold=0.0)
+    own = qualified_id({"id": similar.id, "project": similar.project or ""})
+    return {"similar": similar, "rows": comparison_view.similar_rows(similar.runs, own), "unindexed": 0}

@@ -16,110 +16,114 @@ from ...queries.forecast import CalibrationReport, calibration, forecast, foreca
 from ...queries.list_runs import list_run_summaries
 from ..api.parameters import MAX_TEXT_CHARS, Project, RunId, qualified_id
 from ..context import ContextDep
-from ..rendering import page
-from ..views import calibration as calibrating
-from ..views import forecast as forecasting
+from ..rendering import render_page
+from ..views import calibration as calibration_view
+from ..views import forecast as forecast_view
 from ..views.filter_form import SelectField
 
 router = APIRouter()
 
-_SHOWN: Final = 30  # comparable runs that are drawn and listed
-_RUNNING: Final = 10  # running runs that are listed
+_MAX_RUNS: Final = 30  # comparable runs that are drawn and listed
+_MAX_RUNNING: Final = 10  # running runs that are listed
 _FIELDS: Final = (("template", "Workflow", "template"), ("class", "Class", "issue_class"),
                   ("project", "Project", "project"))  # fmt: skip
-_MOST_WORDS: Final = 300  # options of one field
+_MAX_OPTIONS: Final = 300  # options of one field
 
 
 @router.get("/forecast")
-def new_task(request: Request, here: ContextDep) -> Response:
+def new_task(request: Request, context: ContextDep) -> Response:
     """Return the form for a new task and, if it is filled in, its forecast."""
-    given = {name: value.strip() for name, value in request.query_params.items()}
-    text = given.get("text") or None
+    params = {name: value.strip() for name, value in request.query_params.items()}
+    text = params.get("text") or None
     if text is not None and len(text) > MAX_TEXT_CHARS:
         raise InvalidQueryError(
             f"a task has at most {MAX_TEXT_CHARS:,} characters here; forecast --file takes a longer one"
         )
-    asked = text is not None or bool(given.get("template"))
-    found = (
-        forecast(
-            text,
-            given.get("template") or None,
-            given.get("class") or None,
-            given.get("project") or None,
-            shown=_SHOWN,
-        )
-        if asked
-        else None
-    )
-    return page(
+    template = params.get("template") or None
+    result = None
+    if text is not None or template is not None:
+        issue_class, project = params.get("class") or None, params.get("project") or None
+        result = forecast(text, template, issue_class, project, examples=_MAX_RUNS)
+    return render_page(
         request,
         "forecast.html",
         text=text or "",
-        fields=_fields(given, here.words.all()),
-        found=found,
-        headline=headline(found) if found else None,
-        running=list_run_summaries(RunFilter(status=("running",)), limit=_RUNNING).workflows,
-        empty=not any(here.words.all().values()),
-        **_shown(found),
-        **(_calibration(here.kept(calibration)) if given.get("calibration") == "1" else _NOT_CALIBRATED),
+        fields=_select_fields(params, context.filter_choices.names()),
+        forecast=result,
+        headline=headline(result) if result else None,
+        running=list_run_summaries(RunFilter(status=("running",)), limit=_MAX_RUNNING).workflows,
+        history_is_empty=not any(context.filter_choices.names().values()),
+        **_forecast_values(result),
+        **(
+            _calibration_values(context.query_cache(calibration))
+            if params.get("calibration") == "1"
+            else _NOT_CALIBRATED
+        ),
     )
 
 
 @router.get("/runs/{id:run}/forecast")
 def stored_run(request: Request, run_id: RunId, project: Project = None) -> Response:
     """Return the forecast from a run's start and, for a running run, the remaining cost and duration."""
-    found = forecast_run(qualified_id(run_id, project), shown=_SHOWN)
-    flight = found.flight
-    return page(
+    result = forecast_run(qualified_id(run_id, project), examples=_MAX_RUNS)
+    remaining = result.flight
+    return render_page(
         request,
         "forecast_run.html",
-        found=found,
-        run={"id": found.id, "project": found.project},
-        name=truncate(single_line(found.id), 48),
-        headline=run_headline(found),
+        run_forecast=result,
+        run={"id": result.id, "project": result.project},
+        name=truncate(single_line(result.id), 48),
+        headline=run_headline(result),
         verdicts=VERDICT_LABELS,
-        flight=flight,
-        flight_plots=[] if flight is None else forecasting.remaining_plots(flight),
-        flight_chance=None if flight is None else forecasting.chance(flight.success),
-        **_shown(found.forecast, (found.cost, found.duration_seconds)),
+        remaining=remaining,
+        remaining_plots=[] if remaining is None else forecast_view.remaining_plots(remaining),
+        remaining_success=None if remaining is None else forecast_view.success_view(remaining.success),
+        **_forecast_values(result.forecast, (result.cost, result.duration_seconds)),
     )
 
 
-def _shown(found: Any, came: tuple[float | None, float | None] = (None, None)) -> dict[str, Any]:
-    """Return the template values of a forecast; `came` is the actual cost in USD and duration in seconds."""
-    if found is None:
-        return {"plots": [], "chance": None, "phases": [], "rests": [], "weak": ()}
+def _forecast_values(result: Any, actual: tuple[float | None, float | None] = (None, None)) -> dict[str, Any]:
+    """Return the template values of a forecast; `actual` has the actual cost (USD) and duration (seconds)."""
+    if result is None:
+        return {"plots": [], "success": None, "phases": [], "comparable_runs": [], "caveats": ()}
     return {
-        "plots": forecasting.plots(found, came),
-        "chance": forecasting.chance(found.success),
-        "phases": forecasting.phases(found.phases),
-        "rests": forecasting.runs(found.runs),
-        "weak": [single_line(line) for line in found.weak],
+        "plots": forecast_view.estimate_plots(result, actual),
+        "success": forecast_view.success_view(result.success),
+        "phases": forecast_view.phase_rows(result.phases),
+        "comparable_runs": forecast_view.comparable_rows(result.runs),
+        "caveats": [single_line(line) for line in result.weak],
     }
 
 
-def _fields(given: Mapping[str, str], words: Mapping[str, Sequence[str]]) -> list[SelectField]:
+def _select_fields(params: Mapping[str, str], choices: Mapping[str, Sequence[str]]) -> list[SelectField]:
     """Return the select fields that have at least one option."""
     fields = []
     for name, label, column in _FIELDS:
-        chosen = given.get(name, "")
-        known = [
-            one.removeprefix("/") if name == "class" else one for one in words.get(column, ())[:_MOST_WORDS]
+        chosen = params.get(name, "")
+        values = [
+            value.removeprefix("/") if name == "class" else value
+            for value in choices.get(column, ())[:_MAX_OPTIONS]
         ]
-        options = dict.fromkeys([*known, *([chosen] if chosen else [])])
-        if options:
-            shown = (("", "any"), *((one, truncate(single_line(one), 44)) for one in options))
-            fields.append(SelectField(name, label, shown, chosen))
+        if chosen and chosen not in values:
+            values.append(chosen)
+        if values:
+            labels = ((value, truncate(single_line(value), 44)) for value in dict.fromkeys(values))
+            fields.append(SelectField(name, label, (("", "any"), *labels), chosen))
     return fields
 
 
-def _calibration(found: CalibrationReport) -> dict[str, Any]:
+def _calibration_values(report: CalibrationReport) -> dict[str, Any]:
     return {
-        "calibrated": found,
-        "held": calibrating.figures(found),
-        "chances": calibrating.chances(found),
-        "by_template": calibrating.templates(found),
+        "calibration": report,
+        "calibrated_metrics": calibration_view.metric_views(report),
+        "success_rows": calibration_view.probability_rows(report),
+        "coverage_by_template": calibration_view.coverage_by_template(report),
     }
 
 
-_NOT_CALIBRATED: Final[dict[str, Any]] = {"calibrated": None, "held": [], "chances": [], "by_template": []}
+_NOT_CALIBRATED: Final[dict[str, Any]] = {
+    "calibration": None,
+    "calibrated_metrics": [],
+    "success_rows": [],
+    "coverage_by_template": [],
+}

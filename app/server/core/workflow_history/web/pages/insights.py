@@ -26,95 +26,101 @@ from ...queries.statistics import waste
 from ..charts.stacked import texture_pattern
 from ..context import ContextDep
 from ..path_redaction import redact_paths
-from ..rendering import page, url_for
-from ..views import anomalies, spending
-from ..views import patterns as habits
+from ..rendering import render_page, url_for
+from ..views import anomalies as anomalies_view
+from ..views import patterns as patterns_view
+from ..views import spending as spending_view
 from ..views.filter_form import SelectField
-from .page_query import PageQuery, question
+from .page_query import PageQuery, parse_page_query
 
 router = APIRouter()
 
-_RECENT: Final = (("7d", "7 days"), ("30d", "30 days"), ("90d", "90 days"))
-_SHOWN: Final = 8  # patterns, unless all are requested
-_KEEP: Final = ("0", "0.1", f"{DEFAULT_REMAINING:g}", "0.5", "0.75")
+_RECENT_PERIODS: Final = (("7d", "7 days"), ("30d", "30 days"), ("90d", "90 days"))
+_MAX_PATTERNS: Final = 8  # patterns, unless all are requested
+_RESIDUAL_COSTS: Final = ("0", "0.1", f"{DEFAULT_REMAINING:g}", "0.5", "0.75")
 
 
 @router.get("/insights")
-def insights(request: Request, here: ContextDep) -> Response:
+def insights(request: Request, context: ContextDep) -> Response:
     """Return the page with all insights."""
-    asked = question(request)
-    recent, keep = asked.get("recent", "30d"), remaining_text(asked)
-    everything, zone = asked.get("all") == "1", zone_named(asked.zone)
-    found = here.kept(find_anomalies, asked.where, parse_period(recent), tz=asked.zone)
-    lost = here.kept(waste, asked.where)
+    query = parse_page_query(request)
+    recent, residual_cost = query.get("recent", "30d"), residual_cost_text(query)
+    show_all, zone = query.get("all") == "1", zone_named(query.zone)
+    report = context.query_cache(find_anomalies, query.where, parse_period(recent), tz=query.zone)
+    wasted = context.query_cache(waste, query.where)
     patterns = find_patterns(
-        asked.where,
-        keep_share=parse_remaining(keep),
-        limit=None if everything else _SHOWN,
-        statuses=("detected", "accepted", "dismissed") if everything else DEFAULT_STATUSES,
+        query.where,
+        keep_share=parse_residual_cost(residual_cost),
+        limit=None if show_all else _MAX_PATTERNS,
+        statuses=("detected", "accepted", "dismissed") if show_all else DEFAULT_STATUSES,
     )
-    recents = _RECENT if recent in dict(_RECENT) else ((recent, recent), *_RECENT)
-    own = (SelectField("recent", "What changed in the last", recents, recent), remaining_field(keep))
-    return page(
+    periods = _RECENT_PERIODS if recent in dict(_RECENT_PERIODS) else ((recent, recent), *_RECENT_PERIODS)
+    own_fields = (
+        SelectField("recent", "What changed in the last", periods, recent),
+        residual_cost_field(residual_cost),
+    )
+    return render_page(
         request,
         "insights.html",
-        found=found,
-        pruned=0 if found.runs else runs_pruned(),
+        anomalies=report,
+        pruned=0 if report.runs else runs_pruned(),
         zone=zone,
         least_runs=(MIN_BEFORE, MIN_AFTER),
-        worse=anomalies.cards(found.regressions, asked.given, zone),
-        better=anomalies.cards(found.improvements, asked.given, zone),
-        stand_outs=anomalies.stand_outs(found.stand_outs),
-        lost=lost,
-        lost_words=format_waste(lost),
-        waste=spending.waste(lost, asked.given),
+        regressions=anomalies_view.finding_cards(report.regressions, query.filter_params, zone),
+        improvements=anomalies_view.finding_cards(report.improvements, query.filter_params, zone),
+        outliers=anomalies_view.outlier_rows(report.stand_outs),
+        wasted=wasted,
+        waste_summary=format_waste(wasted),
+        waste=spending_view.waste_view(wasted, query.filter_params),
         texture=texture_pattern(),
         patterns=patterns,
-        habits=habits.rows(patterns.patterns, asked.given, keep),
-        keep=format_fraction(parse_remaining(keep)),
-        saved=monthly_saving(patterns),
-        all_patterns=None if everything else url_for("/insights", {**asked.query, "all": "1"}) + "#automate",
-        form=asked.form("/insights", here, own, ages=False),
-        **_budgets(),
+        pattern_rows=patterns_view.pattern_rows(patterns.patterns, query.filter_params, residual_cost),
+        residual_cost=format_fraction(parse_residual_cost(residual_cost)),
+        monthly_saving=monthly_saving(patterns),
+        all_patterns_url=None
+        if show_all
+        else url_for("/insights", {**query.params, "all": "1"}) + "#automate",
+        form=query.form("/insights", context, own_fields, has_period=False),
+        **_budget_values(),
     )
 
 
-def remaining_text(asked: PageQuery) -> str:
+def residual_cost_text(query: PageQuery) -> str:
     """Return the residual cost of a script as typed, or its default."""
-    return asked.get("keep", f"{DEFAULT_REMAINING:g}")
+    return query.get("keep", f"{DEFAULT_REMAINING:g}")
 
 
-def parse_remaining(given: str) -> float:
+def parse_residual_cost(text: str) -> float:
     """Parse the residual cost of a script, a share. Raises InvalidQueryError if it isn't a number."""
     try:
-        return float(given)
+        return float(text)
     except ValueError as error:
-        raise InvalidQueryError(f"keep {given!r} is no share; say it as 0.25") from error
+        raise InvalidQueryError(f"keep {text!r} is no share; say it as 0.25") from error
 
 
-def remaining_field(keep: str) -> SelectField:
+def residual_cost_field(chosen: str) -> SelectField:
     """Return the select field for the residual cost of a script."""
-    options = dict.fromkeys([*_KEEP, keep])
+    options = dict.fromkeys([*_RESIDUAL_COSTS, chosen])
     return SelectField(
         "keep",
         "A script still costs",
-        tuple((one, format_fraction(parse_remaining(one))) for one in options),
-        keep,
+        tuple((value, format_fraction(parse_residual_cost(value))) for value in options),
+        chosen,
     )
 
 
-def monthly_saving(found: PatternReport) -> str | None:
+def monthly_saving(report: PatternReport) -> str | None:
     """Format the top pattern's monthly savings; None if unknown. Savings overlap and are never added up."""
-    first = next((one for one in found.patterns if one.saved_per_month is not None), None)
+    first = next((pattern for pattern in report.patterns if pattern.saved_per_month is not None), None)
     return None if first is None else format_estimate(first.saved_per_month, at_least=first.saved_at_least)
 
 
-def _budgets() -> dict[str, Any]:
+def _budget_values() -> dict[str, Any]:
     """Return the template values of the budgets; an error message if the config file can't be read."""
     try:
         report = check_budgets(read_config())
     except ConfigError as error:
-        return {"budgets": None, "no_budgets": redact_paths(str(error)), "verdict": None}
+        return {"budgets": None, "budget_error": redact_paths(str(error)), "budget_summary": None}
     shown = replace(report, config=redact_paths(report.config))
-    return {"budgets": shown, "no_budgets": None, "verdict": spending.verdict(report),
-            "budget_rows": spending.budgets(report)}  # fmt: skip
+    return {"budgets": shown, "budget_error": None, "budget_summary": spending_view.budget_summary(report),
+            "budget_rows": spending_view.budget_rows(report)}  # fmt: skip

@@ -14,7 +14,7 @@ from ..rendering import url_for
 PAGE_SIZES: Final = (25, 50, 100, 200)  # runs on a page
 DEFAULT_PAGE_SIZE: Final = 50
 MAX_PAGES: Final = 1_000_000
-_MOST_CHIP: Final = 40  # characters of a value in a chip
+_MAX_CHIP_WIDTH: Final = 40  # characters of a value in a chip
 
 
 class Column(NamedTuple):
@@ -51,19 +51,19 @@ VIEWS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
 """Predefined views: name and query parameters."""
 
 
-class Link(NamedTuple):
-    """A link with its text."""
+class FilterLink(NamedTuple):
+    """A link to the list with other filters."""
 
-    words: str
+    label: str
     href: str
-    on: bool = False  # whether it is the current view or an active filter
+    is_active: bool = False  # whether it is the current view or an active filter
 
 
 @dataclass(frozen=True, slots=True)
-class ListView:
+class RunListView:
     """State of the run list. All of it is in the URL."""
 
-    given: Mapping[str, Any]  # filter parameters as typed
+    filter_params: Mapping[str, Any]  # filter parameters as typed
     sort: str = "when"
     order: str = "desc"
     limit: int = DEFAULT_PAGE_SIZE  # runs on a page
@@ -72,12 +72,15 @@ class ListView:
     @property
     def query(self) -> dict[str, Any]:
         """Query parameters of the view without its page and without default values."""
-        said = {
+        values = {
             "sort": (self.sort, "when"),
             "order": (self.order, "desc"),
             "limit": (self.limit, DEFAULT_PAGE_SIZE),
         }
-        return {**self.given, **{name: value for name, (value, usual) in said.items() if value != usual}}
+        return {
+            **self.filter_params,
+            **{name: value for name, (value, default) in values.items() if value != default},
+        }
 
     @property
     def offset(self) -> int:
@@ -90,77 +93,84 @@ class ListView:
 
     def url_without(self, name: str, value: str | None = None) -> str:
         """Return the URL of the view without a filter, or without one of its values."""
-        rest = [] if value is None else [each for each in self.given[name] if each != value]
+        rest = [] if value is None else [each for each in self.filter_params[name] if each != value]
         return url_for("/", {**self.query, name: rest})
 
     def sorted_by(self, column: Column) -> str:
         """Return the URL that sorts by a column, or reverses the order if already sorted by it."""
-        turned = "asc" if self.order == "desc" else "desc"
-        order = turned if column.sort == self.sort else column.first
+        reversed_order = "asc" if self.order == "desc" else "desc"
+        order = reversed_order if column.sort == self.sort else column.first
         changes = {"sort": None if column.sort == "when" else column.sort}
         return self.url_with(**changes, order=None if order == "desc" else order)
 
-    def toggled(self, name: str, value: str) -> Link:
+    def toggled(self, name: str, value: str) -> FilterLink:
         """Return a chip that adds a filter value, or removes it if it is active."""
-        values = list(self.given.get(name, ()))
-        on = value in values
-        wanted = [each for each in values if each != value] if on else [*values, value]
-        return Link(value, url_for("/", {**self.query, name: wanted}), on)
+        values = list(self.filter_params.get(name, ()))
+        is_active = value in values
+        changed = [each for each in values if each != value] if is_active else [*values, value]
+        return FilterLink(value, url_for("/", {**self.query, name: changed}), is_active)
 
 
-def views(view: ListView) -> list[Link]:
+def views(view: RunListView) -> list[FilterLink]:
     """Return the links to the predefined views."""
-    return [Link(name, url_for("/", said), view.query == said) for name, said in VIEWS]
+    return [FilterLink(name, url_for("/", params), view.query == params) for name, params in VIEWS]
 
 
-def filter_chips(view: ListView) -> list[Link]:
+def filter_chips(view: RunListView) -> list[FilterLink]:
     """Return the active filters, each with the URL that removes it."""
-    found = []
-    for one in FILTER_OPTIONS:
-        given = view.given.get(one.name)
-        if one.multiple:
-            found += [
-                Link(_chip(one, value), view.url_without(one.name, value), on=True) for value in given or ()
+    chips = []
+    for option in FILTER_OPTIONS:
+        value = view.filter_params.get(option.name)
+        if option.multiple:
+            chips += [
+                FilterLink(_chip_label(option, item), view.url_without(option.name, item), is_active=True)
+                for item in value or ()
             ]
-        elif given is not None:
-            found.append(Link(_chip(one, given), view.url_without(one.name), on=True))
-    if zone := view.given.get("tz"):
-        found.append(Link(f"tz: {truncate(single_line(zone), _MOST_CHIP)}", view.url_without("tz"), on=True))
-    return found
+        elif value is not None:
+            chips.append(
+                FilterLink(_chip_label(option, value), view.url_without(option.name), is_active=True)
+            )
+    if zone := view.filter_params.get("tz"):
+        chips.append(
+            FilterLink(
+                f"tz: {truncate(single_line(zone), _MAX_CHIP_WIDTH)}", view.url_without("tz"), is_active=True
+            )
+        )
+    return chips
 
 
-def _chip(one: FilterOption, value: str) -> str:
-    if one.metavar is None:
-        yes, _, no = one.flags.partition("/")
+def _chip_label(option: FilterOption, value: str) -> str:
+    if option.metavar is None:
+        yes, _, no = option.flags.partition("/")
         word = yes if value.lower() in {"true", "1", "yes", "on"} else no
         return word.removeprefix("--").replace("-", " ")
-    return f"{one.name}: {truncate(single_line(value), _MOST_CHIP)}"
+    return f"{option.name}: {truncate(single_line(value), _MAX_CHIP_WIDTH)}"
 
 
 class PageLinks(NamedTuple):
     """URLs of the neighbouring pages; None if there is no such page."""
 
-    where: str
+    position: str
     first: str | None
     previous: str | None
     next: str | None
     last: str | None
 
 
-def page_links(view: ListView, found: RunPage) -> PageLinks:
+def page_links(view: RunListView, runs: RunPage) -> PageLinks:
     """Return the paging links. `next` has a cursor, so that no run is skipped; others have page numbers."""
-    pages = max(1, -(-found.total // view.limit))
-    back, on = view.page > 1, view.page < pages
+    pages = max(1, -(-runs.total // view.limit))
+    has_previous, has_next = view.page > 1, view.page < pages
     return PageLinks(
         f"page {view.page:,} of {pages:,}",
-        view.url_with() if back else None,
-        view.url_with(page=view.page - 1 if view.page > 2 else None) if back else None,
-        view.url_with(page=view.page + 1, after=found.next_cursor) if on else None,
-        view.url_with(page=pages) if on else None,
+        view.url_with() if has_previous else None,
+        view.url_with(page=view.page - 1 if view.page > 2 else None) if has_previous else None,
+        view.url_with(page=view.page + 1, after=runs.next_cursor) if has_next else None,
+        view.url_with(page=pages) if has_next else None,
     )
 
 
-def columns(view: ListView, runs: Sequence[Mapping[str, Any]], projects: Sequence[str]) -> list[Column]:
+def columns(view: RunListView, runs: Sequence[Mapping[str, Any]], projects: Sequence[str]) -> list[Column]:
     """Return the visible columns: the project if there are several, and the sort key if a run has it."""
     shown = [column for column in COLUMNS if column.key != "project" or len(projects) > 1]
     key = SORT_ALIASES.get(view.sort, view.sort)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from ...queries.running_runs import running_runs
 from ...queries.sync_status import find_syncs, list_read_errors
 from ..context import ContextDep
-from ..rendering import page
+from ..rendering import render_page
 
 router = APIRouter()
 
@@ -19,14 +19,16 @@ router = APIRouter()
 @router.get("/running")
 def running(request: Request) -> Response:
     """Return the running runs as an HTML fragment that live.js inserts into pages."""
-    return page(request, "_running.html", running=running_runs(datetime.now(UTC)))
+    return render_page(request, "_running_runs.html", running=running_runs(datetime.now(UTC)))
 
 
 @router.get("/syncs")
 def syncs(
-    request: Request, here: ContextDep, after: Annotated[str | None, Query(max_length=20)] = None
+    request: Request, context: ContextDep, after: Annotated[str | None, Query(max_length=20)] = None
 ) -> Response:
     """Return the page with recorded syncs, read errors and the current sync status."""
-    found, problems = find_syncs(limit=20, cursor=after), list_read_errors()
-    now = here.live.syncer.now
-    return page(request, "syncs.html", found=found, problems=problems, now=now, after=after)
+    recorded, problems = find_syncs(limit=20, cursor=after), list_read_errors()
+    status = context.live.scheduler.status
+    return render_page(
+        request, "syncs.html", recorded=recorded, problems=problems, sync_status=status, after=after
+    )

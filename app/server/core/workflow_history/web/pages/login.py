@@ -9,45 +9,49 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from ..context import ContextDep
-from ..middleware.security import COOKIE, LOGIN, MOST_ADDRESS, address_of, token_matches
-from ..rendering import page
+from ..middleware.security import COOKIE, LOGIN, MAX_URL_BYTES, client_address, token_matches
+from ..rendering import render_page
 
 router = APIRouter()
 
-_DAYS_30 = 30 * 24 * 3600  # seconds
+_COOKIE_SECONDS = 30 * 24 * 3600  # seconds
 
-Next = Annotated[str, Query(alias="next", max_length=MOST_ADDRESS)]
+Next = Annotated[str, Query(alias="next", max_length=MAX_URL_BYTES)]
 
 
 @router.get(LOGIN)
-def login_form(request: Request, onward: Next = "/") -> Response:
+def login_form(request: Request, target: Next = "/") -> Response:
     """Return the login form."""
-    return page(request, "login.html", onward=_own(onward), wrong=False, wait=0)
+    return render_page(request, "login.html", target=_local_path(target), is_wrong=False, wait=0)
 
 
 @router.post(LOGIN)
-async def log_in(request: Request, here: ContextDep, onward: Next = "/") -> Response:
+async def log_in(request: Request, context: ContextDep, target: Next = "/") -> Response:
     """Check the token: redirect with a cookie if it is right, else 403; 429 after too many wrong ones."""
-    address = address_of(request.scope)
-    if wait := here.guesses.wait(address):
-        later = page(request, "login.html", status=429, onward=_own(onward), wrong=False, wait=wait)
-        later.headers["Retry-After"] = str(wait)
-        return later
-    given = parse_qs((await request.body()).decode("utf-8", "replace")).get("token", [""])[0].strip()
-    if here.settings.token is None or not token_matches(here.settings.token, given):
-        here.guesses.was_wrong(address, given)
-        return page(request, "login.html", status=403, onward=_own(onward), wrong=True, wait=0)
-    here.guesses.was_right(address)
-    answer = RedirectResponse(_own(onward), 303)
-    answer.set_cookie(COOKIE, given, max_age=_DAYS_30, httponly=True, samesite="strict")
-    return answer
+    address = client_address(request.scope)
+    if wait := context.guess_limiter.seconds_to_wait(address):
+        rejection = render_page(
+            request, "login.html", status=429, target=_local_path(target), is_wrong=False, wait=wait
+        )
+        rejection.headers["Retry-After"] = str(wait)
+        return rejection
+    token = parse_qs((await request.body()).decode("utf-8", "replace")).get("token", [""])[0].strip()
+    if context.settings.token is None or not token_matches(context.settings.token, token):
+        context.guess_limiter.record_wrong(address, token)
+        return render_page(
+            request, "login.html", status=403, target=_local_path(target), is_wrong=True, wait=0
+        )
+    context.guess_limiter.record_right(address)
+    response = RedirectResponse(_local_path(target), 303)
+    response.set_cookie(COOKIE, token, max_age=_COOKIE_SECONDS, httponly=True, samesite="strict")
+    return response
 
 
-def _own(onward: str) -> str:
+def _local_path(target: str) -> str:
     r"""Return the redirect target if it is a path of this server, else the start page.
 
-    >>> _own("/runs/a?project=b"), _own("//evil.example"), _own("https://evil.example"), _own("/\\evil")
-    ('/runs/a?project=b', '/', '/', '/')
+    >>> [_local_path(t) for t in ("/runs/a?project=b", "//evil.example", "https://evil.example", "/\\evil")]
+    ['/runs/a?project=b', '/', '/', '/']
     """
-    strange = onward.startswith("//") or "\\" in onward or not onward.isprintable()
-    return onward if onward.startswith("/") and not strange else "/"
+    is_foreign = target.startswith("//") or "\\" in target or not target.isprintable()
+    return target if target.startswith("/") and not is_foreign else "/"

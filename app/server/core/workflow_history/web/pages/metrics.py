@@ -11,7 +11,7 @@ router = APIRouter()
 
 
 @router.get("/metrics")
-def metrics(here: ContextDep) -> Response:
+def metrics(context: ContextDep) -> Response:
     """Return all metrics in the Prometheus text format."""
-    body, media_type = here.metrics.text()
+    body, media_type = context.metrics.text()
     return Response(body, headers={"Cache-Control": "no-store", "Content-Type": media_type})

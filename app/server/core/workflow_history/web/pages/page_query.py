@@ -21,29 +21,33 @@ class PageQuery:
     """Parsed query string of a page."""
 
     where: RunFilter
-    given: dict[str, Any]  # filter parameters as typed
-    query: dict[str, str]  # the last value of every parameter
+    filter_params: dict[str, Any]  # as typed
+    params: dict[str, str]  # the last value of every parameter
 
-    def get(self, name: str, usual: str = "") -> str:
+    def get(self, name: str, default: str = "") -> str:
         """Return a parameter, or `usual` if it is missing or empty."""
-        return self.query.get(name) or usual
+        return self.params.get(name) or default
 
     @property
     def zone(self) -> str:
         """Name of the time zone for days."""
-        return str(self.given.get("tz", LOCAL_ZONE))
+        return str(self.filter_params.get("tz", LOCAL_ZONE))
 
     def form(
-        self, path: str, here: Context, own: Sequence[SelectField] = (), *, ages: bool = True
+        self, path: str, context: Context, own_fields: Sequence[SelectField] = (), *, has_period: bool = True
     ) -> FilterForm:
         """Return the filter form of the page; `own` are its additional fields."""
-        return build_filter_form(path, self.given, here.words.all(), own, ages=ages)
+        return build_filter_form(
+            path, self.filter_params, context.filter_choices.names(), own_fields, has_period=has_period
+        )
 
 
-def question(request: Request) -> PageQuery:
+def parse_page_query(request: Request) -> PageQuery:
     """Parse the query string of a request. Raises InvalidQueryError if a filter is invalid."""
-    query = {name: request.query_params.getlist(name) for name in request.query_params}
-    asked = parse_filter_leniently(query)
-    if asked.problems:
-        raise InvalidQueryError("; ".join(f"{name}: {why}" for name, why in asked.problems.items()))
-    return PageQuery(asked.where, asked.given, {name: values[-1] for name, values in query.items()})
+    values = {name: request.query_params.getlist(name) for name in request.query_params}
+    parsed = parse_filter_leniently(values)
+    if parsed.problems:
+        raise InvalidQueryError("; ".join(f"{name}: {why}" for name, why in parsed.problems.items()))
+    return PageQuery(
+        parsed.where, parsed.filter_params, {name: values[-1] for name, values in values.items()}
+    )

@@ -18,13 +18,13 @@ from ...queries.list_runs import SORT_ALIASES, RunPage, costs_of, list_run_summa
 from ...queries.running_runs import running_runs
 from ..context import ContextDep
 from ..filter_params import ParsedFilter, parse_filter_leniently
-from ..rendering import page
+from ..rendering import render_page
 from .listing import (
     DEFAULT_PAGE_SIZE,
     MAX_PAGES,
     PAGE_SIZES,
     SORTS,
-    ListView,
+    RunListView,
     columns,
     filter_chips,
     page_links,
@@ -33,90 +33,88 @@ from .listing import (
 
 router = APIRouter()
 
-_MOST_WORDS: Final = 200  # options of one filter field
+_MAX_OPTIONS: Final = 200  # options of one filter field
 _ORDERS: Final = ("desc", "asc")
 
 
 @router.get("/")
-def runs(request: Request, here: ContextDep) -> Response:
+def runs(request: Request, context: ContextDep) -> Response:
     """Return a page of runs. Invalid parameters lead to status 422, with the errors in the form."""
     query = {name: request.query_params.getlist(name) for name in request.query_params}
-    asked = parse_filter_leniently(query)
-    view, wrong = _view(query, asked)
-    found, trouble = None, wrong
-    if not asked.problems and not trouble:
+    parsed = parse_filter_leniently(query)
+    view, error_message = _parse_view(query, parsed)
+    run_page = None
+    if not parsed.problems and not error_message:
         try:
-            found = _found(asked.where, view, query.get("after", [None])[-1])
+            run_page = _load_runs(parsed.where, view, query.get("after", [None])[-1])
         except InvalidQueryError as error:
-            trouble = str(error)
-    words = _words(asked, here.words.all())
-    return page(
+            error_message = str(error)
+    options = _filter_options(parsed, context.filter_choices.names())
+    return render_page(
         request,
         "runs.html",
-        status=200 if found else 422,
+        status=200 if run_page else 422,
         view=view,
-        found=found,
-        problems=asked.problems,
-        trouble=trouble,
-        words=words,
+        run_page=run_page,
+        problems=parsed.problems,
+        error_message=error_message,
+        filter_options=options,
         views=views(view),
         chips=filter_chips(view),
-        sizes=PAGE_SIZES,
-        sorts=SORTS,
-        zone=asked.zone,
-        pruned=0 if found is None or found.total else runs_pruned(),
+        page_sizes=PAGE_SIZES,
+        sort_keys=SORTS,
+        zone=parsed.zone,
+        pruned=0 if run_page is None or run_page.total else runs_pruned(),
         running=running_runs(datetime.now(UTC)),
         sort_key=SORT_ALIASES.get(view.sort, view.sort),
-        **_shown(view, found, words["project"], asked.where),
+        **_result_values(view, run_page, options["project"], parsed.where),
     )
 
 
-def _shown(
-    view: ListView, found: RunPage | None, projects: Sequence[str], where: RunFilter
+def _result_values(
+    view: RunListView, run_page: RunPage | None, projects: Sequence[str], where: RunFilter
 ) -> dict[str, Any]:
     """Return the template values for columns, paging, totals and legend."""
-    if found is None:
-        return {"columns": [], "places": None, "sums": [], "legend": []}
+    if run_page is None:
+        return {"columns": [], "paging": None, "totals": [], "legend": []}
     return {
-        "columns": columns(view, found.workflows, projects),
-        "places": page_links(view, found),
-        "sums": list_footer(len(found.workflows), found.total, costs_of(where)),
-        "legend": list_legend(found.workflows),
+        "columns": columns(view, run_page.workflows, projects),
+        "paging": page_links(view, run_page),
+        "totals": list_footer(len(run_page.workflows), run_page.total, costs_of(where)),
+        "legend": list_legend(run_page.workflows),
     }
 
 
-def _view(query: Mapping[str, Sequence[str]], asked: ParsedFilter) -> tuple[ListView, str | None]:
+def _parse_view(query: Mapping[str, Sequence[str]], parsed: ParsedFilter) -> tuple[RunListView, str | None]:
     """Parse the view of the list. If it is invalid, return a default view and an error message."""
     try:
-        order, sort = _word(query, "order", _ORDERS), _last(query, "sort", "when")
-        limit, number = (
-            _whole(query, "limit", DEFAULT_PAGE_SIZE, PAGE_SIZES[-1]),
-            _whole(query, "page", 1, MAX_PAGES),
-        )
-        return ListView(asked.given, sort, order, limit, number), None
+        order, sort = _parse_choice(query, "order", _ORDERS), _last_value(query, "sort", "when")
+        limit = _parse_int(query, "limit", DEFAULT_PAGE_SIZE, PAGE_SIZES[-1])
+        page_number = _parse_int(query, "page", 1, MAX_PAGES)
+        return RunListView(parsed.filter_params, sort, order, limit, page_number), None
     except InvalidQueryError as error:
-        return ListView(asked.given), str(error)
+        return RunListView(parsed.filter_params), str(error)
 
 
-def _last(query: Mapping[str, Sequence[str]], name: str, usual: str) -> str:
-    return next((value for value in reversed(query.get(name, ())) if value), usual)
+def _last_value(query: Mapping[str, Sequence[str]], name: str, default: str) -> str:
+    return next((value for value in reversed(query.get(name, ())) if value), default)
 
 
-def _word(query: Mapping[str, Sequence[str]], name: str, allowed: Sequence[str]) -> str:
-    given = _last(query, name, allowed[0])
-    if given not in allowed:
-        raise InvalidQueryError(f"{name} {given!r} is not allowed; use {' or '.join(allowed)}")
-    return given
+def _parse_choice(query: Mapping[str, Sequence[str]], name: str, allowed: Sequence[str]) -> str:
+    value = _last_value(query, name, allowed[0])
+    if value not in allowed:
+        raise InvalidQueryError(f"{name} {value!r} is not allowed; use {' or '.join(allowed)}")
+    return value
 
 
-def _whole(query: Mapping[str, Sequence[str]], name: str, usual: int, most: int) -> int:
-    given = _last(query, name, str(usual))
-    if not (given.isascii() and given.isdecimal() and len(given) < 9 and 1 <= int(given) <= most):
-        raise InvalidQueryError(f"{name} {given!r} is not allowed; use a whole number from 1 to {most:,}")
-    return int(given)
+def _parse_int(query: Mapping[str, Sequence[str]], name: str, default: int, maximum: int) -> int:
+    value = _last_value(query, name, str(default))
+    if not (value.isascii() and value.isdecimal() and len(value) < 9 and 1 <= int(value) <= maximum):
+        raise InvalidQueryError(f"{name} {value!r} is not allowed; use a whole number from 1 to {maximum:,}")
+    return int(value)
 
 
-def _found(where: RunFilter, view: ListView, cursor: str | None) -> RunPage:
+def _load_runs(where: RunFilter, view: RunListView, cursor: str | None) -> RunPage:
     """Return the runs of a page: by cursor if there is one, else by page number."""
     order: dict[str, Any] = {"sort": view.sort, "order": view.order, "limit": view.limit}
     if cursor and view.page > 1:
@@ -127,9 +125,11 @@ def _found(where: RunFilter, view: ListView, cursor: str | None) -> RunPage:
     return list_run_summaries(where, **order, offset=view.offset)
 
 
-def _words(asked: ParsedFilter, stored: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+def _filter_options(parsed: ParsedFilter, stored: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     """Return the options of each filter by name: stored names and those in the query string."""
-    known = {name: list(words[:_MOST_WORDS]) for name, words in stored.items()}
-    known["class"] = known.pop("issue_class")
-    known["status"] = [*KNOWN_STATUSES, *known["status"]]
-    return {name: [*dict.fromkeys([*words, *asked.given.get(name, ())])] for name, words in known.items()}
+    names = {name: list(words[:_MAX_OPTIONS]) for name, words in stored.items()}
+    names["class"] = names.pop("issue_class")
+    names["status"] = [*KNOWN_STATUSES, *names["status"]]
+    return {
+        name: [*dict.fromkeys([*words, *parsed.filter_params.get(name, ())])] for name, words in names.items()
+    }

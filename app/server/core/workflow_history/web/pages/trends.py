@@ -12,69 +12,78 @@ from ...common.filters import parse_period
 from ...common.formatting.costs import unknown_words
 from ...common.time_zones import LOCAL_ZONE, zone_named
 from ...maintenance.pruning import runs_pruned
-from ...presentation.statistics import format_period, spending_of
+from ...presentation.statistics import format_period, group_spending
 from ...queries import statistics
 from ..charts.stacked import texture_pattern
 from ..context import ContextDep
-from ..rendering import page
-from ..views import timeline
+from ..rendering import render_page
+from ..views import timeline as timeline_view
 from ..views.breakdown import build_breakdown
 from ..views.filter_form import SelectField
 from ..views.measures import MIN_RUNS
 from ..views.periods import Periods, zone_words
-from .page_query import PageQuery, question
+from .page_query import PageQuery, parse_page_query
 
 router = APIRouter()
 
-_BY: Final = (("", "fitting"), ("day", "day"), ("week", "week"), ("month", "month"))
-_ACROSS: Final = (("", "all together"), ("template", "workflow"), ("model", "model"), ("phase", "phase"),
-                  ("issue_class", "class"), ("status", "status"), ("project", "project"))  # fmt: skip
-_PERIODS: Final = (("7d", "7 days"), ("30d", "30 days"), ("90d", "90 days"))
+_PERIOD_CHOICES: Final = (("", "fitting"), ("day", "day"), ("week", "week"), ("month", "month"))
+_GROUP_CHOICES: Final = (
+    ("", "all together"),
+    ("template", "workflow"),
+    ("model", "model"),
+    ("phase", "phase"),
+    ("issue_class", "class"),
+    ("status", "status"),
+    ("project", "project"),
+)
+_COMPARED_PERIODS: Final = (("7d", "7 days"), ("30d", "30 days"), ("90d", "90 days"))
 
 
 @router.get("/trends")
-def trends(request: Request, here: ContextDep) -> Response:
+def trends(request: Request, context: ContextDep) -> Response:
     """Return the page with charts, changes and the table of periods."""
-    asked = question(request)
-    zone = asked.zone
-    own = _own(asked, zone)
-    chosen = {choice.name: choice.chosen for choice in own}
-    found = here.kept(
+    query = parse_page_query(request)
+    zone = query.zone
+    own_fields = _own_fields(query, zone)
+    chosen = {choice.name: choice.chosen for choice in own_fields}
+    result = context.query_cache(
         statistics.timeline,
-        asked.where,
+        query.where,
         by=chosen["by"] or None,
         across=chosen["across"] or None,
         tz=zone,
         period=parse_period(chosen["period"]),
     )
-    periods = Periods(found.by, zone_named(zone), datetime.now(UTC), asked.given, asked.where)
-    return page(
+    periods = Periods(result.by, zone_named(zone), datetime.now(UTC), query.filter_params, query.where)
+    return render_page(
         request,
         "trends.html",
-        found=found,
-        total=found.whole.total,
-        pruned=0 if found.whole.total.runs else runs_pruned(),
-        unknown=unknown_words(spending_of(found.whole.total)),
-        length=None if found.trend is None else format_period(found.trend),
-        cards=timeline.cards(found, periods),
-        changes=timeline.changes(found),
-        rows=timeline.rows(found, periods),
-        split=build_breakdown(found, periods),
-        form=asked.form("/trends", here, own),
+        timeline=result,
+        total=result.whole.total,
+        pruned=0 if result.whole.total.runs else runs_pruned(),
+        unknown_cost_note=unknown_words(group_spending(result.whole.total)),
+        period_length=None if result.trend is None else format_period(result.trend),
+        cards=timeline_view.measure_cards(result, periods),
+        changes=timeline_view.change_rows(result),
+        rows=timeline_view.period_rows(result, periods),
+        breakdown=build_breakdown(result, periods),
+        form=query.form("/trends", context, own_fields),
         texture=texture_pattern(),
-        few=MIN_RUNS,
+        min_runs=MIN_RUNS,
         zone=zone_words(zone),
     )
 
 
-def _own(asked: PageQuery, zone: str) -> tuple[SelectField, ...]:
+def _own_fields(query: PageQuery, zone: str) -> tuple[SelectField, ...]:
     """Return the fields that only this page has."""
-    period = asked.get("period", "30d")
-    periods = _PERIODS if period in dict(_PERIODS) else ((period, period), *_PERIODS)
+    period = query.get("period", "30d")
+    periods = (
+        _COMPARED_PERIODS if period in dict(_COMPARED_PERIODS) else ((period, period), *_COMPARED_PERIODS)
+    )
     zones = dict.fromkeys([LOCAL_ZONE, "UTC", zone])
     return (
-        SelectField("by", "A point each", _BY, asked.get("by")),
-        SelectField("across", "Side by side", _ACROSS, asked.get("across")),
+        SelectField("by", "A point each", _PERIOD_CHOICES, query.get("by")),
+        SelectField("across", "Side by side", _GROUP_CHOICES, query.get("across")),
         SelectField("period", "Compare the last", periods, period),
         SelectField("tz", "Time zone", tuple((name, zone_words(name)) for name in zones), zone),
     )

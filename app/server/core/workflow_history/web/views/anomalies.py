@@ -16,7 +16,7 @@ from ...common.spending import format_usd
 from ...queries.anomalies import Finding, MeasureChange, OutlierRun
 from ..charts.axis_units import COUNT, MONEY, SECONDS, SHARE, AxisUnit
 from ..charts.change_plot import Median, change_plot
-from ..rendering import run_address, url_for
+from ..rendering import run_url, url_for
 
 _UNITS: Final[Mapping[str, AxisUnit]] = {
     "cost": MONEY, "duration": SECONDS, "turns": COUNT, "failures": SHARE, "cache": SHARE,
@@ -25,7 +25,7 @@ _UNITS: Final[Mapping[str, AxisUnit]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class FigureRow:
+class MetricRow:
     """One metric of an anomaly, before and after the change point."""
 
     name: str
@@ -38,19 +38,19 @@ class FigureRow:
 class FindingCard:
     """One regression or improvement."""
 
-    head: str  # part of the sentence before the first colon
-    rest: str
+    headline: str  # part of the sentence before the first colon
+    details: str
     worse: bool
     chart: Markup
-    money: str | None  # excess or saved cost since the change point; None: unknown
-    figures: tuple[FigureRow, ...]
+    excess_cost: str | None  # excess or saved cost since the change point; None: unknown
+    metrics: tuple[MetricRow, ...]
     runs: tuple[tuple[str, str], ...]  # name and URL of example runs, the clearest first
-    since: str  # URL of the runs since the change point
-    trend: str  # URL of the trend page for its workflow and phase
+    runs_url: str  # URL of the runs since the change point
+    trend_url: str  # URL of the trend page for its workflow and phase
 
 
 @dataclass(frozen=True, slots=True)
-class StandOutRow:
+class OutlierRow:
     """One outlier."""
 
     name: str
@@ -58,72 +58,71 @@ class StandOutRow:
     sentence: str
     value: str
     usual: str
-    more: str | None
+    excess_cost: str | None
 
 
-def cards(findings: Sequence[Finding], given: Mapping[str, Any], zone: tzinfo | None) -> list[FindingCard]:
+def finding_cards(
+    findings: Sequence[Finding], filter_params: Mapping[str, Any], zone: tzinfo | None
+) -> list[FindingCard]:
     """Build a card for each finding, with days in `zone`; None is the local zone."""
-    return [_card(finding, given, zone) for finding in findings]
+    return [_finding_card(finding, filter_params, zone) for finding in findings]
 
 
-def stand_outs(found: Sequence[OutlierRun]) -> list[StandOutRow]:
+def outlier_rows(outliers: Sequence[OutlierRun]) -> list[OutlierRow]:
     """Build a row for each outlier."""
     return [
-        StandOutRow(
-            truncate(single_line(one.id), 32),
-            run_address({"id": one.id, "project": one.project}),
-            single_line(one.sentence),
-            _UNITS[one.measure].format(one.value),
-            _UNITS[one.measure].format(one.usual),
-            None if one.extra_cost is None else format_usd(one.extra_cost),
+        OutlierRow(
+            truncate(single_line(outlier.id), 32),
+            run_url({"id": outlier.id, "project": outlier.project}),
+            single_line(outlier.sentence),
+            _UNITS[outlier.measure].format(outlier.value),
+            _UNITS[outlier.measure].format(outlier.usual),
+            None if outlier.extra_cost is None else format_usd(outlier.extra_cost),
         )
-        for one in found
+        for outlier in outliers
     ]
 
 
-def _card(finding: Finding, given: Mapping[str, Any], zone: tzinfo | None) -> FindingCard:
-    head, _, rest = single_line(finding.sentence).partition(": ")
-    narrowed = {
-        "template": [finding.template] if finding.template else None,
-        "phase": [finding.main.phase] if finding.main.phase else None,
-    }
-    known = {name: value for name, value in narrowed.items() if value}
+def _finding_card(finding: Finding, filter_params: Mapping[str, Any], zone: tzinfo | None) -> FindingCard:
+    extra = finding.extra_cost
+    excess_cost = None
+    if extra is not None:
+        excess_cost = f"{format_usd(abs(extra))} {'more' if extra > 0 else 'less'} since then"
+    headline, _, details = single_line(finding.sentence).partition(": ")
+    own_names = {"template": finding.template, "phase": finding.main.phase}
+    params = {**filter_params, **{name: [value] for name, value in own_names.items() if value}}
     return FindingCard(
-        head,
-        rest,
+        headline,
+        details,
         finding.worse,
-        _chart(finding, head, day(finding.since, zone)),
-        _money(finding.extra_cost),
-        tuple(_row(one) for one in (finding.main, *finding.along, *finding.others)),
+        _chart(finding, headline, day(finding.since, zone)),
+        excess_cost,
+        tuple(_metric_row(metric) for metric in (finding.main, *finding.along, *finding.others)),
         tuple(
-            (truncate(single_line(run.id), 24), run_address({"id": run.id, "project": run.project}))
+            (truncate(single_line(run.id), 24), run_url({"id": run.id, "project": run.project}))
             for run in finding.runs
         ),
-        url_for("/", {**given, **known, "since": finding.since.isoformat()}),
-        url_for("/trends", {**given, **known}),
+        url_for("/", {**params, "since": finding.since.isoformat()}),
+        url_for("/trends", params),
     )
 
 
 def _chart(finding: Finding, title: str, since: str) -> Markup:
     main = finding.main
     unit = _UNITS[main.measure]
-    levels = (
+    medians = (
         Median(main.before, f"{unit.format(main.before)} in {pluralize(main.before_runs, 'run')} before"),
         Median(main.after, f"{unit.format(main.after)} in {pluralize(main.after_runs, 'run')} since {since}"),
     )
-    return change_plot(title, finding.curve, finding.curve_change, levels, unit, worse=finding.worse)
+    return change_plot(title, finding.curve, finding.curve_change, medians, unit, worse=finding.worse)
 
 
-def _row(figure: MeasureChange) -> FigureRow:
-    unit = _UNITS[figure.measure]
-    where = single_line(figure.phase) if figure.phase else "the whole run"
-    return FigureRow(
-        f"{MEASURE_NAMES[figure.measure]}, {where}",
-        unit.format(figure.before),
-        unit.format(figure.after),
-        f"{figure.before_runs:,} → {figure.after_runs:,}",
+def _metric_row(change: MeasureChange) -> MetricRow:
+    unit = _UNITS[change.measure]
+    scope = single_line(change.phase) if change.phase else "the whole run"
+    return MetricRow(
+        f"{MEASURE_NAMES[change.measure]}, {scope}",
+        unit.format(change.before),
+        unit.format(change.after),
+        f"{change.before_runs:,} → {change.after_runs:,}",
     )
-
-
-def _money(extra: float | None) -> str | None:
-    return None if extra is None else f"{format_usd(abs(extra))} {'more' if extra > 0 else 'less'} since then"

@@ -22,20 +22,20 @@ from ..charts.time_series import Point
 from ..rendering import url_for
 from .measures import MEASURES, Measure
 from .periods import Periods
-from .timeline import dated_groups, point
+from .timeline import data_point, dated_groups
 
-MOST_GROUPS: Final = 12
+MAX_GROUPS: Final = 12
 """Maximum number of rows of small plots. The most expensive groups are shown."""
 
 SMALL_MULTIPLE_MEASURES: Final = tuple(
-    one for one in MEASURES if one.change in {"cost", "cost_per_run", "success_rate", "duration"}
+    measure for measure in MEASURES if measure.key in {"cost", "cost_per_run", "success_rate", "duration"}
 )
 """Metrics that are plotted for each group."""
 
 NAMES: Final = {"template": "workflow", "issue_class": "class"}
 """Display names of groupings, if they differ from the key."""
 
-_PARAMETERS: Final = {"template", "model", "phase", "issue_class", "project", "status"}
+_FILTER_PARAMETERS: Final = {"template", "model", "phase", "issue_class", "project", "status"}
 
 Cells = dict[str | None, dict[date, GroupStatistics]]
 """Statistics by group and first day of the period."""
@@ -49,7 +49,7 @@ class GroupRow:
     title: str  # full name
     href: str | None
     swatch: Markup | None  # None: merged into "others" in the stacked chart
-    figures: GroupStatistics
+    statistics: GroupStatistics
     cells: tuple[tuple[str, Markup], ...]  # by metric: value over all its runs, sparkline
 
 
@@ -67,35 +67,35 @@ class Breakdown:
     hidden: int  # number of groups without a row
 
 
-def build_breakdown(found: Timeline, periods: Periods) -> Breakdown | None:
+def build_breakdown(timeline: Timeline, periods: Periods) -> Breakdown | None:
     """Build the breakdown; None if no second grouping was requested or there are no groups."""
-    groups, crossed = found.groups, found.crossed
+    groups, crossed = timeline.groups, timeline.crossed
     if groups is None or crossed is None or not groups.groups:
         return None
-    return _Splitting(found, groups, crossed, periods).split()
+    return _BreakdownBuilder(timeline, groups, crossed, periods).build()
 
 
-class _Splitting:
+class _BreakdownBuilder:
     """Builder of the breakdown of one timeline."""
 
     def __init__(
-        self, found: Timeline, groups: RunStatistics, crossed: RunStatistics, periods: Periods
+        self, timeline: Timeline, groups: RunStatistics, crossed: RunStatistics, periods: Periods
     ) -> None:
-        self._timed = dated_groups(found.whole.groups)
+        self._dated = dated_groups(timeline.whole.groups)
         self._groups = groups
         self._periods = periods
         self._cells: Cells = defaultdict(dict)
-        for one in crossed.groups:
-            if one.first_day is not None:
-                self._cells[one.across][one.first_day] = one
-        self._shown = groups.groups[:MOST_GROUPS]
-        every = [figures for one in self._shown for figures in self._cells[one.name].values()]
-        self._ends = [
-            one.unit.most or max_known(one.value(figures) for figures in every)
-            for one in SMALL_MULTIPLE_MEASURES
+        for cell in crossed.groups:
+            if cell.first_day is not None:
+                self._cells[cell.across][cell.first_day] = cell
+        self._visible = groups.groups[:MAX_GROUPS]
+        visible_cells = [cell for group in self._visible for cell in self._cells[group.name].values()]
+        self._scale_ends = [
+            measure.unit.fixed_end or max_known(measure.value(cell) for cell in visible_cells)
+            for measure in SMALL_MULTIPLE_MEASURES
         ]
 
-    def split(self) -> Breakdown:
+    def build(self) -> Breakdown:
         """Build the breakdown."""
         by = self._groups.by
         name, points, series = NAMES.get(by, by), self._points(), self._series()
@@ -104,66 +104,68 @@ class _Splitting:
             shared=by in {"phase", "model"},
             wide=stacked(f"Cost by {name}", points, series, MONEY),
             narrow=stacked(f"Cost by {name}", points, series, MONEY, narrow=True),
-            legend=tuple((legend_swatch(place), one.name) for place, one in enumerate(series)),
+            legend=tuple((legend_swatch(index), each.name) for index, each in enumerate(series)),
             titles=tuple(measure.title for measure in SMALL_MULTIPLE_MEASURES),
-            rows=tuple(self._row(place, one) for place, one in enumerate(self._shown)),
-            hidden=len(self._groups.groups) - len(self._shown),
+            rows=tuple(self._row(index, group) for index, group in enumerate(self._visible)),
+            hidden=len(self._groups.groups) - len(self._visible),
         )
 
     def _points(self) -> list[Point]:
         cost = SMALL_MULTIPLE_MEASURES[0]
-        return [point(cost, day, one, self._periods) for day, one in self._timed]
+        return [data_point(cost, day, group, self._periods) for day, group in self._dated]
 
     def _series(self) -> list[Series]:
         """Return a series for each of the most expensive groups, and one for all others."""
         groups, by = self._groups.groups, self._groups.by
-        first = groups[: MAX_SERIES - 1] if len(groups) > MAX_SERIES else groups
-        rest = groups[len(first) :]
-        found = [Series(name_of(by, one.name), self._spent([one.name])) for one in first]
+        largest = groups[: MAX_SERIES - 1] if len(groups) > MAX_SERIES else groups
+        rest = groups[len(largest) :]
+        series = [Series(group_name(by, group.name), self._costs([group.name])) for group in largest]
         if rest:
-            found.append(Series(pluralize(len(rest), "other"), self._spent([one.name for one in rest])))
-        return found
+            series.append(Series(pluralize(len(rest), "other"), self._costs([group.name for group in rest])))
+        return series
 
-    def _spent(self, names: Sequence[str | None]) -> tuple[float, ...]:
+    def _costs(self, names: Sequence[str | None]) -> tuple[float, ...]:
         """Return the total cost of some groups in each period, in USD."""
         return tuple(
             sum(minimum_cost(self._cells[name][day]) for name in names if day in self._cells[name])
-            for day, _ in self._timed
+            for day, _ in self._dated
         )
 
-    def _row(self, place: int, one: GroupStatistics) -> GroupRow:
-        by, drawn = self._groups.by, place < MAX_SERIES - 1 or len(self._groups.groups) <= MAX_SERIES
-        name = name_of(by, one.name)
-        known = one.name is not None and by in _PARAMETERS
+    def _row(self, index: int, group: GroupStatistics) -> GroupRow:
+        by, in_chart = self._groups.by, index < MAX_SERIES - 1 or len(self._groups.groups) <= MAX_SERIES
+        name = group_name(by, group.name)
+        is_filterable = group.name is not None and by in _FILTER_PARAMETERS
         parameter = NAMES["issue_class"] if by == "issue_class" else by
         return GroupRow(
             name,
-            title=single_line(one.name) if one.name else "unknown",
-            href=url_for("/", {**self._periods.given, parameter: [one.name]}) if known else None,
-            swatch=legend_swatch(place) if drawn else None,
-            figures=one,
+            title=single_line(group.name) if group.name else "unknown",
+            href=url_for("/", {**self._periods.filter_params, parameter: [group.name]})
+            if is_filterable
+            else None,
+            swatch=legend_swatch(index) if in_chart else None,
+            statistics=group,
             cells=tuple(
-                (measure.format(one), self._line(measure, end, one.name, name))
-                for measure, end in zip(SMALL_MULTIPLE_MEASURES, self._ends, strict=True)
+                (measure.format(group), self._sparkline(measure, end, group.name, name))
+                for measure, end in zip(SMALL_MULTIPLE_MEASURES, self._scale_ends, strict=True)
             ),
         )
 
-    def _line(self, measure: Measure, end: float, group: str | None, name: str) -> Markup:
+    def _sparkline(self, measure: Measure, end: float, group: str | None, name: str) -> Markup:
         """Return one group's sparkline. In a period without runs, sums are 0, medians and rates unknown."""
         cells, empty = self._cells[group], 0.0 if measure.kind == "columns" else None
         points = [
-            point(measure, day, cells[day], self._periods)
+            data_point(measure, day, cells[day], self._periods)
             if day in cells
             else Point(self._periods.short(day), f"{self._periods.long(day)}: no run", empty)
-            for day, _ in self._timed
+            for day, _ in self._dated
         ]
         return sparkline(points, end, f"{measure.title}, {name}", measure.unit)
 
 
-def name_of(by: str, name: str | None) -> str:
+def group_name(by: str, name: str | None) -> str:
     """Return a group's display name.
 
-    >>> name_of("model", "claude-sonnet-4-5-20250929"), name_of("template", None)
+    >>> group_name("model", "claude-sonnet-4-5-20250929"), group_name("template", None)
     ('sonnet-4-5', 'unknown')
     """
     if name is None:

@@ -25,7 +25,7 @@ METHOD_LABELS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CalibrationRow:
     """Cells of a table row, and a bar with the same values."""
 
     cells: tuple[str, ...]
@@ -33,84 +33,93 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class FigureView:
+class MetricCalibration:
     """Calibration of the forecasts of one metric."""
 
     title: str
     sentence: str
-    came: tuple[Row, ...]  # cells: position, nominal share, actual share, runs
+    outcomes: tuple[CalibrationRow, ...]  # cells: position, nominal share, actual share, runs
     errors: tuple[tuple[str, str, str], ...]  # method, median absolute error, runs
 
 
-def figures(found: CalibrationReport) -> list[FigureView]:
+def metric_views(report: CalibrationReport) -> list[MetricCalibration]:
     """Build the calibration of cost and duration."""
-    return [_figure("Cost", found.cost, format_usd), _figure("Time", found.duration, format_duration)]
-
-
-def chances(found: CalibrationReport) -> list[Row]:
-    """Build a row for each range of predicted success probability, with the actual success rate."""
     return [
-        Row(
-            (
-                f"{one.least:.0%} to {one.most:.0%}",
-                f"{one.told:.0%}",
-                f"{one.completed:.0%}",
-                f"{one.count:,}",
-            ),
-            interval_bar(
-                Bounds(0.0, one.completed, one.completed),
-                1.0,
-                f"told {one.told:.0%}, came {one.completed:.0%}",
-                one.told,
-            ),
-        )
-        for one in found.success.bins
+        _metric_view("Cost", report.cost, format_usd),
+        _metric_view("Time", report.duration, format_duration),
     ]
 
 
-def templates(found: CalibrationReport) -> list[tuple[str, str, str]]:
+def probability_rows(report: CalibrationReport) -> list[CalibrationRow]:
+    """Build a row for each range of predicted success probability, with the actual success rate."""
+    return [
+        CalibrationRow(
+            (
+                f"{bin_range.least:.0%} to {bin_range.most:.0%}",
+                f"{bin_range.told:.0%}",
+                f"{bin_range.completed:.0%}",
+                f"{bin_range.count:,}",
+            ),
+            interval_bar(
+                Bounds(0.0, bin_range.completed, bin_range.completed),
+                1.0,
+                f"told {bin_range.told:.0%}, came {bin_range.completed:.0%}",
+                bin_range.told,
+            ),
+        )
+        for bin_range in report.success.bins
+    ]
+
+
+def coverage_by_template(report: CalibrationReport) -> list[tuple[str, str, str]]:
     """Return the coverage of the intervals by workflow: name, coverage of cost, coverage of duration."""
     return [
         (
-            truncate(single_line(one.template), 48) if one.template else "none named",
-            _held(one.cost),
-            _held(one.duration),
+            truncate(single_line(template.template), 48) if template.template else "none named",
+            _format_coverage(template.cost),
+            _format_coverage(template.duration),
         )
-        for one in found.templates
+        for template in report.templates
     ]
 
 
-def _figure(title: str, found: FigureCalibration, show: Callable[[Any], str]) -> FigureView:
-    held = found.held
-    if held is None:
-        return FigureView(title, "No run was forecast of which is known what came.", (), ())
+def _metric_view(
+    title: str, calibration: FigureCalibration, format_value: Callable[[Any], str]
+) -> MetricCalibration:
+    coverage = calibration.held
+    if coverage is None:
+        return MetricCalibration(title, "No run was forecast of which is known what came.", (), ())
     sentence = (
-        f"8 in 10 was meant; it held {held.share:.0%} of {pluralize(held.count, 'run')} "
-        f"(95%: {held.low:.0%} to {held.high:.0%})."
+        f"8 in 10 was meant; it held {coverage.share:.0%} of {pluralize(coverage.count, 'run')} "
+        f"(95%: {coverage.low:.0%} to {coverage.high:.0%})."
     )
-    every = (*found.errors, *found.errors_with_template)
-    return FigureView(
+    errors = (*calibration.errors, *calibration.errors_with_template)
+    return MetricCalibration(
         title,
         sentence,
         tuple(
-            _came(held, name, meant, count)
-            for name, meant, count in (
-                ("below", 0.1, held.below),
-                ("within", NOMINAL_COVERAGE, held.held),
-                ("above", 0.1, held.above),
+            _outcome_row(coverage, name, nominal, count)
+            for name, nominal, count in (
+                ("below", 0.1, coverage.below),
+                ("within", NOMINAL_COVERAGE, coverage.held),
+                ("above", 0.1, coverage.above),
             )
         ),
-        tuple((METHOD_LABELS[one.name], show(one.absolute), f"{one.count:,}") for one in every),
+        tuple(
+            (METHOD_LABELS[error.name], format_value(error.absolute), f"{error.count:,}") for error in errors
+        ),
     )
 
 
-def _came(held: Coverage, name: str, meant: float, count: int) -> Row:
-    was = count / held.count
-    return Row(
-        (name, f"{meant:.0%}", f"{was:.0%}", f"{count:,}"),
-        interval_bar(Bounds(0.0, was, was), 1.0, f"{name}: meant {meant:.0%}, was {was:.0%}", meant),
+def _outcome_row(coverage: Coverage, name: str, nominal: float, count: int) -> CalibrationRow:
+    actual = count / coverage.count
+    return CalibrationRow(
+        (name, f"{nominal:.0%}", f"{actual:.0%}", f"{count:,}"),
+        interval_bar(
+            Bounds(0.0, actual, actual), 1.0, f"{name}: meant {nominal:.0%}, was {actual:.0%}", nominal
+        ),
     )
 
 
-def _held(one: Coverage | None) -> str:
-    return UNKNOWN if one is None else f"{format_fraction(one.share)} of {one.count:,}"
+def _format_coverage(coverage: Coverage | None) -> str:
+    return UNKNOWN if coverage is None else f"{format_fraction(coverage.share)} of {coverage.count:,}"

@@ -22,15 +22,20 @@ from ...common.formatting.costs import format_run_cost
 from ...common.formatting.numbers import format_duration
 from ...common.formatting.text import single_line, truncate
 from ...common.spending import UNKNOWN, format_fraction, format_usd
-from ...presentation.comparison import CANCELLED, NAMES, difference_percent, format_difference, format_value
+from ...presentation.comparison import (
+    COMPARISON_LABELS,
+    MAX_MEANINGFUL_SHARE,
+    difference_percent,
+    format_difference,
+    format_value,
+)
 from ...presentation.run_list import qualified_id
 from ...queries.similar import SimilarRun
 from ..charts.axis_units import max_known
-from ..charts.inline_charts import Part, bar_pair, stacked_bar
-from ..charts.inline_charts import diverging_bar as drawn
-from ..rendering import run_address, url_for
+from ..charts.inline_charts import Part, bar_pair, diverging_bar, stacked_bar
+from ..rendering import run_url, url_for
 
-_FACT: Final = 60  # maximum width of a text, in terminal cells
+_MAX_TEXT_WIDTH: Final = 60  # maximum width of a text, in terminal cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ class FactRow:
 
 
 @dataclass(frozen=True, slots=True)
-class FigureRow:
+class MetricRow:
     """One metric of both runs."""
 
     name: str
@@ -71,11 +76,11 @@ class StepRow:
     """One phase, or an agent within a phase."""
 
     name: str
-    inner: bool  # whether it is an agent within a phase
+    is_agent: bool  # whether it is an agent within a phase
     a: StepSide
     b: StepSide
-    cost: FigureRow
-    time: FigureRow
+    cost: MetricRow
+    time: MetricRow
     tokens: str
     turns: str
 
@@ -84,7 +89,7 @@ class StepRow:
 class StepSide:
     """One run's part in a phase or agent."""
 
-    there: bool
+    is_present: bool
     outcome: str | None
     models: str
 
@@ -104,168 +109,181 @@ class SimilarRow:
     """One similar run with its score and the reasons for it."""
 
     id: str
-    href: str  # URL of the comparison with it
-    run: str  # URL of its page
+    compare_url: str  # URL of the comparison with it
+    page_url: str  # URL of its page
     score: str
     parts: Markup
-    told: str
+    components: str
     status: str | None
     cost: str
     time: str
     request: str
-    words: str
+    shared_words: str
 
 
-def heads(found: Comparison) -> tuple[RunHeader, RunHeader]:
+def run_headers(comparison: Comparison) -> tuple[RunHeader, RunHeader]:
     """Build the headers of both runs."""
-    return _head("A", found.a, found.request.a), _head("B", found.b, found.request.b)
+    return _run_header("A", comparison.a, comparison.request.a), _run_header(
+        "B", comparison.b, comparison.request.b
+    )
 
 
-def facts(found: Comparison) -> list[FactRow]:
+def fact_rows(comparison: Comparison) -> list[FactRow]:
     """Build rows of text properties that at least one run has; those that differ come first."""
     rows = [
-        FactRow(_called(fact.name), _word(fact, fact.a), _word(fact, fact.b), fact.same)
-        for fact in found.facts
+        FactRow(
+            COMPARISON_LABELS.get(fact.name, fact.name.replace("_", " ")),
+            _format_text(fact, fact.a),
+            _format_text(fact, fact.b),
+            fact.same,
+        )
+        for fact in comparison.facts
         if fact.a is not None or fact.b is not None
     ]
     return sorted(rows, key=lambda row: row.same)
 
 
-def figures(found: Comparison) -> list[FigureRow]:
+def metric_rows(comparison: Comparison) -> list[MetricRow]:
     """Build rows of metrics that are known for at least one run."""
-    return [_figure(one) for one in found.figures if one.a is not None or one.b is not None]
+    return [
+        _metric_row(metric) for metric in comparison.figures if metric.a is not None or metric.b is not None
+    ]
 
 
-def steps(found: Comparison) -> list[StepRow]:
+def step_rows(comparison: Comparison) -> list[StepRow]:
     """Build rows of phases, and of agents if a phase has several. All bars share one scale."""
-    listed = [(step, inner) for phase in found.phases for step, inner in _listed(phase.step, phase.agents)]
-    ends = {
-        name: max_known(value for step, _ in listed for value in (_of(step, name).a, _of(step, name).b))
+    steps: list[tuple[StepComparison, bool]] = []
+    for phase in comparison.phases:
+        steps.append((phase.step, False))
+        if len(phase.agents) > 1:
+            steps += [(agent, True) for agent in phase.agents]
+    scale_ends = {
+        name: max_known(
+            value for step, _ in steps for value in (_metric(step, name).a, _metric(step, name).b)
+        )
         for name in ("cost", "duration_seconds")
     }
-    return [_step(step, ends, inner=inner) for step, inner in listed]
+    return [_step_row(step, scale_ends, is_agent=is_agent) for step, is_agent in steps]
 
 
-def contribution_rows(parts: Sequence[Contribution], unit: str) -> list[ContributionRow]:
+def contribution_rows(contributions: Sequence[Contribution], unit: str) -> list[ContributionRow]:
     """Build rows of the phases' contributions to a difference, with bars of one scale."""
-    most = max_known(abs(part.difference) for part in parts)
-    write = format_usd if unit == "USD" else format_duration
+    scale_end = max_known(abs(contribution.difference) for contribution in contributions)
+    format_amount = format_usd if unit == "USD" else format_duration
     rows = []
-    for part in parts:
-        name = truncate(single_line(part.phase), 40) if part.phase else "beyond the agents"
-        told = ("+" if part.difference > 0 else "-") + write(abs(part.difference))
+    for contribution in contributions:
+        name = truncate(single_line(contribution.phase), 40) if contribution.phase else "beyond the agents"
+        amount = ("+" if contribution.difference > 0 else "-") + format_amount(abs(contribution.difference))
         rows.append(
-            ContributionRow(name, told, _of_it(part.share), drawn(part.difference, most, f"{name}: {told}"))
+            ContributionRow(
+                name,
+                amount,
+                _format_share(contribution.share),
+                diverging_bar(contribution.difference, scale_end, f"{name}: {amount}"),
+            )
         )
     return rows
 
 
-def similarity(found: Comparison) -> Markup:
+def similarity_bar(comparison: Comparison) -> Markup:
     """Return the similarity as a bar of its score components; an unknown one has zero width."""
-    weights = sum(part.weight for part in found.similarity_parts if part.value is not None) or 1.0
-    gave = [
-        (part.name, None if part.value is None else part.weight * part.value / weights)
-        for part in found.similarity_parts
+    weights = sum(part.weight for part in comparison.similarity_parts if part.value is not None) or 1.0
+    parts = [
+        _part(part.name, None if part.value is None else part.weight * part.value / weights)
+        for part in comparison.similarity_parts
     ]
-    return _score(found.similarity, [_part(name, value) for name, value in gave])
+    return _score_bar(comparison.similarity, parts)
 
 
-def similar_rows(found: Sequence[SimilarRun], a: str) -> list[SimilarRow]:
+def similar_rows(similar: Sequence[SimilarRun], a: str) -> list[SimilarRow]:
     """Build rows of the similar runs, each with the components of its score."""
-    return [_like(one, a) for one in found]
+    return [_similar_row(run, a) for run in similar]
 
 
-def _head(letter: str, side: RunRef, request: str | None) -> RunHeader:
+def _run_header(letter: str, side: RunRef, request: str | None) -> RunHeader:
     run = {"id": side.id, "project": side.project}
-    return RunHeader(
-        letter, truncate(single_line(qualified_id(run)), 60), run_address(run), side.status, request
-    )
+    return RunHeader(letter, truncate(single_line(qualified_id(run)), 60), run_url(run), side.status, request)
 
 
-def _of_it(part: float | None) -> str:
+def _format_share(part: float | None) -> str:
     """Format a share of a difference; empty if contributions cancel out so that it would mislead."""
-    if part is None or abs(part) > CANCELLED:
+    if part is None or abs(part) > MAX_MEANINGFUL_SHARE:
         return ""
-    said = format_fraction(abs(part))
-    return said if part >= 0 or said.startswith("<") else f"-{said}"
+    text = format_fraction(abs(part))
+    return text if part >= 0 or text.startswith("<") else f"-{text}"
 
 
-def _word(fact: TextComparison, value: str | None) -> str:
+def _format_text(fact: TextComparison, value: str | None) -> str:
     if value is None:
         return UNKNOWN
-    return short_model(value) if fact.name == "model_used" else truncate(single_line(value), _FACT)
+    return short_model(value) if fact.name == "model_used" else truncate(single_line(value), _MAX_TEXT_WIDTH)
 
 
-def _figure(one: NumberComparison, end: float | None = None) -> FigureRow:
-    name = NAMES.get(one.name, one.name)
-    told = f"{name}: A {format_value(one, one.a)}, B {format_value(one, one.b)}"
-    most = end or max_known((one.a, one.b))
-    return FigureRow(
-        name, format_value(one, one.a), format_value(one, one.b), format_difference(one),
-        difference_percent(one),
-        bar_pair(one.a, one.b, most, told) if most else None,
+def _metric_row(metric: NumberComparison, fixed_end: float | None = None) -> MetricRow:
+    name = COMPARISON_LABELS.get(metric.name, metric.name)
+    title = f"{name}: A {format_value(metric, metric.a)}, B {format_value(metric, metric.b)}"
+    scale_end = fixed_end or max_known((metric.a, metric.b))
+    return MetricRow(
+        name, format_value(metric, metric.a), format_value(metric, metric.b), format_difference(metric),
+        difference_percent(metric),
+        bar_pair(metric.a, metric.b, scale_end, title) if scale_end else None,
     )  # fmt: skip
 
 
-def _listed(phase: StepComparison, agents: Sequence[StepComparison]) -> list[tuple[StepComparison, bool]]:
-    return [(phase, False), *((agent, True) for agent in agents if len(agents) > 1)]
-
-
-def _of(step: StepComparison, name: str) -> NumberComparison:
+def _metric(step: StepComparison, name: str) -> NumberComparison:
     return next(figure for figure in step.figures if figure.name == name)
 
 
-def _step(step: StepComparison, ends: dict[str, float], *, inner: bool) -> StepRow:
-    tokens, turns = _of(step, "total_tokens"), _of(step, "turns")
+def _step_row(step: StepComparison, scale_ends: dict[str, float], *, is_agent: bool) -> StepRow:
+    tokens, turns = _metric(step, "total_tokens"), _metric(step, "turns")
     return StepRow(
         truncate(single_line(step.name), 40),
-        inner,
-        _side(step.a),
-        _side(step.b),
-        _figure(_of(step, "cost"), ends["cost"]),
-        _figure(_of(step, "duration_seconds"), ends["duration_seconds"]),
+        is_agent,
+        _step_side(step.a),
+        _step_side(step.b),
+        _metric_row(_metric(step, "cost"), scale_ends["cost"]),
+        _metric_row(_metric(step, "duration_seconds"), scale_ends["duration_seconds"]),
         f"{format_value(tokens, tokens.a)} → {format_value(tokens, tokens.b)}",
         f"{format_value(turns, turns.a)} → {format_value(turns, turns.b)}",
     )
 
 
-def _side(work: AgentTotals | None) -> StepSide:
-    if work is None:
-        return StepSide(there=False, outcome=None, models="")
-    return StepSide(True, work.outcome, ", ".join(short_model(model) for model in work.models))
+def _step_side(totals: AgentTotals | None) -> StepSide:
+    if totals is None:
+        return StepSide(is_present=False, outcome=None, models="")
+    return StepSide(True, totals.outcome, ", ".join(short_model(model) for model in totals.models))
 
 
-def _like(one: SimilarRun, a: str) -> SimilarRow:
-    run: dict[str, Any] = {"id": one.id, "project": one.project}
-    cost = {"total_cost": one.cost, "cost_basis": one.cost_basis, "lower_bound_cost": one.lower_bound_cost}
-    parts = [_part(part.name, part.gave) for part in one.parts]
-    words = [*one.shared, *one.akin]
+def _similar_row(similar: SimilarRun, a: str) -> SimilarRow:
+    run: dict[str, Any] = {"id": similar.id, "project": similar.project}
+    cost = {
+        "total_cost": similar.cost,
+        "cost_basis": similar.cost_basis,
+        "lower_bound_cost": similar.lower_bound_cost,
+    }
+    parts = [_part(part.name, part.gave) for part in similar.parts]
+    words = [
+        single_line(pair.word if pair.word == pair.other else f"{pair.word} ~ {pair.other}")
+        for pair in [*similar.shared, *similar.akin][:8]
+    ]
     return SimilarRow(
-        truncate(single_line(one.id), 28),
+        truncate(single_line(similar.id), 28),
         url_for("/compare", {"a": a, "b": qualified_id(run)}),
-        run_address(run),
-        f"{one.score:.2f}",
-        _score(one.score, parts),
-        ", ".join(part.said for part in parts),
-        one.status,
+        run_url(run),
+        f"{similar.score:.2f}",
+        _score_bar(similar.score, parts),
+        ", ".join(part.title for part in parts),
+        similar.status,
         format_run_cost(cost),
-        format_duration(one.duration_seconds),
-        truncate(single_line(one.request), 160) if one.request else UNKNOWN,
-        ", ".join(_bond(word.word, word.other) for word in words[:8]),
+        format_duration(similar.duration_seconds),
+        truncate(single_line(similar.request), 160) if similar.request else UNKNOWN,
+        ", ".join(words),
     )
 
 
-def _part(name: str, gave: float | None) -> Part:
-    return Part(name, gave or 0.0, f"{name} unknown" if gave is None else f"{name} {gave:.2f}")
+def _part(name: str, value: float | None) -> Part:
+    return Part(name, value or 0.0, f"{name} unknown" if value is None else f"{name} {value:.2f}")
 
 
-def _score(score: float, parts: Sequence[Part]) -> Markup:
-    return stacked_bar(parts, 1.0, f"alike {score:.2f}: {', '.join(part.said for part in parts)}")
-
-
-def _called(name: str) -> str:
-    return NAMES.get(name, name.replace("_", " "))
-
-
-def _bond(word: str, other: str) -> str:
-    return single_line(word if word == other else f"{word} ~ {other}")
+def _score_bar(score: float, parts: Sequence[Part]) -> Markup:
+    return stacked_bar(parts, 1.0, f"alike {score:.2f}: {', '.join(part.title for part in parts)}")

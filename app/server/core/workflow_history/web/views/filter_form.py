@@ -16,9 +16,9 @@ PERIOD_CHOICES: Final = {
     "90d": "last 90 days",
     "365d": "last year",
 }
-_WORDS: Final = {"project": "Project", "template": "Workflow", "model": "Model"}
-_MOST_CHIP: Final = 40  # maximum width of a value in a chip, in terminal cells
-_MOST_WORDS: Final = 300  # options of one field
+_SELECTED_FILTERS: Final = {"project": "Project", "template": "Workflow", "model": "Model"}
+_MAX_CHIP_WIDTH: Final = 40  # maximum width of a value in a chip, in terminal cells
+_MAX_OPTIONS: Final = 300  # options of one field
 
 
 class SelectField(NamedTuple):
@@ -33,7 +33,7 @@ class SelectField(NamedTuple):
 class FilterChip(NamedTuple):
     """An active filter without a field, and the URL that removes it."""
 
-    words: str
+    label: str
     href: str
 
 
@@ -42,67 +42,69 @@ class FilterForm:
     """Fields, chips and hidden parameters of a filter form."""
 
     path: str
-    choices: tuple[SelectField, ...]
-    kept: tuple[tuple[str, str], ...]  # hidden parameters: name and value
+    fields: tuple[SelectField, ...]
+    hidden: tuple[tuple[str, str], ...]  # hidden parameters: name and value
     chips: tuple[FilterChip, ...]
-    clear: str | None  # URL without any filter; None: no filter is active
+    clear_url: str | None  # URL without any filter; None: no filter is active
 
 
 def build_filter_form(
     path: str,
-    given: Mapping[str, Any],
-    words: Mapping[str, Sequence[str]],
-    own: Sequence[SelectField] = (),
+    filter_params: Mapping[str, Any],
+    names: Mapping[str, Sequence[str]],
+    own_fields: Sequence[SelectField] = (),
     *,
-    ages: bool = True,
+    has_period: bool = True,
 ) -> FilterForm:
-    """Build a page's form; `words` are the stored names by filter, `own` the page's additional fields."""
-    fields = [_age(given)] if ages else []
+    """Build a page's form; `names` are stored values by filter, `own_fields` only on this page."""
+    fields = [_period_field(filter_params)] if has_period else []
     fields += [
-        field for name, label in _WORDS.items() if (field := _by_name(name, label, given, words)) is not None
+        field
+        for name, label in _SELECTED_FILTERS.items()
+        if (field := _name_field(name, label, filter_params, names)) is not None
     ]
     shown = {field.name for field in fields}
-    query = {**given, **{choice.name: choice.chosen for choice in own}}
-    rest = [
-        (one.name, value)
-        for one in FILTER_OPTIONS
-        if one.name in given and one.name not in shown
-        for value in (given[one.name] if one.multiple else [given[one.name]])
+    query = {**filter_params, **{choice.name: choice.chosen for choice in own_fields}}
+    hidden = [
+        (option.name, value)
+        for option in FILTER_OPTIONS
+        if option.name in filter_params and option.name not in shown
+        for value in (filter_params[option.name] if option.multiple else [filter_params[option.name]])
     ]
-    if "tz" in given and "tz" not in shown | {choice.name for choice in own}:
-        rest.append(("tz", given["tz"]))
+    if "tz" in filter_params and "tz" not in shown | {choice.name for choice in own_fields}:
+        hidden.append(("tz", filter_params["tz"]))
     return FilterForm(
         path,
-        (*own, *fields),
-        tuple(rest),
-        tuple(_chip(path, query, name, value) for name, value in rest),
-        url_for(path, {choice.name: choice.chosen for choice in own}) if given else None,
+        (*own_fields, *fields),
+        tuple(hidden),
+        tuple(_chip(path, query, name, value) for name, value in hidden),
+        url_for(path, {choice.name: choice.chosen for choice in own_fields}) if filter_params else None,
     )
 
 
-def _age(given: Mapping[str, Any]) -> SelectField:
-    chosen = given.get("since", "")
+def _period_field(filter_params: Mapping[str, Any]) -> SelectField:
+    chosen = filter_params.get("since", "")
     options = {"": "any time", **PERIOD_CHOICES} | (
         {chosen: f"since {single_line(chosen)}"} if chosen not in PERIOD_CHOICES and chosen else {}
     )
     return SelectField("since", "Runs of", tuple(options.items()), chosen)
 
 
-def _by_name(
-    name: str, label: str, given: Mapping[str, Any], words: Mapping[str, Sequence[str]]
+def _name_field(
+    name: str, label: str, filter_params: Mapping[str, Any], names: Mapping[str, Sequence[str]]
 ) -> SelectField | None:
     """Build a single-value field; None if several values are active (shown as chips) or only one exists."""
-    values = given.get(name, ())
-    known = [*dict.fromkeys([*words.get(name, ())[:_MOST_WORDS], *values])]
-    if len(values) > 1 or len(known) < 2:
+    active = filter_params.get(name, ())
+    values = [*dict.fromkeys([*names.get(name, ())[:_MAX_OPTIONS], *active])]
+    if len(active) > 1 or len(values) < 2:
         return None
-    options = (("", "any"), *((word, truncate(single_line(word), 44)) for word in known))
-    return SelectField(name, label, options, values[0] if values else "")
+    options = (("", "any"), *((value, truncate(single_line(value), 44)) for value in values))
+    return SelectField(name, label, options, active[0] if active else "")
 
 
 def _chip(path: str, query: Mapping[str, Any], name: str, value: str) -> FilterChip:
-    given = query[name]
-    rest = [each for each in given if each != value] if isinstance(given, list) else None
+    active = query[name]
+    remaining = [each for each in active if each != value] if isinstance(active, list) else None
     return FilterChip(
-        f"{name}: {truncate(single_line(value), _MOST_CHIP)}", url_for(path, {**query, name: rest})
+        f"{name}: {truncate(single_line(value), _MAX_CHIP_WIDTH)}", url_for(path, {**query, name: remaining})
     )

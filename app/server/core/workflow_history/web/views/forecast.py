@@ -11,7 +11,7 @@ from markupsafe import Markup
 from ...common.formatting.numbers import format_duration, pluralize
 from ...common.formatting.text import single_line, status_symbol, truncate
 from ...common.spending import UNKNOWN, format_fraction
-from ...presentation.forecast import format_interval, format_spent, known_words
+from ...presentation.forecast import describe_observed_range, format_actual_cost, format_interval
 from ...queries.forecast.records import (
     ComparableRun,
     Estimate,
@@ -23,9 +23,9 @@ from ...queries.forecast.records import (
 from ..charts.axis_units import MONEY, SECONDS, AxisUnit, max_known
 from ..charts.forecast_plot import Dot, forecast_plot
 from ..charts.inline_charts import Bounds, bar, interval_bar
-from ..rendering import run_address
+from ..rendering import run_url
 
-_REQUEST: Final = 160  # maximum width of a request, in terminal cells
+_MAX_REQUEST_WIDTH: Final = 160  # maximum width of a request, in terminal cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,10 @@ class EstimatePlot:
     """Forecast of one metric, or the reason if there is none."""
 
     title: str
-    head: str  # the median, or a dash
-    between: str
-    rests: str
-    why_not: str | None
+    value: str  # the median, or a dash
+    interval: str
+    basis: str
+    reason: str | None
     chart: Markup | None
 
 
@@ -44,10 +44,10 @@ class EstimatePlot:
 class SuccessView:
     """Success probability with its interval, or the reason if there is none."""
 
-    head: str
-    between: str
-    rests: str
-    why_not: str | None
+    value: str
+    interval: str
+    basis: str
+    reason: str | None
     chart: Markup | None
 
 
@@ -59,22 +59,22 @@ class PhaseRow:
     share: str
     runs: int
     cost: str
-    cost_between: str
+    cost_interval: str
     cost_bar: Markup | None
     time: str
-    time_between: str
+    time_interval: str
     time_bar: Markup | None
 
 
 @dataclass(frozen=True, slots=True)
-class RunRow:
+class ComparableRow:
     """One comparable run that a forecast is based on."""
 
     id: str
     href: str
     weight: str
     weight_bar: Markup
-    alike: str
+    similarity: str
     status: str | None
     cost: str
     time: str
@@ -82,50 +82,54 @@ class RunRow:
     request: str
 
 
-def plots(found: Forecast, came: tuple[float | None, float | None] = (None, None)) -> list[EstimatePlot]:
-    """Build the plots of cost and duration; `came` are the actual values, in USD and seconds."""
+def estimate_plots(
+    forecast: Forecast, actual: tuple[float | None, float | None] = (None, None)
+) -> list[EstimatePlot]:
+    """Build the plots of cost and duration; `actual` are the actual values, in USD and seconds."""
     return [
-        _plot("Cost", found.cost, MONEY, [_dot(run, run.cost, MONEY) for run in found.runs], came[0]),
-        _plot(
+        _estimate_plot(
+            "Cost", forecast.cost, MONEY, [_dot(run, run.cost, MONEY) for run in forecast.runs], actual[0]
+        ),
+        _estimate_plot(
             "Time",
-            found.duration,
+            forecast.duration,
             SECONDS,
-            [_dot(run, run.duration_seconds, SECONDS) for run in found.runs],
-            came[1],
+            [_dot(run, run.duration_seconds, SECONDS) for run in forecast.runs],
+            actual[1],
         ),
     ]
 
 
-def remaining_plots(flight: Remaining) -> list[EstimatePlot]:
+def remaining_plots(remaining: Remaining) -> list[EstimatePlot]:
     """Build the plots of a running run's final cost and duration, with the values so far."""
     return [
-        _plot("Cost in the end", flight.total_cost, MONEY, [], flight.spent),
-        _plot("Time in the end", flight.total_duration, SECONDS, [], flight.elapsed_seconds),
+        _estimate_plot("Cost in the end", remaining.total_cost, MONEY, [], remaining.spent),
+        _estimate_plot("Time in the end", remaining.total_duration, SECONDS, [], remaining.elapsed_seconds),
     ]
 
 
-def chance(found: SuccessChance) -> SuccessView:
+def success_view(success: SuccessChance) -> SuccessView:
     """Build the view of the success probability, with the number of runs it is based on."""
-    rests = f"{found.completed:,} of {pluralize(found.ended, 'run')} that ended completed"
-    if found.share is None or found.low is None or found.high is None:
+    basis = f"{success.completed:,} of {pluralize(success.ended, 'run')} that ended completed"
+    if success.share is None or success.low is None or success.high is None:
         return SuccessView(
             UNKNOWN,
             "",
-            rests if found.ended else "",
-            single_line(found.why_not or "too little is known"),
+            basis if success.ended else "",
+            single_line(success.why_not or "too little is known"),
             None,
         )
-    told = f"likely {format_fraction(found.low)} to {format_fraction(found.high)}"
-    drawn = interval_bar(
-        Bounds(found.low, found.share, found.high), 1.0, f"{format_fraction(found.share)}, {told}"
+    interval = f"likely {format_fraction(success.low)} to {format_fraction(success.high)}"
+    chart = interval_bar(
+        Bounds(success.low, success.share, success.high), 1.0, f"{format_fraction(success.share)}, {interval}"
     )
-    return SuccessView(format_fraction(found.share), told, rests, None, drawn)
+    return SuccessView(format_fraction(success.share), interval, basis, None, chart)
 
 
-def phases(found: Sequence[PhaseForecast]) -> list[PhaseRow]:
+def phase_rows(forecasts: Sequence[PhaseForecast]) -> list[PhaseRow]:
     """Build rows of phases. The intervals of each column share one scale."""
-    costs = max_known(phase.cost.p90 for phase in found)
-    times = max_known(phase.duration.p90 for phase in found)
+    cost_end = max_known(phase.cost.p90 for phase in forecasts)
+    time_end = max_known(phase.duration.p90 for phase in forecasts)
     return [
         PhaseRow(
             truncate(single_line(phase.phase), 40),
@@ -133,47 +137,48 @@ def phases(found: Sequence[PhaseForecast]) -> list[PhaseRow]:
             phase.runs,
             MONEY.format(phase.cost.median),
             format_interval(phase.cost, MONEY.format),
-            _interval(phase.cost, costs, MONEY),
+            _interval_bar(phase.cost, cost_end, MONEY),
             SECONDS.format(phase.duration.median),
             format_interval(phase.duration, SECONDS.format),
-            _interval(phase.duration, times, SECONDS),
+            _interval_bar(phase.duration, time_end, SECONDS),
         )
-        for phase in found
+        for phase in forecasts
     ]
 
 
-def runs(found: Sequence[ComparableRun]) -> list[RunRow]:
+def comparable_rows(similar: Sequence[ComparableRun]) -> list[ComparableRow]:
     """Build rows of the comparable runs, highest weight first."""
-    most = max_known(run.weight for run in found)
+    max_weight = max_known(run.weight for run in similar)
     return [
-        RunRow(
+        ComparableRow(
             truncate(single_line(run.id), 28),
-            run_address({"id": run.id, "project": run.project}),
+            run_url({"id": run.id, "project": run.project}),
             f"{run.weight:.2f}",
-            bar(run.weight, most, f"counts {run.weight:.2f}"),
+            bar(run.weight, max_weight, f"counts {run.weight:.2f}"),
             format_fraction(run.similarity),
             run.status,
-            format_spent(run.cost, at_least=run.cost_at_least),
+            format_actual_cost(run.cost, at_least=run.cost_at_least),
             format_duration(run.duration_seconds),
             truncate(single_line(run.template), 40) if run.template else UNKNOWN,
-            truncate(single_line(run.request), _REQUEST) if run.request else UNKNOWN,
+            truncate(single_line(run.request), _MAX_REQUEST_WIDTH) if run.request else UNKNOWN,
         )
-        for run in found
+        for run in similar
     ]
 
 
-def _plot(
-    title: str, figure: Estimate, unit: AxisUnit, dots: Sequence[Dot | None], came: float | None
+def _estimate_plot(
+    title: str, estimate: Estimate, unit: AxisUnit, dots: Sequence[Dot | None], actual: float | None
 ) -> EstimatePlot:
-    if figure.median is None or figure.p10 is None or figure.p90 is None:
-        why = f"{single_line(figure.why_not or 'too little is known')}{known_words(figure, unit.format)}"
-        return EstimatePlot(title, UNKNOWN, "", "", why, None)
-    least = f", {figure.at_least:,} of them at least" if figure.at_least else ""
-    rests = f"{pluralize(figure.runs, 'run')}{least}, weighed as {figure.worth:.0f}"
-    bounds = Bounds(figure.p10, figure.median, figure.p90)
-    chart = forecast_plot(title, bounds, [dot for dot in dots if dot is not None], unit, came)
+    if estimate.median is None or estimate.p10 is None or estimate.p90 is None:
+        reason = single_line(estimate.why_not or "too little is known")
+        reason += describe_observed_range(estimate, unit.format)
+        return EstimatePlot(title, UNKNOWN, "", "", reason, None)
+    lower_bounds = f", {estimate.at_least:,} of them at least" if estimate.at_least else ""
+    basis = f"{pluralize(estimate.runs, 'run')}{lower_bounds}, weighed as {estimate.worth:.0f}"
+    bounds = Bounds(estimate.p10, estimate.median, estimate.p90)
+    chart = forecast_plot(title, bounds, [dot for dot in dots if dot is not None], unit, actual)
     return EstimatePlot(
-        title, unit.format(figure.median), format_interval(figure, unit.format), rests, None, chart
+        title, unit.format(estimate.median), format_interval(estimate, unit.format), basis, None, chart
     )
 
 
@@ -182,12 +187,12 @@ def _dot(run: ComparableRun, value: float | None, unit: AxisUnit) -> Dot | None:
         return None
     status = f"{status_symbol(run.status)} {single_line(run.status or 'unknown')}"
     title = f"{single_line(run.id)[:60]}: {unit.format(value)}, {status}"
-    href = run_address({"id": run.id, "project": run.project})
+    href = run_url({"id": run.id, "project": run.project})
     return Dot(value, run.weight, f"{title}, counts {run.weight:.2f}", href, run.status != "failed")
 
 
-def _interval(figure: Estimate, end: float, unit: AxisUnit) -> Markup | None:
-    if figure.median is None or figure.p10 is None or figure.p90 is None:
+def _interval_bar(estimate: Estimate, end: float, unit: AxisUnit) -> Markup | None:
+    if estimate.median is None or estimate.p10 is None or estimate.p90 is None:
         return None
-    told = f"{unit.format(figure.median)}, 8 in 10 {format_interval(figure, unit.format)}"
-    return interval_bar(Bounds(figure.p10, figure.median, figure.p90), end, told)
+    title = f"{unit.format(estimate.median)}, 8 in 10 {format_interval(estimate, unit.format)}"
+    return interval_bar(Bounds(estimate.p10, estimate.median, estimate.p90), end, title)

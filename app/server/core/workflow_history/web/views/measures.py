@@ -8,7 +8,7 @@ from typing import Final
 
 from ...analysis.statistics.records import GroupStatistics
 from ...common.formatting.numbers import pluralize
-from ...presentation.statistics import format_cost, minimum_cost, success_of
+from ...presentation.statistics import format_cost, format_success_rate, minimum_cost
 from ..charts.axis_units import COUNT, MONEY, SECONDS, SHARE, TOKENS, AxisUnit
 from ..charts.time_series import Kind
 
@@ -20,40 +20,42 @@ MIN_RUNS: Final = 5
 class Measure:
     """One metric that is plotted over time."""
 
-    change: str  # key of the same metric in a trend
+    key: str  # key of the same metric in a trend
     title: str
     unit: AxisUnit
     kind: Kind
     value: Callable[[GroupStatistics], float | None]
     runs: Callable[[GroupStatistics], int]  # number of runs that the value is based on
-    say: Callable[[GroupStatistics], str] | None = None  # formatter; None: that of the unit
+    formatter: Callable[[GroupStatistics], str] | None = None  # formatter; None: that of the unit
 
-    def format(self, figures: GroupStatistics) -> str:
+    def format(self, statistics: GroupStatistics) -> str:
         """Format the value."""
-        return self.say(figures) if self.say else self.unit.format(self.value(figures))
+        return self.formatter(statistics) if self.formatter else self.unit.format(self.value(statistics))
 
-    def has_few_runs(self, figures: GroupStatistics) -> bool:
+    def has_few_runs(self, statistics: GroupStatistics) -> bool:
         """Return whether the value may be noise because of too few runs (low n); sums never are."""
-        return self.kind == "line" and 0 < self.runs(figures) < MIN_RUNS
+        return self.kind == "line" and 0 < self.runs(statistics) < MIN_RUNS
 
-    def describe(self, figures: GroupStatistics, label: str) -> str:
+    def describe(self, statistics: GroupStatistics, label: str) -> str:
         """Format label, value and number of runs as a sentence."""
-        few = ", few runs" if self.has_few_runs(figures) else ""
-        said = self.format(figures) if self.kind == "columns" else self.unit.format(self.value(figures))
-        return f"{label}: {said} ({pluralize(self.runs(figures), 'run')}{few})"
+        note = ", few runs" if self.has_few_runs(statistics) else ""
+        value_text = (
+            self.format(statistics) if self.kind == "columns" else self.unit.format(self.value(statistics))
+        )
+        return f"{label}: {value_text} ({pluralize(self.runs(statistics), 'run')}{note})"
 
 
-def _cost(figures: GroupStatistics) -> float | None:
-    nothing = figures.cost.total is None and figures.lower_bound_cost is None
-    return None if nothing else minimum_cost(figures)
+def _cost(statistics: GroupStatistics) -> float | None:
+    is_unknown = statistics.cost.total is None and statistics.lower_bound_cost is None
+    return None if is_unknown else minimum_cost(statistics)
 
 
 MEASURES: Final = (
-    Measure("cost", "Cost", MONEY, "columns", _cost, lambda f: f.runs, say=format_cost),
+    Measure("cost", "Cost", MONEY, "columns", _cost, lambda f: f.runs, formatter=format_cost),
     Measure("cost_per_run", "Cost of a run, median", MONEY, "line", lambda f: f.cost.median,
             lambda f: f.cost.runs),
     Measure("success_rate", "Ended well", SHARE, "line", lambda f: f.success_rate,
-            lambda f: f.success_rate_of, say=success_of),
+            lambda f: f.success_rate_of, formatter=format_success_rate),
     Measure("runs", "Runs", COUNT, "columns", lambda f: f.runs, lambda f: f.runs),
     Measure("duration", "Time of a run, median", SECONDS, "line", lambda f: f.duration.median,
             lambda f: f.duration.runs),

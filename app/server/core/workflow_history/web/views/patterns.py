@@ -12,11 +12,11 @@ from markupsafe import Markup
 from ...common.formatting.numbers import format_duration, format_timestamp, pluralize
 from ...common.formatting.text import single_line, truncate
 from ...common.spending import UNKNOWN, format_fraction, format_usd
-from ...presentation.patterns import format_estimate, format_minimum, format_saving, short_id
+from ...presentation.patterns import format_estimate, format_minimum, format_savings, short_id
 from ...queries.pattern_records import ExampleRun, PatternDetail, PatternRef, RankedPattern
 from ..charts.axis_units import max_known
 from ..charts.inline_charts import bar
-from ..rendering import run_address, url_for
+from ..rendering import run_url, url_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +27,12 @@ class PatternRow:
     short: str
     name: str
     href: str
-    runs: str  # URL of the runs with the pattern
-    one: RankedPattern
+    runs_url: str  # URL of the runs with the pattern
+    pattern: RankedPattern
     cost: str
-    saved: str
-    month: str
-    worth: Markup  # bar of the risk-adjusted savings
+    savings: str
+    monthly_savings: str
+    savings_bar: Markup  # bar of the risk-adjusted savings
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class PatternFact:
 
     name: str
     value: str
-    more: str | None
+    explanation: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,60 +51,66 @@ class ExampleRow:
     run: str
     href: str
     when: str
-    times: str
+    occurrences: str
     cost: str
     file: str | None
 
 
-def rows(patterns: Sequence[RankedPattern], given: Mapping[str, Any], keep: str) -> list[PatternRow]:
-    """Build the rows of ranked patterns; `keep` is the residual cost that links repeat, as typed."""
-    most = max_known(one.worth for one in patterns)
+def pattern_rows(
+    patterns: Sequence[RankedPattern], filter_params: Mapping[str, Any], residual_cost: str
+) -> list[PatternRow]:
+    """Build the rows of ranked patterns; `residual_cost` is the one that links repeat, as typed."""
+    largest = max_known(pattern.worth for pattern in patterns)
     return [
         PatternRow(
-            one.id,
-            short_id(one.id),
-            truncate(single_line(one.signature), 160),
-            pattern_address(one.id, given, keep),
-            url_for("/", {**given, "pattern": one.id}),
-            one,
-            format_minimum(one.cost, at_least=one.cost_at_least),
-            format_minimum(one.saved, at_least=one.saved_at_least),
-            format_minimum(one.saved_per_month, at_least=one.saved_at_least),
-            bar(one.worth, most, f"worth {format_usd(one.worth)}"),
+            pattern.id,
+            short_id(pattern.id),
+            truncate(single_line(pattern.signature), 160),
+            pattern_url(pattern.id, filter_params, residual_cost),
+            url_for("/", {**filter_params, "pattern": pattern.id}),
+            pattern,
+            format_minimum(pattern.cost, at_least=pattern.cost_at_least),
+            format_minimum(pattern.saved, at_least=pattern.saved_at_least),
+            format_minimum(pattern.saved_per_month, at_least=pattern.saved_at_least),
+            bar(pattern.worth, largest, f"worth {format_usd(pattern.worth)}"),
         )
-        for one in patterns
+        for pattern in patterns
     ]
 
 
-def pattern_address(pattern_id: str, given: Mapping[str, Any], keep: str) -> str:
+def pattern_url(pattern_id: str, filter_params: Mapping[str, Any], residual_cost: str) -> str:
     """Return the URL of a pattern's page."""
-    return url_for(f"/patterns/{pattern_id}", {**given, "keep": keep})
+    return url_for(f"/patterns/{pattern_id}", {**filter_params, "keep": residual_cost})
 
 
-def facts(found: PatternDetail) -> list[PatternFact]:
+def pattern_facts(detail: PatternDetail) -> list[PatternFact]:
     """Build the metrics of a pattern, each with an explanation."""
-    one = found.pattern
-    ended = one.successes + one.failures
-    each = format_estimate(one.cost_per_time, at_least=one.cost_at_least)
-    month = format_estimate(one.saved_per_month, at_least=one.saved_at_least)
+    pattern = detail.pattern
+    ended = pattern.successes + pattern.failures
+    cost_per_time = format_estimate(pattern.cost_per_time, at_least=pattern.cost_at_least)
+    sign = "≥" if pattern.seconds_at_least else "≈"
+    work = "" if pattern.seconds is None else f", {sign} {format_duration(pattern.seconds)} of work"
+    monthly_savings = format_estimate(pattern.saved_per_month, at_least=pattern.saved_at_least)
     return [
         PatternFact(
-            "Seen", pluralize(one.count, "time"), f"in {one.runs:,} of {pluralize(found.span.runs, 'run')}"
+            "Seen",
+            pluralize(pattern.count, "time"),
+            f"in {pattern.runs:,} of {pluralize(detail.span.runs, 'run')}",
         ),
         PatternFact(
             "Cost",
-            format_estimate(one.cost, at_least=one.cost_at_least),
-            f"{each} each time{_work(one)}",
+            format_estimate(pattern.cost, at_least=pattern.cost_at_least),
+            f"{cost_per_time} each time{work}",
         ),
         PatternFact(
             "Ended well",
-            format_fraction(one.success_rate),
-            f"of {ended:,}; at least {format_fraction(one.success_at_least)}",
+            format_fraction(pattern.success_rate),
+            f"of {ended:,}; at least {format_fraction(pattern.success_at_least)}",
         ),
-        PatternFact("Steady", format_fraction(one.stability), _steady(one)),
-        PatternFact("Would have saved", format_saving(one), _kept(one)),
-        PatternFact("A month", month, "a script that costs less to make and keep pays"),
-        PatternFact("Worth", format_usd(one.worth), _formula(one)),
+        PatternFact("Steady", format_fraction(pattern.stability), _explain_stability(pattern)),
+        PatternFact("Would have saved", format_savings(pattern), _explain_savings(pattern)),
+        PatternFact("A month", monthly_savings, "a script that costs less to make and keep pays"),
+        PatternFact("Worth", format_usd(pattern.worth), _savings_formula(pattern)),
     ]  # fmt: skip
 
 
@@ -112,18 +118,18 @@ def example_rows(examples: Sequence[ExampleRun], zone: tzinfo | None = None) -> 
     """Build the rows of example runs, newest first, with times in `zone`; None is the local zone."""
     return [
         ExampleRow(
-            truncate(single_line(each.run), 32),
-            run_address({"id": each.run, "project": each.project}),
-            format_timestamp(each.created_at, zone),
-            UNKNOWN if each.count is None else f"{each.count:,}",
-            format_estimate(each.cost),
-            _file_and_line(each),
+            truncate(single_line(example.run), 32),
+            run_url({"id": example.run, "project": example.project}),
+            format_timestamp(example.created_at, zone),
+            UNKNOWN if example.count is None else f"{example.count:,}",
+            format_estimate(example.cost),
+            _source_location(example),
         )
-        for each in examples
+        for example in examples
     ]
 
 
-def _file_and_line(example: ExampleRun) -> str | None:
+def _source_location(example: ExampleRun) -> str | None:
     """Return an example's file and line, relative to its run's directory; the row already names the run."""
     if example.path is None:
         return None
@@ -132,43 +138,47 @@ def _file_and_line(example: ExampleRun) -> str | None:
 
 
 def related_patterns(
-    found: Sequence[PatternRef], given: Mapping[str, Any], keep: str
+    references: Sequence[PatternRef], filter_params: Mapping[str, Any], residual_cost: str
 ) -> list[tuple[str, str, PatternRef]]:
     """Return related patterns as name, URL and reference."""
     return [
-        (truncate(single_line(one.signature), 160), pattern_address(one.id, given, keep), one)
-        for one in found
+        (
+            truncate(single_line(reference.signature), 160),
+            pattern_url(reference.id, filter_params, residual_cost),
+            reference,
+        )
+        for reference in references
     ]
 
 
-def _work(one: RankedPattern) -> str:
-    sign = "≥" if one.seconds_at_least else "≈"
-    return "" if one.seconds is None else f", {sign} {format_duration(one.seconds)} of work"
-
-
-def _steady(one: RankedPattern) -> str | None:
-    if one.stability is None:
+def _explain_stability(pattern: RankedPattern) -> str | None:
+    if pattern.stability is None:
         return None
-    if one.kind == "operation":
-        return f"{pluralize(one.runs, 'run')} by {pluralize(one.count, 'time')}; 100% is once in each run"
+    if pattern.kind == "operation":
+        runs, times = pluralize(pattern.runs, "run"), pluralize(pattern.count, "time")
+        return f"{runs} by {times}; 100% is once in each run"
     return "of all times that its first step is done, so many go on to the end"
 
 
-def _kept(one: RankedPattern) -> str:
-    if one.kept_share is None:
+def _explain_savings(pattern: RankedPattern) -> str:
+    if pattern.kept_share is None:
         return "no script can do it: it is the agent's own work"
-    call = one.kind == "sequence" and abs(one.kept_share * one.steps - 1) < 1e-9
-    kept = f"one call of {one.steps}" if call else f"{format_fraction(one.kept_share)} of the cost"
-    return f"assumed: {kept} stays, and what failed gets no cheaper"
+    is_one_call = pattern.kind == "sequence" and abs(pattern.kept_share * pattern.steps - 1) < 1e-9
+    remainder = (
+        f"one call of {pattern.steps}"
+        if is_one_call
+        else f"{format_fraction(pattern.kept_share)} of the cost"
+    )
+    return f"assumed: {remainder} stays, and what failed gets no cheaper"
 
 
-def _formula(one: RankedPattern) -> str | None:
-    if one.worth is None or one.cost is None or one.kept_share is None:
+def _savings_formula(pattern: RankedPattern) -> str | None:
+    if pattern.worth is None or pattern.cost is None or pattern.kept_share is None:
         return None
     factors = (
-        format_usd(one.cost),
-        f"{format_fraction(1 - one.kept_share)} not kept",
-        f"{format_fraction(one.success_at_least)} well",
-        f"{format_fraction(one.stability)} steady",
+        format_usd(pattern.cost),
+        f"{format_fraction(1 - pattern.kept_share)} not kept",
+        f"{format_fraction(pattern.success_at_least)} well",
+        f"{format_fraction(pattern.stability)} steady",
     )
     return " times ".join(factors)

@@ -19,7 +19,7 @@ class Periods:
     by: str  # day, week or month
     zone: tzinfo | None  # time zone of days; None: the local zone
     now: datetime
-    given: Mapping[str, Any]  # filter parameters of the page
+    filter_params: Mapping[str, Any]  # filter parameters of the page
     where: RunFilter
 
     def short(self, first: date) -> str:
@@ -42,25 +42,27 @@ class Periods:
 
     def is_unfinished(self, first: date) -> bool:
         """Return whether a period is partial, because it has not ended yet."""
-        return self._begin(self.end(first)) > self.now
+        return self._start_time(self.end(first)) > self.now
 
-    def address(self, first: date, **more: Any) -> str:
+    def url(self, first: date, **changes: Any) -> str:
         """Return the URL of the runs in a period, without the days that the page's filter excludes."""
         end = self.end(first)
         where = self.where.at(self.now)
-        starts_later = where.created_from is not None and where.created_from > self._begin(first)
-        ends_before = where.created_before is not None and where.created_before < self._begin(end)
+        filter_starts_later = where.created_from is not None and where.created_from > self._start_time(first)
+        filter_ends_earlier = where.created_before is not None and where.created_before < self._start_time(
+            end
+        )
         if self.zone is None:
             since, until = first.isoformat(), (end - timedelta(days=1)).isoformat()
         else:
-            since, until = self._begin(first).isoformat(), self._begin(end).isoformat()
+            since, until = self._start_time(first).isoformat(), self._start_time(end).isoformat()
         dates = {
-            "since": self.given["since"] if starts_later else since,
-            "until": self.given["until"] if ends_before else until,
+            "since": self.filter_params["since"] if filter_starts_later else since,
+            "until": self.filter_params["until"] if filter_ends_earlier else until,
         }
-        return url_for("/", {**self.given, **more, **dates})
+        return url_for("/", {**self.filter_params, **changes, **dates})
 
-    def _begin(self, day: date) -> datetime:
+    def _start_time(self, day: date) -> datetime:
         naive = datetime.combine(day, time())
         return naive.replace(tzinfo=self.zone) if self.zone else naive.astimezone()
 

@@ -12,16 +12,16 @@ from ...analysis.statistics.records import Waste, WasteKind, WasteLocation
 from ...common.formatting.numbers import pluralize
 from ...common.formatting.text import single_line, truncate
 from ...common.spending import format_fraction, format_usd
-from ...presentation.anomalies import notable_budgets
-from ...presentation.statistics import WASTE_LABELS, format_lost
+from ...presentation.budgets import notable_budgets
+from ...presentation.statistics import WASTE_LABELS, format_waste_cost
 from ...queries.budgets import BudgetReport, BudgetStatus
 from ..charts.axis_units import max_known
 from ..charts.inline_charts import Part, bar, stacked_bar
 from ..charts.stacked import legend_swatch
-from ..rendering import run_address, url_for
+from ..rendering import run_url, url_for
 
-_SIGNS: Final = {"passed": "✗", "near": "!", "within": "✓"}
-_PLACES: Final = 6  # maximum of workflows, and of phases
+_STATUS_SYMBOLS: Final = {"passed": "✗", "near": "!", "within": "✓"}
+_MAX_LOCATIONS: Final = 6  # maximum of workflows, and of phases
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class WasteRow:
     href: str | None
     runs: int | None
     cost: str
-    of: str  # total spend, or the part already counted in an earlier category
+    comparison: str  # total spend, or the part already counted in an earlier category
     share: str
     bar: Markup
     swatch: Markup | None = None  # legend swatch for the bar of all categories
@@ -43,101 +43,110 @@ class WasteView:
     """Wasted spend by category, workflow and phase."""
 
     kinds: tuple[WasteRow, ...]
-    whole: Markup  # all categories in one bar
-    places: tuple[tuple[str, tuple[WasteRow, ...]], ...]
+    bar: Markup  # all categories in one bar
+    locations: tuple[tuple[str, tuple[WasteRow, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetRow:
     """One budget with its status."""
 
-    sign: str
+    symbol: str
     state: str
     sentence: str
     bar: Markup
     runs: tuple[tuple[str, str, str], ...]  # name, URL and cost of the most expensive runs; empty if within
 
 
-def waste(found: Waste, given: Mapping[str, Any]) -> WasteView:
+def waste_view(waste: Waste, filter_params: Mapping[str, Any]) -> WasteView:
     """Build the view of wasted spend, by category, workflow and phase."""
-    most = max_known(kind.cost or 0.0 for kind in found.kinds)
+    largest = max_known(kind.cost or 0.0 for kind in waste.kinds)
     kinds = tuple(
         WasteRow(
             WASTE_LABELS[kind.kind],
-            url_for("/", {**given, "status": ["failed"]})
+            url_for("/", {**filter_params, "status": ["failed"]})
             if kind.kind == "failed_runs" and kind.runs
             else None,
             kind.runs,
-            format_lost(kind.cost, partial=kind.partial),
+            format_waste_cost(kind.cost, partial=kind.partial),
             format_usd(kind.counted_above) if kind.counted_above else "",
             "",
-            bar(kind.cost or 0.0, most, _kind_words(kind), "bad"),
-            legend_swatch(place),
+            bar(kind.cost or 0.0, largest, _kind_title(kind), "bad"),
+            legend_swatch(index),
         )
-        for place, kind in enumerate(found.kinds)
+        for index, kind in enumerate(waste.kinds)
     )
-    parts = [Part(WASTE_LABELS[kind.kind], kind.cost or 0.0, _kind_words(kind)) for kind in found.kinds]
-    title = f"{format_usd(found.wasted)} of {format_usd(found.spent)} was spent in vain"
-    places = (
-        ("workflow", _places(found.by_template, "template", given)),
-        ("phase", _places(found.by_phase, "phase", given)),
+    parts = [Part(WASTE_LABELS[kind.kind], kind.cost or 0.0, _kind_title(kind)) for kind in waste.kinds]
+    title = f"{format_usd(waste.wasted)} of {format_usd(waste.spent)} was spent in vain"
+    locations = (
+        ("workflow", _location_rows(waste.by_template, "template", filter_params)),
+        ("phase", _location_rows(waste.by_phase, "phase", filter_params)),
     )
-    return WasteView(kinds, stacked_bar(parts, found.spent, title), places)
+    return WasteView(kinds, stacked_bar(parts, waste.spent, title), locations)
 
 
-def _kind_words(kind: WasteKind) -> str:
-    return f"{WASTE_LABELS[kind.kind]}: {format_lost(kind.cost, partial=kind.partial)}"
+def _kind_title(kind: WasteKind) -> str:
+    return f"{WASTE_LABELS[kind.kind]}: {format_waste_cost(kind.cost, partial=kind.partial)}"
 
 
-def budgets(found: BudgetReport) -> list[BudgetRow]:
+def budget_rows(report: BudgetReport) -> list[BudgetRow]:
     """Build rows of exceeded budgets, then those near the limit, then the latest ones within it."""
-    return [_budget(one) for one in notable_budgets(found.budgets)]
+    return [_budget_row(budget) for budget in notable_budgets(report.budgets)]
 
 
-def verdict(found: BudgetReport) -> str:
+def budget_summary(report: BudgetReport) -> str:
     """Summarize the status of all budgets in a few words."""
-    told = [f"{pluralize(found.passed, 'budget')} passed"] if found.passed else []
-    told += [f"{found.near:,} near the limit"] if found.near else []
-    return ", ".join(told) or f"all within {pluralize(len(found.budgets), 'budget')}"
+    parts = [f"{pluralize(report.passed, 'budget')} passed"] if report.passed else []
+    parts += [f"{report.near:,} near the limit"] if report.near else []
+    return ", ".join(parts) or f"all within {pluralize(len(report.budgets), 'budget')}"
 
 
-def _places(found: Sequence[WasteLocation], name: str, given: Mapping[str, Any]) -> tuple[WasteRow, ...]:
-    shown = [place for place in found if place.wasted][:_PLACES]
-    most = max_known(place.wasted for place in shown)
+def _location_rows(
+    locations: Sequence[WasteLocation], parameter: str, filter_params: Mapping[str, Any]
+) -> tuple[WasteRow, ...]:
+    shown = [location for location in locations if location.wasted][:_MAX_LOCATIONS]
+    largest = max_known(location.wasted for location in shown)
     return tuple(
         WasteRow(
-            truncate(single_line(place.name), 48) if place.name else "unknown",
-            url_for("/", {**given, name: [place.name], "status": ["failed"]}) if place.name else None,
+            truncate(single_line(location.name), 48) if location.name else "unknown",
+            url_for("/", {**filter_params, parameter: [location.name], "status": ["failed"]})
+            if location.name
+            else None,
             None,
-            format_lost(place.wasted, partial=place.wasted_partial),
-            format_lost(place.spent, partial=place.partial),
-            format_fraction(place.share),
-            bar(place.wasted, most, f"{format_usd(place.wasted)} of {format_usd(place.spent)}", "bad"),
+            format_waste_cost(location.wasted, partial=location.wasted_partial),
+            format_waste_cost(location.spent, partial=location.partial),
+            format_fraction(location.share),
+            bar(
+                location.wasted,
+                largest,
+                f"{format_usd(location.wasted)} of {format_usd(location.spent)}",
+                "bad",
+            ),
         )
-        for place in shown
+        for location in shown
     )
 
 
-def _budget(one: BudgetStatus) -> BudgetRow:
-    used = one.spent / one.limit if one.limit else (1.0 if one.spent else 0.0)
+def _budget_row(budget: BudgetStatus) -> BudgetRow:
+    used = budget.spent / budget.limit if budget.limit else (1.0 if budget.spent else 0.0)
     return BudgetRow(
-        _SIGNS[one.state],
-        one.state,
-        single_line(one.sentence),
+        _STATUS_SYMBOLS[budget.state],
+        budget.state,
+        single_line(budget.sentence),
         bar(
             used,
             1.0,
-            f"{format_usd(one.spent)} of {format_usd(one.limit)}",
-            "bad" if one.state == "passed" else "",
+            f"{format_usd(budget.spent)} of {format_usd(budget.limit)}",
+            "bad" if budget.state == "passed" else "",
         ),
         tuple(
             (
                 truncate(single_line(run.id), 24),
-                run_address({"id": run.id, "project": run.project}),
+                run_url({"id": run.id, "project": run.project}),
                 format_usd(run.cost),
             )
-            for run in one.costliest
+            for run in budget.costliest
         )
-        if one.state != "within"
+        if budget.state != "within"
         else (),
     )

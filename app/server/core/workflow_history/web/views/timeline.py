@@ -9,30 +9,36 @@ from datetime import date
 from markupsafe import Markup
 
 from ...analysis.statistics.records import Change, GroupStatistics, Timeline
-from ...presentation.statistics import TREND_LABELS, format_before, format_change, format_cost, format_now
+from ...presentation.statistics import (
+    TREND_LABELS,
+    format_change,
+    format_cost,
+    format_current,
+    format_previous,
+)
 from ..charts.time_series import Point, over_time
 from .measures import MEASURES, Measure
 from .periods import Periods
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class MeasureCard:
     """Chart of one metric over time."""
 
     measure: Measure
     chart: Markup
-    whole: str  # value over all runs of the page
+    total: str  # value over all runs of the page
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PeriodRow:
     """Table row of one period."""
 
     name: str
     href: str | None
-    figures: GroupStatistics
+    statistics: GroupStatistics
     cost: str
-    thin: tuple[str, ...]  # titles of the metrics with a low n
+    low_n: tuple[str, ...]  # titles of the metrics with a low n
     unfinished: bool
 
 
@@ -43,73 +49,76 @@ class ChangeRow:
     title: str
     now: str
     before: str
-    signed: str
+    difference: str
     change: Change
 
 
-def cards(found: Timeline, periods: Periods) -> list[Card]:
+def measure_cards(timeline: Timeline, periods: Periods) -> list[MeasureCard]:
     """Build a card for each metric."""
-    timed = dated_groups(found.whole.groups)
+    dated = dated_groups(timeline.whole.groups)
     return [
-        Card(measure, chart(measure, timed, periods), measure.format(found.whole.total))
+        MeasureCard(measure, chart(measure, dated, periods), measure.format(timeline.whole.total))
         for measure in MEASURES
     ]
 
 
-def rows(found: Timeline, periods: Periods) -> list[Row]:
+def period_rows(timeline: Timeline, periods: Periods) -> list[PeriodRow]:
     """Build rows of the periods with runs, newest first; runs without a time come last."""
-    timed = [(day, one) for day, one in reversed(dated_groups(found.whole.groups)) if one.runs]
-    silent = [one for one in found.whole.groups if one.first_day is None]
-    return [*(_row(day, one, periods) for day, one in timed), *(_row(None, one, periods) for one in silent)]
+    dated = [(day, group) for day, group in reversed(dated_groups(timeline.whole.groups)) if group.runs]
+    undated = [group for group in timeline.whole.groups if group.first_day is None]
+    return [
+        *(_period_row(day, group, periods) for day, group in dated),
+        *(_period_row(None, group, periods) for group in undated),
+    ]
 
 
-def changes(found: Timeline) -> list[ChangeRow]:
+def change_rows(timeline: Timeline) -> list[ChangeRow]:
     """Build the changes, in the order of the cards; empty if there is no trend."""
-    by_name = {} if found.trend is None else {change.figure: change for change in found.trend.changes}
+    changes = {} if timeline.trend is None else {change.figure: change for change in timeline.trend.changes}
     return [
         ChangeRow(
-            TREND_LABELS[measure.change],
-            format_now(change),
-            format_before(change),
+            TREND_LABELS[measure.key],
+            format_current(change),
+            format_previous(change),
             format_change(change),
             change,
         )
         for measure in MEASURES
-        if (change := by_name.get(measure.change)) is not None
+        if (change := changes.get(measure.key)) is not None
     ]
 
 
 def dated_groups(groups: Sequence[GroupStatistics]) -> list[tuple[date, GroupStatistics]]:
     """Return the groups with a known time, each with its first day."""
-    return [(one.first_day, one) for one in groups if one.first_day is not None]
+    return [(group.first_day, group) for group in groups if group.first_day is not None]
 
 
-def point(measure: Measure, day: date, one: GroupStatistics, periods: Periods) -> Point:
+def data_point(measure: Measure, day: date, group: GroupStatistics, periods: Periods) -> Point:
     """Build the data point of one period."""
     unfinished = periods.is_unfinished(day)
-    told = measure.describe(one, periods.long(day)) if one.runs else f"{periods.long(day)}: no run"
+    title = measure.describe(group, periods.long(day)) if group.runs else f"{periods.long(day)}: no run"
     return Point(
         periods.short(day),
-        told + (", not over yet" if unfinished else ""),
-        measure.value(one),
-        thin=measure.has_few_runs(one),
+        title + (", not over yet" if unfinished else ""),
+        measure.value(group),
+        low_n=measure.has_few_runs(group),
         unfinished=unfinished,
-        href=periods.address(day) if one.runs else None,
+        href=periods.url(day) if group.runs else None,
     )
 
 
-def chart(measure: Measure, timed: Sequence[tuple[date, GroupStatistics]], periods: Periods) -> Markup:
+def chart(measure: Measure, dated: Sequence[tuple[date, GroupStatistics]], periods: Periods) -> Markup:
     """Draw the chart of one metric."""
-    points = [point(measure, day, one, periods) for day, one in timed]
+    points = [data_point(measure, day, group, periods) for day, group in dated]
     return over_time(measure.title, points, measure.unit, measure.kind)
 
 
-def _row(day: date | None, one: GroupStatistics, periods: Periods) -> Row:
-    return Row(
+def _period_row(day: date | None, group: GroupStatistics, periods: Periods) -> PeriodRow:
+    return PeriodRow(
         name="no time known" if day is None else periods.long(day),
-        href=None if day is None else periods.address(day),
-        figures=one,
-        cost=format_cost(one),
-        thin=tuple(measure.title for measure in MEASURES if measure.has_few_runs(one)),
+        href=None if day is None else periods.url(day),
+        statistics=group,
+        cost=format_cost(group),
+        low_n=tuple(measure.title for measure in MEASURES if measure.has_few_runs(group)),
         unfinished=day is not None and periods.is_unfinished(day),
     )

@@ -7,32 +7,33 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 
-from .head import facts, render_header, request
-from .phases import models, phases
-from .rest import patterns, problems, render_sources, scores, similar
+from .head import render_facts, render_header, render_request
+from .phases import render_models, render_phases
+from .rest import render_patterns, render_run_problems, render_scores, render_similar_runs, render_sources
 
-MOST_WIDTH = 132  # cells; longer lines are hard to read
+MAX_WIDTH = 132  # cells; longer lines are hard to read
 
 
 def render_run_detail(
-    run: Mapping[str, Any], width: int, *, likes: Sequence[Mapping[str, Any]] = (), full: bool = False
+    run: Mapping[str, Any], width: int, *, similar_runs: Sequence[Mapping[str, Any]] = (), full: bool = False
 ) -> RenderableType:
     """Render all details of a run.
 
-    `likes`: its similar runs as {id, similarity_score, workflow}; `workflow` is None if no longer stored.
+    `similar_runs`: {id, similarity_score, workflow} of each; `workflow` is None if no longer stored.
     """
-    within = min(width, MOST_WIDTH)
+    header = render_header(run, width)
+    width = min(width, MAX_WIDTH)
     sections = (
-        render_header(run, width),
-        request(run, within, full=full),
-        facts(run),
-        phases(run, within),
-        models(run, within),
-        scores(run, within),
-        similar(likes, within),
-        patterns(run, within),
-        problems(run, within),
-        render_sources(run, within),
+        header,
+        render_request(run, width, full=full),
+        render_facts(run),
+        render_phases(run, width),
+        render_models(run, width),
+        render_scores(run, width),
+        render_similar_runs(similar_runs, width),
+        render_patterns(run, width),
+        render_run_problems(run, width),
+        render_sources(run, width),
     )
     blocks: list[RenderableType] = []
     for section in sections:

@@ -17,15 +17,24 @@ from ....common.formatting.numbers import format_duration, format_tokens, plural
 from ....common.formatting.text import single_line
 from ....common.spending import UNKNOWN, Spending, agent_spending, number, total_spending
 from ....costs.accounting.missing_parts import silent_agents
-from ....presentation.run_detail import model_cost_words, models_used
+from ....presentation.run_detail import format_model_cost, models_used
 from .. import symbols
-from ..table import Column, DropColumn, build_table, fit_columns
+from ..table import (
+    Column,
+    DropColumn,
+    bar_column,
+    build_table,
+    fit_columns,
+    number_column,
+    share_of,
+    text_column,
+)
 from ..text import section_rule
 
 Agent = Mapping[str, Any]
 
-BAR = 8  # cells
-NARROWER = (
+BAR_WIDTH = 8  # cells
+DROP_ORDER = (
     DropColumn("cache"),
     DropColumn("turns"),
     DropColumn("time_bar"),
@@ -36,7 +45,7 @@ NARROWER = (
 )
 """Columns to drop, in this order, until the table fits the width."""
 
-LEAST_AGENT = 40  # cells
+MIN_AGENT_WIDTH = 40  # cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,37 +55,39 @@ class Row:
     phase: str
     name: Text
     sign: Text
-    spent: Spending
+    spending: Spending
     seconds: float | None
     turns: float | None
     counts: Mapping[str, float | None] = field(default_factory=dict)  # tokens by kind: in, out, cache
     model: str = ""
-    counted_twice: bool = False  # the row is a sum of the rows below it
+    is_sum: bool = False  # of the rows below it
 
 
-def phases(run: Mapping[str, Any], width: int) -> RenderableType | None:
+def render_phases(run: Mapping[str, Any], width: int) -> RenderableType | None:
     """Render the table of phases, one row per agent run; several in a phase have their sum above them."""
     agents = [*(run.get("phase_costs") or ()), *silent_agents(run)]
-    at_work = run.get("status") == "running"
+    is_running = run.get("status") == "running"
     rows = [
-        row for phase, members in group_by_phase(agents) for row in _rows(phase, members, at_work=at_work)
+        row
+        for phase, members in group_by_phase(agents)
+        for row in _phase_rows(phase, members, is_running=is_running)
     ]
     if not rows:
         return None
-    shown = fit_columns(_columns(rows), width, NARROWER, LEAST_AGENT)
+    shown = fit_columns(_columns(rows), width, DROP_ORDER, MIN_AGENT_WIDTH)
     return Group(section_rule("Phases", width), build_table(shown, width))
 
 
-def models(run: Mapping[str, Any], width: int) -> RenderableType | None:
+def render_models(run: Mapping[str, Any], width: int) -> RenderableType | None:
     """Render the tokens and cost of each model, most expensive first."""
-    used = models_used(run)
-    if not used:
+    models = models_used(run)
+    if not models:
         return None
     columns = [
-        Column("model", "model", tuple(Text(single_line(each.get("model") or "unknown")) for each in used)),
-        _numbers("runs", "agents", [str(each.get("agent_runs") or UNKNOWN) for each in used]),
+        text_column("model", "model", [model.get("model") or "unknown" for model in models]),
+        number_column("runs", "agents", [str(model.get("agent_runs") or UNKNOWN) for model in models]),
         *(
-            _numbers(key, title, [format_tokens(each.get(key)) for each in used])
+            number_column(key, title, [format_tokens(model.get(key)) for model in models])
             for key, title in (
                 ("input_tokens", "in"),
                 ("output_tokens", "out"),
@@ -84,42 +95,40 @@ def models(run: Mapping[str, Any], width: int) -> RenderableType | None:
                 ("cache_creation_tokens", "written"),
             )
         ),
-        _numbers("cost", "cost", [model_cost_words(run, each) for each in used]),
+        number_column("cost", "cost", [format_model_cost(run, model) for model in models]),
     ]
-    if not any(each.get("agent_runs") for each in used):
+    if not any(model.get("agent_runs") for model in models):
         columns = [column for column in columns if column.key != "runs"]
     steps = (DropColumn("runs"), DropColumn("cache_creation_tokens"), DropColumn("cache_read_tokens"))
     return Group(section_rule("Models", width), build_table(fit_columns(columns, width, steps), width))
 
 
-def _rows(phase: str, members: Sequence[Agent], *, at_work: bool) -> list[Row]:
-    name = "" if len(members) > 1 else phase
-    rows = [_agent_row(name, agent, at_work=at_work) for agent in members]
-    if len(members) == 1:
-        return rows
-    sums = {key: _sum(row.counts.get(key) for row in rows) for key in ("in", "out", "cache")}
+def _phase_rows(phase: str, agents: Sequence[Agent], *, is_running: bool) -> list[Row]:
+    if len(agents) == 1:
+        return [_agent_row(phase, agents[0], is_running=is_running)]
+    rows = [_agent_row("", agent, is_running=is_running) for agent in agents]
     total = Row(
         phase,
-        Text(pluralize(len(members), "agent"), style="dim"),
+        Text(pluralize(len(agents), "agent"), style="dim"),
         Text(""),
-        total_spending([row.spent for row in rows]),
-        worked_seconds(members),
+        total_spending([row.spending for row in rows]),
+        worked_seconds(agents),
         _sum(row.turns for row in rows),
-        sums,
-        counted_twice=True,
+        {key: _sum(row.counts.get(key) for row in rows) for key in ("in", "out", "cache")},
+        is_sum=True,
     )
     return [total, *rows]
 
 
-def _agent_row(phase: str, agent: Agent, *, at_work: bool) -> Row:
+def _agent_row(phase: str, agent: Agent, *, is_running: bool) -> Row:
     name = Text(("" if phase else "  ") + single_line(agent.get("agent") or "unnamed"))
-    if notes := agent_notes(agent, at_work=at_work):
+    if notes := agent_notes(agent, at_work=is_running):
         name.append("  " + ", ".join(notes), style="magenta")
     cached = _sum(number(agent.get(key)) for key in ("cache_read_tokens", "cache_creation_tokens"))
     return Row(
         phase,
         name,
-        symbols.styled_outcome(agent.get("outcome")),
+        symbols.outcome_text(agent.get("outcome")),
         agent_spending(agent),
         number(agent.get("duration_seconds")),
         number(agent.get("turns")),
@@ -129,42 +138,29 @@ def _agent_row(phase: str, agent: Agent, *, at_work: bool) -> Row:
 
 
 def _columns(rows: Sequence[Row]) -> list[Column]:
-    single = [row for row in rows if not row.counted_twice]
-    most_cost = max((row.spent.minimum or Decimal(0) for row in single), default=Decimal(0))
-    most_time = max((row.seconds or 0.0 for row in single), default=0.0)
-    several_models = len({row.model for row in single}) > 1
+    agents = [row for row in rows if not row.is_sum]  # only these have bars
+    max_cost = max((row.spending.minimum or Decimal(0) for row in agents), default=Decimal(0))
+    max_seconds = max((row.seconds or 0.0 for row in agents), default=0.0)
+    has_models = len({row.model for row in agents}) > 1
+    cost_shares = [None if row.is_sum else share_of(row.spending.minimum, max_cost) for row in rows]
+    time_shares = [None if row.is_sum else share_of(row.seconds, max_seconds) for row in rows]
     return [
         Column("phase", "phase", tuple(Text(row.phase, style="bold") for row in rows), max_width=14),
         Column("sign", "", tuple(row.sign for row in rows)),
         Column("agent", "agent", tuple(row.name for row in rows), flexible=True),
-        *([_words("model", "model", [row.model for row in rows])] if several_models else []),
-        _numbers("turns", "turns", [UNKNOWN if row.turns is None else f"{row.turns:.0f}" for row in rows]),
+        *([text_column("model", "model", [row.model for row in rows])] if has_models else []),
+        number_column(
+            "turns", "turns", [UNKNOWN if row.turns is None else f"{row.turns:.0f}" for row in rows]
+        ),
         *(
-            _numbers(key, key, [format_tokens(row.counts.get(key)) for row in rows])
+            number_column(key, key, [format_tokens(row.counts.get(key)) for row in rows])
             for key in ("in", "out", "cache")
         ),
-        _numbers("cost", "cost", [format_minimum(row.spent) for row in rows]),
-        _bars("cost_bar", [_share(row, row.spent.minimum, most_cost) for row in rows], "green"),
-        _numbers("time", "time", [format_duration(row.seconds) for row in rows]),
-        _bars("time_bar", [_share(row, row.seconds, most_time) for row in rows], "cyan"),
+        number_column("cost", "cost", [format_minimum(row.spending) for row in rows]),
+        bar_column(cost_shares, BAR_WIDTH, key="cost_bar"),
+        number_column("time", "time", [format_duration(row.seconds) for row in rows]),
+        bar_column(time_shares, BAR_WIDTH, "cyan", key="time_bar"),
     ]
-
-
-def _share(row: Row, part: Decimal | float | None, most: Decimal | float) -> float | None:
-    """Return a row's share of the largest row; None for a phase's sum, which has no bar."""
-    return None if row.counted_twice or part is None or not most else float(part) / float(most)
-
-
-def _bars(key: str, shares: Sequence[float | None], style: str) -> Column:
-    return Column(key, "", tuple(Text(symbols.bar(share, BAR), style=style) for share in shares))
-
-
-def _numbers(key: str, title: str, cells: Sequence[str]) -> Column:
-    return Column(key, title, tuple(Text(cell) for cell in cells), right=True)
-
-
-def _words(key: str, title: str, cells: Sequence[str]) -> Column:
-    return Column(key, title, tuple(Text(cell) for cell in cells))
 
 
 def _sum(values: Iterable[float | None]) -> float | None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from ..queries.budgets import BudgetStatus
 
 
 def notable_budgets(budgets: Sequence[BudgetStatus]) -> list[BudgetStatus]:
     """Return the budgets near or over their limit, and the latest period of every budget."""
-    latest = {(budget.scope, budget.name, budget.span): budget.start for budget in budgets}
+    latest: dict[tuple[str, str | None, str], datetime] = {}
     for budget in budgets:
         key = budget.scope, budget.name, budget.span
-        latest[key] = max(latest[key], budget.start)
+        latest[key] = max(latest.get(key, budget.start), budget.start)
     return [
         budget
         for budget in budgets

@@ -1,0 +1,30 @@
+"""How much the tests try: a sample by default, everything with TESTS=thorough, as CI does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import TypeVar
+
+from hypothesis import HealthCheck, settings
+
+Value = TypeVar("Value")
+
+THOROUGH = os.environ.get("TESTS") == "thorough"
+
+
+def examples(number: int) -> int:
+    """Return how many examples to try: `number`, or a fifth of it in a quick run."""
+    return number if THOROUGH else max(4, number // 5)
+
+
+def tries(number: int, *, function_fixtures: bool = False) -> settings:
+    """Return settings for a property that takes long to check; its examples may share `function_fixtures`."""
+    suppressed = [HealthCheck.function_scoped_fixture] if function_fixtures else []
+    return settings(max_examples=examples(number), deadline=None, suppress_health_check=suppressed)
+
+
+def sample(values: Iterable[Value], share: int = 3) -> list[Value]:
+    """Return all values, or every `share`-th and the last one in a quick run."""
+    every = list(values)
+    return every if THOROUGH or len(every) <= 2 else [*every[:-1:share], every[-1]]
