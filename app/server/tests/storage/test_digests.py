@@ -130,7 +130,7 @@ def many_runs(number: int) -> Iterator[dict[str, Any]]:
 def history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[History]:
     """A history of three blocks and, read at once, two spans of them; nothing is packed."""
     monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(tmp_path / "history.db"))
-    monkeypatch.setattr(blocks, "_SPAN", 2)
+    monkeypatch.setattr(blocks, "_MAX_BLOCKS", 2)
     with History.open(tmp_path / "history.db") as opened:
         assert not opened.save(list(many_runs(1200))).failures
         yield opened

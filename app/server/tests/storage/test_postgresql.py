@@ -366,7 +366,7 @@ def test_a_page_is_found_by_an_index(place: URL, query: PageQuery) -> None:
             ]
     assert plans
     assert not [plan for plan in plans if "Seq Scan" in plan]
-    if query.wanted.search is None:
+    if query.run_filter.search is None:
         assert not [plan for plan in plans if "Sort" in plan]
     else:
         assert any("ix_run_search_words" in plan for plan in plans)
