@@ -247,7 +247,7 @@ def test_equal_operations_in_a_row_are_one_step():
     calls = [bash("git diff a"), bash("git diff b"), bash("git commit -m x"), bash("git commit -m y")]
     found = patterns_of((stream("committer", *calls), agent_run("committer")))
     assert of_kind(found, "sequence") == {"git diff → git commit"}
-    assert found["operation", "git diff"].occurrences == 2
+    assert found["operation", "git diff"].count == 2
 
 
 def test_a_short_run_is_a_sequence_as_a_whole_and_a_long_one_is_not():
@@ -262,8 +262,8 @@ def test_a_short_run_is_a_sequence_as_a_whole_and_a_long_one_is_not():
 def test_places_of_one_sequence_do_not_overlap():
     calls = [bash(name) for name in ["ls", "pwd", "ls", "pwd", "ls"]]
     found = patterns_of((stream("x", *calls), agent_run("x")))
-    assert found["sequence", "ls → pwd → ls"].occurrences == 1
-    assert found["sequence", "ls → pwd"].occurrences == 2
+    assert found["sequence", "ls → pwd → ls"].count == 1
+    assert found["sequence", "ls → pwd"].count == 2
 
 
 def test_sequences_do_not_reach_over_two_agents():
@@ -278,7 +278,7 @@ def test_phases_follow_the_clock_where_it_is_known():
         (None, agent_run("p", "plan", timestamp="2025-01-01T10:00:00+00:00")),
     ]
     phases = patterns_of(*pairs)["phases", "plan > build"]
-    assert (phases.occurrences, phases.successes, phases.failures) == (1, 1, 0)
+    assert (phases.count, phases.successes, phases.failures) == (1, 1, 0)
     assert (phases.cost, phases.cost_complete, phases.seconds) == (Decimal("2.0"), False, 180.0)
 
 
@@ -306,7 +306,7 @@ def test_an_overwritten_attempt_is_no_phase_of_its_own():
 def test_an_unknown_outcome_is_neither_success_nor_failure():
     calls = [bash("ls", failed=outcome) for outcome in (True, False, None)]
     seen = patterns_of((stream("x", *calls), agent_run("x")))["operation", "ls"]
-    assert (seen.occurrences, seen.successes, seen.failures) == (3, 1, 1)
+    assert (seen.count, seen.successes, seen.failures) == (3, 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -375,13 +375,13 @@ def test_a_message_that_a_resumed_session_repeats_counts_once():
     first = (stream("a", bash("ls", message="m1"), weights={"m1": 100}), agent_run("a"))
     calls = [bash("ls", message="m1"), bash("ls", message="m2")]
     resumed = (stream("a_resumed", *calls, weights={"m1": 100, "m2": 100}), agent_run("a_resumed"))
-    assert patterns_of(first, resumed)["operation", "ls"].occurrences == 2
+    assert patterns_of(first, resumed)["operation", "ls"].count == 2
 
 
 def test_a_copy_of_a_stream_is_left_out():
     copy = (stream("a_copy", bash("ls")), agent_run("a_copy", cost=None, duplicate_of="b/raw_output.jsonl"))
     found = patterns_of(copy, (stream("b", bash("ls")), agent_run("b")))
-    assert (found["operation", "ls"].occurrences, found["operation", "ls"].cost) == (1, Decimal(1))
+    assert (found["operation", "ls"].count, found["operation", "ls"].cost) == (1, Decimal(1))
     assert found["operation", "ls"].agents == ("b",)
 
 
@@ -399,7 +399,7 @@ def test_the_parts_of_a_stream_never_exceed_its_cost(weights, called, cost):
     assert sum(pattern.cost or 0 for pattern in operations) <= cost
     assert sum(pattern.seconds or 0 for pattern in operations) <= 60.01
     assert all(pattern.cost is None or pattern.cost <= cost for pattern in found.values())
-    assert all(pattern.successes + pattern.failures <= pattern.occurrences for pattern in found.values())
+    assert all(pattern.successes + pattern.failures <= pattern.count for pattern in found.values())
 
 
 @given(MESSAGES, CALLED)

@@ -363,7 +363,11 @@ def test_a_cost_that_nothing_shows_is_unknown_and_a_part_is_a_lower_bound():
     silent, known = finding("silent", cost=None), finding("partly", cost=0.5)
     store(a=[silent, known], b=[silent, {**known, "cost": None}])
     found = {one.signature: one for one in find_patterns().patterns}
-    assert (found["silent"].cost, found["silent"].estimated_savings, found["silent"].effective_n) == (
+    assert (
+        found["silent"].cost,
+        found["silent"].estimated_savings,
+        found["silent"].risk_adjusted_savings,
+    ) == (
         None,
         None,
         None,
@@ -590,7 +594,7 @@ def test_quiet_prints_ids_and_one_line_of_one(synced: Path):
 def test_the_story_tells_what_its_worth_is_made_of(synced: Path):
     one, said = show_pattern(HABIT).pattern, type_in("patterns", "show", HABIT, width=160).output
     assert one.cost is not None
-    assert one.effective_n == pytest.approx(
+    assert one.risk_adjusted_savings == pytest.approx(
         one.cost * (1 - 1 / 3) * one.success_rate_lower_bound * one.stability,
         rel=1e-6,  # type: ignore[operator]
     )

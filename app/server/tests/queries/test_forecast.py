@@ -177,7 +177,7 @@ def test_running_runs_and_runs_with_a_lower_bound_are_no_cheap_runs() -> None:
     save(*(stored(place, cost_basis="lower_bound", total_cost=0.01) for place in range(50, 55)))
     found = forecast(template="adw_plan_build")
     assert (found.cost.median or 0) > 1.0
-    assert found.cost.is_lower_bound == 5
+    assert found.cost.lower_bounds == 5
     assert any("at least" in line for line in found.weak)
 
 
@@ -288,9 +288,7 @@ def test_calibration_of_the_demo_counts_every_run_and_beats_the_plain_mean(
     assert found.cost.forecast + found.unlike + found.low_n == found.backtested
     for figure in (found.cost, found.duration):
         assert figure.coverage is not None
-        assert (
-            figure.coverage.coverage + figure.coverage.below + figure.coverage.above == figure.coverage.count
-        )
+        assert figure.coverage.inside + figure.coverage.below + figure.coverage.above == figure.coverage.count
         assert 0.7 < figure.coverage.low < figure.coverage.share < figure.coverage.high
         ours, mean, median = figure.errors
         assert (ours.name, mean.name, median.name) == ("forecast", "mean", "median")
