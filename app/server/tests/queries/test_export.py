@@ -37,7 +37,7 @@ from app.server.core.workflow_history.queries.statistics import run_statistics
 from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.storage.reading import export_source
 from app.server.core.workflow_history.storage.tables.views import VIEW_COLUMNS
-from app.server.core.workflow_history.web.api import export as taking_out
+from app.server.core.workflow_history.web.api import export as export_api
 
 END = datetime(2026, 3, 31, 18, tzinfo=UTC)
 HOSTILE = '=HYPERLINK("http://x";"y")'
@@ -183,7 +183,7 @@ def test_a_byte_order_mark_comes_first_where_it_is_asked_for(tmp_path):
 
 
 def test_every_table_can_be_asked_for_by_rest():
-    assert set(get_args(taking_out.What)) == set(TABLES)
+    assert set(get_args(export_api.TableName)) == set(TABLES)
 
 
 def test_what_models_used_adds_up_to_what_agents_spent(demo_history):
