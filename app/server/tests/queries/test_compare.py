@@ -259,3 +259,8 @@ def test_a_narrow_screen_loses_columns_and_cuts_no_figure(tmp_path: Path, width:
     printed = CliRunner().invoke(app, ["compare", "a", "b"], env={"COLUMNS": str(width)}).output
     assert not re.search(r"[$\d.+%-]…", printed), printed
     assert "$12.35" in printed
+
+
+def test_two_runs_whose_workflow_has_no_name_behind_its_prefix_are_compared(tmp_path: Path) -> None:
+    store(tmp_path, run("a", workflow_template="adw_"), run("b", workflow_template="adw_"))
+    assert type_in("a", "b").exit_code == 0

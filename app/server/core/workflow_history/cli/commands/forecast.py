@@ -56,7 +56,7 @@ def forecast_command(  # noqa: PLR0917 - a command line has many options
         bool,
         typer.Option("--calibration", help="Show how forecasts of the stored runs held."),
     ] = False,
-    every: Annotated[
+    all_runs: Annotated[
         bool, typer.Option("--all", help="With --calibration: forecast all runs, not the latest 2,000.")
     ] = False,
     limit: Annotated[
@@ -75,7 +75,7 @@ def forecast_command(  # noqa: PLR0917 - a command line has many options
             "say one of: a request (--text, --file, --template), a run's ID, --calibration"
         )
     if show_calibration:
-        _show_calibration(output, every=every)
+        _show_calibration(output, all_runs=all_runs)
     elif run_id is not None:
         _show_run_forecast(output, run_id, limit)
     else:
@@ -124,10 +124,10 @@ def _show_run_forecast(output: Output, run_id: str, limit: int) -> None:
         output.print(render_run_forecast(result, output.width))
 
 
-def _show_calibration(output: Output, *, every: bool) -> None:
+def _show_calibration(output: Output, *, all_runs: bool) -> None:
     with output.progress() as report:
         report_runs = None if report is None else partial(report, "forecast")
-        result = calibration(None if every else DEFAULT_RUNS, progress=report_runs)
+        result = calibration(None if all_runs else DEFAULT_RUNS, progress=report_runs)
     if output.as_json:
         output.print_result(result)
     else:

@@ -32,7 +32,7 @@ def resync(  # noqa: PLR0917 - a command line has many options
     run_id: Annotated[
         str | None, typer.Argument(metavar="ID", help="One run, as in show.", show_default=False)
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="All runs.")] = False,
+    all_runs: Annotated[bool, typer.Option("--all", help="All runs.")] = False,
     status: Annotated[str | None, typer.Option(metavar="WORD", help="The runs with this status.")] = None,
     since: Annotated[
         datetime | None,
@@ -50,7 +50,7 @@ def resync(  # noqa: PLR0917 - a command line has many options
     A stored cost never decreases because a file is missing.
     """
     has_dates = since is not None or until is not None
-    if sum((run_id is not None, every, status is not None, has_dates)) != 1:
+    if sum((run_id is not None, all_runs, status is not None, has_dates)) != 1:
         raise typer.BadParameter("say which runs: an ID, --all, --status, or --since and --until")
     output = get_output(context)
     if run_id is not None:
