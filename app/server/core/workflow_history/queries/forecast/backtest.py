@@ -285,9 +285,8 @@ def _to_success_calibration(outcomes: Sequence[OutcomeCase]) -> SuccessCalibrati
             bins.append(
                 ReliabilityBin(lowest, min(highest, 1.0), len(group), significant(mean), significant(share))
             )
-    predicted, base_rates = (
-        [getattr(outcome, attribute) for outcome in outcomes] for attribute in ("told", "base")
-    )
+    predicted = [outcome.probability for outcome in outcomes]
+    base_rates = [outcome.base_rate for outcome in outcomes]
     gain = brier_gain(predicted, base_rates, completed)
     return SuccessCalibration(
         len(outcomes),
