@@ -126,7 +126,7 @@ def _resync_batch(
             raise  # no other run could be stored either
         except WorkflowHistoryError as error:
             relations.reset()
-            logger.error("resync_failed id=%s error=%s", stored["id"], error)  # noqa: TRY400 - told in the answer
+            logger.error("resync_failed id=%s error=%s", stored["id"], error)  # noqa: TRY400 - the result has it
             result = _result(stored["id"], str(error), success=False)
         if result is not None:
             yield result

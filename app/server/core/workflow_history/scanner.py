@@ -35,7 +35,7 @@ __all__ = [
     "Scan",
     "agents_dir",
     "find_agents_folders",
-    "folders_meant",
+    "transcript_folders",
     "holds_runs",
     "parse_workflow_directory",
     "place_to_scan",
@@ -68,10 +68,10 @@ def find_agents_folders(path: FolderPath) -> list[FolderPath]:
     only these transcripts are read from it. Without any agents directory, the directory itself is read,
     and the transcripts in hidden directories such as `.claude`.
     """
-    return list(folders_meant(path))
+    return list(transcript_folders(path))
 
 
-def folders_meant(path: FolderPath) -> dict[FolderPath, Beside | None]:
+def transcript_folders(path: FolderPath) -> dict[FolderPath, Beside | None]:
     """Return the directories of `find_agents_folders`, each with its transcript directories.
 
     The value lists the directories inside it that are read only for transcripts, or is None.

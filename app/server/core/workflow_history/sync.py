@@ -88,7 +88,7 @@ def sync_workflow_history(
         roots = [scanner.place_to_scan()]
     else:
         roots = agents_dir if isinstance(agents_dir, list) else [to_path(agents_dir)]
-    folders = {folder: beside for root in roots for folder, beside in scanner.folders_meant(root).items()}
+    folders = {folder: beside for root in roots for folder, beside in scanner.transcript_folders(root).items()}
     started = time.monotonic()
     try:
         with ExitStack() as stack:
@@ -139,7 +139,7 @@ def _sync_folder(
     waiting: OnWait | None,
     with_pruned: bool,
 ) -> SyncContext:
-    """Sync one agents directory and return its finished context; `beside` is from `folders_meant`."""
+    """Sync one agents directory and return its finished context; `beside` is from `transcript_folders`."""
     started = time.monotonic()
     log = logger.debug if silent else logger.info
     stats = empty_stats(

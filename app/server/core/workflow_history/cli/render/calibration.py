@@ -144,8 +144,8 @@ def _success(report: CalibrationReport, width: int) -> list[RenderableType]:
         lines.append(Text.assemble(verdict, gain))
     bins = success.bins
     columns = [
-        text_column("told", "told", [f"{each.least:.0%} to {each.most:.0%}" for each in bins]),
-        number_column("mean", "mean", [f"{each.told:.1%}" for each in bins]),
+        text_column("predicted", "predicted", [f"{each.least:.0%} to {each.most:.0%}" for each in bins]),
+        number_column("mean", "mean", [f"{each.predicted:.1%}" for each in bins]),
         number_column("was", "completed", [f"{each.completed:.1%}" for each in bins]),
         number_column("runs", "runs", [f"{each.count:,}" for each in bins]),
         bar_column([each.completed for each in bins], _BAR_WIDTH),

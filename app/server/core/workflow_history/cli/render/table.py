@@ -18,7 +18,7 @@ from ...common.formatting.text import name_parts, single_line
 from .symbols import bar
 
 MAX_WIDTH: Final = 120  # cells; longer lines are hard to read
-MAX_CELL_WIDTH: Final = 40  # cells, unless a column says otherwise
+MAX_CELL_WIDTH: Final = 40  # cells, unless a column overrides it
 COLUMN_GAP: Final = 2  # cells between two columns
 
 Amount = TypeVar("Amount", float, Decimal)

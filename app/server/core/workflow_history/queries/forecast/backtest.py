@@ -98,7 +98,7 @@ class ReliabilityBin:
     least: float  # lowest predicted probability, 0 to 1
     most: float  # highest predicted probability, not included
     count: int  # number of runs
-    told: float  # mean predicted probability
+    predicted: float  # mean predicted probability
     completed: float  # actual success rate
 
 

@@ -56,15 +56,15 @@ def probability_rows(report: CalibrationReport) -> list[CalibrationRow]:
         CalibrationRow(
             (
                 f"{bin_range.least:.0%} to {bin_range.most:.0%}",
-                f"{bin_range.told:.0%}",
+                f"{bin_range.predicted:.0%}",
                 f"{bin_range.completed:.0%}",
                 f"{bin_range.count:,}",
             ),
             interval_bar(
                 Bounds(0.0, bin_range.completed, bin_range.completed),
                 1.0,
-                f"told {bin_range.told:.0%}, came {bin_range.completed:.0%}",
-                bin_range.told,
+                f"told {bin_range.predicted:.0%}, came {bin_range.completed:.0%}",
+                bin_range.predicted,
             ),
         )
         for bin_range in report.success.bins
