@@ -18,7 +18,7 @@ def measure(bench: Bench, series: Series) -> list[Row]:
     """Return one row, at the largest number of runs."""
     point = series.at(series.largest)
     count = bench.size.new_runs
-    beside = beside_the_walk(point)
+    transcript_set = beside_the_walk(point)
     took, start = point.new_runs["sync"].median, point.new_runs["start-up"].median
     walk = point.new_runs["walk"].median
     pairs = count * point.runs * seconds_a_pair(point.database, bench.size.pairs_of)
@@ -28,10 +28,10 @@ def measure(bench: Bench, series: Series) -> list[Row]:
         Row(
             "new-runs",
             f"{count} new runs among {point.runs:,} stored, beside the walk",
-            Measure(beside, "sync - start-up - walk"),
+            Measure(transcript_set, "sync - start-up - walk"),
             Measure(pairs, "plain way, similarity alone"),
             Measure(walk, "bare walk"),
-            Target("< 1 s beside the walk", 1.0, beside),
+            Target("< 1 s beside the walk", 1.0, transcript_set),
             as_set=point.runs >= FULL.series[-1],
             wrong=f"{different} lists are not those of a full recomputation" if different else "",
             notes=(

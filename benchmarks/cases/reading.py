@@ -85,7 +85,7 @@ def _costs_alone(bench: Bench) -> Row:
         bench.repeat,
     )
     took, floor = timings["costs"].median, timings["raw read"].median
-    beside = timings["command"].median - timings["start-up"].median
+    extra_seconds = timings["command"].median - timings["start-up"].median
     whole = f"it walks, reads states, and {written.without_result:,} streams without a result whole"
     return Row(
         "reading",
@@ -96,7 +96,10 @@ def _costs_alone(bench: Bench) -> Row:
         Target("≤ 1.5× one raw read", 1.5, took / floor),
         as_set=bench.size.first_runs == FULL.first_runs,
         wrong=_wrong_costs(written, timings),
-        notes=(f"the whole command takes {beside:.2f} s beside its start-up ({beside / floor:.1f}×)", whole),
+        notes=(
+            f"the command takes {extra_seconds:.2f} s beside its start-up ({extra_seconds / floor:.1f}×)",
+            whole,
+        ),
     )
 
 

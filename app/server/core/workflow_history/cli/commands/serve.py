@@ -11,7 +11,7 @@ from ... import database
 from ...common.errors import WorkflowHistoryError
 from ...common.formatting.text import single_line
 from ...ingest.files import FolderPath, RemoteFolder
-from ...ingest.runs.discovery import transcripts_beside
+from ...ingest.runs.discovery import find_transcripts
 from ..common_options import Command
 from ..folders import Directory, resolve_watched_folders
 from ..output import Output, get_output
@@ -113,6 +113,6 @@ def _describe_watching(folder: FolderPath | None, *, follow: bool) -> str:
         return f"following nothing: {path} is synced on demand"
     if isinstance(folder, RemoteFolder):
         return f"following {path}, by listing it once a minute"
-    if (transcripts := transcripts_beside(folder)) is not None and transcripts.alone:
+    if (transcripts := find_transcripts(folder)) is not None and transcripts.alone:
         return f"following the transcripts in {path}"
     return f"following {path}" if folder.is_dir() else f"waiting for {path}: it is not there yet"

@@ -44,7 +44,7 @@ def show(
     The request, the status and its reason, the cost of each agent run, and the source of each number.
     """
     output = get_output(context)
-    run = database.the_workflow(run_id)
+    run = database.require_workflow(run_id)
     if output.as_json:
         output.print_json(run)
         return
