@@ -143,7 +143,7 @@ def _sync_folder(
     waiting: OnWait | None,
     with_pruned: bool,
 ) -> SyncContext:
-    """Sync one agents directory and return its finished context; `transcript_set` as `folders_to_sync` gives it."""
+    """Sync one agents directory and return its context; `transcript_set` as in `folders_to_sync`."""
     started = time.monotonic()
     log = logger.debug if silent else logger.info
     stats = empty_stats(

@@ -86,7 +86,7 @@ def explain_duration(context: ExplanationContext) -> Explanation:
         inputs=_inputs(context, "duration_basis", "duration_source", "started_at", "completed_at"),
         sources=source_file(context, run.get("duration_source")),
         parts=parts + silent_parts,
-        at_least=is_duration_lower_bound(run),
+        is_lower_bound=is_duration_lower_bound(run),
         why_unknown="nothing tells how long it ran" if run.get("duration_seconds") is None else None,
         notes=_copied_notes(context),
     )
