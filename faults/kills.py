@@ -57,7 +57,7 @@ WAYS: tuple[Way, ...] = (at_a_time, at_a_statement, while_it_writes)
 
 
 def killed(bench: Bench, story: Story, way: Way, *, times: int = 1) -> Outcome:
-    """Kill a command `times` times in a row, check what is left, then run it to the end and compare."""
+    """Kill a command `times` times in a row, check the history, then run it to the end and compare."""
     verdict = Verdict(bench.scratch)
     _ = story.end
     story.put(bench.database)

@@ -164,7 +164,7 @@ def _codes(outcomes: Sequence[Outcome]) -> list[tuple[int | None, int]]:
 
 
 def _said(said: Sequence[str]) -> str:
-    """Format the last line of the most frequent message, the first of `said`."""
+    """Format the last line of the most frequent message, which is the first one."""
     return f"`{said[0].splitlines()[-1]}`".replace("|", "/") if said else "nothing"
 
 

@@ -35,7 +35,7 @@ WATCHED: tuple[tuple[Any, str, str], ...] = (
     (History, "finish_erasing", "erasing"),
     (DefaultDialect, "do_close", "closing"),
 )
-"""Owner and name of each watched function, and the phase that it stands for."""
+"""Owner and name of each watched function, and its phase."""
 
 PHASES = ("opening", *(phase for _, _, phase in WATCHED), "leaving")
 

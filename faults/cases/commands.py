@@ -1,4 +1,4 @@
-"""Trials that kill each writing command on both engines and check what is left."""
+"""Trials that kill each writing command on both engines and check the remaining history and files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NAMES = (
 
 
 def killed(bench: Bench, engine: str, name: str) -> Outcome:
-    """Kill a command, check what is left, run another command, then complete the work and compare."""
+    """Kill a command, check history and files, run another command, then complete the work and compare."""
     yard = yard_of(bench, engine)
     command = yard.commands[name]
     undisturbed = yard.undisturbed(command)
