@@ -1,6 +1,6 @@
-"""Write docs/performance.md: results of one run in, the page out. Run as `python -m benchmarks.page DIR`.
+"""Generate docs/performance.md from the results of a benchmark run: `python -m benchmarks.page DIR`.
 
-The results lie beside the page as JSON, so that the page can be made anew from them and cannot drift by hand.
+The results are stored next to the page as JSON, so that the page can be regenerated and is never edited.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PAGE, DATA, PICTURE = "performance.md", "performance.json", "performance.svg"
 STAGES = "performance-stages.json"
 ASKING = "performance-asking.json"
 OF_ASKING = frozenset({"questions", "serving"})
-"""Cases that read a large history and no folder: they may be measured in a run of their own."""
+"""Cases that use a large history instead of an agents directory; they can be measured in a separate run."""
 
 _HEAD = """\
 # What it costs
@@ -105,7 +105,10 @@ and stands apart. Later syncs compare only what is new with all that is stored.
 
 
 def render(results: Results, stages: Sequence[tuple[str, float]] = (), asking: Results | None = None) -> str:
-    """Return the whole page; `stages` are those of `benchmarks.stages`, `asking` a run of its own."""
+    """Format the whole page.
+
+    `stages` is the result of `benchmarks.stages`; `asking` is a separate run of the cases in `OF_ASKING`.
+    """
     parts = [_HEAD]
     if results.size != "full":
         parts.append(_SMALL.format(size=results.size))
@@ -122,7 +125,7 @@ def render(results: Results, stages: Sequence[tuple[str, float]] = (), asking: R
 
 
 def sizes_table() -> str:
-    """Return the sizes as Markdown."""
+    """Format the sizes as a Markdown table."""
     names = [field.name for field in fields(Size) if field.name != "name"]
     rows = [
         [name.replace("_", " "), *(_number(getattr(size, name)) for size in SIZES.values())] for name in names
@@ -135,7 +138,7 @@ def _number(value: float | tuple[int, ...]) -> str:
 
 
 def write(docs: Path = DOCS) -> None:
-    """Write the page anew from the results that lie beside it."""
+    """Regenerate the page from the results stored next to it."""
     results = _results(docs / DATA)
     stages = json.loads((docs / STAGES).read_text(encoding="utf-8"))
     (docs / PAGE).write_text(render(results, stages, _results(docs / ASKING)), encoding="utf-8")
@@ -146,7 +149,7 @@ def _results(file: Path) -> Results:
 
 
 def main(words: list[str]) -> None:
-    """Take over a run's results and write the page."""
+    """Copy the results of a run to the docs and regenerate the page."""
     out = Path(words[0])
     cases = {row.case for row in _results(out / "results.json").rows}
     shutil.copyfile(out / "results.json", DOCS / (ASKING if cases <= OF_ASKING else DATA))

@@ -1,4 +1,4 @@
-"""Write down what was tried and survived: outcomes by fault in, results and a page out. Pure."""
+"""Summarize the outcomes of fault trials as results (JSON) and as a Markdown page. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .cases.commands import SYNCS
 from .trying import TOO_LATE, Outcome
 
 Found = Mapping[Fault, Sequence[Outcome]]
-Results = dict[str, Any]  # as JSON
+Results = dict[str, Any]  # content of reliability.json
 
 ORDER = tuple(fault.name for fault in (*KILLS, *COMMANDS, *TOGETHER, *OTHERS))
 
@@ -91,7 +91,7 @@ of the files that are still there.
 
 
 def results_of(found: Found, about: Mapping[str, Any]) -> Results:
-    """Return what came of every fault, as it is written down."""
+    """Return the results of all faults, ready for JSON."""
     return {
         "about": dict(about),
         "faults": [
@@ -115,14 +115,14 @@ def results_of(found: Found, about: Mapping[str, Any]) -> Results:
 
 
 def joined(old: Results, new: Results) -> Results:
-    """Return both results; of a fault that was tried in both, the new ones count."""
+    """Merge two results; for a fault in both, the new result replaces the old one."""
     found = {fault["name"]: fault for results in (old, new) for fault in results["faults"]}
     about = {**new["about"], "made_by": [*old["about"]["made_by"], *new["about"]["made_by"]]}
     return {"about": about, "faults": [found[name] for name in ORDER if name in found]}
 
 
 def as_page(results: Results) -> str:
-    """Return the page."""
+    """Format the results as a Markdown page."""
     faults, about = results["faults"], results["about"]
     commands = {fault.name for fault in COMMANDS} - {name for name in ORDER if _is_sync(name)}
     serving = {fault.name for fault in SERVING}
@@ -164,17 +164,17 @@ def _codes(outcomes: Sequence[Outcome]) -> list[tuple[int | None, int]]:
 
 
 def _said(said: Sequence[str]) -> str:
-    """Return what was said most often."""
+    """Format the last line of the most frequent message, which is the first one."""
     return f"`{said[0].splitlines()[-1]}`".replace("|", "/") if said else "nothing"
 
 
 def _anywhere(text: str) -> str:
-    """Return what was said without the place where it happened to be tried."""
+    """Remove machine-specific paths and port numbers from a message."""
     return re.sub(r"/\S+/site-packages/", "…/", re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1", text))
 
 
 def _moments(faults: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Say where the kills fell."""
+    """Format a table of the number of kills by phase of the command."""
     counts: Counter[str] = Counter()
     for fault in faults:
         if "killed" in fault["name"]:

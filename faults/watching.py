@@ -1,4 +1,4 @@
-"""Note what a command is doing, where its starter sees it even after a kill: a piece of shared memory in."""
+"""Record a command's phase in shared memory, where the parent process can read it even after a kill."""
 
 from __future__ import annotations
 
@@ -35,13 +35,16 @@ WATCHED: tuple[tuple[Any, str, str], ...] = (
     (History, "finish_erasing", "erasing"),
     (DefaultDialect, "do_close", "closing"),
 )
-"""What is called, and what the program does meanwhile."""
+"""Owner and name of each watched function, and its phase."""
 
 PHASES = ("opening", *(phase for _, _, phase in WATCHED), "leaving")
 
 
 def watch(seen: mmap.mmap, log: Path) -> None:
-    """Have this process note its phase, how many statements it ran, and the size of the log at the end."""
+    """Record the phase, the number of SQL statements and the final log size of this process.
+
+    `seen` layout: byte 0 index in PHASES, bytes 8-15 statements, bytes 16-23 size of the log (little-endian).
+    """
     for number, (owner, name, _) in enumerate(WATCHED, 1):
         setattr(owner, name, _noted(seen, number, getattr(owner, name)))
     closing: Callable[..., None] = DefaultDialect.do_close

@@ -1,4 +1,4 @@
-"""Write docs/cli.md from the command line's own help, so that page and program cannot drift apart."""
+"""Generate docs/cli.md from the help texts of the commands, so that it always matches the program."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GROUPS = {
     "patterns": ("show", "accept", "dismiss", "reset"),
     "db": ("path", "version", "check", "backup", "prune", "vacuum", "scrub"),
 }
-"""Commands that have commands of their own."""
+"""Subcommands by command."""
 
 TERMINAL = {"COLUMNS": "88", "NO_COLOR": "1", "TERM": "dumb"}
 UNSET = ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "LINES", "TERMINAL_WIDTH", "WORKFLOW_HISTORY_DB")
@@ -55,7 +55,7 @@ Made from the program's own help by `python -m scripts.make_cli_docs`.
 
 
 def page() -> str:
-    """Return the whole page."""
+    """Format the whole page."""
     with _plain_terminal():
         sections = [_section("##"), *(_section("##", name) for name in COMMANDS)]
         sections += [_section("###", group, name) for group, names in GROUPS.items() for name in names]
@@ -76,7 +76,7 @@ def _section(level: str, *words: str) -> str:
 
 @contextmanager
 def _plain_terminal() -> Iterator[None]:
-    """Take away what would change the help's look."""
+    """Remove environment variables that change the format of help texts, inside the block."""
     kept = {name: os.environ.pop(name) for name in UNSET if name in os.environ}
     try:
         yield

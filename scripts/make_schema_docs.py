@@ -1,4 +1,4 @@
-"""Write docs/database-schema.md from the comments of the tables."""
+"""Generate docs/database-schema.md from the comments of the tables."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ Look into it with any SQL tool; start with the views, which show money in US dol
 
 
 def render() -> str:
-    """Return the whole page."""
+    """Format the whole page."""
     tables = [_table(metadata.tables[name]) for name in _ORDER]
     return "\n".join([_HEAD, "## Views\n", *_views(), *tables]).rstrip() + "\n"
 
@@ -72,7 +72,7 @@ def _sentence(text: str | None) -> str:
 
 
 def _views() -> list[str]:
-    """Return the views with their columns, as a fresh database has them."""
+    """Format a table of the views, with the columns that they have in a new database."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "history.db"
         with History.open(file):

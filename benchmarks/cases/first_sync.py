@@ -1,4 +1,4 @@
-"""First sync, few runs with long streams: the whole command against the order's own algorithm."""
+"""Case: first sync of few runs with long streams, compared with the plain way."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..sizes import FULL
 
 
 def measure(bench: Bench, _series: Series) -> list[Row]:
-    """Sync a folder into a history that is not there yet, patterns included."""
+    """Measure a sync of a directory into a new history, patterns included."""
     agents, written = bench.first
     databases: list[Path] = []
 
@@ -49,7 +49,10 @@ def measure(bench: Bench, _series: Series) -> list[Row]:
 
 
 def _plain_seconds(bench: Bench) -> tuple[float, str]:
-    """Measure the plain way's stages once; the pairs of fewer runs stand for those of all."""
+    """Measure the stages of the plain way once; return total seconds and a note.
+
+    The pairwise comparison is extrapolated from fewer runs.
+    """
     read = bench.first_read_plainly
     runs = read.results[0]
     some = runs[: bench.size.plain_pairs_of]

@@ -1,4 +1,4 @@
-"""Growth: what each doubling of the runs costs, for the first sync, for nothing changed, and for new runs."""
+"""Case: growth of the time with each doubling of the runs, for first, unchanged and new-runs syncs."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ..sizes import FULL
 from .new_runs import seconds_a_pair
 
 LIMIT = 2.2
-"""Times the seconds that twice the runs may take."""
+"""Maximum factor by which the time may grow when the number of runs doubles."""
 
 NOISE = 0.05
-"""Seconds: a shorter difference of two processes says nothing."""
+"""Seconds; a shorter difference between two processes is not significant."""
 
 
 def measure(bench: Bench, series: Series) -> list[Row]:
-    """Return a row for each curve: its steepest doubling."""
+    """Return a row for each curve, with the largest growth of any doubling."""
     points = series.all()
     pair = seconds_a_pair(points[0].database, bench.size.pairs_of)
     times = {
@@ -46,7 +46,7 @@ def measure(bench: Bench, series: Series) -> list[Row]:
 
 
 def _repeats(times: Mapping[int, Timing]) -> str:
-    """Say how often each point was measured."""
+    """Format how often each point was measured."""
     counts: dict[int, list[int]] = {}
     for runs, timing in times.items():
         counts.setdefault(len(timing.seconds), []).append(runs)
@@ -80,7 +80,7 @@ def _row(bench: Bench, name: str, curve: Mapping[int, float], floor: Measure, re
 
 
 def steepest(curve: Mapping[int, float]) -> float:
-    """Return the largest ratio of a point to the one before; 0.0 where there is nothing to compare.
+    """Return the largest ratio of a point to the one before; 0.0 if there are fewer than two points.
 
     >>> steepest({1: 1.0, 2: 2.0, 4: 5.0})
     2.5
@@ -90,7 +90,7 @@ def steepest(curve: Mapping[int, float]) -> float:
 
 
 def mean_growth(curve: Mapping[int, float]) -> float:
-    """Return the ratio that each doubling would have, were they all alike.
+    """Return the geometric mean of the growth per step.
 
     >>> mean_growth({1: 1.0, 2: 3.0, 4: 4.0})
     2.0

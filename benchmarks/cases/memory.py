@@ -1,4 +1,4 @@
-"""Memory: the whole process tree at a first sync of many runs, and what one huge stream or line adds."""
+"""Case: peak memory of a first sync of many runs, and the memory added by one huge stream or line."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ..results import Measure, Row, Target
 from ..series import Series, peak_of
 from ..sizes import FULL
 
-_TELLING = 64_000_000  # bytes: what a smaller stream adds is less than what may be added
-_USUAL = 200_000  # bytes: the stream that a huge one is held against
+_TELLING = 64_000_000  # bytes; a smaller stream can't exceed the limit on added memory
+_USUAL = 200_000  # bytes of the stream that a huge one is compared with
 
 
 def measure(bench: Bench, series: Series) -> list[Row]:
-    """Return the rows; without /proc there is nothing to measure."""
+    """Return the rows; empty without /proc, which is needed to measure memory."""
     if not Path("/proc/self/smaps_rollup").exists():
         bench.results.left_out.append("memory: it is read from /proc, which this system does not have")
         return []
@@ -74,7 +74,7 @@ def _huge_files(bench: Bench) -> list[Row]:
 
 
 def _peaks(bench: Bench, name: str, size: int, line: int) -> tuple[int, int]:
-    """Return the most memory that a first sync of one stream takes, and that the plain way takes."""
+    """Return the peak memory in bytes of a first sync of one stream, and of the plain way."""
     agents = bench.scratch / f"huge-{name}" / "agents"
     make_big_stream(agents, size, line=line)
     plain = run_python("-m", "benchmarks.plain", str(agents), cwd=subjects.ROOT, memory=True)

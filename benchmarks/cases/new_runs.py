@@ -1,4 +1,4 @@
-"""New runs among many stored ones: the sync beside the walk, and its lists against a full recomputation."""
+"""Case: sync of new runs into a large history, with its lists verified against a full recomputation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..sizes import FULL
 
 
 def measure(bench: Bench, series: Series) -> list[Row]:
-    """Return one row, at the largest number of runs."""
+    """Return one row, for the largest number of runs."""
     point = series.at(series.largest)
     count = bench.size.new_runs
     transcript_set = beside_the_walk(point)
@@ -45,14 +45,14 @@ def measure(bench: Bench, series: Series) -> list[Row]:
 
 
 def beside_the_walk(point: Point) -> float:
-    """Return the seconds of a sync with new runs, less start-up and walk, the one in the middle."""
+    """Return the median seconds of a sync with new runs, minus start-up and walk."""
     timings = point.new_runs
     rounds = zip(*(timings[name].seconds for name in ("sync", "start-up", "walk")), strict=True)
     return float(median(sync - start - walk for sync, start, walk in rounds))
 
 
 def lists_that_differ(database: Path) -> int:
-    """Return how many stored lists are not to the bit what all runs anew give."""
+    """Return the number of stored lists that are not bit-identical to a full recomputation."""
     stored = subjects.stored_lists(database)
     anew = {
         name: pairs
@@ -63,7 +63,7 @@ def lists_that_differ(database: Path) -> int:
 
 
 def seconds_a_pair(database: Path, few: int) -> float:
-    """Return what comparing two runs takes the plain way, by those of a few runs."""
+    """Return the seconds of comparing two runs the plain way, measured with a few runs."""
     runs = [
         {key: run[key] or "" if key == "nl_input" else run[key] or 0.0 for key in run}
         for run in subjects.stored_workflows(database)[:few]

@@ -1,4 +1,4 @@
-"""Questions to a large history: each kind's slowest, against reading every run's figures into Python."""
+"""Case: queries of a large history; the slowest of each kind, compared with reading all runs into Python."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ Question = Callable[[], object]
 
 
 def measure(bench: Bench, _series: Series) -> list[Row]:
-    """Return a row for each kind of question."""
+    """Return a row for each kind of query."""
     database, runs = bench.new_database(), bench.size.rows
     bench.say(f"a history of {runs:,} runs to put questions to")
     make_history(bench.scratch, runs, database)
     with subjects.history_at(database):
-        # Only its time is kept: with all these rows in memory, collecting garbage would be what is measured.
+        # Keep only its time: with all these rows in memory, the garbage collector would dominate the timings.
         baseline = Measure(timed(subjects.every_row).median, "every run's figures into Python")
         kinds = _kinds(runs)
         bench.say(f"{sum(map(len, kinds.values()))} questions")
@@ -51,7 +51,7 @@ def measure(bench: Bench, _series: Series) -> list[Row]:
 
 def _row(bench: Bench, kind: str, questions: Mapping[str, Question], baseline: Measure) -> Row:
     for question in questions.values():
-        question()  # what is imported and loaded once
+        question()  # does the imports and loads that happen only once
     timings = in_turn(questions, _REPEAT)
     name, slowest = max(timings.items(), key=lambda item: item[1].median)
     all_of_them = ", ".join(f"{what} {timing.median * 1000:.0f}" for what, timing in timings.items())

@@ -1,4 +1,4 @@
-"""Reading: our process against ccusage's on the same transcripts, and costs alone against one raw read."""
+"""Case: read transcripts, compared with ccusage on the same files; costs only, compared with one raw read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..transcripts import make_transcripts
 
 
 def measure(bench: Bench, _series: Series) -> list[Row]:
-    """Return the row of whole processes and the row of costs alone."""
+    """Return a row for the whole process and one for costs only."""
     return [_whole_process(bench), _costs_alone(bench)]
 
 
@@ -62,7 +62,7 @@ def _read_in_turn(bench: Bench, folder: Path, program: Path | None) -> dict[str,
 
 
 def _difference(written: Tokens, timings: dict[str, Timing], plain: Finished) -> str:
-    """Say so where somebody counts other tokens than were written."""
+    """Format the contestants whose token count differs from the written tokens; empty if there are none."""
     ours = json.loads(timings["ours"].results[0].output)["total_tokens"]
     found = {"ours": int(ours), "the plain way": int(plain.output)}
     if "ccusage" in timings:
@@ -104,7 +104,7 @@ def _costs_alone(bench: Bench) -> Row:
 
 
 def _wrong_costs(written: Written, timings: dict[str, Timing]) -> str:
-    """Say so where somebody reads other costs or tokens than were written."""
+    """Format a difference between the costs or tokens read and written; empty if they are equal."""
     told = json.loads(timings["command"].results[0].output)
     found = {*timings["costs"].results, round((told["recorded_cost"] or 0) * 1e9)}
     if found != {written.nanodollars}:

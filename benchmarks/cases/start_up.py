@@ -1,4 +1,4 @@
-"""Start-up: processor time of `--help` and `list`, against a bare interpreter and eager imports."""
+"""Case: CPU time of `--help` and `list`, compared with a bare interpreter and eager imports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..measuring import in_turn, run_process, run_python
 from ..results import Measure, Row, Target
 from ..series import Series
 
-_REPEAT = 7  # it is short, and the target is in milliseconds
+_REPEAT = 7  # more than usual, because it is short and its target is in milliseconds
 
 
 def measure(bench: Bench, _series: Series) -> list[Row]:

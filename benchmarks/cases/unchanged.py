@@ -1,4 +1,4 @@
-"""Nothing changed: the whole sync against a bare walk of the same tree, start-up shown apart."""
+"""Case: sync without changes, compared with a bare walk of the same tree; start-up shown separately."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..sizes import FULL
 
 
 def measure(bench: Bench, series: Series) -> list[Row]:
-    """Return rows for the fewest, the middle and the most runs."""
+    """Return rows for the smallest, the middle and the largest number of runs."""
     sizes = bench.size.series
     chosen = sorted({sizes[0], sizes[len(sizes) // 2], sizes[-1]})
     points = [series.at(runs) for runs in chosen]

@@ -1,4 +1,4 @@
-"""Every fault by its name: how it is caused, and what tries it once."""
+"""Registry of all faults: name, cause and the function that runs one trial."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def _always() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One way in which things go wrong."""
+    """One kind of fault and the function that runs a trial of it."""
 
     name: str
     how: str
     once: Callable[[Bench], Outcome]
-    times: int  # that it is tried in a whole run; of kills: in a hundred; of commands and rounds: its share
+    times: int  # number of trials in a full run; kills: per 100 kills; commands and rounds: relative weight
     possible: Callable[[], bool] = _always
 
 
