@@ -107,7 +107,7 @@ def from_json(data: Mapping[str, Any]) -> Results:
         dict(data["machine"]),
         data["seconds"],
         rows,
-        list(data["skipped"]),
+        list(data["left_out"]),
         curves,
     )
 
