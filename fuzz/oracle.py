@@ -13,7 +13,6 @@ from typing import Any
 from .hostile import MARKUP
 
 SECONDS = 10.0  # CPU time allowed for one input of a few kB, in instrumented code
-TOO_LARGE = 1e15  # larger than any cost, count or duration that is shown
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
