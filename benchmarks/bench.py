@@ -81,7 +81,7 @@ class Bench:
 
     @cached_property
     def first_read_plainly(self) -> Timing:
-        """The same folder, scanned and read the plain way, once."""
+        """The same folder, scanned and read by the naive baseline, once."""
         agents, _ = self.first
-        self.say("the plain way reads it")
+        self.say("the naive baseline reads it")
         return timed(lambda: [plain.read(run) for run in plain.scan(agents)])

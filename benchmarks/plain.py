@@ -1,6 +1,6 @@
-"""The plain way, as the order's own algorithm does it: a folder in, a history out; the named baseline.
+"""The naive baseline, written as a first version would be: a folder in, a history out.
 
-Nothing here is slower than it has to be: it is what one writes first. pathlib and json, every line through
+Nothing here is slower than necessary; it is what one writes first: pathlib and json, every line through
 json.loads, each run against each with difflib, a connection, a select and a commit for each row.
 """
 
@@ -117,7 +117,7 @@ def similar(run: Run, runs: Sequence[Run], threshold: float = 0.5, limit: int = 
 
 
 def relate(runs: Sequence[Run]) -> list[Run]:
-    """Add every run's list of similar runs: each against each."""
+    """Add every run's list of similar runs: all pairs."""
     return [{**run, "similar_workflows": similar(run, runs)} for run in runs]
 
 
@@ -148,5 +148,5 @@ def patterns(runs: Iterable[Run]) -> Counter[tuple[str, ...]]:
     return counts
 
 
-if __name__ == "__main__":  # a process that reads a whole folder the plain way, and keeps what it read
+if __name__ == "__main__":  # a process that reads a whole folder and keeps what it read
     sys.stdout.write(f"{len([read(run) for run in scan(Path(sys.argv[1]))])}\n")

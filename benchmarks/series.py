@@ -92,9 +92,9 @@ class Series:
         self._made = max(self._made, runs)
 
     def read_plainly(self) -> tuple[int, Finished]:
-        """Read the folder as it is the plain way, in a process of its own, once; return its runs, too."""
+        """Have the naive baseline read the folder once, in a process of its own; return its runs, too."""
         if self._made not in self._plain:
-            self.bench.say(f"the plain way reads {self._made:,} runs")
+            self.bench.say(f"the naive baseline reads {self._made:,} runs")
             words = ("-m", "benchmarks.plain", str(self.agents))
             self._plain[self._made] = run_python(*words, cwd=subjects.ROOT, memory=True)
         return self._made, self._plain[self._made]

@@ -21,7 +21,7 @@ class Size:
     pairs_of: int  # runs that difflib compares, each with each, to know what a pair takes
     sample: int  # of their lists, evaluated plainly
     rows: int  # upserted
-    rows_plain: int  # stored the plain way; fewer than rows: extrapolated
+    rows_plain: int  # stored by the naive baseline; fewer than rows: extrapolated
     big_stream: int  # bytes
     long_line: int  # bytes
     load: float  # seconds that a server is asked for

@@ -240,6 +240,6 @@ def overview() -> int:
 
 
 def every_row() -> list[Workflow]:
-    """Read every run's figures into Python: what any question costs without an index or columns."""
+    """Read load every run's values into Python: what any question costs without an index or columns."""
     with open_if_exists() as history:
         return [] if history is None else history.read_fields()

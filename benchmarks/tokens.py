@@ -1,4 +1,4 @@
-"""A process that sums tokens the plain way: `python -m benchmarks.tokens FOLDER`; a number comes out."""
+"""Sum tokens as the naive baseline does: `python -m benchmarks.tokens FOLDER`; a number comes out."""
 
 from __future__ import annotations
 

@@ -27,17 +27,17 @@ def measure(bench: Bench, series: Series) -> list[Row]:
     return [
         Row(
             "new-runs",
-            f"{count} new runs among {point.runs:,} stored, beside the walk",
+            f"{count} new runs among {point.runs:,} stored, in addition to the walk",
             Measure(beside, "sync - start-up - walk"),
-            Measure(pairs, "plain way, similarity alone"),
+            Measure(pairs, "naive baseline, similarity alone"),
             Measure(walk, "bare walk"),
-            Target("< 1 s beside the walk", 1.0, beside),
+            Target("< 1 s in addition to the walk", 1.0, beside),
             as_set=point.runs >= FULL.series[-1],
             wrong=f"{different} lists are not those of a full recomputation" if different else "",
             notes=(
                 f"whole command {took:.2f} s, of which start-up {start:.2f} s",
-                f"{len(subjects.stored_lists(point.database)):,} lists held against a full recomputation",
-                f"the plain way's pairs are extrapolated from those of {bench.size.pairs_of} runs",
+                f"{len(subjects.stored_lists(point.database)):,} lists compared with a recalculation",
+                f"the naive baseline's pairs are extrapolated from those of {bench.size.pairs_of} runs",
                 *bench.told("it was", point.new_runs["sync"]),
             ),
         )
@@ -63,7 +63,7 @@ def lists_that_differ(database: Path) -> int:
 
 
 def seconds_a_pair(database: Path, few: int) -> float:
-    """Return what comparing two runs takes the plain way, by those of a few runs."""
+    """Return how long the naive baseline takes to compare two runs, by those of a few runs."""
     runs = [
         {key: run[key] or "" if key == "nl_input" else run[key] or 0.0 for key in run}
         for run in subjects.stored_workflows(database)[:few]
