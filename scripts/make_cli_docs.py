@@ -44,6 +44,7 @@ Every command has these options:
 | 1 | failed |
 | 2 | wrong usage; also: no such agents directory, an unknown sort key or name |
 | 3 | synced, except for runs or files that could not be read; the next sync tries them again |
+| 75 | another sync of the same directory is running, and `--no-wait` was given |
 | 130 | interrupted by Ctrl-C |
 | 143 | terminated |
 
