@@ -81,7 +81,7 @@ class Bench:
 
     @cached_property
     def first_read_plainly(self) -> Timing:
-        """Timing of one scan and read of the same directory the plain way."""
+        """Timing of one scan and read of the same directory the naive baseline."""
         agents, _ = self.first
-        self.say("the plain way reads it")
+        self.say("the naive baseline reads it")
         return timed(lambda: [plain.read(run) for run in plain.scan(agents)])

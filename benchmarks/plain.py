@@ -1,4 +1,4 @@
-"""Baseline "plain way": a straightforward implementation that reads an agents directory into a history.
+"""Baseline "naive baseline": a straightforward implementation that reads an agents directory into a history.
 
 It is not slowed down on purpose, but the first version one would write: pathlib and json, json.loads for
 every line, difflib for each pair of runs, and a connection, a select and a commit for each row.
@@ -148,5 +148,5 @@ def patterns(runs: Iterable[Run]) -> Counter[tuple[str, ...]]:
     return counts
 
 
-if __name__ == "__main__":  # reads a whole directory the plain way and keeps the result in memory
+if __name__ == "__main__":  # reads a whole directory the naive baseline and keeps the result in memory
     sys.stdout.write(f"{len([read(run) for run in scan(Path(sys.argv[1]))])}\n")

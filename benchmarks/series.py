@@ -95,12 +95,12 @@ class Series:
         self._made = max(self._made, runs)
 
     def read_plainly(self) -> tuple[int, Finished]:
-        """Read the directory the plain way in its own process; return the number of runs and the result.
+        """Read the directory the naive baseline in its own process; return the number of runs and the result.
 
         Measured once per number of runs.
         """
         if self._made not in self._plain:
-            self.bench.say(f"the plain way reads {self._made:,} runs")
+            self.bench.say(f"the naive baseline reads {self._made:,} runs")
             words = ("-m", "benchmarks.plain", str(self.agents))
             self._plain[self._made] = run_python(*words, cwd=subjects.ROOT, memory=True)
         return self._made, self._plain[self._made]

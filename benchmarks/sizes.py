@@ -21,7 +21,7 @@ class Size:
     pairs_of: int  # runs compared pairwise by difflib, to measure the time per pair
     sample: int  # lists of similar runs that are verified pair by pair
     rows: int  # runs upserted
-    rows_plain: int  # runs stored the plain way; extrapolated if fewer than rows
+    rows_plain: int  # runs stored the naive baseline; extrapolated if fewer than rows
     big_stream: int  # bytes
     long_line: int  # bytes
     load: float  # duration of a load test in seconds

@@ -57,11 +57,11 @@ def measured(agents: Path, runs: int = RUNS) -> list[tuple[str, float]]:
 
     now = datetime.now(UTC)
     folders = list(islice(walk_agents_folder(agents), runs))
-    stage("raw read of its streams", lambda f: [Path(s.file).read_bytes() for s in f.streams], folders)
-    stage("its streams, read into facts", lambda f: [read_stream(s.file, "", "") for s in f.streams], folders)
-    facts = stage("all its files, streams included", read_run, folders)
+    stage("raw read of its transcripts", lambda f: [Path(s.file).read_bytes() for s in f.streams], folders)
+    stage("reading its transcripts", lambda f: [read_stream(s.file, "", "") for s in f.streams], folders)
+    facts = stage("reading all its files, transcripts included", read_run, folders)
     scanned = stage(
-        "what its files say", lambda f: build_run(f, FileTimes(OWN, *f.folder.file_times), now=now), facts
+        "interpreting its files", lambda f: build_run(f, FileTimes(OWN, *f.folder.file_times), now=now), facts
     )
     priced = stage("costs", enrich, scanned)
     rated = stage("scores", lambda workflow: add_scores({**workflow, "project": ""}), priced)

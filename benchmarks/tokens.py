@@ -1,4 +1,4 @@
-"""Print the sum of all tokens, counted the plain way: `python -m benchmarks.tokens FOLDER`."""
+"""Print the sum of all tokens, counted the naive baseline: `python -m benchmarks.tokens FOLDER`."""
 
 from __future__ import annotations
 

@@ -100,8 +100,8 @@ def _try(share: Share) -> Tried:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m faults",
-        description="Cause faults in syncs, and hold what is left against what should be.",
-        epilog="Only a temporary folder is read and written, but for the results.",
+        description="Cause faults during commands and compare the remaining history with the expected one.",
+        epilog="Reads and writes only a temporary directory, except for the results.",
     )
     parser.add_argument("--kills", type=int, default=500, metavar="N", help="syncs and resyncs to kill (500)")
     parser.add_argument(
@@ -116,16 +116,16 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         default=200,
         metavar="N",
-        help="rounds of commands that write at once, on both engines (200)",
+        help="rounds of commands that write at the same time, on both engines (200)",
     )
     parser.add_argument("--times", type=int, metavar="N", help=OTHER_TIMES)
-    parser.add_argument("--fault", action="append", metavar="WORDS", help="only what has this in its name")
+    parser.add_argument("--fault", action="append", metavar="WORDS", help="only faults whose name has this")
     parser.add_argument(
-        "--jobs", type=int, default=os.cpu_count(), metavar="N", help="at a time (as many as cores)"
+        "--jobs", type=int, default=os.cpu_count(), metavar="N", help="parallel trials (number of cores)"
     )
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="another number, other moments (1)")
-    parser.add_argument("--add", action="store_true", help="keep the results of other faults that are there")
-    parser.add_argument("--out", default="fault-results", metavar="DIR", help="where results go")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="random seed (1)")
+    parser.add_argument("--add", action="store_true", help="keep existing results of other faults")
+    parser.add_argument("--out", default="fault-results", metavar="DIR", help="directory for the results")
     return parser
 
 

@@ -174,9 +174,9 @@ class ServerPlace:
             return None
         if chance.random() < 0.7:
             self._ask(f"SELECT pg_terminate_backend({sessions[0]})")
-            return "its session was ended"
+            return "database session ended"
         os.kill(sessions[0], signal.SIGKILL)
-        return "its session was killed, and the server started anew"
+        return "database process killed, server restarted"
 
     def recover(self) -> None:
         """Wait until the server accepts connections."""

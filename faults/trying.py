@@ -90,7 +90,7 @@ def calm(ended: Ended, codes: Sequence[int]) -> list[str]:
         wrong.append(f"a traceback: {ended.err[-600:]}")
     if ended.code not in codes:
         wrong.append(f"exit code {ended.code}, signal {ended.signal}: {ended.err[-300:]}")
-    early = ended.code in {130, 143} and ended.phase in {"opening", "leaving"} and not ended.err
+    early = ended.code in {130, 143} and ended.phase in {"opening", "exiting"} and not ended.err
     if ended.code and ended.err.count("\n") != 1 and not early:
         wrong.append(f"exit code {ended.code} with {ended.err.count(chr(10))} lines: {ended.err[-600:]}")
     return wrong

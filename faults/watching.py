@@ -21,23 +21,23 @@ WATCHED: tuple[tuple[Any, str, str], ...] = (
     (sync, "_run_phases", "reading"),
     (sync, "_phase_3e_relate", "comparing"),
     (sync, "_phase_4_store", "storing"),
-    (sync, "_phase_5_learn", "learning"),
-    (sync, "finalize", "ending"),
-    (resync, "_resync_run", "counting anew"),
-    (migrate, "create_tables", "making tables"),
+    (sync, "_phase_5_learn", "storing patterns"),
+    (sync, "finalize", "finishing the sync"),
+    (resync, "_resync_run", "repricing"),
+    (migrate, "create_tables", "creating tables"),
     (DefaultDialect, "do_commit", "committing"),
-    (History, "flush", "settling"),
+    (History, "flush", "flushing"),
     (Merge, "_bring", "merging"),
     (History, "prune", "pruning"),
     (History, "copy_to", "copying"),
-    (History, "vacuum", "making it smaller"),
-    (redact_stored, "redact_all", "scrubbing"),
+    (History, "vacuum", "vacuuming"),
+    (redact_stored, "redact_all", "redacting"),
     (History, "finish_erasing", "erasing"),
     (DefaultDialect, "do_close", "closing"),
 )
 """Owner and name of each watched function, and its phase."""
 
-PHASES = ("opening", *(phase for _, _, phase in WATCHED), "leaving")
+PHASES = ("opening", *(phase for _, _, phase in WATCHED), "exiting")
 
 
 def watch(seen: mmap.mmap, log: Path) -> None:

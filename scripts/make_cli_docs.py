@@ -24,33 +24,47 @@ GROUPS = {
 TERMINAL = {"COLUMNS": "88", "NO_COLOR": "1", "TERM": "dumb"}
 UNSET = ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "LINES", "TERMINAL_WIDTH", "WORKFLOW_HISTORY_DB")
 
-HEAD = f"""# The command line
+HEAD = f"""\
+# Command line
 
-Made from the program's own help by `python -m scripts.make_cli_docs`.
+With this page you look up every command and option of `workflow-history`. It is generated from the program's
+own help by `python -m scripts.make_cli_docs`.
 
-- Every command takes `--json` (a `schema_version` and the keys that the Python functions return; `show` adds
-  `patterns` and `problems`; [export.md](export.md) tells of the schemas), `--db` (a file or a
-  database URL, instead of `WORKFLOW_HISTORY_DB` or the file in your user data folder) and `--quiet` (no
-  progress, summary or hints; `list` prints ids only).
-- Exit codes: 0 done, 1 failed, 2 wrong usage (also: no such agents folder, an unknown sort key or name), 3
-  synced but for runs or files that could not be read, which the next sync tries again, 130 stopped by Ctrl-C,
-  143 told to end. A damaged line or file is reported and does not make a sync fail.
-- A history that was named and is not there is an error, not an empty answer. One that cannot be written is
-  read all the same; only what has to write says so.
-- Errors are one line on standard error; a mistyped command or option is explained in a box.
-- Colours and bars are for terminals only; `NO_COLOR` turns the colours off. A terminal that knows only ASCII
-  gets a stand-in for each sign.
-- Text from runs is shown without control codes.
+Every command has these options:
+
+- `--json` prints JSON: a `schema_version` and the keys that the Python functions return. `show` adds
+  `patterns` and `problems`; [export.md](export.md) describes the schemas.
+- `--db` selects the history, a file or a database URL. The default is `WORKFLOW_HISTORY_DB`, or the file in
+  your user data directory.
+- `--quiet` prints no progress, summary or hints; `list` prints only ids.
+
+| exit code | meaning |
+|---|---|
+| 0 | done |
+| 1 | failed |
+| 2 | wrong usage; also: no such agents directory, an unknown sort key or name |
+| 3 | synced, except for runs or files that could not be read; the next sync tries them again |
+| 75 | another sync of the same directory is running, and `--no-wait` was given |
+| 130 | interrupted by Ctrl-C |
+| 143 | terminated |
 
 | sign | meaning |
 |---|---|
 | `{UNKNOWN}` | unknown; never 0 |
-| `≥` | at least: more was spent than is on record |
-| `≈` | an estimate |
-| `~` | the time is taken from the files |
-| `?` | after a time: it was written without a time zone; as a status: unknown |
-| `†` | the run's files are gone; only the history knows it |
-| `✓` `✗` `◐` `●` `○` | ended well, failed, cut off, still running, left nothing |
+| `≥` | lower bound: more was spent than is recorded |
+| `≈` | estimate |
+| `~` | the time is derived from the files |
+| `?` | after a time: written without a time zone; as a status: unknown |
+| `†` | the run's files are missing; only the history has it |
+| `✓` `✗` `◐` `●` `○` | success, failure, interrupted, running, empty transcript |
+
+- A damaged line or file is reported and does not make a sync fail.
+- A history that you name must exist; otherwise the command ends with an error, not with an empty answer. A
+  history that cannot be written can still be read; only commands that write report it.
+- Errors are one line on standard error; a mistyped command or option is explained in a box.
+- Colors and bars appear only in terminals; `NO_COLOR` turns colors off. A terminal that supports only ASCII
+  shows a replacement for each sign.
+- Text from runs is shown without control characters.
 """
 
 

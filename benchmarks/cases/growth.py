@@ -24,13 +24,13 @@ def measure(bench: Bench, series: Series) -> list[Row]:
     points = series.all()
     pair = seconds_a_pair(points[0].database, bench.size.pairs_of)
     times = {
-        "first sync, similarity apart": {p.runs: p.first_sync for p in points},
+        "first sync, without similarity": {p.runs: p.first_sync for p in points},
         "nothing changed": {p.runs: p.nothing_changed["sync"] for p in points},
         f"{bench.size.new_runs} new runs": {p.runs: p.new_runs["sync"] for p in points},
         "all-pairs similarity": {p.runs: p.similarity for p in points},
     }
     curves = {
-        "first sync, similarity apart": {p.runs: p.first_net - p.similarity.median for p in points},
+        "first sync, without similarity": {p.runs: p.first_net - p.similarity.median for p in points},
         "nothing changed": {p.runs: p.unchanged_net for p in points},
         f"{bench.size.new_runs} new runs": {p.runs: p.new_net for p in points},
         "all-pairs similarity": {p.runs: p.similarity.median for p in points},
@@ -39,7 +39,7 @@ def measure(bench: Bench, series: Series) -> list[Row]:
     bench.results.curves |= {
         "first sync": {p.runs: p.first_net for p in points},
         **curves,
-        "plain way, similarity alone (extrapolated)": {p.runs: pair * p.runs**2 for p in points},
+        "naive baseline, similarity alone (extrapolated)": {p.runs: pair * p.runs**2 for p in points},
     }
     floor = Measure(steepest(curves["bare walk"]), "bare walk", "x")
     return [_row(bench, name, curves[name], floor, _repeats(times[name])) for name in times]
@@ -71,7 +71,7 @@ def _row(bench: Bench, name: str, curve: Mapping[int, float], floor: Measure, re
         "growth",
         f"Growth, {name}: {min(curve):,} to {max(curve):,} runs",
         Measure(value, "at the steepest doubling", "x"),
-        Measure(4.0, "each against each", "x"),
+        Measure(4.0, "all pairs", "x"),
         floor,
         Target(f"≤ {LIMIT}× a doubling", LIMIT, value) if judged else None,
         as_set=bench.size.series == FULL.series,

@@ -33,7 +33,9 @@ def _whole_process(bench: Bench) -> Row:
     plain = run_python("-m", "benchmarks.tokens", str(folder), cwd=subjects.ROOT)
     ours = timings["ours"]
     rival = timings.get("ccusage")
-    baseline = Measure(rival.median, f"ccusage {version}") if rival else Measure(plain.seconds, "plain way")
+    baseline = (
+        Measure(rival.median, f"ccusage {version}") if rival else Measure(plain.seconds, "naive baseline")
+    )
     return Row(
         "reading",
         f"Reading {bench.size.transcript_bytes / 1e6:,.0f} MB of transcripts, whole process",
@@ -46,7 +48,7 @@ def _whole_process(bench: Bench) -> Row:
         notes=(
             f"{ours.median_cpu:.2f} s of processor"
             + (f" against {rival.median_cpu:.2f} s of ccusage" if rival else ""),
-            f"the plain way takes {plain.seconds:.1f} s; all of them find {written.total:,} tokens",
+            f"the naive baseline takes {plain.seconds:.1f} s; all of them find {written.total:,} tokens",
         ),
     )
 
@@ -64,7 +66,7 @@ def _read_in_turn(bench: Bench, folder: Path, program: Path | None) -> dict[str,
 def _difference(written: Tokens, timings: dict[str, Timing], plain: Finished) -> str:
     """Format the contestants whose token count differs from the written tokens; empty if there are none."""
     ours = json.loads(timings["ours"].results[0].output)["total_tokens"]
-    found = {"ours": int(ours), "the plain way": int(plain.output)}
+    found = {"ours": int(ours), "the naive baseline": int(plain.output)}
     if "ccusage" in timings:
         found["ccusage"] = ccusage.tokens(timings["ccusage"].results[0])
     wrong = [f"{name} counts {total:,}" for name, total in found.items() if total != written.total]
@@ -86,18 +88,20 @@ def _costs_alone(bench: Bench) -> Row:
     )
     took, floor = timings["costs"].median, timings["raw read"].median
     extra_seconds = timings["command"].median - timings["start-up"].median
-    whole = f"it walks, reads states, and {written.without_result:,} streams without a result whole"
+    whole = (
+        f"it walks, reads state files and {written.without_result:,} transcripts without a result completely"
+    )
     return Row(
         "reading",
-        f"Costs alone of {written.bytes / 1e6:,.0f} MB of streams",
+        f"Only the costs of {written.bytes / 1e6:,.0f} MB of streams",
         Measure(took, "results of all streams"),
-        Measure(bench.first_read_plainly.median, "plain way"),
+        Measure(bench.first_read_plainly.median, "naive baseline"),
         Measure(floor, "one raw read"),
         Target("≤ 1.5× one raw read", 1.5, took / floor),
         as_set=bench.size.first_runs == FULL.first_runs,
         wrong=_wrong_costs(written, timings),
         notes=(
-            f"the command takes {extra_seconds:.2f} s beside its start-up ({extra_seconds / floor:.1f}×)",
+            f"it takes {extra_seconds:.2f} s in addition to its start-up ({extra_seconds / floor:.1f}×)",
             whole,
         ),
     )

@@ -47,14 +47,14 @@ def measure(bench: Bench, _series: Series) -> list[Row]:
         table = ", ".join(f"{len(values):,} {name}" for name, (_, values) in rows.items() if values)
         copy.unlink()
         database.unlink()
-    plainly = Measure(plain_pace * bench.size.rows, "plain way, runs alone")
+    plainly = Measure(plain_pace * bench.size.rows, "naive baseline, runs alone")
     notes = (
         f"the same rows: {table}",
-        f"the plain way is taken in proportion from {bench.size.rows_plain:,} runs",
+        f"the naive baseline is scaled from {bench.size.rows_plain:,} runs",
     )
     return [
         _row(bench, "new to the history", 0, timings, plainly=plainly, notes=notes),
-        _row(bench, "known already", 1, timings, plainly=plainly, notes=()),
+        _row(bench, "already stored", 1, timings, plainly=plainly, notes=()),
     ]
 
 
@@ -80,7 +80,7 @@ def _row(
 ) -> Row:
     ours, raw = together(timings.ours[at]), together(timings.raw[at])
     written = together(timings.written[at]).median
-    apart = f"{written:.2f} s where the runs come as rows, as a sync's readers send them"
+    apart = f"{written:.2f} s if the runs arrive as rows, as from the readers of a sync"
     return Row(
         "rows",
         f"Upserts of {bench.size.rows:,} runs, {what}",
@@ -94,7 +94,7 @@ def _row(
 
 
 def _batches(bench: Bench) -> tuple[list[list[subjects.Workflow]], float]:
-    """Return batches of copies of generated runs, and the seconds that the plain way takes to store a run."""
+    """Return batches of copies of generated runs, and the naive baseline's seconds to store a run."""
     agents = bench.scratch / "rows" / "agents"
     make_folder(agents, Shape(min(_SCANNED, bench.size.rows), streams=2, stream_bytes=6000))
     scanned = subjects.storable_workflows(agents)

@@ -87,7 +87,7 @@ def _load(bench: Bench, port: int, paths: Sequence[str]) -> Load:
 
 
 def _row(bench: Bench, load: Load, addresses: int, *, kept: bool) -> Row:
-    how = "answers kept for 2 s" if kept else "each answer made anew"
+    how = "answers cached for 2 s" if kept else "answers not cached"
     return Row(
         "serving",
         f"REST, lists of 50 of {bench.size.rows:,} runs, {how}",

@@ -47,7 +47,7 @@ def _row(bench: Bench, runs: int) -> Row:
         as_set=runs in FULL.similar_of,
         wrong=f"{different} of {bench.size.sample} sampled lists are others" if different else "",
         notes=(
-            f"{bench.size.sample} of its lists were evaluated plainly, pair by pair, and compared to the bit",
+            f"{bench.size.sample} of its lists were recalculated pair by pair, and compared to the bit",
             f"difflib is extrapolated quadratically from {few} runs",
             *bench.told("it was", timings["ours"]),
         ),

@@ -25,12 +25,12 @@ def _row(bench: Bench, point: Point, counted: int, read: Finished) -> Row:
     cpu, floor = point.unchanged_cpu, timings["walk"].median_cpu
     notes.append(f"in processor seconds {cpu:.2f} against {floor:.2f} of the walk")
     if counted != point.runs:
-        notes.append(f"the plain way's reading is taken in proportion from {counted:,} runs")
+        notes.append(f"the naive baseline's reading is scaled from {counted:,} runs")
     return Row(
         "unchanged",
         f"Nothing changed, {point.runs:,} runs",
         Measure(point.unchanged_net, "sync - start-up"),
-        Measure(read.seconds * point.runs / counted, "plain way reads all"),
+        Measure(read.seconds * point.runs / counted, "naive baseline reads all"),
         Measure(walk, "bare walk"),
         Target("≤ 1.5× a bare walk", 1.5, point.unchanged_net / walk),
         as_set=bench.size.series == FULL.series,

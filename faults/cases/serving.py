@@ -56,7 +56,7 @@ def killed(bench: Bench, engine: str) -> Outcome:
     verdict.wrong += [f"the next sync: {wrong}" for wrong in calm(again, [0])]
     verdict.wrong += [f"in the end: {what}" for what in (*yard.place.damages(), *yard.left(command))]
     verdict.compare(yard.place.state(), end)
-    who = "the worker of a server" if is_worker else "a server"
+    who = "the server's worker" if is_worker else "the server"
     return Outcome(who, None, heard.strip(), verdict.lost, verdict.doubled, tuple(verdict.wrong))
 
 
