@@ -27,7 +27,7 @@ WATCHED: tuple[tuple[Any, str, str], ...] = (
     (migrate, "create_tables", "creating tables"),
     (DefaultDialect, "do_commit", "committing"),
     (History, "flush", "flushing"),
-    (Merge, "_bring", "merging"),
+    (Merge, "_merge_names", "merging"),
     (History, "prune", "pruning"),
     (History, "copy_to", "copying"),
     (History, "vacuum", "vacuuming"),

@@ -645,7 +645,7 @@ def test_cursor_stream_read_as_claude(agents: Path) -> None:
     assert (agent["tool_calls"], agent["tool_errors"], agent["duration_seconds"]) == (1, 1, 200.0)
 
 
-@pytest.mark.parametrize("skipped", range(len(CURSOR)))
+@pytest.mark.parametrize("left_out", range(len(CURSOR)))
 def test_cursors_stream_is_known_without_any_one_of_its_lines(tmp_path: Path, left_out: int) -> None:
     file = tmp_path / "raw_output.jsonl"
     file.write_text("".join(f"{text}\n" for number, text in enumerate(CURSOR) if number != left_out))
