@@ -63,7 +63,7 @@ def test_made_up_runs_are_read_as_runs_whose_file_times_tell(tmp_path: Path) -> 
     found = scan(tmp_path, NOW)
     assert len(found.runs) == SHAPE.runs
     assert not found.failed
-    assert not found.left_out
+    assert not found.skipped
     assert {run.workflow["times_source"] for run in found.runs} == {"file times"}
     assert all(run.workflow["duration_seconds"] > 0 for run in found.runs)
     reasons = {problem.reason for run in found.runs for problem in run.problems}
