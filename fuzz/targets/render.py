@@ -46,7 +46,7 @@ COMMANDS = (
     ["forecast", RUN],
     ["list", "--search", hostile.ESCAPE],
     ["show", hostile.TURNED],
-    ["list", "--template", hostile.ESCAPE],
+    ["list", "--workflow", hostile.ESCAPE],
     ["export", "runs", "--format", "csv"],
     ["export", "runs", "--format", "jsonl"],
     ["db", "check"],

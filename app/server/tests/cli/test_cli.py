@@ -128,6 +128,52 @@ def test_the_version_is_said():
     assert re.fullmatch(r"workflow-history \S+\n", type_in("--version").output)
 
 
+# Former names
+
+
+FORMER_OPTIONS = [
+    ("list --template none", "list --workflow none"),
+    ("list --gone", "list --source missing"),
+    ("list --present -q", "list --source present -q"),
+    ("export --present", "export --source present"),
+    ("patterns --template none", "patterns --workflow none"),
+    ("patterns --keep-share 0.1 --all", "patterns --residual-cost 0.1 --all"),
+    ("patterns show Bash --keep-share 0.1", "patterns show Bash --residual-cost 0.1"),
+    ("anomalies --recent 0", "anomalies --window 0"),
+    ("anomalies --recent=7d", "anomalies --window=7d"),
+    ("forecast --text Add --template none", "forecast --text Add --workflow none"),
+    ("forecast --calibration", "forecast --backtest"),
+    ("check --at 2026-03-02 --config budgets.toml", "check --as-of 2026-03-02 --config budgets.toml"),
+    ("db prune --by-config --config budgets.toml", "db prune --use-retention --config budgets.toml"),
+    ("merge none.db --with-pruned", "merge none.db --include-pruned"),
+    ("sync shop --with-pruned --engine threads:1", "sync shop --include-pruned --executor threads:1"),
+    ("serve --host 192.0.2.1 --name a.example", "serve --host 192.0.2.1 --allowed-host a.example"),
+    ("serve --port 70000 --no-follow", "serve --port 70000 --no-watch"),
+    ("serve --port 70000 --follow", "serve --port 70000 --watch"),
+]
+
+
+@pytest.mark.parametrize(("former", "present"), FORMER_OPTIONS)
+def test_former_names_of_options_still_work_but_are_not_shown(shop, monkeypatch, former, present):
+    monkeypatch.chdir(shop.parent)
+    (shop.parent / "budgets.toml").write_text("[budget]\nrun = 1\n[[retention]]\nolder_than = '18mo'\n")
+    type_in("sync", str(shop))
+    results = [type_in(*words.split()) for words in (former, present)]
+    assert results[0].exit_code == results[1].exit_code
+    assert _without_durations(results[0].output) == _without_durations(results[1].output)
+    assert "No such option" not in results[0].output
+    name = next(word for word in present.split() if word.startswith("--") and word not in former)
+    command = present.split()[: 2 if present.startswith("db ") else 1]
+    shown = type_in(*command, "--help").output
+    assert re.search(rf"{name.partition('=')[0]}\b", shown)
+    for old in {word.partition("=")[0] for word in former.split() if word not in present.split()}:
+        assert not re.search(rf"{old}\b", shown)
+
+
+def _without_durations(text: str) -> str:
+    return re.sub(r"\d+(\.\d+)?m?s\b", "", text)
+
+
 # Sync, list, show
 
 
@@ -206,7 +252,7 @@ def test_without_a_history_the_list_says_what_to_type(monkeypatch):
 
 ASKING = [
     "list", "stats", "stats --by week", "anomalies", "patterns", "patterns show abcd",
-    "patterns dismiss abcd", "similar --text a", "forecast --text a", "forecast --calibration", "show a",
+    "patterns dismiss abcd", "similar --text a", "forecast --text a", "forecast --backtest", "show a",
     "explain a", "compare a b", "export", "export statistics", "resync --all", "db version", "db check",
     "db backup copy.db", "db vacuum", "db prune --older-than 1y",
 ]  # fmt: skip
@@ -295,7 +341,7 @@ def test_a_list_that_shows_none_of_the_runs_there_are_says_how_many_there_are(sh
         (["similar", "--text", "a", "--threshold", "nan"], "threshold=nan is not allowed; use 0 to 1"),
         (["list", "--pattern", "a3"], "no pattern 'a3' in this history (the beginning of an id has four"),
         (["stats", "--pattern", "zzzz"], "no pattern 'zzzz' in this history"),
-        (["stats", "--template", "zzzz"], "no run has template 'zzzz'"),
+        (["stats", "--workflow", "zzzz"], "no run has template 'zzzz'"),
     ],
     ids=lambda value: " ".join(value)[:24] if isinstance(value, list) else "",
 )
@@ -453,7 +499,7 @@ def test_what_the_demo_says_to_type_finds_what_is_planted_in_it(tmp_path):
     answers = {}
     _, history, command, agents = shlex.split(commands[0].split("   ")[0])
     assert command == "serve"
-    with serving(agents, "--no-follow", history=Path(history)) as served:
+    with serving(agents, "--no-watch", history=Path(history)) as served:
         assert served.get("/api/v1/runs").json()["total"] == 240
     for command in commands[1:]:
         words = shlex.split(command.split("   ")[0])

@@ -96,12 +96,12 @@ def offered(column: str, beginning: str = "") -> list[str]:
         ("workflow-history show a", ["a2", "a1"]),
         ("workflow-history show till/", ["till/b1"]),
         ("workflow-history resync a1", ["a1"]),
-        ("workflow-history export --template ", ["adw_plan"]),
+        ("workflow-history export --workflow ", ["adw_plan"]),
         ("workflow-history lisst x", []),
         ("workflow-history patterns ", ["show", "accept", "dismiss", "reset"]),
         ("workflow-history patterns --kind s", ["sequence"]),
         ("workflow-history patterns --state dis", ["dismissed"]),
-        ("workflow-history patterns show --template ", ["adw_plan"]),
+        ("workflow-history patterns show --workflow ", ["adw_plan"]),
     ],
 )
 def test_a_shell_is_told_what_a_word_can_become(history, line, words):
@@ -129,7 +129,7 @@ def test_an_id_that_a_shell_could_take_for_more_is_not_offered(tmp_path):
     with History.open(tmp_path / "history.db") as found:
         found.save([run_of(name, workflow_template=name) for name in names])
     assert offered("ID") == ["good-1.2"]
-    assert offered("--template") == ["good-1.2"]
+    assert offered("--workflow") == ["good-1.2"]
 
 
 def test_no_more_than_fifty_ids_are_offered_and_the_newest_first(tmp_path):

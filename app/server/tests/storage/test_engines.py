@@ -141,7 +141,7 @@ QUESTIONS = [
     ["patterns", "--status", "completed"],
     ["patterns", "show", "pytest"],
     ["forecast", "--text", "CSV export for suppliers"],
-    ["forecast", "--calibration"],
+    ["forecast", "--backtest"],
     ["similar", "--text", "CSV export for suppliers", "--threshold", "0"],
     ["anomalies"],
     ["db", "version"],

@@ -53,7 +53,7 @@ COMMANDS = [
     "db backup {new}",
     "db vacuum",
     "db prune --older-than 1y --yes",
-    "serve --no-follow --port 0",
+    "serve --no-watch --port 0",
 ]
 
 

@@ -312,7 +312,7 @@ def test_a_process_that_serves_takes_up_a_server_that_was_away(own_server: Serve
         history.insert({"id": "a"})
     agents = tmp_path / "agents"
     agents.mkdir()
-    with serving(agents, "--no-follow", history=address(url)) as served:
+    with serving(agents, "--no-watch", history=address(url)) as served:
 
         def ids() -> list[str]:
             return [run["id"] for run in served.get("/api/v1/runs").json()["workflows"]]

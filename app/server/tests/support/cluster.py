@@ -30,7 +30,7 @@ def a_cluster(workers: int) -> Iterator[LocalCluster]:
 
 
 def engine_of(cluster: LocalCluster) -> str:
-    """Return what `--engine` takes."""
+    """Return what `--executor` takes."""
     return str(cluster.scheduler_address).replace("tcp://", "dask://")
 
 

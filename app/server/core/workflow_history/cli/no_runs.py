@@ -17,7 +17,7 @@ def show_no_runs(context: typer.Context) -> None:
         message, hint = "No run matches.", ("workflow-history list", "all runs")
     elif pruned := runs_pruned():
         message = f"{all_pruned_message(pruned, 'this history')}."
-        command = "workflow-history sync path/to/project --with-pruned"
+        command = "workflow-history sync path/to/project --include-pruned"
         hint = command, "read them again where they still lie"
     else:
         message, hint = "No runs yet.", ("workflow-history sync path/to/project", "read a project's runs")

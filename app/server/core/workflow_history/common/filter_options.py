@@ -18,7 +18,7 @@ from .time_zones import zone_named
 _SECONDS_PER_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _COUNT_SUFFIXES = {"k": 1e3, "m": 1e6, "b": 1e9}
 _WHOLE_DAY = re.compile(r"\d{4}-\d\d-\d\d|today|yesterday", re.IGNORECASE)
-_MAX_RECENT = 100_000  # hours, days, weeks or runs in --recent; a larger number is a typo
+_MAX_RECENT = 100_000  # hours, days, weeks or runs in --window; a larger number is a typo
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 
 
@@ -34,11 +34,12 @@ class FilterOption(NamedTuple):
     parse: OptionParser
     help: str
     multiple: bool = False  # whether the option may be repeated
+    parameter: str | None = None  # name of the parameter, if it is not that of the option
 
     @property
     def name(self) -> str:
         """Name of the parameter without dashes, such as `status` or `error`."""
-        return self.flags.split()[0].split("/")[0].removeprefix("--")
+        return self.parameter or self.flags.split()[0].split("/")[0].removeprefix("--")
 
 
 def _list_parser(name: str) -> OptionParser:
@@ -70,14 +71,18 @@ def _parse_since(text: str, zone: tzinfo | None) -> dict[str, Any]:
 
 
 def _parse_until(text: str, zone: tzinfo | None) -> dict[str, Any]:
-    """Return the end of a whole day, or else the time itself, as the upper limit."""
     if is_age(text):
         return {"before_ago": _normalize_age(text)}
+    return {"created_before": parse_end(text, zone=zone)}
+
+
+def parse_end(text: str, zone: tzinfo | None = None) -> datetime:
+    """Parse the exclusive end of a period; the end of a whole day is the next midnight."""
     end = parse_moment(text, zone=zone)
     if _WHOLE_DAY.fullmatch(text.strip()) is None:
-        return {"created_before": end}
+        return end
     try:
-        return {"created_before": _midnight(end.date() + timedelta(days=1), zone)}
+        return _midnight(end.date() + timedelta(days=1), zone)
     except (OverflowError, OSError, ValueError) as error:
         raise InvalidQueryError(f"{text!r} is beyond the calendar; say a nearer time") from error
 
@@ -171,8 +176,8 @@ def _with_zone(naive: datetime, zone: tzinfo | None) -> datetime:
     return naive.astimezone() if zone is None else naive.replace(tzinfo=zone)
 
 
-def parse_recent(text: str) -> timedelta | int:
-    """Parse the extent of the recent window: an age, or a number of runs.
+def parse_recent(text: str, name: str = "--window") -> timedelta | int:
+    """Parse the extent of the recent window: an age, or a number of runs. `name` is used in errors.
 
     >>> parse_recent("2w"), parse_recent("50")
     (datetime.timedelta(days=14), 50)
@@ -182,19 +187,24 @@ def parse_recent(text: str) -> timedelta | int:
     digits = normalized[:-1] if is_period else normalized
     number = int(digits) if digits.isdecimal() and len(digits) <= len(str(_MAX_RECENT)) else 0
     if not 0 < number <= _MAX_RECENT:
-        raise InvalidQueryError(f"--recent {text!r}: say it as 7d, 4w or 12h, or as a number of runs: 50")
+        raise InvalidQueryError(
+            f'Invalid {name} "{text}". Use an age (7d, 4w, 12h) or a number of runs (50).'
+        )
     return parse_period(normalized) if is_period else number
 
 
 FILTER_OPTIONS = (
-    FilterOption("--status", "WORD", _list_parser("status"),
+    FilterOption("--status", "STATUS", _list_parser("status"),
               "Ended so: completed, failed, stopped, running, incomplete, unknown.", multiple=True),
     FilterOption("--search -s", "TEXT", _value_parser("search"),
               'Holds these words; "some words" side by side, -word leaves out.'),
     FilterOption("--project", "NAME", _list_parser("project"), "Of this project.", multiple=True),
-    FilterOption("--template", "NAME", _list_parser("template"), "Of this workflow.", multiple=True),
     FilterOption(
-        "--class", "WORD", _list_parser("issue_class"), "Of this class of issue, such as bug.", multiple=True
+        "--workflow", "NAME", _list_parser("template"), "Of this workflow.", multiple=True,
+        parameter="template",
+    ),
+    FilterOption(
+        "--class", "CLASS", _list_parser("issue_class"), "Of this class of issue, such as bug.", multiple=True
     ),
     FilterOption(
         "--model", "NAME", _list_parser("model"), "Used this model; a part of its name will do.",

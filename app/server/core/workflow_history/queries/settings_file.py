@@ -49,7 +49,7 @@ month = 500.00
 # [budget.projects.shop]            # for one project
 # day = 20.00
 
-# [[retention]]                     # runs that may go, for `workflow-history db prune --by-config`
+# [[retention]]                     # runs that may go, for `workflow-history db prune --use-retention`
 # older_than = "18mo"               # and any option that narrows lists: status = ["failed"]
 # keep = 100                        # of those, the newest of each project stay
 """

@@ -21,8 +21,8 @@ app = typer.Typer(add_completion=False)
 EXAMPLES = """
 Examples:
   workflow-history anomalies
-  workflow-history anomalies --recent 7d --template adw_sdlc_iso
-  workflow-history anomalies --recent 50 --phase plan
+  workflow-history anomalies --window 7d --workflow adw_sdlc_iso
+  workflow-history anomalies --window 50 --phase plan
   workflow-history anomalies --json | jq '.regressions[].sentence'
 """
 
@@ -32,7 +32,9 @@ def anomalies(
     context: typer.Context,
     recent: Annotated[
         str,
-        typer.Option(metavar="AGE_OR_RUNS", help="What counts as lately: 7d, 4w, or a number of runs."),
+        typer.Option(
+            "--window", metavar="AGE_OR_RUNS", help="What counts as lately: 7d, 4w, or a number of runs."
+        ),
     ] = "30d",
 ) -> None:
     """Tell what got worse or better lately, and which runs stand out.
@@ -60,7 +62,7 @@ def _hints(result: Anomalies, zone: tzinfo | None) -> list[tuple[str, str]]:
         if finding.runs:
             hints.append((f"workflow-history show {shlex.quote(finding.runs[0].id)}", "the most telling run"))
         if finding.template is not None:
-            filters = f"--template {shlex.quote(finding.template)} --since {day(finding.since, zone)}"
+            filters = f"--workflow {shlex.quote(finding.template)} --since {day(finding.since, zone)}"
             hints.append((f"workflow-history list {filters}", "the runs since then"))
     if not hints and result.outliers:
         hints.append((f"workflow-history show {shlex.quote(result.outliers[0].id)}", "the one furthest out"))

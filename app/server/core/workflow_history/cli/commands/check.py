@@ -40,7 +40,8 @@ def check(  # noqa: PLR0917 - a command line has many options
         typer.Option(metavar="TIME", help="Judge what was made from then on; without: in the last day."),
     ] = None,
     at: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Judge as if it were this moment; without: now.")
+        str | None,
+        typer.Option("--as-of", metavar="TIME", help="Judge as if it were this moment; without: now."),
     ] = None,
     regressions: Annotated[
         bool, typer.Option("--regressions", help="Fail too where something got worse; see anomalies.")

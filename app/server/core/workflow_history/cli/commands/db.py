@@ -37,7 +37,7 @@ Examples:
   workflow-history db prune --older-than 18mo                  # tells what would go
   workflow-history db prune --older-than 18mo --yes            # takes it out
   workflow-history db prune --older-than 90d --status failed --project sandbox --keep 20 --yes
-  workflow-history db prune --by-config --yes --quiet          # for cron: the rules of the settings file
+  workflow-history db prune --use-retention --yes --quiet          # for cron: the rules of the settings file
 """
 
 SCRUB_EXAMPLES = """
@@ -139,7 +139,7 @@ def prune(  # noqa: PLR0917 - a command line has many options
         int, typer.Option(metavar="N", min=0, help="Of these, the newest N of each project stay.")
     ] = 0,
     by_config: Annotated[
-        bool, typer.Option("--by-config", help="By the rules under [\\[retention]] in the settings file.")
+        bool, typer.Option("--use-retention", help="By the rules under [\\[retention]] in the settings file.")
     ] = False,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="This settings file.")] = None,
     yes: Annotated[
@@ -153,7 +153,7 @@ def prune(  # noqa: PLR0917 - a command line has many options
 
     Without --yes, nothing is deleted. Running runs and runs of unknown age are never deleted.
 
-    Even if their files still exist, only sync --with-pruned stores deleted runs again.
+    Even if their files still exist, only sync --include-pruned stores deleted runs again.
     """
     if yes and _dry_run:
         raise InvalidQueryError("--yes and --dry-run say the opposite; give one of them")
@@ -161,7 +161,7 @@ def prune(  # noqa: PLR0917 - a command line has many options
     rule = with_max_age(RetentionRule(get_filter(context)), older_than, keep)
     if by_config and not (rule.matches_all and keep == 0):
         raise InvalidQueryError(
-            "--by-config takes all rules from the settings file; leave the other options out"
+            "--use-retention takes all rules from the settings file; leave the other options out"
         )
     rules = read_retention_rules(config) if by_config else [rule]
     result = prune_history(rules, dry_run=not yes)
@@ -189,7 +189,10 @@ def vacuum(context: typer.Context) -> None:
 def scrub(
     context: typer.Context,
     no_text: Annotated[
-        bool, typer.Option("--no-text", help="Take out all that was asked, said and typed, for good.")
+        bool,
+        typer.Option(
+            "--no-text", "--metadata-only", help="Take out all that was asked, said and typed, for good."
+        ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Really take out all texts.")] = False,
 ) -> None:

@@ -32,7 +32,7 @@ def explain(
     field: Annotated[
         str | None,
         typer.Argument(
-            metavar="[FIELD]",
+            metavar="FIELD",
             help="cost, status, duration, tokens, quality or any other key of a run; a phase or an agent.",
         ),
     ] = None,

@@ -48,7 +48,7 @@ def export_rows(  # noqa: PLR0917 - a command line has many options
         str | None,
         typer.Option(
             "--format",
-            metavar="WORD",
+            metavar="FORMAT",
             help=f"{', '.join(FORMATS)}. Without: as the file's ending says; csv to standard output.",
         ),
     ] = None,

@@ -25,10 +25,10 @@ MAX_TEXT_CHARS = 1_000_000  # characters that are read of a request
 EXAMPLES = """
 Examples:
   workflow-history forecast --text "Add CSV export to the orders page"
-  workflow-history forecast --text "Fix the login" --template adw_plan_build --class bug
-  workflow-history forecast --file issue.md --template adw_sdlc_iso
+  workflow-history forecast --text "Fix the login" --workflow adw_plan_build --class bug
+  workflow-history forecast --file issue.md --workflow adw_sdlc_iso
   workflow-history forecast a1b2c3d4
-  workflow-history forecast --calibration
+  workflow-history forecast --backtest
 """
 
 
@@ -38,7 +38,7 @@ def forecast_command(  # noqa: PLR0917 - a command line has many options
     run_id: Annotated[
         str | None,
         typer.Argument(
-            metavar="[ID]", help="A stored run: its id, project/id, or a beginning that only it has."
+            metavar="ID", help="A stored run: its id, project/id, or a beginning that only it has."
         ),
     ] = None,
     text: Annotated[
@@ -47,17 +47,19 @@ def forecast_command(  # noqa: PLR0917 - a command line has many options
     file: Annotated[
         Path | None, typer.Option("--file", metavar="PATH", help="Read the request from a file.")
     ] = None,
-    template: Annotated[str | None, typer.Option(metavar="NAME", help="The workflow that will run.")] = None,
+    template: Annotated[
+        str | None, typer.Option("--workflow", metavar="NAME", help="The workflow that will run.")
+    ] = None,
     issue_class: Annotated[
-        str | None, typer.Option("--class", metavar="WORD", help="The class of the issue, such as bug.")
+        str | None, typer.Option("--class", metavar="CLASS", help="The class of the issue, such as bug.")
     ] = None,
     project: Annotated[str | None, typer.Option(metavar="NAME", help="The project it will run in.")] = None,
     show_calibration: Annotated[
         bool,
-        typer.Option("--calibration", help="Show how forecasts of the stored runs held."),
+        typer.Option("--backtest", help="Show how forecasts of the stored runs held."),
     ] = False,
     all_runs: Annotated[
-        bool, typer.Option("--all", help="With --calibration: forecast all runs, not the latest 2,000.")
+        bool, typer.Option("--all", help="With --backtest: forecast all runs, not the latest 2,000.")
     ] = False,
     limit: Annotated[
         int, typer.Option("--limit", "-n", metavar="N", help="Name at most this many past runs.", min=0)
@@ -71,9 +73,7 @@ def forecast_command(  # noqa: PLR0917 - a command line has many options
     output = get_output(context)
     has_request = text is not None or file is not None or template is not None
     if sum((has_request, run_id is not None, show_calibration)) != 1:
-        raise InvalidQueryError(
-            "say one of: a request (--text, --file, --template), a run's ID, --calibration"
-        )
+        raise InvalidQueryError("say one of: a request (--text, --file, --workflow), a run's ID, --backtest")
     if show_calibration:
         _show_calibration(output, all_runs=all_runs)
     elif run_id is not None:
@@ -110,7 +110,7 @@ def _hints(result: Forecast) -> list[tuple[str, str]]:
         return [("workflow-history list", "the runs there are")]
     return [
         (f"workflow-history show {result.runs[0].id}", "the run that counts most"),
-        ("workflow-history forecast --calibration", "how well such forecasts held"),
+        ("workflow-history forecast --backtest", "how well such forecasts held"),
     ]
 
 

@@ -25,7 +25,7 @@ Examples:
   workflow-history list
   workflow-history list --status failed --since 7d
   workflow-history list --search '"csv export" invoices' --sort cost
-  workflow-history list --template adw_sdlc_iso --cost 2.. --phase review
+  workflow-history list --workflow adw_sdlc_iso --cost 2.. --phase review
   workflow-history list --phase review --sort phase-cost
   workflow-history list --json | jq '.workflows[].total_cost'
 """

@@ -34,7 +34,7 @@ def merge(
         bool, typer.Option("--dry-run", help="Tell what it would do, and do nothing.")
     ] = False,
     with_pruned: Annotated[
-        bool, typer.Option("--with-pruned", help="Also runs that were pruned here.")
+        bool, typer.Option("--include-pruned", help="Also runs that were pruned here.")
     ] = False,
 ) -> None:
     """Bring another history's runs into this one; the other one is only read.

@@ -30,7 +30,7 @@ EXAMPLES = """
 Examples:
   workflow-history patterns
   workflow-history patterns --project shop --since 30d
-  workflow-history patterns --keep-share 0.1 --kind sequence
+  workflow-history patterns --residual-cost 0.1 --kind sequence
   workflow-history patterns show 33e9fc27
   workflow-history patterns dismiss 33e9fc27 --note "different each time"
   workflow-history patterns --json | jq '.patterns[] | [.signature, .saved]'
@@ -48,7 +48,7 @@ Note = Annotated[str | None, typer.Option("--note", metavar="TEXT", help="Why; k
 RemainingShare = Annotated[
     float,
     typer.Option(
-        "--keep-share",
+        "--residual-cost",
         metavar="SHARE",
         help="This share of the cost stays with a script, of a sequence no less than one call.",
     ),
@@ -76,7 +76,9 @@ def patterns(  # noqa: PLR0917 - a command line has many options
     ] = None,
     state: Annotated[
         list[str] | None,
-        typer.Option("--state", metavar="WORD", help=f"Only {', '.join(PATTERN_STATUSES)}; may be repeated."),
+        typer.Option(
+            "--state", metavar="STATUS", help=f"Only {', '.join(PATTERN_STATUSES)}; may be repeated."
+        ),
     ] = None,
     everything: Annotated[
         bool,
@@ -135,7 +137,7 @@ def _decision_hints(pattern: RankedPattern) -> list[tuple[str, str]]:
 
 
 @app.command(
-    epilog="Example: workflow-history patterns show 33e9fc27 --since 30d --keep-share 0.1",
+    epilog="Example: workflow-history patterns show 33e9fc27 --since 30d --residual-cost 0.1",
     cls=FilteredCommand,
 )
 def show(

@@ -9,6 +9,9 @@ import typer
 
 from ... import database
 from ... import resync as resyncs
+from ...common.errors import InvalidQueryError
+from ...common.filter_options import parse_end, parse_moment
+from ...common.time_zones import TZ_HELP, zone_named
 from ..common_options import HistoryCommand
 from ..output import get_output, print_error
 from ..render.maintenance import render_resync, render_resync_summary, resync_errors
@@ -24,6 +27,7 @@ Examples:
 """
 
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY = timedelta(days=1)  # runs dated later than tomorrow are not real
 
 
 @app.command(epilog=EXAMPLES, cls=HistoryCommand)
@@ -33,15 +37,16 @@ def resync(  # noqa: PLR0917 - a command line has many options
         str | None, typer.Argument(metavar="ID", help="One run, as in show.", show_default=False)
     ] = None,
     all_runs: Annotated[bool, typer.Option("--all", help="All runs.")] = False,
-    status: Annotated[str | None, typer.Option(metavar="WORD", help="The runs with this status.")] = None,
+    status: Annotated[str | None, typer.Option(metavar="STATUS", help="The runs with this status.")] = None,
     since: Annotated[
-        datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="The runs from this day on, UTC."),
+        str | None,
+        typer.Option(metavar="TIME", help="Runs created at or after: 2026-03-01, 7d, today."),
     ] = None,
     until: Annotated[
-        datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="The runs up to this day's end, UTC."),
+        str | None,
+        typer.Option(metavar="TIME", help="Runs created before the end of this date or time."),
     ] = None,
+    tz: Annotated[str | None, typer.Option("--tz", metavar="ZONE", help=TZ_HELP)] = None,
 ) -> None:
     """Count the costs of known runs anew.
 
@@ -58,9 +63,7 @@ def resync(  # noqa: PLR0917 - a command line has many options
         name = f"{run['project']}/{run['id']}" if run.get("project") else run["id"]
         result = resyncs.resync_workflow_cost(name)
     elif has_dates:
-        start = since.replace(tzinfo=UTC) if since else _EARLIEST
-        last_day = until.replace(tzinfo=UTC) if until else datetime.now(UTC)
-        result = resyncs.resync_workflows_by_date_range(start, last_day + timedelta(days=1))
+        result = resyncs.resync_workflows_by_date_range(*_period(since, until, tz))
     else:
         result = resyncs.resync_all_completed_workflows(status_filter=status)
     if output.as_json:
@@ -72,3 +75,15 @@ def resync(  # noqa: PLR0917 - a command line has many options
         output.print(render_resync(result) if run_id is not None else render_resync_summary(result))
     if result.get("success") is False or result.get("failed"):
         raise typer.Exit(1)
+
+
+def _period(since: str | None, until: str | None, tz: str | None) -> tuple[datetime, datetime]:
+    """Return the start and the exclusive end of the typed period."""
+    now, zone = datetime.now(UTC), zone_named(tz)
+    start = parse_moment(since, now, zone) if since else _EARLIEST
+    end = parse_end(until, zone) if until else now + _DAY
+    if end < start:
+        raise InvalidQueryError(
+            f"--until {until} is before --since {since}." if until else f"--since {since} is in the future."
+        )
+    return start, end

@@ -25,10 +25,10 @@ EXAMPLES = """
 Examples:
   workflow-history serve
   workflow-history serve path/to/project --port 8080
-  workflow-history serve --host 0.0.0.0 --name history.example --token new
+  workflow-history serve --host 0.0.0.0 --allowed-host history.example --generate-token
 """
 
-GENERATE_TOKEN = "new"  # noqa: S105 - the word that requests a token
+GENERATE_TOKEN = "new"  # noqa: S105 - the former way to say --generate-token
 
 
 @app.command(epilog=EXAMPLES, cls=Command)
@@ -43,16 +43,20 @@ def serve(  # noqa: PLR0917 - a command line has many options
         str | None,
         typer.Option(
             metavar="TOKEN",
-            help="Answer only to who knows it; new makes one.",
+            help="Require this bearer token. Better: the environment variable.",
             envvar="WORKFLOW_HISTORY_TOKEN",
         ),
     ] = None,
+    generate_token: Annotated[
+        bool, typer.Option("--generate-token", help="Require a new random token, and print it.")
+    ] = False,
     name: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Go by this host name too; may be repeated.")
+        list[str] | None,
+        typer.Option("--allowed-host", metavar="HOST", help="Also accept this Host header. Repeatable."),
     ] = None,
     follow: Annotated[
         bool,
-        typer.Option("--follow/--no-follow", help="Sync the folder as it changes, or on demand."),
+        typer.Option("--watch/--no-watch", help="Sync the folder as it changes, or on demand."),
     ] = True,
     project: Annotated[
         str | None, typer.Option(metavar="NAME", help="Store the runs under this project's name.")
@@ -76,7 +80,7 @@ def serve(  # noqa: PLR0917 - a command line has many options
     if database.history_exists():
         database.schema_version()  # an unreadable history is reported now, not on every page
     folders = [folder.absolute() for folder in resolve_watched_folders(directory)]
-    generated = secrets.token_urlsafe(24) if token == GENERATE_TOKEN else None
+    generated = secrets.token_urlsafe(24) if generate_token or token == GENERATE_TOKEN else None
     settings = ServerSettings(
         host=host,
         port=port,

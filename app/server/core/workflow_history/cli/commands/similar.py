@@ -32,7 +32,7 @@ def similar(
     context: typer.Context,
     run_id: Annotated[
         str | None,
-        typer.Argument(metavar="[ID]", help="A run: its id, project/id, or a beginning that only it has."),
+        typer.Argument(metavar="ID", help="A run: its id, project/id, or a beginning that only it has."),
     ] = None,
     text: Annotated[
         str | None,

@@ -26,7 +26,7 @@ Examples:
   workflow-history sync old/agents --project shop
   workflow-history sync --no-wait     # exit code 75 where another sync of the folder runs
   workflow-history sync s3://bucket/shop/agents
-  workflow-history sync /shared/agents --engine dask://scheduler:8786
+  workflow-history sync /shared/agents --executor dask://scheduler:8786
 """
 
 
@@ -40,18 +40,26 @@ def sync_command(
     ] = None,
     engine: Annotated[
         str | None,
-        typer.Option(metavar="WHO", help="Who reads: processes[:N], threads[:N] or dask://HOST:PORT."),
+        typer.Option(
+            "--executor",
+            metavar="EXECUTOR",
+            help="Who reads: processes[:N], threads[:N] or dask://HOST:PORT.",
+        ),
     ] = None,
     no_text: Annotated[
         bool,
-        typer.Option("--no-text", help="Store nothing that was asked, said or typed; names and figures."),
+        typer.Option(
+            "--no-text",
+            "--metadata-only",
+            help="Store nothing that was asked, said or typed; names and figures.",
+        ),
     ] = False,
     wait: Annotated[
         bool,
         typer.Option("--wait/--no-wait", help="Wait for another sync of the folder, or leave: exit code 75."),
     ] = True,
     with_pruned: Annotated[
-        bool, typer.Option("--with-pruned", help="Let runs in again that were pruned; see db prune.")
+        bool, typer.Option("--include-pruned", help="Let runs in again that were pruned; see db prune.")
     ] = False,
 ) -> None:
     """Read an agents folder into the history.

@@ -41,7 +41,7 @@ def anomalies(
     ] = "30d",
 ) -> Response:
     """Return regressions and improvements by workflow and phase, and outliers among the runs."""
-    return json_response(request, find_anomalies(where, parse_recent(recent), tz=zone))
+    return json_response(request, find_anomalies(where, parse_recent(recent, "recent"), tz=zone))
 
 
 @router.get("/budgets", summary="How budgets stand", responses=schema_responses("check"))
