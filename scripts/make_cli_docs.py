@@ -17,7 +17,9 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
 
 GROUPS = {
     "patterns": ("show", "accept", "dismiss", "reset"),
-    "db": ("path", "version", "check", "backup", "prune", "vacuum", "scrub"),
+    "budget": ("check", "init"),
+    "config": ("show",),
+    "db": ("info", "path", "version", "verify", "backup", "restore", "prune", "vacuum", "redact"),
 }
 """Commands that have commands of their own."""
 

@@ -49,8 +49,8 @@ COMMANDS = (
     ["list", "--workflow", hostile.ESCAPE],
     ["export", "runs", "--format", "csv"],
     ["export", "runs", "--format", "jsonl"],
-    ["db", "check"],
-    ["check"],
+    ["db", "verify"],
+    ["budget", "check"],
 )
 PAGES = (
     "/",

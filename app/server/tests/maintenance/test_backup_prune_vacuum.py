@@ -135,7 +135,7 @@ def test_a_copy_that_is_not_sound_or_not_whole_leaves_no_file(
         raise OSError(28, "No space left on device")
 
     before = sorted(found.name for found in tmp_path.iterdir())
-    for broken, said in ((damage, "copy is not sound.*db check"), (full, "No space left")):
+    for broken, said in ((damage, "copy is not sound.*db verify"), (full, "No space left")):
         monkeypatch.setattr(backup, "_copy", broken)
         with pytest.raises(WorkflowHistoryError, match=said):
             backup_history(tmp_path / "copy.db", force=force)

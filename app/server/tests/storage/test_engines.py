@@ -145,7 +145,7 @@ QUESTIONS = [
     ["similar", "--text", "CSV export for suppliers", "--threshold", "0"],
     ["anomalies"],
     ["db", "version"],
-    ["db", "check"],
+    ["db", "verify"],
 ]
 
 

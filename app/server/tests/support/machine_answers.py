@@ -40,7 +40,7 @@ QUESTIONS = (
     ("forecast", "--workflow", "adw_sdlc_iso"),
     ("forecast", "{run}"),
     ("forecast", "--backtest", "--all"),
-    ("db", "check"),
+    ("db", "verify"),
 )
 """What is asked, each with --json."""
 

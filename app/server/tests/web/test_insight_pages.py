@@ -357,7 +357,7 @@ def test_a_passed_budget_is_told_with_the_runs_it_went_to(tmp_path: Path, monkey
 def test_without_budgets_the_page_says_what_makes_them(tmp_path: Path):
     store(run(0), tmp_path=tmp_path)
     found = page("/insights").text
-    assert "workflow-history check --init" in found
+    assert "workflow-history budget init" in found
     assert str(tmp_path) not in found
 
 

@@ -40,15 +40,17 @@ COMMAND_GROUPS = {
         "stats": "Tell what runs add up to, what was wasted and what changed.",
         "patterns": "Tell what agents do again and again, and what a script would save.",
         "anomalies": "Tell what got worse or better lately, and which runs stand out.",
-        "check": "Hold spending against budgets; for CI and cron.",
+        "budget": "Check spending against budgets (exit code for CI and cron).",
         "forecast": "Tell what a run will cost and take, and how likely it succeeds, from past runs.",
     },
     "Take out and keep": {
         "export": "Export runs, agents, models, tool calls and more as CSV, JSON Lines or Parquet.",
         "schema": "Print the JSON Schema of what a command gives with --json.",
-        "resync": "Count the costs of known runs anew.",
+        "reprice": "Recalculate costs of stored runs.",
+        "syncs": "List recorded syncs, latest first.",
         "merge": "Bring another history's runs into this one.",
         "db": "Look after the history's database: where it is, check, backup, restore, prune, vacuum, scrub.",
+        "config": "Show the config file with budgets and retention rules.",
         "completion": "Print what teaches a shell to complete commands, options and ids.",
     },
 }
@@ -56,6 +58,9 @@ COMMAND_GROUPS = {
 
 COMMANDS = {name: summary for commands in COMMAND_GROUPS.values() for name, summary in commands.items()}
 _PANELS = {name: panel for panel, commands in COMMAND_GROUPS.items() for name in commands}
+
+FORMER_COMMANDS = {"check": ("budget", "former_app"), "resync": ("reprice", "app")}
+"""Module and Typer app of commands by former name. They still work, but the help does not list them."""
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_PARTIAL = 0, 1, 2, 3
 EXIT_BUSY, EXIT_INTERRUPTED, EXIT_TERMINATED = 75, 130, 143
@@ -84,7 +89,7 @@ class LazyGroup(CommandGroup):
 
     def get_command(self, _ctx: Any, cmd_name: str) -> Any:
         """Return a command, or None if it is unknown; while listing, a stub with name and summary only."""
-        if cmd_name not in COMMANDS:
+        if cmd_name not in COMMANDS and cmd_name not in FORMER_COMMANDS:
             return None
         if not self.listing:
             return load_command(cmd_name)
@@ -92,7 +97,7 @@ class LazyGroup(CommandGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Resolve the named command; for an unknown name, fail and suggest similar names."""
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+        if args and args[0] not in {*COMMANDS, *FORMER_COMMANDS} and not args[0].startswith("-"):
             similar = import_module("difflib").get_close_matches(args[0], COMMANDS)
             suggestion = f" Did you mean {' or '.join(similar)}?" if similar else ""
             ctx.fail(f"No such command {args[0]!r}.{suggestion}")
@@ -147,7 +152,8 @@ def _exit_with_message(message: str, code: int) -> typer.Exit:
 
 def load_command(name: str) -> Any:
     """Import the module of a command and return the command."""
-    command = get_command(import_module(f".commands.{name}", __package__).app)
+    module, attribute = FORMER_COMMANDS.get(name, (name, "app"))
+    command = get_command(getattr(import_module(f".commands.{module}", __package__), attribute))
     command.name = name
     return command
 

@@ -15,21 +15,28 @@ from ...maintenance.pruning import prune_history
 from ...maintenance.restore import restore_history
 from ...maintenance.retention_rules import RetentionRule, with_max_age
 from ...presentation.sync_summary import describe_redactions
+from ...queries.database_info import database_info
 from ...queries.settings_file import read_retention_rules
 from ..common_options import Command, CommandGroup, HistoryCommand
 from ..filter_options import FilteredCommand, get_filter
 from ..output import get_output
-from ..render.maintenance import render_backup, render_prune, render_restore, render_vacuum
+from ..render.maintenance import (
+    render_backup,
+    render_database_info,
+    render_prune,
+    render_restore,
+    render_vacuum,
+)
 from ..render.text import clean_text
 
 EXAMPLES = """
 Examples:
-  workflow-history db path
-  workflow-history db check
+  workflow-history db info
+  workflow-history db verify
   workflow-history db backup ~/backups/history.db
   workflow-history db restore ~/backups/history.db
   workflow-history db prune --older-than 18mo
-  workflow-history db scrub
+  workflow-history db redact
 """
 
 PRUNE_EXAMPLES = """
@@ -40,11 +47,13 @@ Examples:
   workflow-history db prune --use-retention --yes --quiet          # for cron: the rules of the settings file
 """
 
-SCRUB_EXAMPLES = """
+REDACT_EXAMPLES = """
 Examples:
-  workflow-history db scrub
-  workflow-history db scrub --no-text --yes
+  workflow-history db redact
+  workflow-history db redact --no-text --yes
 """
+
+VERIFY_EXAMPLE = "Example: workflow-history --db old.db db verify"
 
 app = typer.Typer(
     help="Look after the history's database: where it is, check, backup, restore, prune, vacuum, scrub.",
@@ -53,6 +62,17 @@ app = typer.Typer(
     cls=CommandGroup,
     add_completion=False,
 )
+
+
+@app.command(epilog="Example: workflow-history db info", cls=HistoryCommand)
+def info(context: typer.Context) -> None:
+    """Show path, size, schema revision, number of runs and last sync."""
+    output = get_output(context)
+    result = database_info()
+    if output.as_json:
+        output.print_result(result)
+    else:
+        output.print(render_database_info(result))
 
 
 @app.command(epilog="Example: workflow-history db path", cls=Command)
@@ -75,8 +95,9 @@ def version(context: typer.Context) -> None:
         output.print(clean_text(database.schema_version()))
 
 
-@app.command(epilog="Example: workflow-history --db old.db db check", cls=Command)
-def check(context: typer.Context) -> None:
+@app.command(epilog=VERIFY_EXAMPLE, cls=Command)
+@app.command(name="check", hidden=True, epilog=VERIFY_EXAMPLE, cls=Command)
+def verify(context: typer.Context) -> None:
     """Check the database for damage; repairs nothing. Exit code 1 if there is a problem."""
     output = get_output(context)
     if database.schema_version() is None:
@@ -185,8 +206,9 @@ def vacuum(context: typer.Context) -> None:
         output.print(render_vacuum(result))
 
 
-@app.command(epilog=SCRUB_EXAMPLES, cls=HistoryCommand)
-def scrub(
+@app.command(epilog=REDACT_EXAMPLES, cls=HistoryCommand)
+@app.command(name="scrub", hidden=True, epilog=REDACT_EXAMPLES, cls=HistoryCommand)
+def redact(
     context: typer.Context,
     no_text: Annotated[
         bool,

@@ -1,4 +1,4 @@
-"""`workflow-history resync`: recalculate costs from the files, for one run or for many."""
+"""`workflow-history reprice`: recalculate costs from the files, for one run or for many."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ app = typer.Typer(add_completion=False)
 
 EXAMPLES = """
 Examples:
-  workflow-history resync a1b2c3d4
-  workflow-history resync --status failed
-  workflow-history resync --since 2026-01-01 --until 2026-01-31
-  workflow-history resync --all
+  workflow-history reprice a1b2c3d4
+  workflow-history reprice --status failed
+  workflow-history reprice --since 2026-01-01 --until 2026-01-31
+  workflow-history reprice --all
 """
 
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,7 +31,7 @@ _DAY = timedelta(days=1)  # runs dated later than tomorrow are not real
 
 
 @app.command(epilog=EXAMPLES, cls=HistoryCommand)
-def resync(  # noqa: PLR0917 - a command line has many options
+def reprice(  # noqa: PLR0917 - a command line has many options
     context: typer.Context,
     run_id: Annotated[
         str | None, typer.Argument(metavar="ID", help="One run, as in show.", show_default=False)
@@ -48,15 +48,16 @@ def resync(  # noqa: PLR0917 - a command line has many options
     ] = None,
     tz: Annotated[str | None, typer.Option("--tz", metavar="ZONE", help=TZ_HELP)] = None,
 ) -> None:
-    """Count the costs of known runs anew.
+    """Recalculate costs of stored runs.
 
-    For one run, all runs, one status or a range of days.
+    Reads the transcripts again and prices them with the installed price table. Select one run, all runs, one
+    status or a period. A stored cost never decreases because a file is missing.
 
-    A stored cost never decreases because a file is missing.
+    With --quiet, prints only errors. Exit code 1: a run could not be repriced.
     """
     has_dates = since is not None or until is not None
     if sum((run_id is not None, all_runs, status is not None, has_dates)) != 1:
-        raise typer.BadParameter("say which runs: an ID, --all, --status, or --since and --until")
+        raise typer.BadParameter("No runs selected, or in several ways. Use one of: an ID, --all, --status, or --since and --until.")
     output = get_output(context)
     if run_id is not None:
         run = database.the_workflow(run_id)
