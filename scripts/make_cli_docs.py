@@ -31,28 +31,29 @@ HEAD = f"""# The command line
 Made from the program's own help by `python -m scripts.make_cli_docs`.
 
 - Every command takes `--json` (a `schema_version` and the keys that the Python functions return; `show` adds
-  `patterns` and `problems`; [export.md](export.md) tells of the schemas), `--db` (a file or a
+  `patterns` and `problems`; see [export.md](export.md) for the schemas), `--db` (a file or a
   database URL, instead of `WORKFLOW_HISTORY_DB` or the file in your user data folder) and `--quiet` (no
-  progress, summary or hints; `list` prints ids only).
-- Exit codes: 0 done, 1 failed, 2 wrong usage (also: no such agents folder, an unknown sort key or name), 3
-  synced but for runs or files that could not be read, which the next sync tries again, 130 stopped by Ctrl-C,
-  143 told to end. A damaged line or file is reported and does not make a sync fail.
-- A history that was named and is not there is an error, not an empty answer. One that cannot be written is
-  read all the same; only what has to write says so.
+  progress, summary or hints; `list` prints IDs only).
+- Exit codes: 0 done, 1 failed, 2 wrong usage (also: no such agents directory, an unknown sort key or name), 3
+  synced except for runs or files that could not be read, which the next sync tries again, 75 another sync is
+  running, 130 interrupted by Ctrl-C, 143 terminated. A damaged line or file is reported and does not make a sync fail.
+- A named history that does not exist is an error, not an empty result. A read-only history can be read; only
+  commands that write fail.
 - Errors are one line on standard error; a mistyped command or option is explained in a box.
-- Colours and bars are for terminals only; `NO_COLOR` turns the colours off. A terminal that knows only ASCII
-  gets a stand-in for each sign.
+- Former names of commands and options (such as `check`, `resync`, `--template`) still work.
+- Colours and bars are for terminals only; `NO_COLOR` turns the colours off. An ASCII terminal gets a
+  replacement for each sign.
 - Text from runs is shown without control codes.
 
 | sign | meaning |
 |---|---|
 | `{UNKNOWN}` | unknown; never 0 |
-| `≥` | at least: more was spent than is on record |
-| `≈` | an estimate |
-| `~` | the time is taken from the files |
-| `?` | after a time: it was written without a time zone; as a status: unknown |
-| `†` | the run's files are gone; only the history knows it |
-| `✓` `✗` `◐` `●` `○` | ended well, failed, cut off, still running, left nothing |
+| `≥` | lower bound: some agent runs were interrupted |
+| `≈` | estimate |
+| `~` | time derived from file timestamps |
+| `?` | after a time: recorded without a time zone; as a status: unknown |
+| `†` | the run's files are missing; only the history has it |
+| `✓` `✗` `◐` `●` `○` | succeeded, failed, interrupted, running, empty |
 """
 
 

@@ -574,7 +574,7 @@ def test_a_demo_that_is_there_is_used_again_and_other_folders_are_left_alone(tmp
     [
         (WorkflowHistoryError("the disk is full\x1b[2J"), 1, "error: the disk is full\n"),
         (PermissionError(13, "Permission denied"), 1, "error: [Errno 13] Permission denied\n"),
-        (KeyboardInterrupt(), 130, "stopped; what is stored stays, and the next sync goes on from there\n"),
+        (KeyboardInterrupt(), 130, "Interrupted. Everything stored so far is kept.\n"),
     ],
     ids=["its own", "the system's", "Ctrl-C"],
 )

@@ -79,7 +79,7 @@ def check(name: str, given: dict[str, Any]) -> None:
         ("anomalies", ["anomalies"]),
         (
             "budget-check",
-            "budget check --config {config} --as-of 2026-03-31 --since 9w".split(),
+            ["budget", "check", "--config", "{config}", "--as-of", "2026-03-31", "--since", "9w"],
         ),
         ("budget-init", ["budget", "init", "--config", "{new}"]),
         ("config-show", ["config", "show", "--config", "{config}"]),

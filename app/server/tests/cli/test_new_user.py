@@ -674,7 +674,7 @@ def test_an_id_that_could_be_an_option_is_answered_with_what_to_write(project: P
     for words in (["show", "-x"], ["show", "--home/1"], ["similar", "-shop"]):
         done = type_in(*words)
         assert done.exit_code != 0
-        assert "write --" in " ".join(done.stderr.replace("│", " ").split()), words
+        assert "put -- before an ID" in " ".join(done.stderr.replace("│", " ").split()), words
 
 
 def test_words_without_an_id_that_begins_with_a_dash_stay_as_they_are() -> None:

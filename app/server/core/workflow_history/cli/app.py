@@ -23,35 +23,35 @@ from ..common.errors import AgentsFolderError, BusyError, ConfigError, InvalidQu
 from .common_options import COMPLETION_VARIABLE, CommandGroup
 
 COMMAND_GROUPS = {
-    "Start here": {
-        "demo": "Make a demo history to look around in.",
-        "sync": "Read an agents folder into the history.",
-        "serve": "Show the history in the browser, live, and answer programs by REST.",
-        "cost": "Tell what an agents folder's runs cost, without a history.",
+    "Getting started": {
+        "demo": "Create a demo history to explore.",
+        "sync": "Sync runs of an agents directory into the history.",
+        "serve": "Serve the browser UI and the REST API.",
+        "cost": "Price a directory of runs without storing them.",
     },
-    "Single runs": {
-        "list": "Find runs by words, status, cost, phase and more; the newest first.",
-        "show": "Show one run's whole story.",
-        "explain": "Tell where a figure of a run comes from.",
-        "similar": "Find the runs most like one, or like a task in words.",
-        "compare": "Hold two runs side by side.",
+    "Runs": {
+        "list": "Find runs by text, status, cost, phase and more; newest first.",
+        "show": "Show all details of a run.",
+        "explain": "Show where a value of a run comes from: file, line and rule.",
+        "similar": "Find runs similar to a run or a request.",
+        "compare": "Compare two runs.",
     },
-    "All runs together": {
-        "stats": "Tell what runs add up to, what was wasted and what changed.",
-        "patterns": "Tell what agents do again and again, and what a script would save.",
-        "anomalies": "Tell what got worse or better lately, and which runs stand out.",
+    "Analysis": {
+        "stats": "Show totals, wasted spend and trends.",
+        "patterns": "List recurring operations and what automating them would save.",
+        "anomalies": "Show recent regressions, improvements and outliers.",
         "budget": "Check spending against budgets (exit code for CI and cron).",
-        "forecast": "Tell what a run will cost and take, and how likely it succeeds, from past runs.",
+        "forecast": "Forecast cost, duration and success probability from past runs.",
     },
-    "Take out and keep": {
-        "export": "Export runs, agents, models, tool calls and more as CSV, JSON Lines or Parquet.",
-        "schema": "Print the JSON Schema of what a command gives with --json.",
+    "Data and maintenance": {
+        "export": "Export runs, agent runs, patterns or statistics (CSV, JSON Lines, Parquet).",
+        "schema": "Print the JSON Schema of a command's --json output.",
         "reprice": "Recalculate costs of stored runs.",
         "syncs": "List recorded syncs, latest first.",
-        "merge": "Bring another history's runs into this one.",
-        "db": "Look after the history's database: where it is, check, backup, restore, prune, vacuum, scrub.",
+        "merge": "Import runs from another history.",
+        "db": "Maintain the database: info, verify, backup, restore, prune, vacuum, redact.",
         "config": "Show the config file with budgets and retention rules.",
-        "completion": "Print what teaches a shell to complete commands, options and ids.",
+        "completion": "Print a shell completion script.",
     },
 }
 """Summaries of all commands by group, in help order; `commands/<name>.py` defines each command as `app`."""
@@ -66,7 +66,7 @@ EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_PARTIAL = 0, 1, 2, 3
 EXIT_BUSY, EXIT_INTERRUPTED, EXIT_TERMINATED = 75, 130, 143
 """Exit codes. 75 is EX_TEMPFAIL of sendmail's sysexits.h: a temporary failure, the same call works later."""
 
-_INTERRUPTED_MESSAGE = "stopped; what is stored stays, and the next sync goes on from there"
+_INTERRUPTED_MESSAGE = "Interrupted. Everything stored so far is kept."
 
 EXAMPLES = """
 Examples:
@@ -133,7 +133,8 @@ class LazyGroup(CommandGroup):
             raise _exit_with_message(_INTERRUPTED_MESSAGE, EXIT_INTERRUPTED) from interrupt
         except MemoryError as error:
             raise _exit_with_message(
-                "out of memory; what is stored stays, and the next sync goes on", EXIT_FAILED
+                "Out of memory. Everything stored so far is kept; the next sync continues from there.",
+                EXIT_FAILED,
             ) from error
         except OSError as error:
             if error.errno == errno.EPIPE:
@@ -191,7 +192,7 @@ def root(
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Keep a lasting, priced and searchable history of AI developer workflow runs."""
+    """Cost, failure and pattern history for AI developer workflow runs."""
     # Commands print their own errors; a log record would print the same error twice.
     for name in ("workflow_history", "sqlalchemy", "psycopg"):
         logging.getLogger(name).addHandler(logging.NullHandler())

@@ -63,13 +63,20 @@ def declare_global_options(
         typer.Option(
             "--db",
             metavar="PATH_OR_URL",
-            help="Use this history.",
+            help="History database (path or URL).",
             callback=_set_database,
             expose_value=False,
         ),
     ] = None,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print less.", callback=_set_quiet, expose_value=False)
+        bool,
+        typer.Option(
+            "--quiet",
+            "-q",
+            help="Print no progress, summary or hints.",
+            callback=_set_quiet,
+            expose_value=False,
+        ),
     ] = False,
 ) -> None:
     """Declare the options shared by all commands; their callbacks store the values."""
@@ -150,7 +157,7 @@ class Command(_SharedBehavior, TyperCommand):
             return list(super().parse_args(ctx, _move_ids_last(params, args)))
         except Exception as error:
             if str(getattr(error, "message", "")).startswith("No such option"):
-                error.message += "; before an id that begins with a dash, write --"  # type: ignore[attr-defined]
+                error.message += "; put -- before an ID that starts with a dash"  # type: ignore[attr-defined]
             raise
 
 

@@ -36,9 +36,11 @@ def serve(  # noqa: PLR0917 - a command line has many options
     context: typer.Context,
     directory: Directory = None,
     host: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Listen there; others need a token.")
+        str, typer.Option(metavar="ADDRESS", help="Address to listen on; others than 127.0.0.1 need a token.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Listen there; 0 takes a free one.", min=0, max=65535)] = 8765,
+    port: Annotated[
+        int, typer.Option(help="Port to listen on; 0 selects a free one.", min=0, max=65535)
+    ] = 8765,
     token: Annotated[
         str | None,
         typer.Option(
@@ -56,18 +58,19 @@ def serve(  # noqa: PLR0917 - a command line has many options
     ] = None,
     follow: Annotated[
         bool,
-        typer.Option("--watch/--no-watch", help="Sync the folder as it changes, or on demand."),
+        typer.Option("--watch/--no-watch", help="Sync when files change, or only on request."),
     ] = True,
     project: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Store the runs under this project's name.")
+        str | None, typer.Option(metavar="NAME", help="Project name to store the runs under.")
     ] = None,
 ) -> None:
-    """Show the history in the browser, live, and answer programs by REST.
+    """Serve the browser UI and the REST API.
 
-    Watches the agents directory, or all those of a project: changes are in the history, and on open pages,
-    seconds later.
+    Watches the agents directories of a project: changes appear in the history and on open pages within
+    seconds.
 
-    Only this machine can open it, unless you specify another address. Stop it with Ctrl-C.
+    Only this machine can connect, unless you set --host. Stop it with Ctrl-C. With --quiet, prints no
+    address.
     """
     output = get_output(context)
     # The server's packages are an extra, and take longer to import than most commands run.
