@@ -36,9 +36,10 @@ Made from the program's own help by `python -m scripts.make_cli_docs`.
   progress, summary or hints; `list` prints IDs only).
 - Exit codes: 0 done, 1 failed, 2 wrong usage (also: no such agents directory, an unknown sort key or name), 3
   synced except for runs or files that could not be read, which the next sync tries again, 75 another sync is
-  running, 130 interrupted by Ctrl-C, 143 terminated. A damaged line or file is reported and does not make a sync fail.
-- A named history that does not exist is an error, not an empty result. A read-only history can be read; only
-  commands that write fail.
+  running, 130 interrupted by Ctrl-C, 143 terminated. A damaged line or file is reported and does
+  not make a sync fail.
+- A named history that does not exist is an error, not an empty result. A read-only history can be read;
+  only commands that write fail.
 - Errors are one line on standard error; a mistyped command or option is explained in a box.
 - Former names of commands and options (such as `check`, `resync`, `--template`) still work.
 - Colours and bars are for terminals only; `NO_COLOR` turns the colours off. An ASCII terminal gets a

@@ -106,20 +106,20 @@ def _print_address(output: Output, address: str, new_token: str | None, settings
     elif not output.quiet:
         output.out.print(f"Workflow History is at {address}", soft_wrap=True)
         if new_token is not None:
-            output.out.print(f"its token: {new_token}", soft_wrap=True)
+            output.out.print(f"token: {new_token}", soft_wrap=True)
         for folder in settings.folders or (None,):
             output.out.print(_describe_watching(folder, follow=settings.follow), soft_wrap=True)
-        output.out.print("Ctrl-C stops it", style="dim")
+        output.out.print("stop with Ctrl-C", style="dim")
 
 
 def _describe_watching(folder: FolderPath | None, *, follow: bool) -> str:
     if folder is None:
-        return "following nothing: there is no ./agents; workflow-history serve path/to/project follows one"
+        return "not watching: there is no ./agents; start with: workflow-history serve path/to/project"
     path = single_line(folder)
     if not follow:
-        return f"following nothing: {path} is synced on demand"
+        return f"not watching: {path} is synced on request"
     if isinstance(folder, RemoteFolder):
-        return f"following {path}, by listing it once a minute"
+        return f"watching {path}, by listing it once a minute"
     if (transcripts := transcripts_beside(folder)) is not None and transcripts.alone:
-        return f"following the transcripts in {path}"
-    return f"following {path}" if folder.is_dir() else f"waiting for {path}: it is not there yet"
+        return f"watching the transcripts in {path}"
+    return f"watching {path}" if folder.is_dir() else f"waiting for {path}: it does not exist yet"
