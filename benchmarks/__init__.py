@@ -1,1 +1,1 @@
-"""Measure what the program costs: made-up folders in, figures beside their baselines and floors out."""
+"""Benchmarks: measure the program on generated agents directories and compare with baselines and floors."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: measures, prints a table, writes results.json, results.md and cost.svg."""
+"""`python -m benchmarks`: measure, print a table and write results.json, results.md and cost.svg."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DEFAULT_OUT = "benchmark-results"
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run the cases that are asked for; a missed target is no failure of the benchmark."""
+    """Run the chosen cases and return 0, also if a target is missed."""
     asked = _parser().parse_args(words)
     size = SIZES[asked.size]
     out = Path(asked.out).absolute()
@@ -35,7 +35,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         _run(asked.case or list(CASES), Bench(size, scratch, results, out / "cache", offline=asked.offline))
         results.seconds = time.perf_counter() - began
-        _write(results, out)  # before what was made is removed: of many runs that takes a while
+        _write(results, out)  # before the cleanup, which takes a while with many runs
     finally:
         if not asked.keep:
             shutil.rmtree(scratch)

@@ -1,4 +1,4 @@
-"""A large history to put questions to: runs of the demo under many names in, a database out."""
+"""Create a large history to query, from copies of demo runs with other ids, times and costs."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from typing import Any
 
 from . import subjects
 
-_SOURCES = 240  # runs of the demo; the others are these under other names, at other times and costs
-_BATCH = 2_000
-_DAYS = 900  # over which the runs are spread
+_SOURCES = 240  # number of demo runs; all runs are copies of them with other ids, times and costs
+_BATCH = 2_000  # runs per transaction
+_DAYS = 900  # period over which the runs are spread
 _PROJECTS = 5
-_LIKES = 5  # runs that each is like, as a sync keeps them
+_LIKES = 5  # similar runs stored per run, as many as a sync stores
 _END = datetime(2026, 3, 31, 18, tzinfo=UTC)
 
 Rows = dict[str, Any]
 
 
 def make_history(scratch: Path, runs: int, database: Path) -> None:
-    """Store so many runs with their agents, models, patterns and packed columns."""
-    folder = Path(mkdtemp(prefix="asking-", dir=scratch))  # several cases make one
+    """Store `runs` runs with their agents, models, patterns and packed columns."""
+    folder = Path(mkdtemp(prefix="asking-", dir=scratch))  # several cases create a history
     sources = subjects.demo_runs(folder, min(_SOURCES, runs), _END)
     batches = _batches(sources, runs)
     subjects.save_with_patterns(database, batches)
@@ -40,7 +40,7 @@ def _batches(sources: list[tuple[Rows, list[Rows]]], runs: int) -> Iterator[list
 
 
 def _again(source: Random, run: Rows, patterns: list[Rows], likes: deque[Rows]) -> tuple[Rows, list[Rows]]:
-    """Return a run once more: another name, project, time and size of the same work, like those before it."""
+    """Return a copy of a run with another id, project, time and size, similar to the runs before it."""
     factor = source.lognormvariate(0, 0.3)
     moment = _END - timedelta(days=_DAYS * source.random())
     known = {key: run[key] for key in ("total_cost", "duration_seconds") if run[key] is not None}

@@ -1,4 +1,4 @@
-"""One benchmark run's workshop: its size, its scratch folder, and the folders that several cases share."""
+"""Context of one benchmark run: its size, scratch directory and the directories that cases share."""
 
 from __future__ import annotations
 
@@ -15,50 +15,50 @@ from .spending import Written
 
 
 class Bench:
-    """What the cases work with."""
+    """Shared state and helpers for the cases of one benchmark run."""
 
     def __init__(self, size: Size, scratch: Path, results: Results, cache: Path, *, offline: bool) -> None:
         self.size = size
         self.repeat = results.repeat
         self.scratch = scratch
-        self.cache = cache  # what is fetched once stays there
+        self.cache = cache  # directory of downloads, kept between benchmark runs
         self.offline = offline
         self.results = results
         self._databases = 0
 
     def say(self, text: str) -> None:
-        """Tell on stderr what is being done."""
+        """Report progress on standard error."""
         sys.stderr.write(f"  {text}\n")
         sys.stderr.flush()
 
     def told(self, what: str, timing: Timing) -> tuple[str, ...]:
-        """Return a note where something was not measured as often as the rest."""
+        """Return a note if a timing was not repeated as often as the others; otherwise an empty tuple."""
         times = len(timing.seconds)
         return (
             () if times == self.repeat else (f"{what} measured {'once' if times == 1 else f'{times} times'}",)
         )
 
     def new_database(self) -> Path:
-        """Return the path of a history that is not there yet."""
+        """Return the path of a new history; the file doesn't exist yet."""
         self._databases += 1
         return self.scratch / f"history-{self._databases}.db"
 
     def sync(self, agents: Path, database: Path, *, memory: bool = False) -> Finished:
-        """Sync as a person would: the installed command, a process of its own."""
+        """Sync as a user does: with the installed command in its own process."""
         words = subjects.sync_command(agents, database)
         return run_process(words, cwd=self.scratch, memory=memory)
 
     @cached_property
     def nothing(self) -> tuple[Path, Path]:
-        """An agents folder with one run and no stream, and its history: to sync it again is start-up."""
+        """An agents directory with one run without streams, and its history: syncing it measures start-up."""
         agents, database = self.scratch / "nothing" / "agents", self.new_database()
-        (agents / "a").mkdir(parents=True)  # a folder without a run is an error
+        (agents / "a").mkdir(parents=True)  # a directory without runs is an error
         (agents / "a" / "adw_state.json").write_text('{"status": "completed"}')
         self.sync(agents, database)
         return agents, database
 
     def start_up(self) -> Finished:
-        """Sync nothing; where everything is measured once, that is measured once for all."""
+        """Sync the run without streams; with `repeat` 1 the first measurement is reused."""
         return self._started_once if self.repeat == 1 else self.sync(*self.nothing)
 
     @cached_property
@@ -67,7 +67,7 @@ class Bench:
 
     @cached_property
     def first(self) -> tuple[Path, Written]:
-        """The folder of the first sync: few runs with long streams."""
+        """Agents directory of the first-sync case (few runs with long streams) and the totals written."""
         shape = Shape(self.size.first_runs, stream_bytes=self.size.stream_bytes)
         agents = self.scratch / "first" / "agents"
         written = make_folder(agents, shape)
@@ -76,12 +76,12 @@ class Bench:
 
     @cached_property
     def first_files(self) -> list[str]:
-        """Its streams."""
+        """Paths of the streams of the first-sync case."""
         return floors.streams_below(self.first[0])
 
     @cached_property
     def first_read_plainly(self) -> Timing:
-        """The same folder, scanned and read the plain way, once."""
+        """Timing of one scan and read of the same directory the naive baseline."""
         agents, _ = self.first
-        self.say("the plain way reads it")
+        self.say("the naive baseline reads it")
         return timed(lambda: [plain.read(run) for run in plain.scan(agents)])

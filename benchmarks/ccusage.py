@@ -1,4 +1,4 @@
-"""Fetch ccusage's native program with npm, run it over transcripts; says so where it cannot be had."""
+"""Install ccusage's native program with npm and run it on transcripts."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _MACHINES = {"x86_64": "x64", "amd64": "x64", "arm64": "arm64", "aarch64": "arm6
 
 
 def install(cache: Path, *, offline: bool) -> tuple[Path | None, str]:
-    """Return the program and its version, or None and the reason why there is none.
+    """Return the program and its version, or None and the reason if it is not available.
 
-    The package `ccusage` only picks the one for the platform and starts it; that one is used directly.
+    The package `ccusage` only starts the program of a platform-specific package, which is used directly.
     """
     system, machine = _SYSTEMS.get(platform.system()), _MACHINES.get(platform.machine().lower())
     if system is None or machine is None:
@@ -44,12 +44,12 @@ def install(cache: Path, *, offline: bool) -> tuple[Path | None, str]:
 
 
 def run(program: Path, transcripts: Path, home: Path) -> Finished:
-    """Run its daily report, with the prices that it carries."""
+    """Run ccusage's daily report with its built-in prices."""
     words = [str(program), "claude", "daily", "--json", "--offline"]
     env = {"CLAUDE_CONFIG_DIR": str(transcripts), "HOME": str(home)}
     return run_process(words, cwd=home, env=env)
 
 
 def tokens(finished: Finished) -> int:
-    """Return the tokens that its report adds up."""
+    """Return the total tokens of a ccusage report."""
     return int(json.loads(finished.output)["totals"]["totalTokens"])

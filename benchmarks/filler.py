@@ -1,4 +1,4 @@
-"""Long tool outputs: made-up source code, escaped for JSON once and then cut into slices."""
+"""Long tool outputs: generated source code, escaped for JSON once and then cut into slices."""
 
 from __future__ import annotations
 
@@ -31,11 +31,14 @@ COMMANDS = (
     "gh pr create --fill",
     "python -m compileall app",
 )
-"""What agents run in a shell, escaped as it stands in JSON."""
+"""Shell commands of agents, escaped for JSON."""
 
 
 class Filler(NamedTuple):
-    """One text twice: numbered as a Read shows it, and bare; line n starts at the offsets' nth entry."""
+    """One text in two forms, with line numbers as the Read tool shows it and bare.
+
+    Line n starts at entry n of the offsets.
+    """
 
     numbered: bytes
     numbered_at: list[int]
@@ -43,7 +46,7 @@ class Filler(NamedTuple):
     bare_at: list[int]
 
     def piece(self, chance: Random, size: int) -> tuple[bytes, bytes, int]:
-        """Return whole lines of about `size` bytes: numbered, bare, and how many they are."""
+        """Return whole lines of about `size` bytes: numbered, bare, and their number."""
         count = max(1, size * _LINES // len(self.numbered))
         first = chance.randrange(_LINES - count) if count < _LINES else 0
         last = min(first + count, _LINES)
@@ -53,7 +56,7 @@ class Filler(NamedTuple):
 
 @cache
 def filler() -> Filler:
-    """Return the text; the same in every process."""
+    """Return the text, which is the same in every process."""
     chance = Random(20)
     numbered, bare = [], []
     for number in range(_LINES):
@@ -65,13 +68,13 @@ def filler() -> Filler:
 
 @cache
 def picture() -> bytes:
-    """Return base64 of noise, as a screenshot's line carries it."""
+    """Return base64 of random bytes, like the image data of a screenshot."""
     return base64.b64encode(Random(21).randbytes(_IMAGE_BYTES))
 
 
 @cache
 def paths() -> tuple[str, ...]:
-    """Return the files of a made-up project."""
+    """Return the file paths of an invented project."""
     folders = (
         "app/server/core",
         "app/server/tests",
@@ -95,7 +98,7 @@ def _offsets(lines: list[bytes]) -> list[int]:
 def _source_line(chance: Random, number: int) -> str:
     thing, other = chance.choice(THINGS), chance.choice(THINGS)
     verb = chance.choice(VERBS)
-    if number % 1999 == 0:  # tool outputs quote other streams: a substring proves nothing
+    if number % 1999 == 0:  # tool outputs can quote other streams, so searching for a substring is not enough
         return '{"type":"result","subtype":"success","total_cost_usd":9.5,"usage":{"input_tokens":12}}'
     if number % 150 == 0:
         return f"# {verb} {thing}s like “{other}” before the €-prices are shown …"

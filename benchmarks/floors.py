@@ -1,4 +1,4 @@
-"""The floors: what nobody can do without. A bare walk, one raw read, one raw insert of the same rows."""
+"""Floors, the minimum work of any implementation: a bare walk, a raw read, a raw insert of the same rows."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Any
 _CHUNK = 1 << 20
 
 Rows = dict[str, tuple[str, list[tuple[Any, ...]]]]
-"""By table: its insert statement and its rows."""
+"""Insert statement and rows by table name."""
 
 
 def walk(root: Path) -> int:
-    """Stat every file below a folder; return how many there are."""
+    """Stat every file below a directory and return their number."""
     count = 0
     folders = [str(root)]
     while folders:
@@ -31,9 +31,9 @@ def walk(root: Path) -> int:
 
 
 def streams_below(root: Path) -> list[str]:
-    """Return the paths of all streams below a folder."""
+    """Return the paths of all streams below a directory."""
     return [
-        os.path.join(folder, name)  # noqa: PTH118 - nothing but what a raw read needs
+        os.path.join(folder, name)  # noqa: PTH118 - only the work that a raw read needs
         for folder, _, names in os.walk(root)
         for name in names
         if name.endswith(".jsonl")
@@ -41,7 +41,7 @@ def streams_below(root: Path) -> list[str]:
 
 
 def raw_read(files: list[str]) -> int:
-    """Read files from their beginnings to their ends into one buffer; return the bytes."""
+    """Read files completely into one reused buffer; return the number of bytes."""
     buffer = bytearray(_CHUNK)
     total = 0
     for file in files:
@@ -52,7 +52,7 @@ def raw_read(files: list[str]) -> int:
 
 
 def schema_and_rows(database: Path) -> tuple[list[str], Rows]:
-    """Return the statements that make a history's tables and indexes, and all rows of its tables."""
+    """Return the SQL that creates a history's tables, indexes and triggers, and all rows of its tables."""
     with closing(sqlite3.connect(database)) as connection:
         master = (
             "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'"
@@ -71,7 +71,7 @@ def schema_and_rows(database: Path) -> tuple[list[str], Rows]:
 
 
 def raw_insert(database: Path, rows: Rows) -> None:
-    """Write the rows into tables that are there, in one transaction."""
+    """Write the rows into existing tables, in one transaction."""
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("BEGIN IMMEDIATE")
@@ -81,7 +81,7 @@ def raw_insert(database: Path, rows: Rows) -> None:
 
 
 def make_tables(database: Path, statements: list[str]) -> None:
-    """Make an empty database of the same tables and indexes, in the same journal mode."""
+    """Create an empty database with the given schema statements, in WAL mode like the history."""
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
         for statement in statements:

@@ -1,7 +1,7 @@
-"""Make agents folders as workflows leave them: a shape and a seed in, the same files every time out.
+"""Generate agents directories as workflows leave them; the same shape and seed give the same files.
 
-Nothing in them is anybody's: texts are put together from word lists. The shape (bytes a line, the share of
-tool outputs, calls a stream, lengths of requests) is that of real runs.
+They contain no real data: texts are built from word lists. The shape (bytes per line, share of tool outputs,
+calls per stream, length of requests) is that of real runs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .streams import Stream
 from .texts import Request, request_of
 
 AGENTS = {
-    # name: (command, its stream's size against the mean)
+    # name: (command, size of its stream relative to the mean)
     "issue_classifier": ("classify_issue", 0.05),
     "branch_generator": ("generate_branch_name", 0.1),
     "sdlc_planner": ("feature", 1.4),
@@ -30,7 +30,7 @@ AGENTS = {
     "test_runner": ("test", 0.7),
     "pr_creator": ("pull_request", 0.2),
 }
-"""In the order in which they work."""
+"""Agents in the order in which they run."""
 
 _FIRST_CHOSEN = (
     "sdlc_planner",
@@ -46,37 +46,37 @@ _FIRST_CHOSEN = (
 )
 _EPOCH = 1_764_576_000  # 2025-12-01T08:00:00Z
 _BETWEEN_RUNS = 60  # seconds
-_AT_ONCE = 250  # runs in one piece of work for a process
-_PARALLEL_FROM = 64_000_000  # bytes: below it a second process costs more than it saves
+_AT_ONCE = 250  # runs per task of a process
+_PARALLEL_FROM = 64_000_000  # bytes; for less, a second process costs more than it saves
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What an agents folder is like."""
+    """Parameters of a generated agents directory."""
 
     runs: int
-    streams: int = 5  # a run, at most 10
-    stream_bytes: int = 200_000  # on average
-    near_duplicates: float = 0.2  # share of runs whose request says an earlier one's task in other words
+    streams: int = 5  # streams per run, at most 10
+    stream_bytes: int = 200_000  # mean size of a stream
+    near_duplicates: float = 0.2  # share of runs whose request rephrases that of an earlier run
     seed: int = 7
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file to be written."""
+    """One file to write."""
 
-    path: str  # relative to the run's folder
+    path: str  # relative to the run's directory
     content: bytes
     written_at: float  # seconds since the epoch
 
 
 def run_id(shape: Shape, index: int) -> str:
-    """Return a run's name: eight hex digits, which no other index has."""
+    """Return a run's id: eight hex digits, unique for each index."""
     return f"{(index * 2_654_435_761 + shape.seed * 97) % 2**32:08x}"
 
 
 def make_folder(root: Path, shape: Shape, *, first: int = 0) -> Written:
-    """Write the runs from number `first` up to the shape's; the ones before are there or are not wanted."""
+    """Write the runs from index `first` to the number in `shape` and return their totals."""
     root.mkdir(parents=True, exist_ok=True)
     starts = range(first, shape.runs, _AT_ONCE)
     pieces = [(str(root), shape, start, min(start + _AT_ONCE, shape.runs)) for start in starts]
@@ -103,7 +103,7 @@ def _write(folder: Path, files: list[File]) -> None:
         path = f"{folder}/{file.path}"
         parent = path.rpartition("/")[0]
         if parent not in made:
-            os.makedirs(parent, exist_ok=True)  # noqa: PTH103 - a hundred thousand times
+            os.makedirs(parent, exist_ok=True)  # noqa: PTH103 - faster, and called a hundred thousand times
             made.add(parent)
         with open(path, "wb", buffering=0) as handle:  # noqa: PTH123
             handle.write(file.content)
@@ -111,7 +111,7 @@ def _write(folder: Path, files: list[File]) -> None:
 
 
 def run_files(shape: Shape, index: int, attempt: int = 0) -> tuple[list[File], Written]:
-    """Return one run's files, in the order in which they were written, and what it spent."""
+    """Return one run's files, in the order in which they were written, and its totals."""
     chance = Random(f"{shape.seed}/run/{index}/{attempt}")
     request = request_of(shape.seed, index, shape.near_duplicates)
     name = run_id(shape, index)
@@ -134,13 +134,13 @@ def run_files(shape: Shape, index: int, attempt: int = 0) -> tuple[list[File], W
 
 
 def agents_of(shape: Shape) -> list[str]:
-    """Return the agents that leave a stream, in the order in which they work."""
+    """Return the agents that write a stream, in the order in which they run."""
     chosen = set(_FIRST_CHOSEN[: shape.streams])
     return [agent for agent in AGENTS if agent in chosen]
 
 
 def stream_of(shape: Shape, index: int, agent: str, size: int, attempt: int = 0) -> tuple[Stream, str]:
-    """Return an agent's stream without its end, and how it ends: result, error, cut, or empty."""
+    """Return an agent's stream without its end, and how it is to end: result, error, cut or empty."""
     chance = Random(f"{shape.seed}/stream/{index}/{agent}/{attempt}")
     fate = chance.choices(("result", "error", "cut", "empty"), (92, 2, 5, 1))[0]
     model = chance.choices(list(RATES), (6, 3, 1))[0]
@@ -208,7 +208,10 @@ def _state(chance: Random, request: Request, name: str) -> bytes:
 
 
 def change_runs(root: Path, shape: Shape, share: float, *, seed: int = 1) -> dict[str, int]:
-    """Change a share of the runs as time does: a stream goes on, is overwritten by a retry, or is added."""
+    """Change a share of the runs: append to a stream, overwrite one as a retry does, or add one.
+
+    Returns the number of changes by kind.
+    """
     chance = Random(f"{shape.seed}/changes/{seed}")
     done = {"appended": 0, "overwritten": 0, "added": 0}
     agents = agents_of(shape)
@@ -235,7 +238,7 @@ def change_runs(root: Path, shape: Shape, share: float, *, seed: int = 1) -> dic
 
 
 def _go_on(target: Path, stream: Stream) -> None:
-    """Write another segment of the same session after what the file holds."""
+    """Append another segment of the same session to the file."""
     stream.take()
     stream.fill(stream.size + 4000)
     stream.finish()
@@ -244,7 +247,7 @@ def _go_on(target: Path, stream: Stream) -> None:
 
 
 def make_big_stream(root: Path, size: int, *, line: int = 0) -> Tokens:
-    """Write one run with one stream of `size` bytes; where `line` is set, one line has so many."""
+    """Write one run with one stream of `size` bytes, one of its lines having about `line` bytes if not 0."""
     folder = root / "0b160000"
     target = folder / "sdlc_implementor" / "raw_output.jsonl"
     target.parent.mkdir(parents=True)

@@ -1,6 +1,6 @@
-"""Ask a server as fast as it answers, for a few seconds, over some connections: addresses in, times out.
+"""Load generator: send requests over several connections for a few seconds and measure the response times.
 
-Run as a process of its own: `python -m benchmarks.load PORT CONNECTIONS SECONDS < addresses`. It prints JSON.
+Run as its own process: `python -m benchmarks.load PORT CONNECTIONS SECONDS < paths`. It prints JSON.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from time import perf_counter
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What came of it."""
+    """Result of a load test; response times in seconds."""
 
-    requests: int  # answered
-    seconds: float  # that it took
-    p50: float  # seconds of an answer
-    p99: float
-    worst: float
-    wrong: int  # answers other than 200
+    requests: int  # number of responses
+    seconds: float  # duration of the test
+    p50: float  # median response time
+    p99: float  # 99th percentile of the response times
+    worst: float  # longest response time
+    wrong: int  # number of responses with a status other than 200
 
     @property
     def per_second(self) -> float:
-        """Answers in a second."""
+        """Responses per second."""
         return self.requests / self.seconds
 
 
 async def asked(port: int, paths: Sequence[str], connections: int, seconds: float) -> Load:
-    """Ask for all of the addresses, round and round, each connection one at a time."""
+    """Request the paths in turn, repeatedly, with one pending request per connection."""
     places, took, wrong = count(), [], 0
     end = perf_counter() + seconds
 
@@ -63,10 +63,10 @@ async def asked(port: int, paths: Sequence[str], connections: int, seconds: floa
 
 
 def main() -> None:
-    """Read addresses, ask for them and print what came of it."""
+    """Read paths from standard input, run the load test and print the result as JSON."""
     port, connections, seconds = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
     found = asyncio.run(asked(port, sys.stdin.read().split(), connections, seconds))
-    print(json.dumps(asdict(found)))  # noqa: T201 - that is what it is for
+    print(json.dumps(asdict(found)))  # noqa: T201 - output of this program
 
 
 if __name__ == "__main__":

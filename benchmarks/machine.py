@@ -1,4 +1,4 @@
-"""Say which machine it was: processor, memory and versions; never its name, its user or a path."""
+"""Describe the machine of a benchmark: processor, memory and versions, without host name, user or paths."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PACKAGES = ("workflow-history", "msgspec", "numpy", "sqlalchemy", "typer", "ric
 
 
 def describe_machine() -> dict[str, str]:
-    """Return what a reader needs to place the figures."""
+    """Return the properties of this machine that influence the results."""
     return {
         "processor": _processor(),
         "cores": str(os.cpu_count()),
@@ -40,7 +40,7 @@ def _memory() -> str:
 
 
 def _load() -> str:
-    """Return how busy it was before: figures of a busy machine are to be taken with care."""
+    """Return the load average of the last minute, because results of a busy machine are less reliable."""
     return f"{os.getloadavg()[0]:.1f} processes" if hasattr(os, "getloadavg") else "unknown"
 
 

@@ -1,4 +1,4 @@
-"""Run contestants in turn and take their times, processor seconds and memory. Judges nothing."""
+"""Run contestants in turn and measure their time, CPU time and memory, without judging the results."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-_LOOK_EVERY = 0.02  # seconds between two looks at the memory
+_LOOK_EVERY = 0.02  # seconds between two memory samples
 
 
 class ProcessFailedError(RuntimeError):
-    """A measured process ended badly; its text tells how."""
+    """Raised if a measured process fails; the message contains its exit code and output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """What one contestant took, one entry for each time it ran."""
+    """Measurements of one contestant, one entry per round; times in seconds."""
 
     seconds: tuple[float, ...]
     cpu: tuple[float, ...] = ()
@@ -32,27 +32,27 @@ class Timing:
 
     @property
     def median(self) -> float:
-        """The seconds of the run in the middle."""
+        """Median duration in seconds."""
         return median(self.seconds)
 
     @property
     def median_cpu(self) -> float:
-        """The processor seconds of the run in the middle."""
+        """Median CPU time in seconds."""
         return median(self.cpu)
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """One process that ran to its end."""
+    """Measurements of one finished process."""
 
     seconds: float
-    cpu: float  # user and system, its own children included
+    cpu: float  # user and system time in seconds, including its children
     output: str
-    peak_bytes: int | None  # proportional set size of the whole process tree; None: not looked at
+    peak_bytes: int | None  # peak proportional set size of the process tree; None if not measured
 
 
 def timed(call: Callable[[], Any]) -> Timing:
-    """Run one call once."""
+    """Measure one call; the timing has one entry."""
     gc.collect()
     cpu, began = time.process_time(), time.perf_counter()
     result = call()
@@ -60,21 +60,21 @@ def timed(call: Callable[[], Any]) -> Timing:
 
 
 def in_turn(contestants: Mapping[str, Callable[[], Any]], repeat: int) -> dict[str, Timing]:
-    """Run each contestant `repeat` times, in turn, and every other round backwards."""
+    """Measure each contestant `repeat` times in turn, every second round in reverse order."""
     runs: dict[str, list[Timing]] = {name: [] for name in contestants}
     names = list(contestants)
     for number in range(repeat):
         for name in names if number % 2 == 0 else reversed(names):
             result = timed(contestants[name])
             value = result.results[0]
-            if isinstance(value, Finished):  # a process tells its own time
+            if isinstance(value, Finished):  # a process was measured by itself
                 result = Timing((value.seconds,), (value.cpu,), (value,))
             runs[name].append(result)
     return {name: together(found) for name, found in runs.items()}
 
 
 def together(timings: Sequence[Timing]) -> Timing:
-    """Return several timings as one."""
+    """Concatenate several timings into one."""
     return Timing(
         tuple(s for t in timings for s in t.seconds),
         tuple(c for t in timings for c in t.cpu),
@@ -85,9 +85,9 @@ def together(timings: Sequence[Timing]) -> Timing:
 def run_process(
     words: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None, memory: bool = False
 ) -> Finished:
-    """Run a process to its end.
+    """Run a process to its end and measure it.
 
-    Raises ProcessFailedError with the end of what it said where it fails.
+    Raises ProcessFailedError with the end of its output if it fails.
     """
     with tempfile.TemporaryFile() as out:
         began = time.perf_counter()
@@ -107,12 +107,12 @@ def run_process(
 
 
 def run_python(*words: str, cwd: Path, memory: bool = False) -> Finished:
-    """Run this interpreter."""
+    """Run this Python interpreter with these arguments."""
     return run_process([sys.executable, *words], cwd=cwd, memory=memory)
 
 
 class _MemoryWatch:
-    """Looks at the memory of a process and all below it until it is told to stop."""
+    """Thread that samples the memory of a process tree until it is stopped."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
@@ -122,7 +122,7 @@ class _MemoryWatch:
         self._thread.start()
 
     def stop(self) -> int:
-        """Return the most that was seen, bytes."""
+        """Stop sampling and return the peak in bytes."""
         self._done.set()
         self._thread.join()
         return self._peak
@@ -134,7 +134,7 @@ class _MemoryWatch:
 
 
 def tree_bytes(pid: int) -> int:
-    """Return the proportional set size of a process and all below it; 0 where it is gone or no /proc is."""
+    """Return the proportional set size of a process tree in bytes; 0 if it has ended or there is no /proc."""
     total, waiting = 0, [pid]
     while waiting:
         process = Path(f"/proc/{waiting.pop()}")

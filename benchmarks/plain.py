@@ -1,7 +1,7 @@
-"""The plain way, as the order's own algorithm does it: a folder in, a history out; the named baseline.
+"""Baseline "naive baseline": a straightforward implementation that reads an agents directory into a history.
 
-Nothing here is slower than it has to be: it is what one writes first. pathlib and json, every line through
-json.loads, each run against each with difflib, a connection, a select and a commit for each row.
+It is not slowed down on purpose, but the first version one would write: pathlib and json, json.loads for
+every line, difflib for each pair of runs, and a connection, a select and a commit for each row.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _UPDATE = """UPDATE workflow_history SET status=?2, nl_input=?3, issue_class=?4,
 
 
 def scan(agents: Path) -> list[Run]:
-    """Return the runs that have a state file, with their request."""
+    """Return the runs with a state file, each with its request."""
     runs = []
     for folder in sorted(agents.iterdir()):
         state_file = folder / "adw_state.json"
@@ -49,7 +49,7 @@ def _request(folder: Path) -> str:
 
 
 def read(run: Run) -> Run:
-    """Add what a run's streams say: cost, tokens, duration, and the tools in order."""
+    """Return a run with the values read from its streams: cost, tokens, duration and the tools in order."""
     cost, tokens, seconds = 0.0, 0, 0.0
     tools: list[str] = []
     phases = []
@@ -74,7 +74,7 @@ def read(run: Run) -> Run:
 
 
 def objects(stream: Path) -> Iterable[Run]:
-    """Yield every line of a stream, decoded."""
+    """Yield the decoded lines of a stream; skips invalid lines."""
     with stream.open(encoding="utf-8") as lines:
         for line in lines:
             try:
@@ -84,7 +84,7 @@ def objects(stream: Path) -> Iterable[Run]:
 
 
 def message_tokens(folder: Path) -> int:
-    """Return the tokens of all messages below a folder, each counted once."""
+    """Return the tokens of all messages below a directory, each message counted once."""
     seen: dict[str, int] = {}
     for stream in folder.rglob("*.jsonl"):
         for line in objects(stream):
@@ -100,7 +100,7 @@ def message_tokens(folder: Path) -> int:
 
 
 def score(a: Run, b: Run) -> float:
-    """Return how alike two runs are: text .40, status .20, cost .20, duration .20."""
+    """Return the similarity of two runs, 0 to 1: text 0.40, status 0.20, cost 0.20, duration 0.20."""
     total = 0.40 * SequenceMatcher(None, a["nl_input"].lower(), b["nl_input"].lower()).ratio()
     total += 0.20 * (a.get("status") == b.get("status"))
     for key in ("total_cost", "duration_seconds"):
@@ -110,19 +110,19 @@ def score(a: Run, b: Run) -> float:
 
 
 def similar(run: Run, runs: Sequence[Run], threshold: float = 0.5, limit: int = 5) -> list[tuple[str, float]]:
-    """Return the runs most like one, best first."""
+    """Return ids and scores of the most similar runs, best first."""
     scored = [(other["id"], score(run, other)) for other in runs if other["id"] != run["id"]]
     good = [pair for pair in scored if pair[1] >= threshold]
     return sorted(good, key=lambda pair: pair[1], reverse=True)[:limit]
 
 
 def relate(runs: Sequence[Run]) -> list[Run]:
-    """Add every run's list of similar runs: each against each."""
+    """Return the runs with their lists of similar runs, from comparing each pair."""
     return [{**run, "similar_workflows": similar(run, runs)} for run in runs]
 
 
 def store(database: Path, runs: Iterable[Run]) -> None:
-    """Write each run with a connection, a select and a commit of its own."""
+    """Write each run with its own connection, select and commit."""
     with closing(sqlite3.connect(database)) as connection:
         connection.execute(_TABLE)
         connection.commit()
@@ -148,5 +148,5 @@ def patterns(runs: Iterable[Run]) -> Counter[tuple[str, ...]]:
     return counts
 
 
-if __name__ == "__main__":  # a process that reads a whole folder the plain way, and keeps what it read
+if __name__ == "__main__":  # reads a whole directory the naive baseline and keeps the result in memory
     sys.stdout.write(f"{len([read(run) for run in scan(Path(sys.argv[1]))])}\n")

@@ -1,4 +1,4 @@
-"""Draw cost against size: curves of seconds by runs in, an SVG file out. Needs matplotlib."""
+"""Plot seconds by number of runs as an SVG file. Needs matplotlib."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ MISSING = "the plot needs matplotlib: pip install --require-hashes -r requiremen
 
 
 def draw(curves: Mapping[str, Mapping[int, float]], target: Path) -> bool:
-    """Write the picture; False where matplotlib is not there."""
+    """Write the plot; return False if matplotlib is not installed."""
     try:
-        import matplotlib as mpl  # noqa: PLC0415 - it is not needed for the tables
+        import matplotlib as mpl  # noqa: PLC0415 - optional, the tables don't need it
     except ImportError:
         return False
     mpl.use("svg")

@@ -1,4 +1,4 @@
-"""What was measured, as rows: figure, baseline, floor, and whether the target is met; tables and JSON out."""
+"""Benchmark results as rows of figure, baseline, floor and target, with their Markdown and JSON forms."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Unit = Literal["s", "bytes", "x"]
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One number and what it is of."""
+    """One number with its unit and a description."""
 
     value: float
     of: str
@@ -23,36 +23,36 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A bound, and the value that is held against it."""
+    """A limit and the value that is compared with it."""
 
     text: str
     limit: float
     value: float
-    at_least: bool = False  # the limit is the least that will do, not the most
+    at_least: bool = False  # the limit is a minimum, not a maximum
 
     @property
     def met(self) -> bool:
-        """Whether the value keeps to the bound."""
+        """Whether the value is within the limit."""
         return self.value >= self.limit if self.at_least else self.value <= self.limit
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table."""
+    """One row of the results table."""
 
     case: str
     name: str
     figure: Measure
     baseline: Measure | None = None
     floor: Measure | None = None
-    target: Target | None = None  # None: shown for what it is
-    as_set: bool = True  # measured at the size that the target is set for
-    wrong: str = ""  # a result that is not what it must be: whatever the figure, the row is missed
+    target: Target | None = None  # None: the figure is shown without a verdict
+    as_set: bool = True  # whether it was measured at the size that the target is set for
+    wrong: str = ""  # description of an incorrect result, which counts as missed for any figure
     notes: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
-        """Met or missed, and whether at the size that counts."""
+        """Verdict: met or missed, marked if not measured at the target's size; "–" without a target."""
         if self.wrong:
             return f"missed: {self.wrong}"
         if self.target is None:
@@ -62,12 +62,12 @@ class Row:
 
     @property
     def to_baseline(self) -> float | None:
-        """How many times the figure the baseline is; ratios are not divided by ratios."""
+        """Baseline divided by figure; None if there is no baseline or it is a ratio itself."""
         return _quotient(self.baseline, self.figure)
 
     @property
     def to_floor(self) -> float | None:
-        """How many times the floor the figure is."""
+        """Figure divided by floor; None if there is no floor or the figure is a ratio itself."""
         return _quotient(self.figure, self.floor)
 
 
@@ -79,7 +79,7 @@ def _quotient(over: Measure | None, under: Measure | None) -> float | None:
 
 @dataclass(slots=True)
 class Results:
-    """All of one benchmark run."""
+    """All results of one benchmark run."""
 
     size: str
     repeat: int
@@ -90,7 +90,7 @@ class Results:
     curves: dict[str, dict[int, float]] = field(default_factory=dict)  # name -> runs -> seconds
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as plain data; the verdicts and ratios stand in it for whoever reads it."""
+        """Return the results as plain data, with the computed verdicts and ratios for readers of the file."""
         data = asdict(self)
         for given, row in zip(data["rows"], self.rows, strict=True):
             given |= {"verdict": row.verdict, "to_baseline": row.to_baseline, "to_floor": row.to_floor}
@@ -98,7 +98,7 @@ class Results:
 
 
 def from_json(data: Mapping[str, Any]) -> Results:
-    """Return results as they were when `as_json` was called."""
+    """Build results from the data that `as_json` returned."""
     rows = [_row(given) for given in data["rows"]]
     curves = {name: {int(n): s for n, s in points.items()} for name, points in data["curves"].items()}
     return Results(
@@ -107,7 +107,7 @@ def from_json(data: Mapping[str, Any]) -> Results:
         dict(data["machine"]),
         data["seconds"],
         rows,
-        list(data["skipped"]),
+        list(data["left_out"]),
         curves,
     )
 
@@ -122,7 +122,7 @@ def _row(given: Mapping[str, Any]) -> Row:
 
 
 def shown(value: float, unit: Unit) -> str:
-    """Return a number as people read it.
+    """Format a number with its unit.
 
     >>> shown(0.0312, "s"), shown(711, "s"), shown(64e6, "bytes"), shown(2.149, "x")
     ('31 ms', '711 s', '64 MB', '2.1×')
@@ -137,7 +137,7 @@ def shown(value: float, unit: Unit) -> str:
 
 
 def rows_table(rows: Iterable[Row]) -> str:
-    """Return the table as Markdown."""
+    """Format rows as a Markdown table."""
     head = ("what", "target", "figure", "baseline", "baseline ÷ figure", "floor", "figure ÷ floor", "")
     cells = [
         (
@@ -156,13 +156,13 @@ def rows_table(rows: Iterable[Row]) -> str:
 
 
 def notes_list(results: Results) -> str:
-    """Return what is to be known of single rows, and what was left out."""
+    """Format the notes on rows and the list of skipped measurements."""
     notes = [f"- {row.name}: {'; '.join(row.notes)}." for row in results.rows if row.notes]
     return "\n".join([*notes, *(f"- Left out: {text}." for text in results.left_out)])
 
 
 def curves_table(curves: Mapping[str, Mapping[int, float]]) -> str:
-    """Return seconds by the number of runs, and how much a doubling costs."""
+    """Format seconds by number of runs, with the ratio to the previous size."""
     sizes = sorted({size for points in curves.values() for size in points})
     cells = []
     for at, size in enumerate(sizes):
@@ -177,12 +177,12 @@ def curves_table(curves: Mapping[str, Mapping[int, float]]) -> str:
 
 
 def machine_table(machine: Mapping[str, str]) -> str:
-    """Return which machine it was."""
+    """Format the description of the machine as a Markdown table."""
     return table(("", ""), [(name, value) for name, value in machine.items()])
 
 
 def table(head: Sequence[str], cells: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table."""
+    """Format a Markdown table."""
     lines = [head, ["---"] * len(head), *cells]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
@@ -192,7 +192,7 @@ def _ratio(value: float | None) -> str:
 
 
 def as_markdown(results: Results) -> str:
-    """Return all of it as one page's part."""
+    """Format all results as a section of a Markdown page."""
     parts = [
         f"Size `{results.size}`, medians of {results.repeat}, {results.seconds / 60:.0f} minutes in all.",
         rows_table(results.rows),

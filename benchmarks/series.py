@@ -1,4 +1,4 @@
-"""A folder of many small runs that grows, and what a sync takes at each size; cases share it."""
+"""Timings of syncs of a growing agents directory with many small runs, shared by several cases."""
 
 from __future__ import annotations
 
@@ -14,41 +14,41 @@ from .folders import Shape, make_folder
 from .measuring import Finished, Timing, in_turn, run_process, run_python, timed, together
 from .sizes import SMALL_RUN_BYTES, SMALL_RUN_STREAMS
 
-_FIRST_SYNCS = 3  # at most
-_ONCE_FROM = 10_000  # runs: a longer first sync is measured once
-_TWICE_FROM = 25_000  # runs: longer later syncs are measured twice at most
+_FIRST_SYNCS = 3  # maximum number of measurements of a first sync
+_ONCE_FROM = 10_000  # runs; a first sync of more runs is measured once
+_TWICE_FROM = 25_000  # runs; later syncs of more runs are measured at most twice
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What was measured with so many runs stored."""
+    """Timings for one number of stored runs."""
 
     runs: int
-    database: Path  # it holds the new runs, too
+    database: Path  # history that also contains the new runs
     first_sync: Timing
-    nothing_changed: dict[str, Timing]  # sync, start-up, walk
-    new_runs: dict[str, Timing]
+    nothing_changed: dict[str, Timing]  # keys: sync, start-up, walk
+    new_runs: dict[str, Timing]  # keys: sync, start-up, walk
     similarity: Timing
 
     @property
     def first_net(self) -> float:
-        """The first sync without the start-up."""
+        """Seconds of the first sync without start-up."""
         return self.first_sync.median - self.nothing_changed["start-up"].median
 
     @property
     def unchanged_net(self) -> float:
-        """A sync of nothing new, without the start-up."""
+        """Seconds of a sync without changes, without start-up."""
         return _net(self.nothing_changed)
 
     @property
     def unchanged_cpu(self) -> float:
-        """The same in processor seconds, which a busy machine disturbs less."""
+        """CPU seconds of a sync without changes, without start-up; less disturbed by a busy machine."""
         timings = self.nothing_changed
         return timings["sync"].median_cpu - timings["start-up"].median_cpu
 
     @property
     def new_net(self) -> float:
-        """A sync of the new runs, without the start-up; the walk is in it."""
+        """Seconds of a sync of the new runs, without start-up but including the walk."""
         return _net(self.new_runs)
 
 
@@ -58,7 +58,7 @@ def _net(timings: dict[str, Timing]) -> float:
 
 
 class Series:
-    """Measures each size when it is first asked for."""
+    """Cached points; each size is measured at its first request."""
 
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
@@ -69,11 +69,14 @@ class Series:
 
     @property
     def largest(self) -> int:
-        """The most runs that are stored."""
+        """Largest number of runs in the series."""
         return self.bench.size.series[-1]
 
     def at(self, runs: int) -> Point:
-        """Return what was measured with so many runs; sizes are asked for in rising order."""
+        """Return the timings for a number of runs.
+
+        Raises ValueError if the sizes are not requested in rising order.
+        """
         if runs not in self._points:
             if runs < self._made:
                 raise ValueError(f"the folder has {self._made} runs already, {runs} were asked for")
@@ -82,19 +85,22 @@ class Series:
         return self._points[runs]
 
     def all(self) -> list[Point]:
-        """Measure every size."""
+        """Return the points of all sizes."""
         return [self.at(runs) for runs in self.bench.size.series]
 
     def grow(self, runs: int) -> None:
-        """Add runs until there are so many."""
+        """Add runs to the agents directory until it has `runs` runs."""
         shape = Shape(runs, streams=SMALL_RUN_STREAMS, stream_bytes=SMALL_RUN_BYTES)
         make_folder(self.agents, shape, first=self._made)
         self._made = max(self._made, runs)
 
     def read_plainly(self) -> tuple[int, Finished]:
-        """Read the folder as it is the plain way, in a process of its own, once; return its runs, too."""
+        """Read the directory the naive baseline in its own process; return the number of runs and the result.
+
+        Measured once per number of runs.
+        """
         if self._made not in self._plain:
-            self.bench.say(f"the plain way reads {self._made:,} runs")
+            self.bench.say(f"the naive baseline reads {self._made:,} runs")
             words = ("-m", "benchmarks.plain", str(self.agents))
             self._plain[self._made] = run_python(*words, cwd=subjects.ROOT, memory=True)
         return self._made, self._plain[self._made]
@@ -113,7 +119,7 @@ class Series:
         new = [self._with_new_runs(database) for _ in range(repeat)]
         new_runs = {name: together([round_[name] for round_ in new]) for name in new[0]}
         workflows = subjects.stored_workflows(database)
-        subjects.all_similar(workflows[:2])  # its tables are loaded then
+        subjects.all_similar(workflows[:2])  # loads the tables outside the measurement
         return Point(
             runs, database, took, unchanged, new_runs, timed(partial(subjects.all_similar, workflows))
         )
@@ -131,6 +137,6 @@ class Series:
 
 
 def peak_of(bench: Bench, agents: Path) -> int:
-    """Return the most memory that a first sync of a folder takes, its whole process tree, bytes."""
+    """Return the peak memory of a first sync's process tree in bytes; 0 if it is unknown."""
     words = subjects.sync_command(agents, bench.new_database())
     return run_process(words, cwd=bench.scratch, memory=True).peak_bytes or 0

@@ -1,6 +1,6 @@
-"""A server with a history on a free port of this machine: `python -m benchmarks.served DATABASE SECONDS`.
+"""Serve a history on a free local port: `python -m benchmarks.served DATABASE SECONDS`.
 
-It prints its address. SECONDS is how long an answer may be given again; 0: each is made anew.
+It prints its address. SECONDS is how long responses are cached; 0 disables the cache.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SECONDS_TO_END = 20
 
 @contextmanager
 def server(database: Path, seconds: float) -> Iterator[int]:
-    """Start one in a process of its own, and stop it; give its port."""
+    """Start a server in its own process, yield its port and stop it afterwards."""
     words = [sys.executable, "-m", __name__, str(database), str(seconds)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -37,7 +37,7 @@ def main() -> None:
     """Serve until stopped."""
     os.environ["WORKFLOW_HISTORY_DB"] = sys.argv[1]
     settings = ServerSettings(port=0, cache_seconds=float(sys.argv[2]))
-    serve_forever(settings, lambda address: print(json.dumps(address), flush=True))  # noqa: T201 - see above
+    serve_forever(settings, lambda address: print(json.dumps(address), flush=True))  # noqa: T201 - output
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How much is measured: one table, a column for each --size."""
+"""Sizes of the benchmark: parameters of the cases for each value of --size."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How big each case is."""
+    """Parameters of all cases for one size."""
 
     name: str
-    repeat: int  # times that each contestant runs
-    first_runs: int  # of five streams each
-    stream_bytes: int
-    plain_pairs_of: int  # runs that difflib compares; fewer than first_runs: extrapolated
-    transcript_bytes: int
-    series: tuple[int, ...]  # small runs; each twice the one before
-    new_runs: int
-    similar_of: tuple[int, ...]  # runs that are compared, each with each
-    pairs_of: int  # runs that difflib compares, each with each, to know what a pair takes
-    sample: int  # of their lists, evaluated plainly
-    rows: int  # upserted
-    rows_plain: int  # stored the plain way; fewer than rows: extrapolated
+    repeat: int  # measurements per contestant
+    first_runs: int  # runs of the first sync, with five streams each
+    stream_bytes: int  # mean size of a stream of the first sync
+    plain_pairs_of: int  # runs compared pairwise by difflib; extrapolated if fewer than first_runs
+    transcript_bytes: int  # total size of the native transcripts
+    series: tuple[int, ...]  # numbers of small runs, each about twice the one before
+    new_runs: int  # runs added before a later sync
+    similar_of: tuple[int, ...]  # numbers of runs whose similarity is computed pairwise
+    pairs_of: int  # runs compared pairwise by difflib, to measure the time per pair
+    sample: int  # lists of similar runs that are verified pair by pair
+    rows: int  # runs upserted
+    rows_plain: int  # runs stored the naive baseline; extrapolated if fewer than rows
     big_stream: int  # bytes
     long_line: int  # bytes
-    load: float  # seconds that a server is asked for
+    load: float  # duration of a load test in seconds
 
 
 SIZES = {
@@ -52,8 +52,8 @@ SIZES = {
 }  # fmt: skip
 
 FULL = SIZES["full"]
-"""The size that the targets are set for."""
+"""Size that the targets are set for."""
 
 SMALL_RUN_STREAMS = 2
 SMALL_RUN_BYTES = 6000
-"""A stream of the runs of the series: it is their number that counts there."""
+"""Mean size of a stream of the series, small because only the number of runs matters there."""

@@ -1,4 +1,4 @@
-"""Tokens and what they cost, counted exactly: what the generator writes, and what is to be read from it."""
+"""Exact token counts and costs of generated files, to verify the values read from them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ RATES = {
     "claude-opus-4-5-20251101": (5000, 25000, 500, 6250),
     "claude-haiku-4-5-20251001": (1000, 5000, 100, 1250),
 }
-"""Nanodollars a token: uncached input, output, cache read, cache write of five minutes."""
+"""Prices by model in nanodollars per token: uncached input, output, cache read, 5-minute cache write."""
 
 
 @dataclass(slots=True)
 class Tokens:
-    """Token counts of one kind of spender."""
+    """Token counts by kind, for example of one model."""
 
     input: int = 0  # uncached
     output: int = 0
@@ -23,7 +23,7 @@ class Tokens:
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """Sum of all counts."""
         return self.input + self.output + self.cache_read + self.cache_write
 
     def __add__(self, other: Tokens) -> Tokens:
@@ -35,22 +35,22 @@ class Tokens:
         )
 
     def nanodollars(self, model: str) -> int:
-        """Return what they cost."""
+        """Return the cost of these tokens in nanodollars."""
         counts = (self.input, self.output, self.cache_read, self.cache_write)
         return sum(count * rate for count, rate in zip(counts, RATES[model], strict=True))
 
 
 @dataclass(slots=True)
 class Written:
-    """What was written, to hold against what is read."""
+    """Totals of generated files, to compare with the values read from them."""
 
     runs: int = 0
     streams: int = 0
     files: int = 0
     bytes: int = 0
-    nanodollars: int = 0  # that result lines report
-    tokens: Tokens = field(default_factory=Tokens)  # of result lines; of messages where there is none
-    without_result: int = 0  # streams
+    nanodollars: int = 0  # sum of the costs reported in result lines
+    tokens: Tokens = field(default_factory=Tokens)  # from result lines, or from messages if there is none
+    without_result: int = 0  # number of streams without a result line
 
     def __add__(self, other: Written) -> Written:
         return Written(
@@ -65,7 +65,7 @@ class Written:
 
 
 def dollars(nanodollars: int) -> bytes:
-    """Return an amount as a stream writes it.
+    """Format an amount in dollars as streams contain it.
 
     >>> dollars(502_046_250)
     b'0.50204625'

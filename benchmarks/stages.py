@@ -1,6 +1,6 @@
-"""Where a first sync's CPU goes, stage by stage: an agents folder in, microseconds a run out.
+"""Measure the CPU time of each stage of a first sync, in microseconds per run.
 
-Run as `python -m benchmarks.stages AGENTS [JSON]`; each stage is timed apart, its least round counts.
+Run as `python -m benchmarks.stages AGENTS [JSON]`. Each stage is timed separately; its fastest round counts.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ RUNS = 200
 
 
 def main(agents: Path, out: Path | None = None) -> None:
-    """Print the stages, and write them down where that is wanted."""
+    """Print the stages, and write them to `out` as JSON if it is given."""
     found = measured(agents)
     if out is not None:
         out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
@@ -40,7 +40,7 @@ def main(agents: Path, out: Path | None = None) -> None:
 
 
 def measured(agents: Path, runs: int = RUNS) -> list[tuple[str, float]]:
-    """Return each stage with the CPU that it takes for one run, microseconds."""
+    """Return each stage with its CPU time per run in microseconds."""
     prepare_worker()
     found: list[tuple[str, float]] = []
 
@@ -57,11 +57,11 @@ def measured(agents: Path, runs: int = RUNS) -> list[tuple[str, float]]:
 
     now = datetime.now(UTC)
     folders = list(islice(walk_agents_folder(agents), runs))
-    stage("raw read of its streams", lambda f: [Path(s.file).read_bytes() for s in f.streams], folders)
-    stage("its streams, read into facts", lambda f: [read_stream(s.file, "", "") for s in f.streams], folders)
-    facts = stage("all its files, streams included", read_run, folders)
+    stage("raw read of its transcripts", lambda f: [Path(s.file).read_bytes() for s in f.streams], folders)
+    stage("reading its transcripts", lambda f: [read_stream(s.file, "", "") for s in f.streams], folders)
+    facts = stage("reading all its files, transcripts included", read_run, folders)
     scanned = stage(
-        "what its files say", lambda f: build_run(f, FileTimes(OWN, *f.folder.file_times), now=now), facts
+        "interpreting its files", lambda f: build_run(f, FileTimes(OWN, *f.folder.file_times), now=now), facts
     )
     priced = stage("costs", enrich, scanned)
     rated = stage("scores", lambda workflow: add_scores({**workflow, "project": ""}), priced)

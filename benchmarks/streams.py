@@ -1,4 +1,4 @@
-"""Write one agent's stream as `--output-format stream-json` does: a random source in, bytes of lines out."""
+"""Generate an agent's stream as `--output-format stream-json` writes it."""
 
 from __future__ import annotations
 
@@ -52,31 +52,31 @@ _HELPER = "claude-haiku-4-5-20251001"
 
 
 def uuid(chance: Random) -> bytes:
-    """Return a random id in the usual shape."""
+    """Return a random id in UUID format."""
     word = b"%032x" % chance.getrandbits(128)
     return b"-".join((word[:8], word[8:12], word[12:16], word[16:20], word[20:]))
 
 
 def _spaced(line: bytes) -> bytes:
-    """Return a template as Python's json.dumps would have it: with spaces after commas and colons."""
+    """Return a template with spaces after commas and colons, as json.dumps writes them."""
     return line.replace(b'":', b'": ').replace(b',"', b', "')
 
 
 class Stream:
-    """One stream that is being written; what it spent so far is known at any time."""
+    """A stream under construction, with running totals of its tokens and cost."""
 
     def __init__(self, chance: Random, *, model: str, helper: bool, spaced: bool = False) -> None:
         self.chance = chance
         self.parts: list[bytes] = []
         self.size = 0
         self.model = model
-        self.seconds = 0.0  # since the last result
+        self.seconds = 0.0  # duration since the last result line
         self.tokens: dict[str, Tokens] = {model: Tokens()}
         if helper:
             count = chance.randint(200, 2000)
             self.tokens[_HELPER] = Tokens(count, count // 8, 0, 0)
-        self.shown = Tokens()  # what the messages' own lines say, once per message
-        self.reported = 0  # nanodollars, by the last result line
+        self.shown = Tokens()  # usage shown in the message lines, counted once per message
+        self.reported = 0  # nanodollars reported by the last result line
         self._segment = Tokens()
         self._turns = 0
         self._context = 12_000
@@ -87,16 +87,16 @@ class Stream:
 
     @property
     def main(self) -> Tokens:
-        """What the main thread's model spent."""
+        """Tokens of the main thread's model."""
         return self.tokens[self.model]
 
     @property
     def all_tokens(self) -> Tokens:
-        """What all models spent."""
+        """Tokens of all models."""
         return sum(self.tokens.values(), Tokens())
 
     def take(self) -> bytes:
-        """Return the lines that were written since the last call."""
+        """Return the lines written since the last call."""
         lines = b"".join(self.parts)
         self.parts.clear()
         return lines
@@ -113,7 +113,7 @@ class Stream:
         self._put(line % (tool, data or picture(), self._session, uuid(self.chance)))
 
     def finish(self, answer: str = "Done.", *, error: bool = False) -> None:
-        """Write a result line: costs and models add up over the process, the rest is this segment's."""
+        """Write a result line: costs and models are totals of the process, the rest is of this segment."""
         models = b",".join(
             self._style(_MODEL_USAGE)
             % (
@@ -150,7 +150,7 @@ class Stream:
         self._segment, self._turns, self.seconds = Tokens(), 0, 0.0
 
     def _turn(self, room: int) -> None:
-        """Write one message of one to three calls, and their outputs."""
+        """Write one message with one, two or four tool calls, and their outputs."""
         chance = self.chance
         lines = [self._text_block()] if chance.random() < 0.45 else []
         calls = [self._tool_block() for _ in range(chance.choices((1, 2, 4), (6, 3, 1))[0])]
@@ -164,7 +164,7 @@ class Stream:
         return tool
 
     def _message(self, blocks: list[bytes]) -> None:
-        """Write a message over several lines, its usage on each; output is understated until the result."""
+        """Write a message as one line per block, each with its usage; it understates the output tokens."""
         chance = self.chance
         name = b"msg_01%022x" % chance.getrandbits(88)
         fresh, written, read = chance.randint(2, 9), chance.randint(200, 3000), self._context

@@ -1,4 +1,4 @@
-"""Every call into the program that is measured, and none anywhere else: what changes inside changes here."""
+"""All calls into the measured program, so that its internal changes affect only this file."""
 
 from __future__ import annotations
 
@@ -34,37 +34,37 @@ from app.server.core.workflow_history.sync import sync_workflow_history
 ROOT = Path(__file__).parents[1]
 Workflow = dict[str, Any]
 Lists = dict[str, list[tuple[str, float]]]
-Rows = RunRows  # of one run
+Rows = RunRows  # rows of one run
 
-_STREAMS = 160  # read in one task
+_STREAMS = 160  # streams per task
 
 EAGER = (
     "import app.server.core.workflow_history.sync, app.server.core.workflow_history.resync, "
     "app.server.core.workflow_history.cli.app, app.server.core.workflow_history.cli.render.run_list"
 )
-"""The whole program imported at once: what `--help` would cost without care."""
+"""Code that imports the whole program: the cost of `--help` without lazy imports."""
 
 
 def command(*words: str, database: Path | None = None) -> list[str]:
-    """Return the command line of the installed program; without a database for commands that need none."""
+    """Return a command line of the installed program; `database` can be omitted if it needs none."""
     script = Path(sys.executable).with_name("workflow-history")
     program = [str(script)] if script.exists() else [sys.executable, "-m", "app.server.core.workflow_history"]
     return [*program, *(("--db", str(database)) if database else ()), *words]
 
 
 def sync_command(agents: Path, database: Path) -> list[str]:
-    """Return the command that brings a history up to date."""
+    """Return the command line of a sync."""
     return command("--quiet", "sync", str(agents), database=database)
 
 
 def cost_command(agents: Path) -> list[str]:
-    """Return the command that adds up what a folder's runs cost, without a history."""
+    """Return the command line that computes the cost of a directory's runs without a history."""
     return command("cost", "--json", str(agents))
 
 
 @contextmanager
 def history_at(database: Path) -> Iterator[None]:
-    """Have the program's functions use this history."""
+    """Make the program's functions use this history inside the block."""
     before = os.environ.get("WORKFLOW_HISTORY_DB")
     os.environ["WORKFLOW_HISTORY_DB"] = str(database)
     try:
@@ -77,19 +77,19 @@ def history_at(database: Path) -> Iterator[None]:
 
 
 def make_database(database: Path) -> None:
-    """Make an empty history."""
+    """Create an empty history."""
     with history_at(database):
         init_db()
 
 
 def sync(agents: Path, database: Path) -> dict[str, Any]:
-    """Bring a history up to date in this process."""
+    """Sync an agents directory into a history in this process."""
     with history_at(database):
         return sync_workflow_history(silent=True, agents_dir=agents)
 
 
 def read_costs(agents: Path) -> list[Workflow]:
-    """Return every run with its costs, without similarity, database or patterns."""
+    """Return all runs of a directory with their costs, without similarity, database or patterns."""
     now = datetime.now(UTC)
     names = sorted(entry.name for entry in os.scandir(agents) if entry.is_dir())
     runs = (read_one(agents, name, now) for name in names)
@@ -97,12 +97,12 @@ def read_costs(agents: Path) -> list[Workflow]:
 
 
 def folder_costs(agents: Path) -> dict[str, Any]:
-    """Return what the command `cost` prints."""
+    """Return the result of the command `cost`."""
     return costing.folder_costs(agents)
 
 
 def reported_by_results(files: Sequence[str]) -> int:
-    """Return what the results of streams report, nanodollars: read as `cost` reads them, in its processes."""
+    """Return the reported cost of all streams in nanodollars, read by worker processes as `cost` does."""
     tasks = [files[start : start + _STREAMS] for start in range(0, len(files), _STREAMS)]
     return sum(run_tasks(TaskFunction(_reported), tasks, _seconds))
 
@@ -118,12 +118,12 @@ def _seconds(files: Sequence[str]) -> float:
 
 
 def all_similar(workflows: Sequence[Workflow]) -> Lists:
-    """Return every workflow's list of similar ones."""
+    """Return the list of similar runs of every run."""
     return similarity.calculate_all_similarities(workflows)
 
 
 def plainly_similar(workflow: Workflow, workflows: Sequence[Workflow]) -> list[tuple[str, float]]:
-    """Return one list by the plain evaluation of our own formula: each other run, pair by pair."""
+    """Return one list of similar runs by evaluating our own formula pair by pair."""
     pairs = [
         (other["id"], similarity.calculate_similarity_score(workflow, other))
         for other in workflows
@@ -134,14 +134,14 @@ def plainly_similar(workflow: Workflow, workflows: Sequence[Workflow]) -> list[t
 
 
 def stored_workflows(database: Path) -> list[Workflow]:
-    """Return what similarity compares of every stored run."""
+    """Return the fields of all stored runs that similarity compares."""
     keys = ["id", "project", "nl_input", "status", "total_cost", "duration_seconds"]
     with History.open(database_url(database)) as history:
         return history.read_fields(keys)
 
 
 def stored_lists(database: Path) -> Lists:
-    """Return the lists of similar runs as they are stored, by id; a run without one is left out."""
+    """Return the stored lists of similar runs by run id; runs without a list are omitted."""
     with History.open(database_url(database)) as history:
         names = {ref.key: ref.id for ref in history.list_refs()}
         places = sorted(place for some in history.similarity().similar_lists(list(names)) for place in some)
@@ -153,33 +153,33 @@ def stored_lists(database: Path) -> Lists:
 
 
 def storable_workflows(agents: Path) -> list[Workflow]:
-    """Return the runs of a folder as a sync takes them apart."""
+    """Return the runs of a directory, prepared for splitting into rows as in a sync."""
     return [strip_derived(add_scores(workflow)) for workflow in read_costs(agents)]
 
 
 def taken_apart(workflows: Iterable[Workflow]) -> list[Rows]:
-    """Return workflows as the rows that the readers of a sync hand to the writer."""
+    """Split runs into rows, as the reading processes of a sync send them to the writer."""
     return [to_rows(workflow) for workflow in workflows]
 
 
 def save_parts(database: Path, batches: Iterable[Sequence[Rows]]) -> None:
-    """Insert or merge workflows that are rows already, all in one transaction."""
+    """Insert or merge runs given as rows, all in one transaction."""
     with History.open(database_url(database)) as history, history.transaction():
         for batch in batches:
             history.save_rows(batch, replace=REPLACED_FIELDS)
 
 
 def save_workflows(database: Path, batches: Iterable[Sequence[Workflow]]) -> None:
-    """Take workflows apart and insert or merge them, all in one transaction."""
+    """Split runs into rows and insert or merge them, all in one transaction."""
     save_parts(database, map(taken_apart, batches))
 
 
 def demo_runs(scratch: Path, runs: int, end: datetime) -> list[tuple[Workflow, list[dict[str, Any]]]]:
-    """Return the runs of a demo as the history holds them, each with its patterns."""
+    """Return the runs of a demo as stored in a history, each with its patterns."""
     agents, database = scratch / "agents", scratch / "demo.db"
     demo.make_agents_folder(agents, runs=runs, seed=1, end=end)
     sync(agents, database)
-    made = ("similar_workflows", "pattern_count", "cost_data")  # stored elsewhere or made at reading
+    made = ("similar_workflows", "pattern_count", "cost_data")  # stored elsewhere or derived on reading
     with History.open(database_url(database)) as history:
         stored = history.read([ref.key for ref in history.list_refs()])
         return [
@@ -191,7 +191,7 @@ def demo_runs(scratch: Path, runs: int, end: datetime) -> list[tuple[Workflow, l
 def save_with_patterns(
     database: Path, batches: Iterable[Sequence[tuple[Workflow, Sequence[dict[str, Any]]]]]
 ) -> None:
-    """Store runs and their patterns, and pack their columns, a batch in a transaction."""
+    """Store runs and their patterns and build the column cache, one transaction per batch."""
     with History.open(database_url(database)) as history:
         for batch in batches:
             with history.transaction():
@@ -202,17 +202,17 @@ def save_with_patterns(
 
 
 def list_page(**asked: Any) -> int:
-    """Ask for a page of a list; return how many runs there are on all pages."""
+    """Query one page of a list; return the number of runs on all pages."""
     return find_runs(asked.pop("where", None), **asked).total
 
 
 def first_names(**asked: Any) -> list[str]:
-    """Return what the first runs of a list are called."""
+    """Return project/id of the runs on the first page of a list."""
     return [f"{run['project']}/{run['id']}" for run in find_runs(**asked).workflows]
 
 
 def whole_run(name: str) -> Workflow | None:
-    """Ask for one run's whole story, with its patterns and the runs that are like it, as `show` does."""
+    """Load one run with its patterns and similar runs, as `show` does; None if it doesn't exist."""
     run = load_workflow(name)
     for like in (run or {}).get("similar_workflows") or ():
         get_workflow_by_id(f"{like['project']}/{like['id']}")
@@ -220,26 +220,26 @@ def whole_run(name: str) -> Workflow | None:
 
 
 def sums(by: str, **asked: Any) -> int:
-    """Ask what runs add up to; return in how many groups."""
+    """Query aggregates by group; return the number of groups."""
     return len(statistics.run_statistics(by, **asked).groups)
 
 
 def waste() -> float:
-    """Ask what was spent in vain."""
+    """Return the wasted spend in dollars."""
     return statistics.waste().wasted
 
 
 def trend() -> int:
-    """Ask what changed; return how many figures were compared."""
+    """Query the trend; return the number of metrics compared."""
     return len(statistics.trend().changes)
 
 
 def overview() -> int:
-    """Ask for the first look; return how many runs it is of."""
+    """Query the overview; return the number of runs in it."""
     return statistics.overview().total.runs
 
 
 def every_row() -> list[Workflow]:
-    """Read every run's figures into Python: what any question costs without an index or columns."""
+    """Read the fields of all runs into Python: the cost of any query without an index or packed columns."""
     with open_if_exists() as history:
         return [] if history is None else history.read_fields()

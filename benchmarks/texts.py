@@ -1,4 +1,4 @@
-"""Made-up requests: a number in, an issue's title and body out, put together from lists of words."""
+"""Generate requests (title and body of an issue) from word lists."""
 
 from __future__ import annotations
 
@@ -85,21 +85,21 @@ CLASSES = {"/feature": 0.6, "/bug": 0.25, "/chore": 0.15}
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One issue, as a team would write it."""
+    """One generated issue."""
 
     number: int
     title: str
     body: str
-    issue_class: str  # with its slash
+    issue_class: str  # with a leading slash
 
     @property
     def slug(self) -> str:
-        """The title as branch names carry it."""
+        """Title in the form used in branch names."""
         return "-".join("".join(c if c.isalnum() else " " for c in self.title.lower()).split()[:6])
 
 
 def request_of(seed: int, index: int, near_duplicates: float) -> Request:
-    """Return the request of a run; a share of them says an earlier one's task in other words."""
+    """Return the request of a run; the share `near_duplicates` of them rephrases an earlier request."""
     chance = Random(f"{seed}/request/{index}")
     if index and chance.random() < near_duplicates:
         return _reworded(_first_hand(seed, chance.randrange(index)), index, chance)
@@ -146,7 +146,7 @@ def _body(chance: Random, things: tuple[str, str, str], verbs: tuple[str, str], 
 
 
 def _reworded(first: Request, index: int, chance: Random) -> Request:
-    """Say the same in a few other words, with the sentences in another order."""
+    """Rephrase a request: replace a few words, reorder its sentences and drop up to two of them."""
     sentences = first.body.replace("\n", " ").split(". ")
     chance.shuffle(sentences)
     kept = sentences[: max(2, len(sentences) - chance.randint(0, 2))]

@@ -1,4 +1,4 @@
-"""A process that sums tokens the plain way: `python -m benchmarks.tokens FOLDER`; a number comes out."""
+"""Print the sum of all tokens, counted the naive baseline: `python -m benchmarks.tokens FOLDER`."""
 
 from __future__ import annotations
 

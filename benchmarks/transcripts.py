@@ -1,4 +1,4 @@
-"""Write Claude Code's native transcripts, as ccusage reads them: a seed and a size in, projects/ out."""
+"""Generate Claude Code's native transcripts, in the layout that ccusage reads."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _EPOCH = 1_764_576_000
 
 
 def make_transcripts(root: Path, size: int, *, each: int = 240_000, seed: int = 7) -> Tokens:
-    """Write about `size` bytes below `root`/projects; return what the messages spent, each counted once."""
+    """Write about `size` bytes below `root`/projects; return the tokens, each message counted once."""
     pieces = [(str(root), each, seed, number) for number in range(max(1, size // each))]
     if size < 64_000_000:
         return sum(map(_session, pieces), Tokens())
@@ -61,7 +61,7 @@ def _session(piece: tuple[str, int, int, int]) -> Tokens:
 
 
 def _turn(chance: Random, session: bytes, model: bytes, clock: float) -> tuple[list[bytes], Tokens]:
-    """Return a message's lines, repeated as they are, and its tool's output."""
+    """Return the lines of a message, repeated up to three times, and of its tool output, with its tokens."""
     stamp = datetime.fromtimestamp(clock, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     when = stamp.encode()
     message, request = b"msg_01%022x" % chance.getrandbits(88), b"req_011%021x" % chance.getrandbits(84)

@@ -1,8 +1,8 @@
-"""Have many processes sync overlapping folders into one history, and hold it against that of one process.
+"""Sync agents directories with many processes into one history and compare it with that of one process.
 
-`python -m benchmarks.writers` prints what came of it. Every process syncs every folder, each in an order of
-its own, so that they meet at folders and in the database all the time. Their history must equal that of
-one process that syncs one folder after the other.
+`python -m benchmarks.writers` prints the result. Every process syncs every directory, each in another order,
+so that they constantly compete for directories and the database. Their history must equal that of one
+process that syncs one directory after another.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ Found = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of it."""
+    """Result of one comparison."""
 
     alone: float  # seconds that one process took
-    together: float  # seconds until the last of them was done
-    troubles: list[str]  # what a process ended with
-    inserted: int  # runs that were new to a process, summed up over all of them
-    runs: int  # in the history
-    differences: list[str]  # of the two histories
+    together: float  # seconds until the last of the processes had finished
+    troubles: list[str]  # errors of the processes that failed
+    inserted: int  # number of new runs, summed over all processes
+    runs: int  # number of runs in the history of the many processes
+    differences: list[str]  # differences between the two histories
 
 
 def make_folders(place: Path, *, runs: int, folders: int) -> list[Path]:
-    """Write agents folders that hold `runs` runs together."""
+    """Create `folders` agents directories with `runs` runs in total."""
     made = []
     for number in range(folders):
         share = runs // folders + (number < runs % folders)
@@ -55,7 +55,7 @@ def make_folders(place: Path, *, runs: int, folders: int) -> list[Path]:
 
 
 def measure(folders: Sequence[Path], database: str, alone: str, *, writers: int) -> Outcome:
-    """Sync the folders into `alone` by one process and into `database` by many, and hold both together."""
+    """Sync the directories into `alone` with one process and into `database` with many, and compare."""
     began = time.perf_counter()
     sync_all(alone, folders)
     middle = time.perf_counter()
@@ -76,18 +76,18 @@ def _starts(writers: int, folders: int) -> list[int]:
 def _sync_or_tell(database: str, folders: Sequence[Path]) -> int | str:
     try:
         return sync_all(database, folders)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is what came of this process
+    except Exception as error:  # noqa: BLE001 - any error is the result of this process
         return f"{type(error).__name__}: {error}"
 
 
 def sync_all(database: str, folders: Sequence[Path]) -> int:
-    """Sync one folder after the other; return how many runs were new."""
+    """Sync one directory after another; return the number of new runs."""
     os.environ["WORKFLOW_HISTORY_DB"] = database
     return sum(sync.sync_workflow_history(silent=True, agents_dir=folder)["inserted"] for folder in folders)
 
 
 def content(database: str) -> dict[str, Found]:
-    """Return what a history knows, but for when it saw it and how its rows are numbered."""
+    """Return the content of a history without its own timestamps and row numbers."""
     with History.open(database) as history:
         whole = history.merge_store()
         names = {ref.key: f"{ref.project}/{ref.id}" for ref in whole.refs()}
@@ -109,7 +109,7 @@ def content(database: str) -> dict[str, Found]:
 
 
 def differences(one: dict[str, Found], many: dict[str, Found]) -> list[str]:
-    """Return where two histories differ, a line for each thing."""
+    """Return the differences between two histories, one line each."""
     return [
         f"{kind}: {name}: {one[kind].get(name, 'missing')!s:.200} | {many[kind].get(name, 'missing')!s:.200}"
         for kind in one
@@ -119,7 +119,7 @@ def differences(one: dict[str, Found], many: dict[str, Found]) -> list[str]:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Measure and print; 1 where the histories differ or a process failed."""
+    """Run the comparison and print it; return 1 if the histories differ or a process failed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.writers", description=__doc__)
     parser.add_argument("--runs", type=int, default=2_000, help="in all folders together (2000)")
     parser.add_argument("--folders", type=int, default=4, help="that they lie in (4)")

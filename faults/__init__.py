@@ -1,1 +1,1 @@
-"""What becomes of a history when things go wrong: faults in, a table of what was survived out."""
+"""Fault injection: disturb commands of the program and check the history that is left."""

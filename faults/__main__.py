@@ -1,4 +1,4 @@
-"""`python -m faults`: tries every fault, shows how far it is, writes reliability.md and reliability.json."""
+"""`python -m faults`: run all fault trials with progress; write reliability.md and reliability.json."""
 
 from __future__ import annotations
 
@@ -30,29 +30,29 @@ OTHER_TIMES = "trials of each other fault (as many as it has)"
 
 
 class Share(NamedTuple):
-    """What one process is to try."""
+    """Trials assigned to one process."""
 
-    number: int  # of the process
+    number: int  # index of the process, from 0
     seed: int
-    times: Mapping[str, int]  # by fault
+    times: Mapping[str, int]  # number of trials by fault name
 
 
 class Tried(NamedTuple):
-    """What came of a share."""
+    """Outcomes of one share, with the size of its agents directory."""
 
-    outcomes: Mapping[str, list[Outcome]]  # by fault
-    runs: int  # in the agents folder
-    bytes: int
+    outcomes: Mapping[str, list[Outcome]]  # by fault name
+    runs: int  # number of runs in the agents directory
+    bytes: int  # size of all files in the agents directory
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Try what is asked for; 1 where something was not survived."""
+    """Run the chosen trials; return 1 if one failed, 2 if no fault matches, otherwise 0."""
     asked = _parser().parse_args(words)
     chosen = _chosen(asked)
     if not chosen:
         sys.stderr.write("no fault has that in its name\n")
         return 2
-    import_all()  # once, for all processes
+    import_all()  # once, before the processes are forked
     shares = [Share(job, asked.seed, times) for job, times in enumerate(_shared_out(chosen, asked.jobs))]
     with ProcessPoolExecutor(len(shares), multiprocessing.get_context("fork")) as pool:
         every = list(pool.map(_try, shares))
@@ -70,11 +70,11 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _shared_out(chosen: Mapping[Fault, int], jobs: int) -> list[dict[str, int]]:
-    """Deal the trials out, one to each process in turn; those of one command all to one."""
+    """Distribute the trials over `jobs` processes in turn; all trials of one command go to one process."""
     shares: list[dict[str, int]] = [{} for _ in range(max(1, jobs))]
     turn = cycle(shares)
     for fault, times in chosen.items():
-        if fault in (*COMMANDS, *TOGETHER):  # what it comes to undisturbed is found out once
+        if fault in (*COMMANDS, *TOGETHER):  # its undisturbed result is computed once per process
             next(turn)[fault.name] = times
             continue
         for share in islice(turn, times):
@@ -83,7 +83,7 @@ def _shared_out(chosen: Mapping[Fault, int], jobs: int) -> list[dict[str, int]]:
 
 
 def _try(share: Share) -> Tried:
-    """Try a share, in a folder of its own."""
+    """Run the trials of one share in a temporary directory, which is deleted afterwards."""
     scratch = Path(tempfile.mkdtemp(prefix="faults-")).resolve()
     named = {fault.name: fault for fault in (*KILLS, *COMMANDS, *TOGETHER, *OTHERS)}
     try:
@@ -100,8 +100,8 @@ def _try(share: Share) -> Tried:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m faults",
-        description="Cause faults in syncs, and hold what is left against what should be.",
-        epilog="Only a temporary folder is read and written, but for the results.",
+        description="Cause faults during commands and compare the remaining history with the expected one.",
+        epilog="Reads and writes only a temporary directory, except for the results.",
     )
     parser.add_argument("--kills", type=int, default=500, metavar="N", help="syncs and resyncs to kill (500)")
     parser.add_argument(
@@ -116,21 +116,21 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         default=200,
         metavar="N",
-        help="rounds of commands that write at once, on both engines (200)",
+        help="rounds of commands that write at the same time, on both engines (200)",
     )
     parser.add_argument("--times", type=int, metavar="N", help=OTHER_TIMES)
-    parser.add_argument("--fault", action="append", metavar="WORDS", help="only what has this in its name")
+    parser.add_argument("--fault", action="append", metavar="WORDS", help="only faults whose name has this")
     parser.add_argument(
-        "--jobs", type=int, default=os.cpu_count(), metavar="N", help="at a time (as many as cores)"
+        "--jobs", type=int, default=os.cpu_count(), metavar="N", help="parallel trials (number of cores)"
     )
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="another number, other moments (1)")
-    parser.add_argument("--add", action="store_true", help="keep the results of other faults that are there")
-    parser.add_argument("--out", default="fault-results", metavar="DIR", help="where results go")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="random seed (1)")
+    parser.add_argument("--add", action="store_true", help="keep existing results of other faults")
+    parser.add_argument("--out", default="fault-results", metavar="DIR", help="directory for the results")
     return parser
 
 
 def _chosen(asked: argparse.Namespace) -> dict[Fault, int]:
-    """Return the faults that are to be tried, each with how often."""
+    """Return the faults selected by the options, each with its number of trials."""
     kills = {fault: max(1, round(asked.kills * fault.times / 100)) for fault in KILLS}
     others = {fault: fault.times if asked.times is None else asked.times for fault in OTHERS}
     whole = sum(fault.times for fault in COMMANDS)
@@ -157,7 +157,7 @@ def _tried(bench: Bench, fault: Fault, times: int) -> list[Outcome]:
     for number in range(1, times + 1):
         try:
             outcome = fault.once(bench).without(bench.scratch)
-        except Exception:  # noqa: BLE001 - a trial that comes to no end is none that was survived
+        except Exception:  # noqa: BLE001 - a trial that raises counts as failed
             outcome = Outcome("", None, "", wrong=(traceback.format_exc()[-1500:],))
         outcomes.append(outcome)
         for wrong in outcome.wrong:
@@ -170,7 +170,7 @@ def _tried(bench: Bench, fault: Fault, times: int) -> list[Outcome]:
 
 
 def _typed(asked: argparse.Namespace) -> str:
-    """Return the options that choose what is tried."""
+    """Format the options that select the trials."""
     words = [f"--kills {asked.kills}", f"--commands {asked.commands}", f"--rounds {asked.rounds}"]
     words += [] if asked.times is None else [f"--times {asked.times}"]
     words += [f'--fault "{fault}"' for fault in asked.fault or ()]

@@ -1,6 +1,6 @@
-"""Run a command of the program in a forked process: its words go in, how it ended comes out.
+"""Run a command of the program in a forked process and return how it ended.
 
-The process is forked from one that has imported everything, so that a kill costs no second start.
+The process is forked from one that has already imported everything, so each trial avoids the start-up time.
 """
 
 from __future__ import annotations
@@ -20,33 +20,33 @@ from app.server.core.workflow_history.cli.app import main
 
 from .watching import PHASES, watch
 
-PATIENCE = 600.0  # seconds after which a command hangs, however busy the machine is
+PATIENCE = 600.0  # seconds after which a command counts as hanging, even on a busy machine
 
-_READY = 24  # place in the shared memory
+_READY = 24  # offset of the "ready" flag in the shared memory
 
 Hook = Callable[[], None]
 
 
 class HangsError(Exception):
-    """A command did not end."""
+    """Raised if a command does not end within `PATIENCE` seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a command ended."""
+    """Exit code, output and measurements of a command that ended."""
 
-    code: int | None  # None: by a signal
-    signal: int | None
+    code: int | None  # exit code; None if it was ended by a signal
+    signal: int | None  # number of the signal; None if it exited by itself
     out: str
     err: str
-    phase: str  # what it did last
+    phase: str  # last phase, one of watching.PHASES
     seconds: float
-    statements: int  # of SQL
-    log_bytes: int  # of the write-ahead log, when the database was closed
+    statements: int  # number of SQL statements
+    log_bytes: int  # size of the write-ahead log before the database was closed
 
 
 class Child:
-    """A command at work."""
+    """A running command in a forked process."""
 
     def __init__(self, pid: int, heard: Path, seen: mmap.mmap) -> None:
         self.pid = pid
@@ -57,25 +57,25 @@ class Child:
 
     @property
     def ended(self) -> bool:
-        """Whether it is no more."""
+        """Whether the process has ended."""
         if self._status is None:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             self._status = status if pid else None
         return self._status is not None
 
     def wait_until_ready(self) -> None:
-        """Wait until its own code runs."""
+        """Wait until the process is set up and starts the command, or has ended."""
         while not self._seen[_READY] and not self.ended:
             time.sleep(0.0005)
         self._begun = time.perf_counter()
 
     def send(self, number: int) -> None:
-        """Send it a signal, if it is still there."""
+        """Send a signal to the process if it is still running."""
         if not self.ended:
             os.kill(self.pid, number)
 
     def wait(self) -> Ended:
-        """Wait for its end."""
+        """Wait until the process ends; raise HangsError after `PATIENCE` seconds."""
         until = time.perf_counter() + PATIENCE
         while not self.ended:
             if time.perf_counter() > until:
@@ -103,9 +103,10 @@ def start(
     hook: Hook | None = None,
     work: Hook | None = None,
 ) -> Child:
-    """Start a command on a history; `hook` runs in its process before, what it prints goes below `heard`.
+    """Start a command on a history in a forked process.
 
-    `work` is done in the place of a command, as a caller in Python does it.
+    `hook` runs in that process before the command. Its output is written to `heard` with the suffixes .out
+    and .err. `work`, if given, runs instead of a command, like a Python program that uses the package.
     """
     seen = mmap.mmap(-1, 64)
     sys.stdout.flush()
@@ -116,10 +117,10 @@ def start(
     return _be(words, database, heard, seen, hook, work or main)
 
 
-def _be(  # noqa: PLR0917 - all that a process starts from
+def _be(  # noqa: PLR0917 - everything that a process starts from
     words: Sequence[str], database: Path | str, heard: Path, seen: mmap.mmap, hook: Hook | None, work: Hook
 ) -> NoReturn:
-    """Be that command, and never come back."""
+    """Run the command in this forked process and exit."""
     code = 1
     try:
         for number, ending in ((1, ".out"), (2, ".err")):
@@ -136,7 +137,7 @@ def _be(  # noqa: PLR0917 - all that a process starts from
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:  # noqa: BLE001 - as Python itself would end
+    except BaseException:  # noqa: BLE001 - print a traceback and exit with 1, as Python does
         traceback.print_exc()
     finally:
         sys.stdout.flush()
@@ -145,7 +146,7 @@ def _be(  # noqa: PLR0917 - all that a process starts from
 
 
 def run(words: Sequence[str], database: Path | str, heard: Path, *, hook: Hook | None = None) -> Ended:
-    """Run a command to its end."""
+    """Run a command and wait until it ends."""
     return start(words, database, heard, hook=hook).wait()
 
 

@@ -1,4 +1,4 @@
-"""Kill a command at a moment by chance: a story in, how it ended out. Nothing of the program is asked."""
+"""Kill a command at a random moment from outside, without its cooperation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Way = Callable[[Bench, Story], Ended]
 
 
 def at_a_time(bench: Bench, story: Story, number: int = signal.SIGKILL) -> Ended:
-    """Kill it after a part of the time that it usually takes."""
+    """Send a signal to the command after a random part of its usual duration."""
     delay = bench.chance.random() * story.usual.seconds * 1.05
     child = story.start(bench.database, bench.heard)
     child.wait_until_ready()
@@ -29,13 +29,13 @@ def at_a_time(bench: Bench, story: Story, number: int = signal.SIGKILL) -> Ended
 
 
 def at_a_statement(bench: Bench, story: Story) -> Ended:
-    """Kill it before one of the statements that it sends to the database."""
+    """Kill the command before a random one of its SQL statements."""
     last = bench.chance.randint(1, max(1, story.usual.statements))
     return story.start(bench.database, bench.heard, partial(kill_before, last)).wait()
 
 
 def while_it_writes(bench: Bench, story: Story) -> Ended:
-    """Kill it when the write-ahead log has reached some size, so also in the middle of a commit."""
+    """Kill the command when the write-ahead log reaches a random size, possibly during a commit."""
     size = bench.chance.randint(1, max(1, story.usual.log_bytes))
     log = Path(f"{bench.database}-wal")
     child = story.start(bench.database, bench.heard)
@@ -49,7 +49,7 @@ def while_it_writes(bench: Bench, story: Story) -> Ended:
 def _size(file: Path) -> int:
     try:
         return file.stat().st_size
-    except OSError:  # it may be gone by now
+    except OSError:  # the file may not exist
         return 0
 
 
@@ -57,7 +57,7 @@ WAYS: tuple[Way, ...] = (at_a_time, at_a_statement, while_it_writes)
 
 
 def killed(bench: Bench, story: Story, way: Way, *, times: int = 1) -> Outcome:
-    """Kill a command, maybe the next one too, look at what is left, and have the next do the rest."""
+    """Kill a command `times` times in a row, check the history, then run it to the end and compare."""
     verdict = Verdict(bench.scratch)
     _ = story.end
     story.put(bench.database)
@@ -71,7 +71,7 @@ def killed(bench: Bench, story: Story, way: Way, *, times: int = 1) -> Outcome:
 
 
 def kill_before(last: int) -> None:
-    """Kill this process before one of its statements."""
+    """Kill this process before its SQL statement number `last` (from 1)."""
     seen = []
     parent = os.getpid()
 

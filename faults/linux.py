@@ -1,4 +1,4 @@
-"""Ask Linux for a small disk or for less power, seen by one process alone: sizes and places in."""
+"""Small disks and reduced privileges for a single process, by Linux namespaces and capabilities."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ T = TypeVar("T")
 
 _NEW_MOUNTS, _NEW_USERS = 0x00020000, 0x10000000  # clone flags
 _READ_ONLY, _REMOUNT, _RECURSIVE_PRIVATE = 1, 32, 0x4000 | 0x40000  # mount flags
-_CAPABILITIES = 0x20080522  # version 3 of the call
-_PASSES_PERMISSIONS = 0b110  # the two powers by which root reads and writes what it must not
+_CAPABILITIES = 0x20080522  # version 3 of the capget/capset interface
+_PASSES_PERMISSIONS = 0b110  # the two capabilities by which root bypasses file permissions
 
 _system = ctypes.CDLL(None, use_errno=True)
 
 
 def apart(work: Callable[[], T]) -> T:
-    """Do work in a process that has mounts of its own; return what comes of it."""
+    """Call `work` in a forked process with its own mount namespace and return its result.
+
+    Raises RuntimeError with the traceback if `work` raised.
+    """
     reading, writing = os.pipe()
     sys.stdout.flush()
     pid = os.fork()
@@ -34,7 +37,7 @@ def apart(work: Callable[[], T]) -> T:
             try:
                 _leave_the_others()
                 pickle.dump((work(), None), pipe)
-            except BaseException:  # noqa: BLE001 - told to the starter
+            except BaseException:  # noqa: BLE001 - sent to the parent process
                 pickle.dump((None, traceback.format_exc()), pipe)
         os._exit(0)
     os.close(writing)
@@ -48,28 +51,28 @@ def apart(work: Callable[[], T]) -> T:
 
 @cache
 def can_mount() -> bool:
-    """Return whether this user may have mounts of its own: root may, others on many systems."""
+    """Return whether this user may mount in a namespace: root may, other users on many systems."""
     if sys.platform != "linux":
         return False
     try:
-        apart(lambda: mount(Path("/tmp"), 100_000))  # noqa: S108 - seen by that process alone
+        apart(lambda: mount(Path("/tmp"), 100_000))  # noqa: S108 - visible only in that process
     except RuntimeError:
         return False
     return True
 
 
 def mount(folder: Path, size: int) -> None:
-    """Put an empty disk of so many bytes at a folder."""
+    """Mount an empty disk (tmpfs) of `size` bytes at a directory."""
     _mount(b"tmpfs", folder, 0, f"size={size}")
 
 
 def remount(folder: Path, size: int, *, read_only: bool = False) -> None:
-    """Give that disk another size, or make it one that is only read."""
+    """Change the size of a mounted disk, in bytes, and whether it is read-only."""
     _mount(b"tmpfs", folder, _REMOUNT | (_READ_ONLY if read_only else 0), f"size={size}")
 
 
 def obey_permissions() -> None:
-    """Have this process, though it may be root's, keep to what files' permissions say."""
+    """Drop the capabilities of this process to bypass file permissions; does nothing if it isn't root."""
     if os.geteuid() != 0:
         return
     header = ctypes.create_string_buffer(struct.pack("=Ii", _CAPABILITIES, 0))

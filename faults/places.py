@@ -1,4 +1,4 @@
-"""Where the history of a trial lies: a file or a PostgreSQL database that is put there anew each time."""
+"""Storage of a trial's history: an SQLite file or a PostgreSQL database, reset before each trial."""
 
 from __future__ import annotations
 
@@ -22,38 +22,38 @@ ENGINES = ("SQLite", "PostgreSQL")
 
 
 class Place(Protocol):
-    """A place for one history, and copies of histories that can be put there."""
+    """Location of one history, with named copies that can be restored to it."""
 
     def typed(self) -> str:
-        """Return what names it on the command line."""
+        """Return the value of `--db` for this history."""
 
     def put(self, name: str | None) -> None:
-        """Put the kept copy of this name there; None: no history."""
+        """Restore the copy of this name; None removes the history."""
 
     def keep(self, name: str) -> None:
-        """Keep a copy of what is there."""
+        """Store a copy of the history under this name."""
 
     def written(self) -> int:
-        """Return how many bytes were written there lately; only differences mean something."""
+        """Return a counter of written bytes; only differences are meaningful."""
 
     def damages(self) -> list[str]:
-        """Return what `db check` finds in a copy of it."""
+        """Return the problems that `db check` finds in a copy of the history."""
 
     def state(self) -> State:
-        """Return every row."""
+        """Return all rows of the history."""
 
     def left(self) -> list[str]:
-        """Return what a command that has ended left at work there."""
+        """Return leftovers of a command that has ended: files, or sessions and locks."""
 
     def strike(self, chance: Random) -> str | None:
-        """Kill what the database itself runs for a command; None: it runs nothing."""
+        """End the database session of a command; return a description, or None if there is none."""
 
     def recover(self) -> None:
         """Wait until the database answers again."""
 
 
 class FilePlace:
-    """An SQLite file."""
+    """A history in an SQLite file."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "history"
@@ -63,11 +63,11 @@ class FilePlace:
         self._kept.mkdir()
 
     def typed(self) -> str:
-        """Return its path."""
+        """Return the path of the file."""
         return str(self.file)
 
     def put(self, name: str | None) -> None:
-        """Copy a kept file there."""
+        """Empty the directory, then restore the copy of this name unless it is None."""
         remove_history(self.file)
         for left in self.folder.iterdir():
             left.unlink()
@@ -75,11 +75,11 @@ class FilePlace:
             copy_history(self._kept / name, self.file)
 
     def keep(self, name: str) -> None:
-        """Copy it, with what waits in its log."""
+        """Copy the file together with its write-ahead log."""
         copy_history(self.file, self._kept / name)
 
     def written(self) -> int:
-        """Return the size of its log."""
+        """Return the size of the write-ahead log in bytes; 0 if there is none."""
         log = self.file.with_name(f"{self.file.name}-wal")
         try:
             return log.stat().st_size
@@ -87,27 +87,27 @@ class FilePlace:
             return 0
 
     def damages(self) -> list[str]:
-        """Look at a copy."""
+        """Return the problems that `db check` finds in a copy."""
         return damages_of(self.file, self._kept)
 
     def state(self) -> State:
-        """Read it."""
+        """Return all rows of the history."""
         return state_of(self.file)
 
     def left(self) -> list[str]:
-        """Name files beside it."""
+        """Return the paths of other files in the directory of the history."""
         return sorted(str(path) for path in self.folder.iterdir() if path != self.file)
 
-    def strike(self, chance: Random) -> str | None:  # noqa: ARG002 - a file runs nothing
-        """Do nothing."""
+    def strike(self, chance: Random) -> str | None:  # noqa: ARG002 - a file has no processes
+        """Do nothing: an SQLite file has no server process."""
         return None
 
     def recover(self) -> None:
-        """Do nothing: a file is always there."""
+        """Do nothing: a file is always available."""
 
 
 class ServerPlace:
-    """A database of a PostgreSQL server; copies are databases too."""
+    """A history in a PostgreSQL database; its copies are databases of the same server."""
 
     NAME = "trial"
     LOOKED_AT = "looked_at"
@@ -116,15 +116,15 @@ class ServerPlace:
         self._server = server
 
     def typed(self) -> str:
-        """Return its URL."""
+        """Return the URL of the database."""
         return self._server.url(database=self.NAME).render_as_string(hide_password=False)
 
     def put(self, name: str | None) -> None:
-        """Make it anew, of a copy."""
+        """Recreate the database from the copy of this name; None creates an empty one."""
         self._copy(name or "template1", self.NAME)
 
     def keep(self, name: str) -> None:
-        """Copy it into another database."""
+        """Copy the database into another one."""
         self._copy(self.NAME, _database(name))
 
     def _copy(self, source: str, target: str) -> None:
@@ -133,14 +133,14 @@ class ServerPlace:
         self._run(f"DROP DATABASE IF EXISTS {target} WITH (FORCE)", f"CREATE DATABASE {target} TEMPLATE {of}")
 
     def written(self) -> int:
-        """Return how much log the server wrote since it was made."""
+        """Return the bytes of log written since the server was created; 0 if it doesn't answer."""
         try:
             return int(self._ask("SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn"))
         except OSError:
             return 0
 
     def damages(self) -> list[str]:
-        """Look at a copy, once the server noticed that the command is gone."""
+        """Return the problems that `db check` finds in a copy, made after all sessions have ended."""
         self.recover()
         self._copy(self.NAME, self.LOOKED_AT)
         url = self._server.url(database=self.LOOKED_AT)
@@ -151,11 +151,11 @@ class ServerPlace:
             return [str(error)]
 
     def state(self) -> State:
-        """Read it."""
+        """Return all rows of the history."""
         return state_of(self._server.url(database=self.NAME))
 
     def left(self) -> list[str]:
-        """Name sessions and locks that outlive the command."""
+        """Return sessions and locks that outlive the command."""
         try:
             self._wait_for(lambda: not self._sessions(self.NAME), "its sessions to end")
         except TimeoutError as error:
@@ -165,18 +165,21 @@ class ServerPlace:
         return [f"{locks} locks"] if locks else []
 
     def strike(self, chance: Random) -> str | None:
-        """End the command's session, or kill its process, upon which the server starts anew."""
+        """End the command's session, or kill its server process, after which the server restarts.
+
+        Returns a description, or None if the command has no session.
+        """
         sessions = self._sessions(self.NAME)
         if not sessions:
             return None
         if chance.random() < 0.7:
             self._ask(f"SELECT pg_terminate_backend({sessions[0]})")
-            return "its session was ended"
+            return "database session ended"
         os.kill(sessions[0], signal.SIGKILL)
-        return "its session was killed, and the server started anew"
+        return "database process killed, server restarted"
 
     def recover(self) -> None:
-        """Wait until the server takes connections."""
+        """Wait until the server accepts connections."""
 
         def answers() -> bool:
             try:
@@ -202,7 +205,7 @@ class ServerPlace:
             self._ask(statement)
 
     def _ask(self, statement: str) -> Any:
-        """Run a statement in a session of its own; return the first value, or raise OSError."""
+        """Run a statement in a new session; return the first value, or raise OSError if the server fails."""
         import psycopg  # noqa: PLC0415 - the driver is an extra
 
         address = self._server.url().set(drivername="postgresql").render_as_string(hide_password=False)

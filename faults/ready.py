@@ -1,4 +1,4 @@
-"""Import all that the commands need, before processes are forked: nothing goes in, nothing comes out."""
+"""Import everything that the commands need, before processes are forked."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOT_NEEDED = ("web", "demo", "__main__", "migrations")
 
 
 def import_all() -> None:
-    """Import every module of the program but the server's, and load what the first run needs."""
+    """Import all modules of the program except the web server, and prepare the process for reading runs."""
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         if not set(module.name.split(".")) & set(NOT_NEEDED) and "cli.commands.serve" not in module.name:
             import_module(module.name)

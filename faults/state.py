@@ -1,4 +1,4 @@
-"""Say all that a history holds, but for its own numbers and clock: a database in, rows as text out."""
+"""Read all rows of a history in a form that can be compared: no internal keys, no own timestamps."""
 
 from __future__ import annotations
 
@@ -16,17 +16,21 @@ from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.storage.tables import schema
 
 OWN_TIMES = frozenset({"first_seen_at", "last_changed_at", "missing_since", "decided_at", "pruned_at"})
-"""When a history saw something: two histories never agree on it."""
+"""Columns with the time at which a history recorded something; they differ between any two histories."""
 
 LEFT_OUT = frozenset({"column_blocks", "sync_runs", "last_keys"})
-"""Made of the other tables, as `db check` sees; the diary of all syncs; and which numbers were given."""
+"""Tables that are not compared.
+
+`column_blocks` is derived from other tables (`db check` verifies it), `sync_runs` is the log of all syncs,
+and `last_keys` stores the last keys given.
+"""
 
 State = Counter[tuple[str, str]]
-"""Each row by its table, as JSON, and how often it is there."""
+"""Number of occurrences by table name and row, the row as JSON."""
 
 
 def state_of(database: Path | str | URL) -> State:
-    """Return every row of a history, its numbers replaced by the names that they stand for."""
+    """Return all compared rows of a history, with foreign keys replaced by project/id or kind/signature."""
     with History.open(database) as history, history._reading() as connection:
         runs = _names(connection, schema.workflows, "project", "id")
         names = {
@@ -39,12 +43,15 @@ def state_of(database: Path | str | URL) -> State:
             for table in schema.metadata.sorted_tables
             if table.name not in LEFT_OUT
             for row in connection.execute(select(table)).mappings()
-            if table is not schema.patterns or row["runs"]  # one that was seen nowhere else says nothing
+            if table is not schema.patterns or row["runs"]  # a pattern without runs carries no information
         )
 
 
 def damages_of(database: Path, scratch: Path) -> list[str]:
-    """Return what is wrong with a history, looked at in a copy: what a kill left behind stays as it is."""
+    """Return the problems of a history, empty if there is no file.
+
+    Checks a copy, so that the files that a kill left behind stay unchanged.
+    """
     copy = scratch / "looked-at.db"
     copy_history(database, copy)
     if not copy.exists():
@@ -57,7 +64,7 @@ def damages_of(database: Path, scratch: Path) -> list[str]:
 
 
 def copy_history(source: Path, target: Path) -> None:
-    """Put a copy of a history, and of what waits in its log, in the place of another."""
+    """Replace `target` by a copy of the history `source` and its write-ahead log."""
     remove_history(target)
     for ending in ("", "-wal"):
         if (file := source.with_name(source.name + ending)).exists():
@@ -65,7 +72,7 @@ def copy_history(source: Path, target: Path) -> None:
 
 
 def remove_history(database: Path) -> None:
-    """Remove a history, with its log and shared memory."""
+    """Delete a history file with its write-ahead log and shared-memory file."""
     for ending in ("", "-wal", "-shm"):
         database.with_name(database.name + ending).unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""What is disturbed: a history before, a command, and the history that it makes when nobody disturbs it."""
+"""Scenarios for fault trials: an initial history, a command and the history it leaves if undisturbed."""
 
 from __future__ import annotations
 
@@ -28,43 +28,43 @@ T = TypeVar("T")
 
 
 def as_ever() -> None:
-    """Change nothing: a small folder is read by one process and stored in one transaction."""
+    """Change nothing: one process reads a small directory and stores it in one transaction."""
 
 
 def in_batches() -> None:
-    """Store few runs in one transaction, as a large folder has many."""
+    """Store few runs per transaction, so that a sync needs many, as for a large directory."""
     batches.MAX_BATCH_RUNS = 6
     parallel_read.RUNS_PER_TASK = 3
 
 
 def with_workers() -> None:
-    """Read with several processes too, as a large folder is read."""
+    """Store few runs per transaction and read with several processes, as for a large directory."""
     in_batches()
     process_pool.MIN_PARALLEL_SECONDS = -1.0
-    process_pool.can_fork = lambda: True  # on a single core too
+    process_pool.can_fork = lambda: True  # also on a single core
 
 
 @dataclass
 class Story:
-    """One command on one history, and what it comes to."""
+    """One command on one initial history, with its undisturbed result."""
 
     name: str
     words: tuple[str, ...]
-    before: Path | None  # None: there is no history yet
+    before: Path | None  # initial history; None if there is none yet
     scratch: Path
     hook: Hook = as_ever
     measured: list[Ended] = field(default_factory=list)
 
     @cached_property
     def end(self) -> State:
-        """What the history holds in the end, undisturbed."""
+        """All rows of the history after an undisturbed command."""
         self.measured = [self._undisturbed() for _ in range(2)]
         return state_of(self._file)
 
     @property
     def usual(self) -> Ended:
-        """How the command ends undisturbed: the slower of two times."""
-        self.end  # noqa: B018 - measures
+        """Result of the undisturbed command: the slower of two measurements."""
+        self.end  # noqa: B018 - the property measures
         return sorted(self.measured, key=lambda ended: ended.seconds)[1]
 
     @property
@@ -79,18 +79,18 @@ class Story:
         return ended
 
     def put(self, database: Path) -> None:
-        """Put the history before at a place."""
+        """Copy the initial history to `database`, replacing any history there."""
         remove_history(database)
         if self.before is not None:
             copy_history(self.before, database)
 
     def start(self, database: Path, heard: Path, hook: Hook = as_ever) -> Child:
-        """Start the command, in its way and with a fault."""
+        """Start the command with its own hook followed by `hook`, which causes the fault."""
         return start(self.words, database, heard, hook=partial(_both, self.hook, hook))
 
 
 def miscount(database: Path | str) -> None:
-    """Change the stored costs so that they are not what the files say."""
+    """Change the stored computed costs so that they differ from the transcripts."""
     with History.open(database) as history, history._writing() as connection:
         change = workflows.c.computed_cost_nanodollars + 1000
         connection.execute(update(workflows).values(computed_cost_nanodollars=change))
@@ -102,7 +102,7 @@ def _both(first: Hook, second: Hook) -> None:
 
 
 class Bench:
-    """Where faults are tried: a scratch folder with agents folders and histories, and a seeded chance."""
+    """Environment of trials: a scratch directory with agents directories and histories, and a seeded RNG."""
 
     def __init__(self, scratch: Path, seed: int) -> None:
         import_all()
@@ -118,16 +118,16 @@ class Bench:
         self.young, self.old = scratch / "young" / "shop" / "agents", scratch / "old" / "shop" / "agents"
         make_world(self.young, self.began)
         make_world(self.old, self.began)
-        self.known = scratch / "known.db"  # as a sync left it before the old folder changed
+        self.known = scratch / "known.db"  # synced before the old agents directory changed
         run(("sync", str(self.old), "--quiet"), self.known, self.heard)
         change_world(self.old, self.began)
 
     def kept(self, name: str, opened: Callable[[], AbstractContextManager[T]]) -> T:
-        """Return what is opened at the first call, and stays so until the bench is closed."""
+        """Return a cached context value: opened at the first call, closed with the bench."""
         return self.kept_value(name, lambda: self.closing.enter_context(opened()))
 
     def kept_value(self, name: str, make: Callable[[], T]) -> T:
-        """Return what is made at the first call."""
+        """Return a cached value, created by `make` at the first call."""
         if name not in self._kept:
             self._kept[name] = make()
         found: T = self._kept[name]
@@ -135,7 +135,7 @@ class Bench:
 
     @cached_property
     def syncs(self) -> list[Story]:
-        """A first sync and a later one, in each of the ways in which a sync works."""
+        """A first and a later sync in each mode: plain, in batches, with workers."""
         ways = ((as_ever, ""), (in_batches, ", in batches"), (with_workers, ", with workers"))
         return [
             Story(f"{name}{way}", ("sync", str(agents), "--quiet"), before, self.scratch, hook)
@@ -148,7 +148,7 @@ class Bench:
 
     @cached_property
     def resync(self) -> Story:
-        """Counting costs anew that are not what the files say."""
+        """A resync of stored costs that differ from the transcripts."""
         wrong = self.scratch / "miscounted.db"
         copy_history(self.syncs[0].before or self.known, wrong)
         miscount(wrong)

@@ -1,4 +1,4 @@
-"""Try one fault once and judge what is left: how a command ended in, what did not hold out."""
+"""Run one fault trial and collect its problems in an outcome."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from .child import Ended, HangsError, Hook, run
 from .state import State, damages_of, state_of
 from .stories import Bench, Story, as_ever
 
-TOO_LATE = "was done before"  # where a kill fell that came after the end
-MOST_SHOWN = 3  # differences of one trial that are written down
-MOST_LETTERS = 600  # of each
+TOO_LATE = "was done before"  # moment of a kill that came after the command had ended
+MOST_SHOWN = 3  # differences reported per trial
+MOST_LETTERS = 600  # maximum length of each difference
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one trial."""
+    """Result of one trial."""
 
-    fell: str  # what the command did when it was struck, or how
-    code: int | None  # its exit code; None: it was killed
-    said: str  # what the user saw on standard error
-    lost: int = 0  # rows that an undisturbed history has
-    doubled: int = 0  # rows that it has not
-    wrong: tuple[str, ...] = ()  # what did not hold; none: survived
+    fell: str  # phase of the command when the fault hit it, or the kind of fault
+    code: int | None  # exit code of the command; None if it was killed
+    said: str  # standard error of the command
+    lost: int = 0  # number of rows missing compared with the undisturbed history
+    doubled: int = 0  # number of rows that the undisturbed history doesn't have
+    wrong: tuple[str, ...] = ()  # problems found; empty if the trial was survived
 
     def without(self, place: Path) -> Outcome:
-        """Return it with the scratch folder's name left out of what was said."""
+        """Return a copy with the scratch directory replaced by "…" in all texts."""
         hidden = tuple(wrong.replace(str(place), "…") for wrong in self.wrong)
         return replace(self, said=self.said.replace(str(place), "…"), wrong=hidden)
 
 
 @dataclass
 class Verdict:
-    """What was looked at in one trial."""
+    """Problems collected during one trial."""
 
     scratch: Path
     lost: int = 0
@@ -44,24 +44,24 @@ class Verdict:
     wrong: list[str] = field(default_factory=list)
 
     def compare(self, found: State, expected: State) -> None:
-        """Hold a history against the undisturbed one."""
+        """Compare a history with the undisturbed one and record the differences."""
         missing, more = expected - found, found - expected
         self.lost += missing.total()
         self.doubled += more.total()
         self.wrong += differences(missing, more)
 
     def look_at(self, database: Path, when: str) -> None:
-        """Look for damage."""
+        """Check the history for damage; `when` labels the problems."""
         self.wrong += [f"{when}: {damage}" for damage in damages_of(database, self.scratch)]
 
     def outcome(self, ended: Ended, fell: str = "") -> Outcome:
-        """Return what came of it."""
+        """Build the outcome; `fell` defaults to the last phase of the command."""
         said = ended.err.strip()
         return Outcome(fell or ended.phase, ended.code, said, self.lost, self.doubled, tuple(self.wrong))
 
 
 def differences(missing: State, more: State) -> list[str]:
-    """Say how two histories differ: a row that differs a little by what differs in it."""
+    """Format differences between histories; rows that are over half equal list only differing columns."""
     wrong = []
     left = list(more)
     for table, row in list(missing)[:MOST_SHOWN]:
@@ -81,13 +81,16 @@ def _unlike(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
 
 
 def calm(ended: Ended, codes: Sequence[int]) -> list[str]:
-    """Return what is wrong with how a command ended: a traceback, another exit code, no word or too many."""
+    """Return the problems of a command's end: a traceback, an unexpected exit code or not one line of error.
+
+    No error line is needed if the command was stopped by a signal while it was opening or leaving.
+    """
     wrong = []
     if "Traceback" in ended.err + ended.out or "Exception ignored" in ended.err:
         wrong.append(f"a traceback: {ended.err[-600:]}")
     if ended.code not in codes:
         wrong.append(f"exit code {ended.code}, signal {ended.signal}: {ended.err[-300:]}")
-    early = ended.code in {130, 143} and ended.phase in {"opening", "leaving"} and not ended.err
+    early = ended.code in {130, 143} and ended.phase in {"opening", "exiting"} and not ended.err
     if ended.code and ended.err.count("\n") != 1 and not early:
         wrong.append(f"exit code {ended.code} with {ended.err.count(chr(10))} lines: {ended.err[-600:]}")
     return wrong
@@ -102,7 +105,10 @@ def struck(
     heal: Hook = as_ever,
     database: Path | None = None,
 ) -> Outcome:
-    """Run a command that a fault meets, heal the fault, and have the next one do the rest."""
+    """Run a command with the fault that `hook` causes, remove the fault, rerun the command and compare.
+
+    `codes` are the allowed exit codes; `heal` removes the fault.
+    """
     file = database or bench.database
     verdict = Verdict(bench.scratch)
     _ = story.end
@@ -117,7 +123,7 @@ def struck(
 
 
 def finish(bench: Bench, story: Story, verdict: Verdict, database: Path | None = None) -> None:
-    """Have the next sync do the rest, and hold the history against the undisturbed one."""
+    """Run the command again to complete the work and compare the history with the undisturbed one."""
     file = database or bench.database
     try:
         ended = run(story.words, file, bench.scratch / "next", hook=story.hook)

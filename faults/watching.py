@@ -1,4 +1,4 @@
-"""Note what a command is doing, where its starter sees it even after a kill: a piece of shared memory in."""
+"""Record a command's phase in shared memory, where the parent process can read it even after a kill."""
 
 from __future__ import annotations
 
@@ -21,27 +21,30 @@ WATCHED: tuple[tuple[Any, str, str], ...] = (
     (sync, "_run_phases", "reading"),
     (sync, "_phase_3e_relate", "comparing"),
     (sync, "_phase_4_store", "storing"),
-    (sync, "_phase_5_learn", "learning"),
-    (sync, "finalize", "ending"),
-    (resync, "_resync_run", "counting anew"),
-    (migrate, "create_tables", "making tables"),
+    (sync, "_phase_5_learn", "storing patterns"),
+    (sync, "finalize", "finishing the sync"),
+    (resync, "_resync_run", "repricing"),
+    (migrate, "create_tables", "creating tables"),
     (DefaultDialect, "do_commit", "committing"),
-    (History, "flush", "settling"),
+    (History, "flush", "flushing"),
     (Merge, "_bring", "merging"),
     (History, "prune", "pruning"),
     (History, "copy_to", "copying"),
-    (History, "vacuum", "making it smaller"),
-    (redact_stored, "redact_all", "scrubbing"),
+    (History, "vacuum", "vacuuming"),
+    (redact_stored, "redact_all", "redacting"),
     (History, "finish_erasing", "erasing"),
     (DefaultDialect, "do_close", "closing"),
 )
-"""What is called, and what the program does meanwhile."""
+"""Owner and name of each watched function, and its phase."""
 
-PHASES = ("opening", *(phase for _, _, phase in WATCHED), "leaving")
+PHASES = ("opening", *(phase for _, _, phase in WATCHED), "exiting")
 
 
 def watch(seen: mmap.mmap, log: Path) -> None:
-    """Have this process note its phase, how many statements it ran, and the size of the log at the end."""
+    """Record the phase, the number of SQL statements and the final log size of this process.
+
+    `seen` layout: byte 0 index in PHASES, bytes 8-15 statements, bytes 16-23 size of the log (little-endian).
+    """
     for number, (owner, name, _) in enumerate(WATCHED, 1):
         setattr(owner, name, _noted(seen, number, getattr(owner, name)))
     closing: Callable[..., None] = DefaultDialect.do_close

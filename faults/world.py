@@ -1,4 +1,4 @@
-"""Make a small agents folder, and what a day of work does to it: a place goes in, files come out."""
+"""Create a small agents directory and simulate a day of changes in it."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from app.server.core.workflow_history.demo.folder import make_agents_folder
 
 RUNS = 24
 SEED = 3
-END = datetime(2026, 3, 1, 12, tzinfo=UTC)  # so long ago that no run of the demo is still at work
-DAY = 86_400
+END = datetime(2026, 3, 1, 12, tzinfo=UTC)  # long enough ago that no run of the demo counts as running
+DAY = 86_400  # seconds
 MODEL = "claude-sonnet-4-5-20250929"
-GROWING = "growing1"  # a run with a stream so long that it is read on from where it ended
-LINES = 320  # of that stream, a kilobyte each
+GROWING = "growing1"  # a run with a stream so long that a later sync reads only the appended part
+LINES = 320  # number of lines of that stream, about 1 kB each
 
 
 def make_world(agents: Path, began: float) -> None:
-    """Fill an agents folder; `began` (seconds since 1970) is when the faults began: a day after its last."""
+    """Create an agents directory whose long stream ends a day before `began` (seconds since 1970)."""
     make_agents_folder(agents, runs=RUNS, seed=SEED, end=END, stream_kb=10)
     grow(agents, LINES, began - DAY)
 
 
 def change_world(agents: Path, began: float) -> None:
-    """Let a day's work pass: a stream grows, retries overwrite others, runs come, go and break."""
+    """Simulate a day: a stream grows, retries overwrite others, runs appear, disappear and break."""
     runs = sorted(path for path in agents.iterdir() if any(path.rglob("raw_output.jsonl")))
     runs = [run for run in runs if run.name != GROWING]
     grow(agents, LINES // 4, began - DAY / 2, first=LINES)
-    for run in runs[:3]:  # a retry begins its stream anew
+    for run in runs[:3]:  # a retry overwrites its stream
         stream = next(run.rglob("raw_output.jsonl"))
         write(stream, [*session(f"retry of {run.name}", 0.125)], began - DAY / 2)
     shutil.rmtree(runs[3])
@@ -44,7 +44,7 @@ def change_world(agents: Path, began: float) -> None:
 
 
 def make_run(folder: Path, request: str, at: float) -> None:
-    """Make a small run that is done."""
+    """Create a small completed run; `at` is the modification time of its streams."""
     state = {"adw_id": folder.name, "status": "completed", "nl_input": request}
     folder.mkdir(parents=True)
     (folder / "adw_state.json").write_text(json.dumps(state))
@@ -53,7 +53,7 @@ def make_run(folder: Path, request: str, at: float) -> None:
 
 
 def grow(agents: Path, lines: int, at: float, *, first: int = 0) -> None:
-    """Add lines to the long stream."""
+    """Append `lines` lines to the long stream, numbered from `first`; 0 starts the stream."""
     stream = agents / GROWING / "sdlc_implementor" / "raw_output.jsonl"
     stream.parent.mkdir(parents=True, exist_ok=True)
     with stream.open("a") as file:
@@ -65,14 +65,14 @@ def grow(agents: Path, lines: int, at: float, *, first: int = 0) -> None:
 
 
 def write(file: Path, lines: list[dict[str, Any]], at: float) -> None:
-    """Write a file of JSON lines; `at`: its time."""
+    """Write a JSON Lines file with the modification time `at`."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("".join(json.dumps(line) + "\n" for line in lines))
     os.utime(file, (at, at))
 
 
 def session(name: str, dollars: float) -> list[dict[str, Any]]:
-    """Return a whole stream of one session."""
+    """Return the lines of a complete stream of one session with its cost in dollars."""
     usage = {"inputTokens": 10, "outputTokens": 40, "cacheReadInputTokens": 0, "cacheCreationInputTokens": 0}
     result = {
         "type": "result", "subtype": "success", "is_error": False, "duration_ms": 60_000,

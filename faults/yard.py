@@ -1,4 +1,4 @@
-"""Where commands are killed on one engine: agents folders, histories to start from, folders to look into."""
+"""Environment for killing commands on one engine: agents directories, initial histories, watched folders."""
 
 from __future__ import annotations
 
@@ -28,38 +28,38 @@ from .state import State, copy_history, remove_history, state_of
 from .stories import Bench, as_ever, in_batches, miscount, with_workers
 from .world import DAY, change_world, make_run, make_world
 
-SECRET = "ghp_" + "Zx8Kq2Lw9Rt4Yb7Nc1Vd6Mf3Hs5Jg0Pa2Qe"  # made up; no history may keep it
-MINE = "workflow-history-mine"  # a user's own file or folder that looks a little like ours
+SECRET = "ghp_" + "Zx8Kq2Lw9Rt4Yb7Nc1Vd6Mf3Hs5Jg0Pa2Qe"  # an invented token; no history may keep it
+MINE = "workflow-history-mine"  # name of a user's file or folder, similar to the program's temporary ones
 
 Made = State | bytes | None
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command that writes, and from where it starts."""
+    """One writing command and the history it starts from."""
 
     name: str
     words: tuple[str, ...]
-    before: str | None  # the kept history; None: there is none yet
+    before: str | None  # name of the initial history; None if there is none yet
     hook: Hook = as_ever
-    work: Hook | None = None  # done in the place of a command
-    then: tuple[str, ...] | None = None  # the sync that follows; None: of the changed folder
-    made: Callable[[], Made] | None = None  # what it writes beside the history; None: it is not there
-    again: tuple[int, ...] = (0,)  # exit codes when it is done once more
+    work: Hook | None = None  # function that runs instead of a command
+    then: tuple[str, ...] | None = None  # the sync that follows; None: of the changed agents directory
+    made: Callable[[], Made] | None = None  # reads the file written besides the history, None if missing
+    again: tuple[int, ...] = (0,)  # allowed exit codes if the command runs once more
 
 
 @dataclass(frozen=True, slots=True)
 class Undisturbed:
-    """How a command ends that nobody disturbs."""
+    """Result of an undisturbed command and the sync after it."""
 
     ended: Ended
-    written: int  # bytes
+    written: int  # bytes written by the command, at least 1
     end: State
     made: Made
 
 
 class Yard:
-    """The surroundings of all commands on one engine."""
+    """Directories, histories and commands for the trials on one engine."""
 
     def __init__(self, bench: Bench, engine: str) -> None:
         self.chance = bench.chance
@@ -82,7 +82,7 @@ class Yard:
         self._undisturbed: dict[str, Undisturbed] = {}
 
     def _keep_histories(self, began: float) -> None:
-        """Make the histories that commands start from."""
+        """Create and keep the histories that commands start from."""
         make_world(self.old, began)
         self.place.put(None)
         self._must(self.sync)
@@ -99,7 +99,7 @@ class Yard:
         self.place.keep("secrets")
 
     def _make_other(self, began: float) -> None:
-        """Make a history that knows the same folder from before and another one, and some runs no longer."""
+        """Create a history of the unchanged agents directory and a second one, with three runs pruned."""
         mill = self.folder / "mill" / "agents"
         for number in range(12):
             make_run(mill / f"grind{number}", f"Grind the corn of part {number}", began - DAY)
@@ -165,7 +165,7 @@ class Yard:
         ]
 
     def surroundings(self) -> dict[str, str]:
-        """Return the variables that have a program put its files here."""
+        """Return environment variables that redirect a program's files to this yard."""
         homes = ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME")
         return {
             **dict.fromkeys(homes, str(self.home)),
@@ -182,7 +182,10 @@ class Yard:
         hook: Hook = as_ever,
         heard: str = "heard",
     ) -> Child:
-        """Start a command in these surroundings; `hook` runs in its process before, `heard` is its own."""
+        """Start a command in this environment.
+
+        `hook` runs in its process before it; `heard` is the name of its output files.
+        """
 
         def prepare() -> None:
             _surround(self)
@@ -194,7 +197,7 @@ class Yard:
         return start(words, self.place.typed(), self.folder / heard, hook=prepare, work=work)
 
     def put(self, command: Command) -> None:
-        """Put all there that the command starts from, and some files that are the user's own."""
+        """Restore the command's initial history, empty the directories and add some files of a user."""
         self.place.put(command.before)
         for folder in (self.tmp, self.out, self.home):
             shutil.rmtree(folder)
@@ -212,17 +215,17 @@ class Yard:
         ]
 
     def written(self) -> int:
-        """Return how many bytes lie where a command writes; only differences mean something."""
+        """Return the bytes in all places that a command writes to; only differences are meaningful."""
         total = self.place.written()
         for top in (self.out, self.tmp):
             for folder, _, names in os.walk(top):
                 for name in names:
-                    with suppress(OSError):  # it may be gone by now
+                    with suppress(OSError):  # the file may be deleted meanwhile
                         total += Path(folder, name).stat().st_size
         return total
 
     def left(self, command: Command) -> list[str]:
-        """Return what a command that was killed left behind, and which of the user's files are gone."""
+        """Return leftovers of a killed command, and files of the user that are missing."""
         files = {path for folder in (self.out, self.tmp) for path in folder.rglob("*") if path.is_file()}
         targets = {Path(word) for word in command.words}
         folders = {path for path in self.out.iterdir() if path.is_dir()}
@@ -238,17 +241,20 @@ class Yard:
         ]
 
     def _secrets_in_the_file(self, command: Command) -> list[str]:
-        """Look for what a scrub took out, if its rows hold it no longer."""
+        """Search the database file and its log for the secret, if it was redacted in the rows."""
         if command.before != "secrets" or not isinstance(self.place, FilePlace):
             return []
         if any(SECRET in row for _, row in self.place.state()):
-            return []  # it was killed before it took anything out
+            return []  # killed before it redacted everything
         wal = self.place.file.with_name(f"{self.place.file.name}-wal")
         files = [file for file in (self.place.file, wal) if file.exists()]
         return [f"a secret in {file}" for file in files if SECRET.encode() in file.read_bytes()]
 
     def undisturbed(self, command: Command) -> Undisturbed:
-        """Return how a command ends, and what it and the next sync leave."""
+        """Return the cached result of an undisturbed command and the next sync.
+
+        Raises RuntimeError if one of them fails, prints an error or leaves something behind.
+        """
         if command.name not in self._undisturbed:
             self.put(command)
             before = self.written()
@@ -275,19 +281,19 @@ class Yard:
 
 
 def _surround(yard: Yard) -> None:
-    """Have this process put its files into the yard."""
+    """Redirect the files of this process to the yard."""
     os.environ.update(yard.surroundings())
     tempfile.tempdir = None
 
 
 def _small_batches() -> None:
-    """Do with a small history what a large one needs: many transactions."""
+    """Use small batches, so that a small history needs many transactions, like a large one."""
     merge_history.BATCH_RUNS = 5
     pruning.BATCH_RUNS = 5
 
 
 def _plant_secrets(typed: str) -> None:
-    """Store secrets, as a version that did not know them did."""
+    """Store secrets, as an older version without redaction of them would have."""
     with History.open(typed) as history:
         keys = [ref.key for ref in history.list_refs()][::3]
         with history._writing() as connection:
@@ -301,7 +307,7 @@ def _bytes(file: Path) -> Made:
 
 
 def _insert_and_update(name: str) -> None:
-    """Do what a program does that stores runs by itself, and says so in a line if that fails."""
+    """Store runs through the Python API; print one line and exit with 1 if that fails."""
     try:
         _store_runs(name)
     except WorkflowHistoryError as error:

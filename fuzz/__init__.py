@@ -1,1 +1,1 @@
-"""Throw hostile input at the program: bytes that a fuzzer makes in, whatever must never happen out."""
+"""Fuzzing: run parts of the program on hostile input and report violations of its guarantees."""

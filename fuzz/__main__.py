@@ -1,4 +1,4 @@
-"""`python -m fuzz NAME --minutes 10`: fuzzes a target and prints what it found; `--replay` runs one input."""
+"""`python -m fuzz NAME --minutes 10`: fuzz a target and print the findings; `--replay` runs one input."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from .child import made
 from .targets import TARGETS
 
 OUT = "fuzz-results"
-LONGEST_INPUT = 2_000  # bytes: each is a choice, and a few hundred of them make a large run
-SOWN = 60
-HANGS = 120  # seconds after which what no signal stops, or only waits, is a hang
+LONGEST_INPUT = 2_000  # bytes: each is about one choice, and a few hundred choices make a large run
+SOWN = 60  # number of random inputs in a new corpus
+HANGS = 120  # seconds after which an input that ignores signals, or only waits, counts as a hang
 MEMORY_MB = 2048
 _SEEN = re.compile(r"#(\d+)\s.*?cov: (\d+) ft: (\d+)")
 
 
 class Done(NamedTuple):
-    """What one session of fuzzing came to."""
+    """Totals of one fuzzing session."""
 
     seconds: float
-    runs: int  # inputs tried
-    coverage: int  # edges of the package that were reached
-    features: int
+    runs: int  # number of inputs tried
+    coverage: int  # number of control-flow edges of the package that were reached
+    features: int  # libFuzzer's count of coverage features
     findings: int
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Fuzz one target; 1 where something was found."""
+    """Fuzz one target or replay one input; return 1 if there are findings, otherwise 0."""
     asked = _parser().parse_args(words)
     if asked.replay:
         with tempfile.TemporaryDirectory() as scratch:
@@ -75,7 +75,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _fuzzed(name: str, out: Path, seconds: float, seed: int) -> Done:
-    """Run the fuzzer in a process of its own, again where it died: what kills it is a finding, too."""
+    """Run the fuzzer in a child process until the time is over.
+
+    An input that kills the process is a finding too; the fuzzer is then restarted.
+    """
     corpus, findings = out / "corpus", out / "findings"
     _sow(corpus, seed)
     findings.mkdir(parents=True, exist_ok=True)
@@ -109,7 +112,7 @@ def _fuzzed(name: str, out: Path, seconds: float, seed: int) -> Done:
 
 
 def _sow(corpus: Path, seed: int) -> None:
-    """Put some inputs of chance into an empty corpus: the fuzzer's own first ones build too little."""
+    """Fill an empty corpus with random inputs: the fuzzer's own first inputs are too short to build much."""
     corpus.mkdir(parents=True, exist_ok=True)
     if not any(corpus.iterdir()):
         chance = random.Random(seed)

@@ -1,4 +1,4 @@
-"""One target in one process under atheris: a name and a folder in, findings as files in that folder out."""
+"""Fuzz one target with atheris in this process and write the findings as files."""
 
 from __future__ import annotations
 
@@ -20,9 +20,12 @@ MISSING = "fuzzing needs atheris: Linux and Python below 3.14, from requirements
 
 
 def fuzz(name: str, out: Path, options: list[str]) -> None:
-    """Fuzz one target until its time is over; does not return."""
+    """Fuzz one target until its time is over; does not return.
+
+    Raises SystemExit if atheris is not installed.
+    """
     try:
-        import atheris  # noqa: PLC0415 - there is none for every system
+        import atheris  # noqa: PLC0415 - not available for every system
     except ImportError as error:
         raise SystemExit(MISSING) from error
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
@@ -35,14 +38,14 @@ def fuzz(name: str, out: Path, options: list[str]) -> None:
 
 
 def made(name: str, scratch: Path) -> Callable[[bytes], None]:
-    """Return a target, ready in an empty folder."""
+    """Create the directory `scratch` and return the target prepared in it."""
     scratch.mkdir(parents=True)
     found: Callable[[bytes], None] = importlib.import_module(f"{__package__}.targets.{name}").made(scratch)
     return found
 
 
 def kept(target: Callable[[bytes], None], findings: Path) -> Callable[[bytes], None]:
-    """Return the target; what goes wrong in it is kept, each place once, and fuzzing goes on."""
+    """Wrap a target: its exceptions are written to `findings`, once per place, and fuzzing continues."""
     findings.mkdir(parents=True, exist_ok=True)
     known: set[str] = set()
 
@@ -50,7 +53,7 @@ def kept(target: Callable[[bytes], None], findings: Path) -> Callable[[bytes], N
         try:
             with bounded():
                 target(data)
-        except Exception as error:  # noqa: BLE001 - whatever comes out is what is looked for
+        except Exception as error:  # noqa: BLE001 - any exception is a finding
             word = _place(error)
             if word not in known:
                 known.add(word)
@@ -67,7 +70,7 @@ def kept(target: Callable[[bytes], None], findings: Path) -> Callable[[bytes], N
 
 
 def _place(error: BaseException) -> str:
-    """Return one word for where something went wrong."""
+    """Return a short hash of the exception's type and its last two places in the package."""
     frames = traceback.extract_tb(error.__traceback__)
     inside = [f for f in frames if PACKAGE.replace(".", "/") in f.filename] or frames
     told = f"{type(error).__name__} {[(Path(f.filename).name, f.lineno) for f in inside[-2:]]}"

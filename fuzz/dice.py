@@ -1,6 +1,6 @@
-"""Turn a fuzzer's bytes into choices: bytes in, numbers, picks and texts out. Same bytes, same choices.
+"""Turn a fuzzer's bytes into numbers, picks and texts. The same bytes give the same choices.
 
-Where the bytes end, every choice is the first one, so that what is built from them always ends too.
+When the bytes are used up, every choice is the first one, so everything built from choices is finite.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Dice:
-    """Choices out of bytes."""
+    """Deterministic choices, made from bytes."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -20,29 +20,29 @@ class Dice:
 
     @property
     def left(self) -> int:
-        """How many bytes were not used yet."""
+        """Number of unused bytes."""
         return len(self._data) - self._at
 
     def taken(self, size: int) -> bytes:
-        """Return the next bytes, fewer where there are no more."""
+        """Return the next `size` bytes, or fewer if not as many are left."""
         found = self._data[self._at : self._at + size]
         self._at += len(found)
         return found
 
     def whole(self, least: int, most: int) -> int:
-        """Return a number of this range, both ends included."""
+        """Return an integer from `least` to `most`, both included."""
         span = most - least + 1
         size = max((span - 1).bit_length() + 7, 8) // 8
         return least + int.from_bytes(self.taken(size), "little") % span
 
     def pick(self, some: Sequence[T]) -> T:
-        """Return one of some."""
+        """Return one item of a sequence."""
         return some[self.whole(0, len(some) - 1)]
 
     def one_in(self, many: int) -> bool:
-        """Return whether a chance of one in many came up; never where the bytes have ended."""
+        """Return True with a probability of 1/`many`; always False when no bytes are left."""
         return self.left > 0 and self.whole(0, many - 1) == many - 1
 
     def text(self, most: int) -> str:
-        """Return bytes as text: any of them, lone surrogates for those that are no UTF-8."""
+        """Return up to `most` bytes as text, with lone surrogates for bytes that are not UTF-8."""
         return self.taken(self.whole(0, most)).decode("utf-8", "surrogateescape")

@@ -1,4 +1,4 @@
-"""Make and set the history that a target asks: a folder in, a history of demo runs in use out."""
+"""Create a history of demo runs for a target and make the program use it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from app.server.core.workflow_history import demo, sync
 from .seeds import END
 
 BUDGETS = "[budget]\nday = 40.0\n"
-_MADE: dict[int, Path] = {}  # by the number of runs
+_MADE: dict[int, Path] = {}  # history files made by this process, by number of runs
 
 
 def use(folder: Path) -> Path:
-    """Have the program use a history, settings and a home in a folder; return the history's file."""
+    """Point the program's history, config file and home to `folder`; return the history file."""
     for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
         os.environ[name] = str(folder)
     file = folder / "history.db"
@@ -26,7 +26,7 @@ def use(folder: Path) -> Path:
 
 
 def make(folder: Path, runs: int = 40) -> Path:
-    """Fill such a history with a demo, or copy it from where this process did that before."""
+    """Create a history with demo runs, or copy the one that this process made before; return its file."""
     file = use(folder)
     if before := _MADE.get(runs):
         shutil.copy(before, file)

@@ -1,4 +1,4 @@
-"""The words, numbers and names that programs stumble over; and JSON made of them: choices in, bytes out."""
+"""Hostile texts, numbers and file names, and JSON made of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .dice import Dice
 
 
 class Token(str):
-    """What stands in JSON as it is, without quotes: numbers that no Python value writes so."""
+    """Text written to JSON without quotes, for numbers that no Python value serializes to."""
 
     __slots__ = ()
 
@@ -162,16 +162,16 @@ NAMES = (
     "e\u0301",
     "\u00e9",
 )
-"""Names that a file system takes: neither slash nor NUL, up to 255 bytes."""
+"""Valid file names: no slash, no NUL, up to 255 bytes."""
 
 
 def text(dice: Dice) -> str:
-    """Return a text that is hostile, or any at all."""
+    """Return a hostile text, or an arbitrary one."""
     return dice.text(40) if dice.one_in(4) else dice.pick(TEXTS)
 
 
-def value(dice: Dice, depth: int = 0) -> Any:  # noqa: PLR0911 - one line for each sort
-    """Return any value that JSON holds."""
+def value(dice: Dice, depth: int = 0) -> Any:  # noqa: PLR0911 - one return per kind of value
+    """Return an arbitrary JSON value, possibly hostile."""
     kind = dice.whole(0, 9)
     if kind <= 3 or dice.left == 0:
         return text(dice)
@@ -189,7 +189,7 @@ def value(dice: Dice, depth: int = 0) -> Any:  # noqa: PLR0911 - one line for ea
 
 
 def mutated(dice: Dice, seed: Any, chance: int = 8, depth: int = 0) -> Any:
-    """Return a seed's value with some of its parts made hostile; about one in `chance`."""
+    """Return a copy of `seed` with about one in `chance` of its parts replaced, removed or added."""
     if dice.one_in(chance):
         return value(dice, depth)
     if isinstance(seed, Mapping):
@@ -205,7 +205,7 @@ def mutated(dice: Dice, seed: Any, chance: int = 8, depth: int = 0) -> Any:
 
 
 def written(given: Any) -> str:
-    """Return JSON as it is written, tokens bare; lone surrogates are escaped."""
+    """Serialize a value as JSON, with tokens unquoted and lone surrogates escaped."""
     if isinstance(given, Token):
         return str(given)
     if isinstance(given, Mapping):
@@ -216,10 +216,10 @@ def written(given: Any) -> str:
 
 
 def encoded(dice: Dice, given: Any) -> bytes:
-    """Return JSON as bytes, at times with a key twice, cut, in another encoding, or with a byte changed."""
+    """Encode a value as JSON, sometimes with duplicate keys, truncated, in UTF-16 or with changed bytes."""
     text = written(given)
     if dice.one_in(10) and text.endswith("}") and len(text) > 2:
-        text = f'{text[:-1]}, {text[1:-1]}, "id": "twice"}}'  # each key twice
+        text = f'{text[:-1]}, {text[1:-1]}, "id": "twice"}}'  # duplicates each key
     raw = text.encode("utf-8", "surrogatepass")
     if not dice.one_in(6):
         return raw

@@ -1,4 +1,4 @@
-"""What must never happen, whatever comes in: answers in, a Broken error out where one is not honest."""
+"""Checks for conditions that must hold for any input; they raise Broken on a violation."""
 
 from __future__ import annotations
 
@@ -12,19 +12,18 @@ from typing import Any
 
 from .hostile import MARKUP
 
-SECONDS = 10.0  # of the processor, for one input of a few kilobytes, instrumented
-TOO_LARGE = 1e15  # no cost, count or time that is shown is that large
+SECONDS = 10.0  # CPU time allowed for one input of a few kB, in instrumented code
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-class Broken(Exception):  # noqa: N818 - what is found is no error of the program's own family
-    """Something that must never happen has happened."""
+class Broken(Exception):  # noqa: N818 - a finding, not one of the program's errors
+    """Raised if a condition that must always hold is violated."""
 
 
 @contextmanager
 def bounded(seconds: float = SECONDS) -> Iterator[None]:
-    """Raise Broken where what is done takes too long."""
+    """Raise Broken if the block takes more than `seconds` of CPU time."""
 
     def stop(_signal: int, _frame: object) -> None:
         raise Broken(f"took longer than {seconds:g} s")
@@ -39,7 +38,7 @@ def bounded(seconds: float = SECONDS) -> Iterator[None]:
 
 
 def numbers_are_numbers(given: Any, where: str = "") -> None:
-    """Raise Broken where NaN, infinity or a number beyond all measure stands in an answer."""
+    """Raise Broken if a value contains NaN or infinity; `where` names the value in the message."""
     if isinstance(given, float) and not math.isfinite(given):
         raise Broken(f"{where} is {given}")
     if isinstance(given, Mapping):
@@ -51,7 +50,7 @@ def numbers_are_numbers(given: Any, where: str = "") -> None:
 
 
 def money_and_counts_are_sane(run: Mapping[str, Any]) -> None:
-    """Raise Broken where a run's sums are negative, absurd, or no numbers."""
+    """Raise Broken if a run's cost, tokens or duration is negative, absurdly large or not a number."""
     names = (
         "total_cost",
         "lower_bound_cost",
@@ -69,17 +68,20 @@ def money_and_counts_are_sane(run: Mapping[str, Any]) -> None:
 
 
 def is_calm_text(text: str) -> None:
-    """Raise Broken where a control, an escape or a turned reading direction would reach a terminal."""
+    """Raise Broken if a text for the terminal contains control characters, escapes or bidi overrides."""
     if (found := _CONTROLS.search(text)) is not None:
         raise Broken(f"{found[0]!r} is printed: {text[max(found.start() - 60, 0) : found.end() + 20]!r}")
 
 
 _FOLLOWED = {"href", "src", "srcset", "action", "formaction", "data", "content", "xlink:href", "poster"}
-"""Attributes whose address a browser goes to; what was typed comes back as the `value` of its field."""
+"""Attributes with an address that a browser follows.
+
+`value` is not one of them: form fields show the user's input in it.
+"""
 
 
 class _Page(HTMLParser):
-    """Looks for what only hostile text can have brought onto a page."""
+    """HTML parser that raises Broken on script code that only hostile text can have added."""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         for name, given in attrs:
@@ -93,7 +95,7 @@ class _Page(HTMLParser):
 
 
 def is_calm_page(html: str) -> None:
-    """Raise Broken where hostile text became a page's own markup."""
+    """Raise Broken if hostile text became markup of a page."""
     if MARKUP in html:
         raise Broken("hostile markup stands on a page")
     _Page().feed(html)

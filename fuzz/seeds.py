@@ -1,4 +1,4 @@
-"""What honest runs look like, to be made hostile: the demo maker's folder in, JSON values and lines out."""
+"""Valid run files of the demo, parsed as seeds for hostile variants."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ END = datetime(2026, 3, 31, 18, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Seeds:
-    """Honest files, parsed."""
+    """Parsed files of valid runs."""
 
     states: tuple[dict[str, Any], ...]
-    streams: tuple[tuple[Any, ...], ...]  # each a stream's lines, as values
+    streams: tuple[tuple[Any, ...], ...]  # parsed lines of each stream
     prompts: tuple[str, ...]
     logs: tuple[str, ...]
 
 
 def make_seeds(folder: Path, runs: int = 24) -> Seeds:
-    """Make a demo in a folder, and return a few files of each kind."""
+    """Create demo runs in a directory and return a few files of each kind."""
     demo.make_agents_folder(folder, runs=runs, end=END, stream_kb=12)
     every = sorted(folder.rglob("*.jsonl"), key=lambda file: (file.stat().st_size, file))
     streams = [lines for file in every if (lines := _lines(file))]
@@ -37,7 +37,7 @@ def make_seeds(folder: Path, runs: int = 24) -> Seeds:
 
 
 def other_streams() -> tuple[tuple[Any, ...], ...]:
-    """Return streams of the other dialects, and a native transcript."""
+    """Return streams in the Gemini and Codex formats and a native Claude Code transcript."""
     gemini = (
         {"type": "init", "session_id": "s1", "model": "gemini-2.5-pro", "timestamp": "2026-03-01T10:00:00Z"},
         {"type": "message", "role": "assistant", "content": "Done."},

@@ -1,6 +1,6 @@
-"""Start the browser that is there: a folder for its own things in, a running Chromium out.
+"""Start the installed Chromium with Playwright, for tests and `make screenshots`.
 
-It is Debian's, and never one that Playwright downloads. Used by tests and by `make screenshots`.
+It is Debian's browser, never one that Playwright downloads.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ VARIABLE = "WORKFLOW_HISTORY_BROWSER"
 NAMES = ("chromium", "chromium-browser")
 MISSING = f"no Chromium here: apt-get install chromium, or name one in {VARIABLE}"
 _QUIET = (
-    "--no-sandbox",  # containers allow none; it only opens our own pages
+    "--no-sandbox",  # containers don't allow a sandbox; the browser only opens our own pages
     "--disable-gpu",
     "--disable-background-networking",
     "--disable-component-update",
@@ -27,14 +27,17 @@ _QUIET = (
 
 
 def found() -> str | None:
-    """Return the path of the browser, None where there is none."""
+    """Return the path of the browser, or None if there is none."""
     names = [name] if (name := os.environ.get(VARIABLE)) else NAMES
     return next((path for path in map(shutil.which, names) if path), None)
 
 
 @contextmanager
 def started(home: Path) -> Iterator[Browser]:
-    """Give a browser until the block ends; what it keeps goes below `home`."""
+    """Yield a browser and close it afterwards; its files are stored below `home`.
+
+    Raises FileNotFoundError if no browser is installed.
+    """
     path = found()
     if path is None:
         raise FileNotFoundError(MISSING)

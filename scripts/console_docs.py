@@ -1,8 +1,8 @@
-"""Fill in what commands print: Markdown with blocks of commands in, the same with their real output out.
+"""Insert the real output of commands into the console blocks of Markdown pages.
 
-A block fenced as ```console holds lines that begin with "$ workflow-history" or "$ curl"; below each of them
-comes what it prints against the demo: 240 runs that end on 2026-03-31 at 18:00 UTC, 100 columns, no colours.
-`| head -N` after a command keeps the first N lines. Run by `make docs`; a test compares.
+A block fenced as ```console contains lines that begin with "$ workflow-history" or "$ curl". Below each line
+follows its output for the demo: 240 runs that end on 2026-03-31 at 18:00 UTC, 100 columns, no colours.
+`| head -N` after a command keeps the first N lines. Run by `make docs`; a test compares the pages.
 """
 
 from __future__ import annotations
@@ -43,23 +43,23 @@ _CUT = re.compile(r"\|\s*head\s+-(\d+)$")
 
 
 class ConsoleError(ValueError):
-    """A block that cannot be filled in the same way on every machine."""
+    """Raised if a block has no command, or one whose output can't be the same on every machine."""
 
 
 def pages() -> list[Path]:
-    """Return the pages that may hold blocks."""
+    """Return the pages that may contain console blocks."""
     return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def filled(text: str, folder: Path) -> str:
-    """Return a page with the output of its commands, which are run in the demo's folder."""
+    """Return a page with the output of its commands, which are run in the demo's directory."""
     with inside(folder):
-        Path(settings_file.FILE_NAME).unlink(missing_ok=True)  # each page begins with the demo alone
+        Path(settings_file.FILE_NAME).unlink(missing_ok=True)  # each page starts without a config file
         return _BLOCK.sub(lambda block: f"```console\n{_block(block[1], folder)}```", text)
 
 
 def make_demo(folder: Path) -> None:
-    """Make the demo and its history in a folder."""
+    """Create the demo and its history in a directory."""
     with inside(folder):
         demo.make_agents_folder(Path(AGENTS), runs=240, seed=1, end=END)
         sync.sync_workflow_history(silent=True, agents_dir=AGENTS)
@@ -67,15 +67,15 @@ def make_demo(folder: Path) -> None:
 
 
 def _name_no_machine(history: Path) -> None:
-    """Have the history say where the runs lie as seen from the demo's folder, not from the disk's root."""
+    """Replace the absolute agents directory stored in the history by one relative to the demo's directory."""
     with closing(sqlite3.connect(history)) as connection, connection:
         for table in ("workflows", "problems", "sync_runs"):
-            connection.execute(f"UPDATE {table} SET agents_dir = ?", [AGENTS])  # noqa: S608 - written here
+            connection.execute(f"UPDATE {table} SET agents_dir = ?", [AGENTS])  # noqa: S608 - constants
 
 
 @contextmanager
 def inside(folder: Path) -> Iterator[None]:
-    """Work in a folder, in surroundings that are the same on every machine."""
+    """Change to a directory, with environment variables that are the same on every machine."""
     with surroundings({**SURROUNDINGS, "HOME": str(folder)}), chdir(folder):
         for name in UNSET:
             os.environ.pop(name, None)
@@ -84,7 +84,7 @@ def inside(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def surroundings(given: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables, the time zone among them, for a while."""
+    """Set environment variables, including the time zone, inside the block."""
     kept = dict(os.environ)
     os.environ.update(given)
     time.tzset()
@@ -104,7 +104,7 @@ def _block(text: str, folder: Path) -> str:
 
 
 def _output(line: str, folder: Path) -> str:
-    """Return what a command prints, each line ended; its exit code last where it failed."""
+    """Return the output of a command line, followed by its exit code if it failed."""
     typed = line.removeprefix("$ ")
     cut = _CUT.search(typed)
     command = _CUT.sub("", typed)
@@ -124,12 +124,12 @@ def _run(command: str, line: str) -> tuple[str, int]:
         raise ConsoleError(f"only workflow-history and `| head -N` can be run here: {line}")
     if "serve" in words[:1]:
         raise ConsoleError(f"it goes on until it is stopped; show it in a block without a language: {line}")
-    result = CliRunner().invoke(app, words, prog_name=program, env=SURROUNDINGS)  # --db holds for one command
+    result = CliRunner().invoke(app, words, prog_name=program, env=SURROUNDINGS)  # --db sets it per command
     return result.output, result.exit_code
 
 
 def main() -> None:
-    """Write every page's blocks anew."""
+    """Regenerate the console blocks of all pages."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_demo(folder)

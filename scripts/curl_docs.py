@@ -1,7 +1,7 @@
-"""What `curl` prints of the server, for pages: a command line in, its output out; no socket is opened.
+"""Emulate `curl` on the server for console blocks of docs, in process and without a socket.
 
-Of curl: -s, -i, -G, -X, -H, --json and --data-urlencode. After it may come `| jq FILTER`, of which `.`,
-`.key` and `[number]` are known. The server is the one of the history in use.
+Supports the options -s, -i, -G, -X, -H, --json and --data-urlencode, and `| jq FILTER` with the filters `.`,
+`.key` and `[number]`. The server uses the current history.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ _STEP: Final = re.compile(r"\.(\w+)|\.?\[(\d+)\]")
 
 
 class CurlError(ValueError):
-    """A line that is not understood here."""
+    """Raised for a command line that is not supported."""
 
 
 def output(line: str) -> str:
-    """Return what a line prints that begins with `curl`."""
+    """Return the output of a command line that begins with `curl`."""
     typed, _, filtering = line.partition(" | jq ")
     given = _PARSER.parse_args(shlex.split(typed)[1:])
     reply = _asked(given)
@@ -63,7 +63,7 @@ def _asked(given: argparse.Namespace) -> Any:
 
 
 def _filtered(value: Any, path: str) -> str:
-    """Return what `jq` prints of a value."""
+    """Return the output of `jq` with this filter for a JSON value."""
     if _STEP.sub("", path) not in {"", "."}:
         raise CurlError(f"jq {path!r} is more than is known here")
     for name, number in _STEP.findall(path):

@@ -1,11 +1,11 @@
-"""Distil the shipped word table from MiniLM: sentences and a teacher in, `word_table.npz` out.
+"""Distil the shipped word table `word_table.npz` from sentences and MiniLM as the teacher model.
 
-Development only. Run from the repository's root, in an environment of its own:
+Development only. Run from the repository's root, in a separate environment:
 
     pip install torch tokenizers safetensors numpy
     python -m scripts.distil_word_table MODEL_FOLDER SENTENCES.txt WORK_FOLDER
 
-SENTENCES.txt has one sentence a line. WORK_FOLDER keeps the teacher's vectors, so that a second run is fast.
+SENTENCES.txt has one sentence per line. WORK_FOLDER caches the teacher's vectors, which makes reruns fast.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TASKS, WORDS, DIMENSIONS, EPOCHS, BATCH, LONGEST = 50_000, 16_000, 128, 3, 1024,
 
 
 def main() -> None:
-    """Distil, and write the table."""
+    """Distil and write the word table."""
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("model", "sentences", "work"):
         parser.add_argument(name, type=Path)
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def frequent_words(real: list[str], tasks: list[str], vocabulary: Path) -> list[str]:
-    """Return the words worth a row: frequent in the sentences, or in the teacher's own vocabulary."""
+    """Return the words of the table: frequent in the sentences, or in the teacher's own vocabulary."""
     seen = Counter(word for text in real for word in set(re.findall("[a-z]+", text.lower())))
     ours = set(re.findall("[a-z]+", " ".join(tasks).lower()))
     known = [word.strip() for word in vocabulary.read_text().splitlines()]
@@ -68,26 +68,26 @@ def frequent_words(real: list[str], tasks: list[str], vocabulary: Path) -> list[
 
 
 def kept(path: Path, teacher: MiniLM, texts: list[str]) -> np.ndarray:
-    """Return the teacher's vectors of `texts`, from `path` where they were made before."""
+    """Return the teacher's vectors of `texts`, cached in `path`."""
     if not path.exists():
         np.save(path, teacher.encode(texts).astype(np.float16))
     return np.load(path).astype(np.float32)
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
-    """Return `rows` at length 1."""
+    """Return `rows` normalized to length 1."""
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
 
 
 def principal(meant: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the basis of the main directions, and the sentences' unit vectors in it."""
+    """Return the basis of the principal components, and the sentences' unit vectors in it."""
     centred = unit(meant) - unit(meant).mean(0)
     basis = np.linalg.svd(centred[::5], full_matrices=False)[2][:DIMENSIONS].T
     return basis, unit(centred @ basis)
 
 
 def trained(start: np.ndarray, cut: list[list[int]], targets: np.ndarray) -> np.ndarray:
-    """Return word vectors whose sums point where the teacher's sentence vectors point."""
+    """Train word vectors whose sums have the direction of the teacher's sentence vectors."""
     rows = [at for at, text in enumerate(cut) if 2 <= len(text) <= LONGEST]
     padded = torch.tensor([cut[at] + [len(start)] * (LONGEST - len(cut[at])) for at in rows])
     wanted = torch.tensor(targets[rows], dtype=torch.float32)
@@ -108,7 +108,7 @@ def trained(start: np.ndarray, cut: list[list[int]], targets: np.ndarray) -> np.
 
 
 def write(words: list[str], vectors: np.ndarray, counts: np.ndarray, total: int) -> None:
-    """Quantise and write: direction in signed bytes, weight and rarity in bytes."""
+    """Quantize and write the table: directions as signed bytes, weights and rarity as bytes."""
     lengths = np.linalg.norm(vectors, axis=1)
     rarity = np.log((total + 1) / (counts + 1)) / 12
     np.savez_compressed(

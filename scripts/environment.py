@@ -1,8 +1,9 @@
-"""Make an environment from pinned, hashed requirements, one line a step. Run by make; needs Python alone.
+"""Create a virtual environment from pinned, hashed requirements. Run by make; needs only Python.
 
     python3 scripts/environment.py .venv requirements.txt
 
-An environment that is there already is added to. Installs with uv if it is on the PATH, else with pip.
+Prints one line per step. An existing environment is extended. Installs with uv if it is on the PATH, else
+with pip.
 """
 
 from __future__ import annotations
@@ -15,16 +16,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-SHOWN = 30  # last lines of a command that failed
+SHOWN = 30  # number of last lines shown of a command that failed
 QUICK = ("--disable-pip-version-check", "--progress-bar", "off", "--no-compile")
-"""What is imported is compiled then: to compile all that is installed takes as long as to install it."""
+"""Options of pip that save time.
+
+Modules are compiled when they are imported: compiling everything takes as long as installing it.
+"""
 
 _PACKAGE = re.compile(r"^([A-Za-z0-9][^=\s]*)==", re.MULTILINE)
 _AT_WORK = re.compile(r"^(?:Collecting|Requirement already satisfied:) ([A-Za-z0-9][^=\s]*)==")
 
 
 def main() -> None:
-    """Make the environment that the arguments name."""
+    """Create the environment given by the command line and install the requirements and this package."""
     venv, requirements = Path(sys.argv[1]).absolute(), Path(sys.argv[2])
     uv = shutil.which("uv")
     python = venv / "bin" / "python"
@@ -46,18 +50,18 @@ def main() -> None:
 
 
 def works(python: Path) -> bool:
-    """Return whether an environment's Python is there and runs: the one that it was made with may be gone."""
+    """Return whether an environment's Python exists and runs: its base Python may have been removed."""
     return python.exists() and subprocess.run([str(python), "-c", ""], check=False).returncode == 0  # noqa: S603
 
 
 def step(what: str) -> None:
-    """Show what is done next."""
+    """Print the next step."""
     sys.stderr.write(f"==> {what}\n")
     sys.stderr.flush()
 
 
 def run(words: Sequence[str], packages: int = 0) -> None:
-    """Run a command, counting its packages on a terminal; show its last lines only if it fails."""
+    """Run a command and count its packages on a terminal; if it fails, print its last lines and exit."""
     command = subprocess.Popen(  # noqa: S603
         words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     )

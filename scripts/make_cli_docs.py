@@ -1,4 +1,4 @@
-"""Write docs/cli.md from the command line's own help, so that page and program cannot drift apart."""
+"""Generate docs/cli.md from the help texts of the commands, so that it always matches the program."""
 
 from __future__ import annotations
 
@@ -21,45 +21,58 @@ GROUPS = {
     "config": ("show",),
     "db": ("info", "path", "version", "verify", "backup", "restore", "prune", "vacuum", "redact"),
 }
-"""Commands that have commands of their own."""
+"""Subcommands by command."""
 
 TERMINAL = {"COLUMNS": "88", "NO_COLOR": "1", "TERM": "dumb"}
 UNSET = ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "LINES", "TERMINAL_WIDTH", "WORKFLOW_HISTORY_DB")
 
-HEAD = f"""# The command line
+HEAD = f"""\
+# Command line
 
-Made from the program's own help by `python -m scripts.make_cli_docs`.
+With this page you look up every command and option of `workflow-history`. It is generated from the program's
+own help by `python -m scripts.make_cli_docs`.
 
-- Every command takes `--json` (a `schema_version` and the keys that the Python functions return; `show` adds
-  `patterns` and `problems`; see [export.md](export.md) for the schemas), `--db` (a file or a
-  database URL, instead of `WORKFLOW_HISTORY_DB` or the file in your user data folder) and `--quiet` (no
-  progress, summary or hints; `list` prints IDs only).
-- Exit codes: 0 done, 1 failed, 2 wrong usage (also: no such agents directory, an unknown sort key or name), 3
-  synced except for runs or files that could not be read, which the next sync tries again, 75 another sync is
-  running, 130 interrupted by Ctrl-C, 143 terminated. A damaged line or file is reported and does
-  not make a sync fail.
-- A named history that does not exist is an error, not an empty result. A read-only history can be read;
-  only commands that write fail.
-- Errors are one line on standard error; a mistyped command or option is explained in a box.
-- Former names of commands and options (such as `check`, `resync`, `--template`) still work.
-- Colours and bars are for terminals only; `NO_COLOR` turns the colours off. An ASCII terminal gets a
-  replacement for each sign.
-- Text from runs is shown without control codes.
+Every command has these options:
+
+- `--json` prints JSON: a `schema_version` and the keys that the Python functions return. `show` adds
+  `patterns` and `problems`; [export.md](export.md) describes the schemas.
+- `--db` selects the history, a file or a database URL. The default is `WORKFLOW_HISTORY_DB`, or the file in
+  your user data directory.
+- `--quiet` prints no progress, summary or hints; `list` prints only ids.
+
+| exit code | meaning |
+|---|---|
+| 0 | done |
+| 1 | failed |
+| 2 | wrong usage; also: no such agents directory, an unknown sort key or name |
+| 3 | synced, except for runs or files that could not be read; the next sync tries them again |
+| 75 | another sync of the same directory is running, and `--no-wait` was given |
+| 130 | interrupted by Ctrl-C |
+| 143 | terminated |
 
 | sign | meaning |
 |---|---|
 | `{UNKNOWN}` | unknown; never 0 |
-| `≥` | lower bound: some agent runs were interrupted |
+| `≥` | lower bound: more was spent than is recorded |
 | `≈` | estimate |
-| `~` | time derived from file timestamps |
-| `?` | after a time: recorded without a time zone; as a status: unknown |
+| `~` | the time is derived from the files |
+| `?` | after a time: written without a time zone; as a status: unknown |
 | `†` | the run's files are missing; only the history has it |
-| `✓` `✗` `◐` `●` `○` | succeeded, failed, interrupted, running, empty |
+| `✓` `✗` `◐` `●` `○` | success, failure, interrupted, running, empty transcript |
+
+- A damaged line or file is reported and does not make a sync fail.
+- A history that you name must exist; otherwise the command ends with an error, not with an empty answer. A
+  history that cannot be written can still be read; only commands that write report it.
+- Errors are one line on standard error; a mistyped command or option is explained in a box.
+- Colors and bars appear only in terminals; `NO_COLOR` turns colors off. A terminal that supports only ASCII
+  shows a replacement for each sign.
+- Former names of commands and options, such as `check`, `resync` and `--template`, still work.
+- Text from runs is shown without control characters.
 """
 
 
 def page() -> str:
-    """Return the whole page."""
+    """Format the whole page."""
     with _plain_terminal():
         sections = [_section("##"), *(_section("##", name) for name in COMMANDS)]
         sections += [_section("###", group, name) for group, names in GROUPS.items() for name in names]
@@ -80,7 +93,7 @@ def _section(level: str, *words: str) -> str:
 
 @contextmanager
 def _plain_terminal() -> Iterator[None]:
-    """Take away what would change the help's look."""
+    """Remove environment variables that change the format of help texts, inside the block."""
     kept = {name: os.environ.pop(name) for name in UNSET if name in os.environ}
     try:
         yield

@@ -1,4 +1,4 @@
-"""Write every generated page and picture of docs/ anew. Run by `make docs`."""
+"""Regenerate all generated pages and pictures of docs/. Run by `make docs`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from . import (
 
 
 def main() -> None:
-    """Make the pages one after the other."""
+    """Run all generators one after another."""
     make_schema_docs.main()
     make_json_schemas.main()
     make_rest_examples.main()

@@ -1,10 +1,10 @@
-"""Convert gitleaks' rules for Python: gitleaks.toml in, scrubbing/gitleaks.json out, every rule checked.
+"""Convert the rules of gitleaks (gitleaks.toml) for Python into scrubbing/gitleaks.json and check each rule.
 
     python -m scripts.make_gitleaks_rules path/to/gitleaks.toml VERSION DATE
 
-gitleaks is written in Go, whose expressions (RE2) always take linear time; Python's don't. So a rule is
-taken only if its repeats can be bounded, if it matches what it describes, and if it is fast on hostile text.
-LEFT_OUT lists the rules that are not taken, each with the reason.
+gitleaks is written in Go, whose expressions (RE2) always take linear time; Python's don't. A rule is used
+only if its repeats can be bounded, if it matches samples of itself, and if it is fast on hostile text.
+LEFT_OUT lists the rules that are not used, each with the reason.
 """
 
 from __future__ import annotations
@@ -43,27 +43,27 @@ LEFT_OUT = {
     "twilio-api-key": OWN,
     "flutterwave-public-key": "is public",
 }
-"""Rules that are not taken, and why. Ids of clients are not secrets, and are left out too."""
+"""Reasons by id of the rules that are not used. Client ids are not secrets; their rules are skipped too."""
 
 UNCOMMON = {
-    "vault-service-token": ["hvs."],  # "s." is in every text
-    "sourcegraph-access-token": ["sgp_"],  # else every git hash beside the word is one
+    "vault-service-token": ["hvs."],  # "s." occurs in every text
+    "sourcegraph-access-token": ["sgp_"],  # otherwise every git hash near the keyword matches
 }
-"""Keywords that are kept of a rule whose others are too common."""
+"""Keywords used for a rule whose other keywords are too common."""
 
 CUT = {"sourcegraph-access-token": r"|[a-fA-F0-9]{40}", "vault-service-token": r"|s\.(?i:[a-z0-9]{24})"}
-"""Parts of expressions that go with the keywords that were taken away."""
+"""Parts of expressions that are removed together with the keywords."""
 
 LEAD = r"[\w.-]{0,50}?"
 ENDS = (r"""(?:[\x60'"\s;]|\\[nr]|$|\b)""", r"""(?:[\x60'"\s;]|\\[nr]|$)""")
 END = r"(?![A-Za-z0-9])"
-MOST = 2_000  # of what repeats without a bound
-BEFORE = 150  # characters before a keyword that a match may begin at
-SAMPLES = 40
+MOST = 2_000  # upper bound for repeats without one
+BEFORE = 150  # maximum characters between the start of a match and its keyword
+SAMPLES = 40  # random samples per rule
 
 
 def converted(regex: str) -> str:
-    r"""Return a RE2 expression as Python reads it, with every repeat bounded.
+    r"""Translate a RE2 expression to Python's syntax, with every repeat bounded.
 
     >>> print(converted(r"\b(p8e-(?i)[a-z]{32,})[[:alnum:]]\z"))
     \b(p8e-(?i:[a-z]{32,2000}))[A-Za-z0-9]\Z
@@ -75,7 +75,7 @@ def converted(regex: str) -> str:
 
 
 def _tokens(regex: str) -> Iterator[str]:
-    """Yield an expression's classes, escapes, groups' openings, repeats and letters."""
+    """Yield the tokens of an expression: classes, escapes, parentheses, repeats and single characters."""
     yield from re.findall(
         r"\[\^?\]?(?:\\.|[^\]\\])*\]|\\x[0-9a-fA-F]{2}|\\.|\(\?i\)|\(\?[-a-z]*:|\(\?P<\w+>|\(|\)"
         r"|\{\d+(?:,\d*)?\}|[*+]\??|.",
@@ -97,8 +97,8 @@ def _bounded(tokens: Sequence[str]) -> list[str]:
 
 
 def _scoped(tokens: Sequence[str]) -> Iterator[str]:
-    """Yield the tokens with `(?i)`, which holds until its group ends, written as a group."""
-    open_groups = [0]  # how many scopes were opened in each group
+    """Yield the tokens with each `(?i)`, which applies until its group ends, replaced by a group."""
+    open_groups = [0]  # number of `(?i:` groups opened in each enclosing group
     for token in tokens:
         if token == "(?i)":  # noqa: S105
             open_groups[-1] += 1
@@ -113,7 +113,7 @@ def _scoped(tokens: Sequence[str]) -> Iterator[str]:
 
 
 def sample(regex: str, dice: random.Random) -> str:
-    """Return a text that an expression matches whole, but for what it only looks at."""
+    """Return a random text that an expression matches completely, ignoring its lookarounds and anchors."""
     return _made(parser.parse(regex, re.ASCII), dice, {})
 
 
@@ -140,7 +140,7 @@ def _piece(code: Any, value: Any, dice: random.Random, groups: dict[int, str]) -
     if code in (codes.MAX_REPEAT, codes.MIN_REPEAT, codes.POSSESSIVE_REPEAT):
         least, most, inner = value
         return "".join(_made(inner, dice, groups) for _ in range(dice.randint(least, min(most, least + 3))))
-    return ""  # what is only looked at
+    return ""  # lookarounds and anchors match no characters
 
 
 def _letters(members: Any) -> str:
@@ -167,7 +167,7 @@ def _letters(members: Any) -> str:
 
 
 def rule_of(given: dict[str, Any]) -> dict[str, Any]:
-    """Return a rule as it is stored; raises ValueError if it doesn't match what it describes."""
+    """Return a rule in the stored form; raise ValueError if it doesn't match samples of itself."""
     regex = given["regex"]
     if (part := CUT.get(given["id"])) is not None:
         if part not in regex:
@@ -176,7 +176,7 @@ def rule_of(given: dict[str, Any]) -> dict[str, Any]:
     regex = converted(regex)
     shape = re.compile(regex, re.ASCII)
     keywords = UNCOMMON.get(given["id"], given["keywords"])
-    dice = random.Random(given["id"])  # noqa: S311 - makes samples
+    dice = random.Random(given["id"])  # noqa: S311 - only for samples
     at_start = True
     for _ in range(SAMPLES):
         text = sample(regex, dice)
@@ -196,7 +196,7 @@ def rule_of(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Return the least processor time of three tries."""
+    """Return the CPU time of the fastest of three calls."""
     found = []
     for _ in range(3):
         begun = time.process_time()
@@ -206,9 +206,9 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def too_slow(rule: dict[str, Any]) -> str | None:
-    """Return what makes up a text on which a rule takes more than linear time, None if nothing does."""
+    """Return a text whose repetition makes a rule take more than linear time, or None if none was found."""
     shape = re.compile(rule["regex"], re.ASCII)
-    whole = sample(rule["regex"], random.Random(1))  # noqa: S311 - makes samples
+    whole = sample(rule["regex"], random.Random(1))  # noqa: S311 - only for samples
     for keyword in rule["keywords"]:
         for piece in (keyword, keyword.upper(), f"{keyword}=", f"{keyword} ", whole, whole[:-1], f"{whole}_"):
 
@@ -224,7 +224,7 @@ def too_slow(rule: dict[str, Any]) -> str | None:
 
 
 def main(source: str, version: str, date: str) -> None:
-    """Write the rules of a gitleaks.toml."""
+    """Convert the rules of a gitleaks.toml; raise ValueError if a rule doesn't match or is too slow."""
     given = tomllib.loads(Path(source).read_text(encoding="utf-8"))
     rules = []
     for rule in given["rules"]:

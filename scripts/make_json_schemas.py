@@ -1,4 +1,4 @@
-"""Write docs/json/: a JSON Schema of everything that a command gives with --json."""
+"""Generate docs/json/: the JSON Schemas of all commands' --json output."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ FOLDER = Path(__file__).resolve().parents[1] / "docs" / "json"
 
 
 def files() -> dict[str, str]:
-    """Return the text of every file by its name."""
+    """Return the content of every schema file by its name."""
     return {f"{name}.schema.json": json.dumps(get_schema(name), indent=2) + "\n" for name in SCHEMAS}
 
 
 def main() -> None:
-    """Write the files, and take away those that nothing is published under any more."""
+    """Write the schema files and delete those that are no longer published."""
     written = files()
     FOLDER.mkdir(exist_ok=True)
     for file in FOLDER.glob("*.schema.json"):

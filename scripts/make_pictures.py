@@ -1,4 +1,4 @@
-"""Draw docs/show.svg: `workflow-history show` of a made-up run, as a terminal shows it. Reads no history."""
+"""Generate docs/show.svg: output of `workflow-history show` for an invented run. Reads no history."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.server.core.workflow_history.cli.render.run_detail import render_run_de
 from .console_docs import surroundings
 
 PICTURE = Path(__file__).resolve().parents[1] / "docs" / "show.svg"
-WIDTH = 116  # cells
+WIDTH = 116  # columns
 
 OPUS, SONNET = "claude-opus-4-5-20251101", "claude-sonnet-4-5-20250929"
 
@@ -32,7 +32,7 @@ Done when:
 
 
 def agent(phase: str, name: str, model: str, cost: float, seconds: float, **more: Any) -> dict[str, Any]:
-    """Return one agent's work as the history stores it; tokens go along with the cost."""
+    """Return one agent run in the form stored in the history, with tokens proportional to its cost."""
     return {
         "phase": phase,
         "agent": name,
@@ -55,7 +55,7 @@ def agent(phase: str, name: str, model: str, cost: float, seconds: float, **more
 
 
 def sample_run() -> dict[str, Any]:
-    """Return a made-up run with a bit of everything."""
+    """Return an invented run with a retry, an interrupted agent run and several models."""
     overwritten = {"superseded": True, "is_retry": True, "retries": 1, "outcome": "error"}
     interrupted = {"cost_basis": "lower_bound", "outcome": "incomplete"}
     agents = [
@@ -75,7 +75,7 @@ def sample_run() -> dict[str, Any]:
 
 
 def likes() -> list[dict[str, Any]]:
-    """Return the runs similar to the sample, as the command looks them up."""
+    """Return the runs similar to the sample, in the form that the command loads."""
     return [
         _like("b81c07de", 0.81, "Download the list of invoices as a spreadsheet", 3.1),
         _like("07aa41f2", 0.64, "CSV import for price lists", 2.27),
@@ -84,7 +84,7 @@ def likes() -> list[dict[str, Any]]:
 
 
 def picture() -> str:
-    """Return the picture as SVG."""
+    """Render the picture as SVG."""
     console = Console(
         file=io.StringIO(),
         record=True,
@@ -99,7 +99,7 @@ def picture() -> str:
     svg = console.export_svg(title="workflow-history", theme=DIMMED_MONOKAI, unique_id="show")
     without_fonts = re.sub(
         r"\s*@font-face \{.*?\}", "", svg, flags=re.DOTALL
-    )  # they would come from the network
+    )  # they would be loaded from the network
     return "\n".join(line.rstrip() for line in without_fonts.splitlines()) + "\n"
 
 

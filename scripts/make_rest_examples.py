@@ -1,6 +1,6 @@
-"""Ask every operation of the REST part about the demo, and keep the answers, shortened, for its description.
+"""Generate web/api/examples.json: shortened responses of every REST API operation for the demo.
 
-Writes web/api/examples.json. Run by `make docs`; a test holds the file to be what is answered.
+Run by `make docs`; a test compares the file with the real responses.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ ASKED: Final[Mapping[str, tuple[str, str | None]]] = {
     "list_schemas": ("/schemas", None),
     "one_schema": ("/schemas/health", None),
 }
-"""By an operation's name: what is asked, and the body where something is changed."""
+"""Path and request body (None for GET) by name of the operation."""
 
 OF_THE_CLOCK: Final = (
     "at",
@@ -64,18 +64,18 @@ OF_THE_CLOCK: Final = (
     "started_at",
     "duration_seconds",
 )
-"""Keys whose values are other ones each time, where an answer depends on the clock."""
+"""Keys whose values depend on the clock in some responses and therefore differ each time."""
 
 STORED_AT: Final = ("first_seen_at", "last_changed_at")
-"""Keys whose values are the moment when the demo was stored."""
+"""Keys whose values are the time at which the demo was stored."""
 
 _CLOCKED: Final = ("decide_on_pattern", "statistics_trend", "list_syncs", "list_running", "show_progress")
 _MOMENT, _SECONDS = "2026-03-31T18:00:00Z", 1.5
-_MOST_WORDS = 200  # characters of a text
+_MOST_WORDS = 200  # maximum characters of a text
 
 
 def made(folder: Path) -> str:
-    """Return the examples as text, asked in the folder of `console_docs.make_demo`."""
+    """Return the examples as JSON text, from requests in the directory of `console_docs.make_demo`."""
     with console_docs.inside(folder):
         Path(settings_file.FILE_NAME).write_text("[budget]\nday = 40.0\n", encoding="utf-8")
         with TestClient(create_app(ServerSettings()), base_url="http://localhost") as client:
@@ -99,7 +99,7 @@ def _example(client: TestClient, name: str, path: str, body: str | None) -> dict
 
 
 def _shortened(value: Any, key: str = "", *, clocked: bool = False) -> Any:
-    """Return an answer with the first of each list, texts cut, and times of the clock replaced."""
+    """Shorten a response: first items of most lists, texts cut, clock-dependent values replaced."""
     if key in STORED_AT or (clocked and key in OF_THE_CLOCK and value is not None):
         return _SECONDS if isinstance(value, float) else _MOMENT
     if isinstance(value, dict):

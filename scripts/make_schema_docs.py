@@ -1,4 +1,4 @@
-"""Write docs/database-schema.md from the comments of the tables."""
+"""Generate docs/database-schema.md from the comments of the tables."""
 
 from __future__ import annotations
 
@@ -26,24 +26,27 @@ _ORDER = (
     "unfinished",
 )
 _HEAD = """\
-# The database
+# Database schema
 
-Written by `python -m scripts.make_schema_docs` from the program's own tables; do not edit by hand.
+With this page you find the tables and columns of a history, to query it with any SQL tool. The history is one
+SQLite file, or the same tables on PostgreSQL ([postgresql.md](postgresql.md)). Start with the views, which
+show money in US dollars.
 
-The history is one SQLite file, or the same tables on PostgreSQL ([postgresql.md](postgresql.md)).
-Look into it with any SQL tool; start with the views, which show money in US dollars. In the tables:
+In the tables:
 
 - Money is a whole number of nanodollars: 1,000,000,000 are 1 USD. Sums are exact.
-- Times are text, ISO 8601 in UTC with microseconds, so that their text order is their time order.
-- Null is "unknown" and never stands for 0.
-- `key` numbers a row in this database. `project` and `id` together name a run for good.
-- A column's key in the program's dicts is its name without `_nanodollars`, where the table does not
-  say otherwise. There, money is a float of US dollars.
+- Times are text, ISO 8601 in UTC with microseconds, so sorting the text sorts by time.
+- Null means unknown and never stands for 0.
+- `key` numbers a row in this database. `project` and `id` together identify a run permanently.
+- A column's key in the program's dicts is its name without `_nanodollars`, unless the table says otherwise.
+  There, money is a float of US dollars.
+
+This page is generated from the tables by `python -m scripts.make_schema_docs`; do not edit it by hand.
 """
 
 
 def render() -> str:
-    """Return the whole page."""
+    """Format the whole page."""
     tables = [_table(metadata.tables[name]) for name in _ORDER]
     return "\n".join([_HEAD, "## Views\n", *_views(), *tables]).rstrip() + "\n"
 
@@ -72,7 +75,7 @@ def _sentence(text: str | None) -> str:
 
 
 def _views() -> list[str]:
-    """Return the views with their columns, as a fresh database has them."""
+    """Format a table of the views, with the columns that they have in a new database."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "history.db"
         with History.open(file):

@@ -1,6 +1,6 @@
-"""Take pictures of the pages: the docs' demo and Debian's Chromium in, PNG files out (`make screenshots`).
+"""Take screenshots of the web pages with the demo of the docs and Debian's Chromium (`make screenshots`).
 
-With --readme it writes the two pictures of the README instead.
+With --readme it writes the two screenshots of the README instead.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from . import browsing, console_docs
 
 README = console_docs.ROOT / "docs" / "pages"
 SHOWN = {"runs": "/", "insights": "/insights"}
-"""What the README shows."""
+"""Addresses of the pages shown in the README, by name."""
 
 
 def main() -> None:
-    """Take them."""
+    """Take the screenshots."""
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("folder", nargs="?", type=Path, default=Path("screenshots"), help="where they go")
     asked.add_argument("--readme", action="store_true", help=f"write those of the README into {README.name}/")
@@ -47,7 +47,7 @@ def main() -> None:
 def _demo() -> Iterator[Served]:
     with tempfile.TemporaryDirectory() as name, console_docs.inside(Path(name)):
         console_docs.make_demo(Path(name))
-        os.environ["PYTHONPATH"] = str(console_docs.ROOT)  # the server's process begins in the demo's folder
+        os.environ["PYTHONPATH"] = str(console_docs.ROOT)  # the server's process starts in the demo
         with serving("--no-watch", console_docs.AGENTS) as served:
             yield served
 
@@ -73,7 +73,7 @@ def _take(
                 else f"{name.replace(' ', '-')}-{viewport}-{look}.png"
             )
             page.screenshot(path=folder / file, full_page=whole)
-    print(f"{len(pages)} of {viewport}, {look}", *complaints, sep="\n  ")  # noqa: T201 - a script for people
+    print(f"{len(pages)} of {viewport}, {look}", *complaints, sep="\n  ")  # noqa: T201 - output of this script
 
 
 def _open(page: Page, address: str) -> None:

@@ -1,8 +1,8 @@
-"""Measure how well tasks are found in other words: a file of task pairs in, a table out. Development only.
+"""Measure how well similarity measures find rephrased tasks and print a table. Development only.
 
     python -m scripts.measure_similarity PAIRS.json
 
-PAIRS.json is a list of {task, rephrased, different}: `different` shares words with `task`, no more.
+PAIRS.json is a list of {task, rephrased, different}: `different` shares only words with `task`.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ FRAMES["form against role"] = (FORM, ROLE)
 
 
 def main() -> None:
-    """Print the table."""
+    """Print a table of the quality of each measure for each frame of text around the task."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pairs", type=Path)
     pairs = json.loads(parser.parse_args().pairs.read_text())
@@ -102,7 +102,7 @@ def main() -> None:
 
 
 def quality(scores: np.ndarray) -> tuple[float, float, float, float]:
-    """Return recall@5, MRR, AUC against unrelated, and MRR with the hard negatives; ties count half."""
+    """Return recall@5, MRR, AUC against unrelated tasks, and MRR with hard negatives; ties count half."""
     size = len(scores)
     near = scores[:, :size]
     right, wrong = np.diag(near), near[~np.eye(size, dtype=bool)]
@@ -123,7 +123,7 @@ def _ranks(scores: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 def grams(left: list[str], right: list[str]) -> np.ndarray:
-    """Cosines of TF-IDF over character 3- to 5-grams within words, fitted on all texts: the usual way."""
+    """Return cosines of TF-IDF over character 3- to 5-grams within words, fitted on all texts (baseline)."""
     counted = [Counter(_grams(text)) for text in left + right]
     seen = Counter(gram for text in counted for gram in text)
     column = {gram: at for at, gram in enumerate(seen)}
@@ -143,7 +143,7 @@ def _grams(text: str) -> list[str]:
 
 
 def cosines(literal: float) -> Measure:
-    """Cosines of text vectors whose literal part has the share `literal`."""
+    """Return a measure: cosines of text vectors whose literal part has the weight `literal`."""
 
     def measure(left: list[str], right: list[str]) -> np.ndarray:
         shipped = text_vectors.LITERAL_WEIGHT
@@ -160,7 +160,7 @@ def cosines(literal: float) -> Measure:
 
 
 def shipped(left: list[str], right: list[str]) -> np.ndarray:
-    """Return the public scores, floor included."""
+    """Return the similarity scores of the public function, including its floor."""
     return np.array(
         [[calculate_similarity_score({"nl_input": one}, {"nl_input": two}) for two in right] for one in left]
     )

@@ -1,4 +1,4 @@
-"""The teacher: sentences in, MiniLM sentence vectors out. Development only; needs torch and tokenizers.
+"""Teacher model for the word table: MiniLM sentence vectors. Development only; needs torch and tokenizers.
 
 Reads the files of sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0): model.safetensors and tokenizer.json.
 """
@@ -17,7 +17,7 @@ _WIDTH, _LAYERS, _HEADS, _LONGEST = 384, 6, 12, 128
 
 
 class MiniLM:
-    """A forward pass and mean pooling, nothing else."""
+    """MiniLM sentence encoder, reduced to a forward pass and mean pooling."""
 
     def __init__(self, folder: Path) -> None:
         self._weights = {

@@ -1,9 +1,9 @@
-"""Run a Python program as on a processor without optional features: arguments in, its exit code out.
+"""Run a Python program as if the processor had no optional features.
 
     python -m scripts.plain_processor -m pytest app/server/tests/queries/test_forecast.py
 
-numpy, its linear algebra and the C library choose code by the processor, and threads by the number of its
-cores. Environment variables make each of them choose the plainest.
+numpy, its linear algebra library and the C library select code by processor features and threads by the
+number of cores. Environment variables make each of them select the most basic code and one thread.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _PLAINEST = {"x86_64": "Nehalem", "AMD64": "Nehalem", "aarch64": "ARMV8", "arm64
 
 
 def surroundings() -> dict[str, str]:
-    """Return this process's environment with everything optional switched off."""
-    import numpy._core._multiarray_umath as umath  # noqa: PLC0415 - names its features nowhere else
+    """Return this process's environment with all optional processor features disabled."""
+    import numpy._core._multiarray_umath as umath  # noqa: PLC0415 - the only place that lists its features
 
     optional = [name for name in umath.__cpu_dispatch__ if umath.__cpu_features__.get(name)]
     found = {
@@ -36,7 +36,7 @@ def surroundings() -> dict[str, str]:
 
 
 def main() -> None:
-    """Run Python with the arguments of this program."""
+    """Run Python with the arguments of this program and exit with its exit code."""
     sys.exit(subprocess.run([sys.executable, *sys.argv[1:]], env=surroundings(), check=False).returncode)  # noqa: S603
 
 

@@ -1,6 +1,6 @@
-"""A PostgreSQL of one's own, for as long as it is needed: a folder's name in, a server on a free port out.
+"""Start a temporary PostgreSQL server on a free port.
 
-Nothing of it outlasts the process: the data lies in a temporary folder, and nothing is forced to disk.
+It is removed when the process ends: its data is in a temporary directory, and fsync is off.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sqlalchemy import URL
 
 MISSING = "no PostgreSQL server on this machine: install the package postgresql"
 _PLACES = ("/usr/lib/postgresql", "/usr/local/pgsql", "/opt/homebrew/opt")
-_TRIES = 5  # to find a port that nobody else takes meanwhile
+_TRIES = 5  # attempts to find a port that no other process takes meanwhile
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -36,7 +36,7 @@ _NUMBERS = count()
 
 
 def found() -> Path | None:
-    """Return the folder of the server's programs, None where there is no server."""
+    """Return the directory of the server's programs, or None if there is no server."""
     folders = [Path(place) for place in os.environ.get("PATH", "").split(os.pathsep)]
     versions = [path for place in _PLACES for path in sorted(Path(place).glob("*/bin"), reverse=True)]
     return next((folder for folder in [*versions, *folders] if _is_there(folder)), None)
@@ -48,10 +48,10 @@ def _is_there(folder: Path) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that runs."""
+    """A temporary PostgreSQL server."""
 
-    programs: Path
-    folder: Path  # its data
+    programs: Path  # directory of the server's programs
+    folder: Path  # data directory
     port: int
 
     def url(self, *, user: str = "postgres", schema: str | None = None, database: str = "postgres") -> URL:
@@ -67,13 +67,13 @@ class Server:
         )
 
     def empty(self) -> URL:
-        """Return the URL of a new place for one history, which no other has: a schema."""
+        """Create a new schema for one history and return its URL."""
         name = f"history_{next(_NUMBERS)}"
         self.run(f"CREATE SCHEMA {name}")
         return self.url(schema=name)
 
     def run(self, *statements: str) -> None:
-        """Run statements, each for itself."""
+        """Run SQL statements, each in its own transaction."""
         import psycopg  # noqa: PLC0415 - the driver is an extra
 
         address = self.url().set(drivername="postgresql").render_as_string(hide_password=False)
@@ -82,13 +82,13 @@ class Server:
                 connection.execute(statement)  # type: ignore[call-overload] - written by tests
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start the server and wait until it accepts connections."""
         options = " ".join(f"-c {name}='{value}'" for name, value in _SETTINGS.items())
         log = str(self.folder / "log")
         self._control("start", "-l", log, "-o", f"-p {self.port} {options}")
 
     def stop(self, mode: str = "immediate") -> None:
-        """Stop it: `immediate` as if it had crashed, `fast` in good order; both cut connections."""
+        """Stop the server: `immediate` as in a crash, `fast` cleanly; both close all connections."""
         self._control("stop", "-m", mode)
 
     def _control(self, what: str, *more: str) -> None:
@@ -97,13 +97,13 @@ class Server:
 
 @contextmanager
 def running() -> Iterator[Server]:
-    """Start a server and stop it in the end; raises RuntimeError where there is none."""
+    """Start a server, yield it and stop it afterwards; raise RuntimeError if none is installed."""
     programs = found()
     if programs is None:
         raise RuntimeError(MISSING)
     home = Path(tempfile.mkdtemp(prefix="workflow-history-postgresql-"))
     try:
-        if os.geteuid() == 0:  # it refuses to run as root
+        if os.geteuid() == 0:  # the server refuses to run as root
             os.chown(home, *_other_user())
         server = _started(programs, home / "data")
         try:
@@ -115,7 +115,7 @@ def running() -> Iterator[Server]:
 
 
 def _started(programs: Path, data: Path) -> Server:
-    # Its own order of text is that of a language, as on many servers: ours must not lean on it.
+    # Its default collation is that of a language, as on many servers: our sort order must not depend on it.
     order = ("--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US")
     usual = [programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8"]
     _run([*usual, *order])
@@ -155,7 +155,7 @@ def _other_user() -> tuple[int, int]:
 
 
 def main() -> int:
-    """Say where the server's programs are; 1 where there are none."""
+    """Print the directory of the server's programs; return 1 if there are none."""
     programs = found()
     sys.stdout.write(f"{programs or MISSING}\n")
     return 0 if programs is not None else 1

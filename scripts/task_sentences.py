@@ -1,4 +1,4 @@
-"""Make sentences that sound like software tasks, to train the word table on. Seed in, sentences out."""
+"""Generate sentences that sound like software tasks, as training data for the word table."""
 
 from __future__ import annotations
 
@@ -86,8 +86,8 @@ _FRAMES = (
 
 
 def task_sentences(count: int, seed: int = 0) -> list[str]:
-    """Return `count` sentences, the same ones for the same seed."""
-    chance = random.Random(seed)  # noqa: S311 - no secret hangs on it
+    """Return `count` sentences, the same for the same seed."""
+    chance = random.Random(seed)  # noqa: S311 - not used for secrets
     verbs = [verb.replace("-", " ") for verb in _VERBS.split()]
     nouns, symptoms, reasons = (_phrases(text) for text in (_NOUNS, _SYMPTOMS, _REASONS))
     adjectives = _ADJECTIVES.split()

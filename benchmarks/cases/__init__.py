@@ -1,4 +1,4 @@
-"""The cases by name, in the order in which they run: each takes the workshop and returns rows."""
+"""Registry of the benchmark cases by name, in the order in which they run; each returns result rows."""
 
 from __future__ import annotations
 

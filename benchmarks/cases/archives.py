@@ -1,4 +1,4 @@
-"""Runs in a zip and in a packed tar file: a first sync, and one without a change, beside a folder's."""
+"""Case: sync runs from a zip and a tar.gz file, first and unchanged, compared with a directory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FOLDER = "folder"
 
 
 def measure(bench: Bench, _series: Series) -> list[Row]:
-    """Return a first sync and an unchanged one of each kind, all of the same runs, measured in turn."""
+    """Measure a first and an unchanged sync of each kind, all with the same runs, in turn."""
     agents, written = bench.first
     bench.say("the same runs in archives")
     places = {FOLDER: str(agents), "zip": _zipped(bench, agents), "tar.gz": _packed(bench, agents)}

@@ -1,4 +1,4 @@
-"""First sync, few runs with long streams: the whole command against the order's own algorithm."""
+"""Case: first sync of few runs with long streams, compared with the naive baseline."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..sizes import FULL
 
 
 def measure(bench: Bench, _series: Series) -> list[Row]:
-    """Sync a folder into a history that is not there yet, patterns included."""
+    """Measure a sync of a directory into a new history, patterns included."""
     agents, written = bench.first
     databases: list[Path] = []
 
@@ -38,9 +38,9 @@ def measure(bench: Bench, _series: Series) -> list[Row]:
             "first-sync",
             f"First sync, {bench.size.first_runs:,} runs × 5 streams",
             Measure(took, "whole command"),
-            Measure(seconds, "plain way"),
+            Measure(seconds, "naive baseline"),
             Measure(timings["raw read"].median, "one raw read"),
-            Target("≥ 400× the plain way", 400, seconds / took, at_least=True),
+            Target("≥ 400× naive baseline", 400, seconds / took, at_least=True),
             wrong="" if stored == written.runs else f"{stored} of {written.runs} runs stored",
             as_set=bench.size.first_runs == FULL.first_runs,
             notes=(notes,),
@@ -49,11 +49,14 @@ def measure(bench: Bench, _series: Series) -> list[Row]:
 
 
 def _plain_seconds(bench: Bench) -> tuple[float, str]:
-    """Measure the plain way's stages once; the pairs of fewer runs stand for those of all."""
+    """Measure the stages of the naive baseline once; return total seconds and a note.
+
+    The pairwise comparison is extrapolated from fewer runs.
+    """
     read = bench.first_read_plainly
     runs = read.results[0]
     some = runs[: bench.size.plain_pairs_of]
-    bench.say(f"the plain way compares {len(some)} runs, each with each")
+    bench.say(f"the naive baseline compares {len(some)} runs, each with each")
     pairs = timed(partial(plain.relate, some))
     scale = (len(runs) / len(some)) ** 2
     stored = timed(
@@ -61,7 +64,7 @@ def _plain_seconds(bench: Bench) -> tuple[float, str]:
     )
     learnt = timed(partial(plain.patterns, runs))
     relating = pairs.median * scale
-    told = f"the plain way: {read.median:.1f} s reading, {relating:.1f} s similarity"
+    told = f"the naive baseline: {read.median:.1f} s reading, {relating:.1f} s similarity"
     if scale > 1:
         told += f" (extrapolated quadratically from {len(some)} runs)"
     told += f", {stored.median:.2f} s rows, {learnt.median:.2f} s patterns"

@@ -1,4 +1,4 @@
-"""Growth: what each doubling of the runs costs, for the first sync, for nothing changed, and for new runs."""
+"""Case: growth of the time with each doubling of the runs, for first, unchanged and new-runs syncs."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from ..sizes import FULL
 from .new_runs import seconds_a_pair
 
 LIMIT = 2.2
-"""Times the seconds that twice the runs may take."""
+"""Maximum factor by which the time may grow when the number of runs doubles."""
 
 NOISE = 0.05
-"""Seconds: a shorter difference of two processes says nothing."""
+"""Seconds; a shorter difference between two processes is not significant."""
 
 
 def measure(bench: Bench, series: Series) -> list[Row]:
-    """Return a row for each curve: its steepest doubling."""
+    """Return a row for each curve, with the largest growth of any doubling."""
     points = series.all()
     pair = seconds_a_pair(points[0].database, bench.size.pairs_of)
     times = {
-        "first sync, similarity apart": {p.runs: p.first_sync for p in points},
+        "first sync, without similarity": {p.runs: p.first_sync for p in points},
         "nothing changed": {p.runs: p.nothing_changed["sync"] for p in points},
         f"{bench.size.new_runs} new runs": {p.runs: p.new_runs["sync"] for p in points},
         "all-pairs similarity": {p.runs: p.similarity for p in points},
     }
     curves = {
-        "first sync, similarity apart": {p.runs: p.first_net - p.similarity.median for p in points},
+        "first sync, without similarity": {p.runs: p.first_net - p.similarity.median for p in points},
         "nothing changed": {p.runs: p.unchanged_net for p in points},
         f"{bench.size.new_runs} new runs": {p.runs: p.new_net for p in points},
         "all-pairs similarity": {p.runs: p.similarity.median for p in points},
@@ -39,14 +39,14 @@ def measure(bench: Bench, series: Series) -> list[Row]:
     bench.results.curves |= {
         "first sync": {p.runs: p.first_net for p in points},
         **curves,
-        "plain way, similarity alone (extrapolated)": {p.runs: pair * p.runs**2 for p in points},
+        "naive baseline, similarity alone (extrapolated)": {p.runs: pair * p.runs**2 for p in points},
     }
     floor = Measure(steepest(curves["bare walk"]), "bare walk", "x")
     return [_row(bench, name, curves[name], floor, _repeats(times[name])) for name in times]
 
 
 def _repeats(times: Mapping[int, Timing]) -> str:
-    """Say how often each point was measured."""
+    """Format how often each point was measured."""
     counts: dict[int, list[int]] = {}
     for runs, timing in times.items():
         counts.setdefault(len(timing.seconds), []).append(runs)
@@ -71,7 +71,7 @@ def _row(bench: Bench, name: str, curve: Mapping[int, float], floor: Measure, re
         "growth",
         f"Growth, {name}: {min(curve):,} to {max(curve):,} runs",
         Measure(value, "at the steepest doubling", "x"),
-        Measure(4.0, "each against each", "x"),
+        Measure(4.0, "all pairs", "x"),
         floor,
         Target(f"≤ {LIMIT}× a doubling", LIMIT, value) if judged else None,
         as_set=bench.size.series == FULL.series,
@@ -80,7 +80,7 @@ def _row(bench: Bench, name: str, curve: Mapping[int, float], floor: Measure, re
 
 
 def steepest(curve: Mapping[int, float]) -> float:
-    """Return the largest ratio of a point to the one before; 0.0 where there is nothing to compare.
+    """Return the largest ratio of a point to the one before; 0.0 if there are fewer than two points.
 
     >>> steepest({1: 1.0, 2: 2.0, 4: 5.0})
     2.5
@@ -90,7 +90,7 @@ def steepest(curve: Mapping[int, float]) -> float:
 
 
 def mean_growth(curve: Mapping[int, float]) -> float:
-    """Return the ratio that each doubling would have, were they all alike.
+    """Return the geometric mean of the growth per step.
 
     >>> mean_growth({1: 1.0, 2: 3.0, 4: 4.0})
     2.0

@@ -1,4 +1,4 @@
-"""Memory: the whole process tree at a first sync of many runs, and what one huge stream or line adds."""
+"""Case: peak memory of a first sync of many runs, and the memory added by one huge stream or line."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ..results import Measure, Row, Target
 from ..series import Series, peak_of
 from ..sizes import FULL
 
-_TELLING = 64_000_000  # bytes: what a smaller stream adds is less than what may be added
-_USUAL = 200_000  # bytes: the stream that a huge one is held against
+_TELLING = 64_000_000  # bytes; a smaller stream can't exceed the limit on added memory
+_USUAL = 200_000  # bytes of the stream that a huge one is compared with
 
 
 def measure(bench: Bench, series: Series) -> list[Row]:
-    """Return the rows; without /proc there is nothing to measure."""
+    """Return the rows; empty without /proc, which is needed to measure memory."""
     if not Path("/proc/self/smaps_rollup").exists():
         bench.results.left_out.append("memory: it is read from /proc, which this system does not have")
         return []
@@ -36,7 +36,7 @@ def _many_runs(bench: Bench, series: Series) -> Row:
         "memory",
         f"Memory of a first sync of {runs:,} runs",
         Measure(peak, "at most, all processes", "bytes"),
-        Measure(read.peak_bytes or 0, "plain way reads all", "bytes"),
+        Measure(read.peak_bytes or 0, "naive baseline reads all", "bytes"),
         Measure(peak_of(bench, bench.nothing[0]), "a sync of nothing", "bytes"),
         Target("< 500 MB", 500e6, peak),
         as_set=runs >= FULL.series[-1],
@@ -56,7 +56,7 @@ def _huge_files(bench: Bench) -> list[Row]:
             "memory",
             f"Memory of a first sync of one stream of {size / 1e6:,.0f} MB",
             Measure(stream[0], "at most, all processes", "bytes"),
-            Measure(stream[1], "plain way reads it", "bytes"),
+            Measure(stream[1], "naive baseline reads it", "bytes"),
             floor,
             Target("adds < 64 MB", 64e6, added),
             as_set=size >= FULL.big_stream,
@@ -66,7 +66,7 @@ def _huge_files(bench: Bench) -> list[Row]:
             "memory",
             f"Memory of a first sync of one line of {line / 1e6:,.0f} MB",
             Measure(long[0], "at most, all processes", "bytes"),
-            Measure(long[1], "plain way reads it", "bytes"),
+            Measure(long[1], "naive baseline reads it", "bytes"),
             floor,
             notes=(f"it adds {(long[0] - usual[0]) / 1e6:,.0f} MB",),
         ),
@@ -74,7 +74,7 @@ def _huge_files(bench: Bench) -> list[Row]:
 
 
 def _peaks(bench: Bench, name: str, size: int, line: int) -> tuple[int, int]:
-    """Return the most memory that a first sync of one stream takes, and that the plain way takes."""
+    """Return the peak memory in bytes of a first sync of one stream, and of the naive baseline."""
     agents = bench.scratch / f"huge-{name}" / "agents"
     make_big_stream(agents, size, line=line)
     plain = run_python("-m", "benchmarks.plain", str(agents), cwd=subjects.ROOT, memory=True)

@@ -1,4 +1,4 @@
-"""Questions to a large history: each kind's slowest, against reading every run's figures into Python."""
+"""Case: queries of a large history; the slowest of each kind, compared with reading all runs into Python."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _GROUPINGS = ("month", "template", "phase", "agent", "model")
 _RUNS: dict[str, dict[str, Any]] = {
     "the newest": {},
     "the oldest": {"order": "asc"},
-    "the costliest": {"sort": "cost"},
+    "the most expensive": {"sort": "cost"},
     "a failed one": {"where": RunFilter(status=("failed",))},
 }
 
@@ -35,13 +35,13 @@ Question = Callable[[], object]
 
 
 def measure(bench: Bench, _series: Series) -> list[Row]:
-    """Return a row for each kind of question."""
+    """Return a row for each kind of query."""
     database, runs = bench.new_database(), bench.size.rows
     bench.say(f"a history of {runs:,} runs to put questions to")
     make_history(bench.scratch, runs, database)
     with subjects.history_at(database):
-        # Only its time is kept: with all these rows in memory, collecting garbage would be what is measured.
-        baseline = Measure(timed(subjects.every_row).median, "every run's figures into Python")
+        # Keep only its time: with all these rows in memory, the garbage collector would dominate the timings.
+        baseline = Measure(timed(subjects.every_row).median, "load every run's values into Python")
         kinds = _kinds(runs)
         bench.say(f"{sum(map(len, kinds.values()))} questions")
         rows = [_row(bench, kind, questions, baseline) for kind, questions in kinds.items()]
@@ -51,7 +51,7 @@ def measure(bench: Bench, _series: Series) -> list[Row]:
 
 def _row(bench: Bench, kind: str, questions: Mapping[str, Question], baseline: Measure) -> Row:
     for question in questions.values():
-        question()  # what is imported and loaded once
+        question()  # does the imports and loads that happen only once
     timings = in_turn(questions, _REPEAT)
     name, slowest = max(timings.items(), key=lambda item: item[1].median)
     all_of_them = ", ".join(f"{what} {timing.median * 1000:.0f}" for what, timing in timings.items())
@@ -75,7 +75,7 @@ def _kinds(runs: int) -> dict[str, dict[str, Question]]:
         "Lists": {
             "the newest": ask(),
             "the last page": ask(offset=end),
-            "the costliest": ask(sort="cost"),
+            "the most expensive": ask(sort="cost"),
             "the cheapest, last page": ask(sort="cost", order="asc", offset=end),
             "by duration, in the middle": ask(sort="duration", offset=page // 2),
             "by model, last page": ask(sort="model", offset=end),
@@ -99,9 +99,9 @@ def _kinds(runs: int) -> dict[str, dict[str, Question]]:
             "a rare word": ask(where=RunFilter(search="ticket4711")),
             "two words": ask(where=RunFilter(search="csv export")),
             "a phrase": ask(where=RunFilter(search='"as CSV"')),
-            "a word of nearly all": ask(where=RunFilter(search="the")),
+            "a word in nearly all runs": ask(where=RunFilter(search="the")),
             "the same by cost": ask(where=RunFilter(search="the"), sort="cost"),
-            "a word that is not there": ask(where=RunFilter(search="-csv")),
+            "runs without a word": ask(where=RunFilter(search="-csv")),
         },
         "Sums": {
             **{f"by {by}": partial(subjects.sums, by) for by in _GROUPINGS},

@@ -1,4 +1,4 @@
-"""Reading: our process against ccusage's on the same transcripts, and costs alone against one raw read."""
+"""Case: read transcripts, compared with ccusage on the same files; costs only, compared with one raw read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..transcripts import make_transcripts
 
 
 def measure(bench: Bench, _series: Series) -> list[Row]:
-    """Return the row of whole processes and the row of costs alone."""
+    """Return a row for the whole process and one for costs only."""
     return [_whole_process(bench), _costs_alone(bench)]
 
 
@@ -33,7 +33,9 @@ def _whole_process(bench: Bench) -> Row:
     plain = run_python("-m", "benchmarks.tokens", str(folder), cwd=subjects.ROOT)
     ours = timings["ours"]
     rival = timings.get("ccusage")
-    baseline = Measure(rival.median, f"ccusage {version}") if rival else Measure(plain.seconds, "plain way")
+    baseline = (
+        Measure(rival.median, f"ccusage {version}") if rival else Measure(plain.seconds, "naive baseline")
+    )
     return Row(
         "reading",
         f"Reading {bench.size.transcript_bytes / 1e6:,.0f} MB of transcripts, whole process",
@@ -46,7 +48,7 @@ def _whole_process(bench: Bench) -> Row:
         notes=(
             f"{ours.median_cpu:.2f} s of processor"
             + (f" against {rival.median_cpu:.2f} s of ccusage" if rival else ""),
-            f"the plain way takes {plain.seconds:.1f} s; all of them find {written.total:,} tokens",
+            f"the naive baseline takes {plain.seconds:.1f} s; all of them find {written.total:,} tokens",
         ),
     )
 
@@ -62,9 +64,9 @@ def _read_in_turn(bench: Bench, folder: Path, program: Path | None) -> dict[str,
 
 
 def _difference(written: Tokens, timings: dict[str, Timing], plain: Finished) -> str:
-    """Say so where somebody counts other tokens than were written."""
+    """Format the contestants whose token count differs from the written tokens; empty if there are none."""
     ours = json.loads(timings["ours"].results[0].output)["total_tokens"]
-    found = {"ours": int(ours), "the plain way": int(plain.output)}
+    found = {"ours": int(ours), "the naive baseline": int(plain.output)}
     if "ccusage" in timings:
         found["ccusage"] = ccusage.tokens(timings["ccusage"].results[0])
     wrong = [f"{name} counts {total:,}" for name, total in found.items() if total != written.total]
@@ -85,23 +87,28 @@ def _costs_alone(bench: Bench) -> Row:
         bench.repeat,
     )
     took, floor = timings["costs"].median, timings["raw read"].median
-    beside = timings["command"].median - timings["start-up"].median
-    whole = f"it walks, reads states, and {written.without_result:,} streams without a result whole"
+    extra_seconds = timings["command"].median - timings["start-up"].median
+    whole = (
+        f"it walks, reads state files and {written.without_result:,} transcripts without a result completely"
+    )
     return Row(
         "reading",
-        f"Costs alone of {written.bytes / 1e6:,.0f} MB of streams",
+        f"Only the costs of {written.bytes / 1e6:,.0f} MB of streams",
         Measure(took, "results of all streams"),
-        Measure(bench.first_read_plainly.median, "plain way"),
+        Measure(bench.first_read_plainly.median, "naive baseline"),
         Measure(floor, "one raw read"),
         Target("≤ 1.5× one raw read", 1.5, took / floor),
         as_set=bench.size.first_runs == FULL.first_runs,
         wrong=_wrong_costs(written, timings),
-        notes=(f"the whole command takes {beside:.2f} s beside its start-up ({beside / floor:.1f}×)", whole),
+        notes=(
+            f"it takes {extra_seconds:.2f} s in addition to its start-up ({extra_seconds / floor:.1f}×)",
+            whole,
+        ),
     )
 
 
 def _wrong_costs(written: Written, timings: dict[str, Timing]) -> str:
-    """Say so where somebody reads other costs or tokens than were written."""
+    """Format a difference between the costs or tokens read and written; empty if they are equal."""
     told = json.loads(timings["command"].results[0].output)
     found = {*timings["costs"].results, round((told["recorded_cost"] or 0) * 1e9)}
     if found != {written.nanodollars}:

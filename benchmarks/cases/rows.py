@@ -1,4 +1,4 @@
-"""Upserts: runs into the database in one transaction, against raw executemany of the very same rows."""
+"""Case: upsert runs in one transaction, compared with raw executemany of the same rows."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from ..results import Measure, Row, Target
 from ..series import Series
 from ..sizes import FULL
 
-_SCANNED = 500  # runs that are read off the disk; the others are these under other names
+_SCANNED = 500  # runs read from disk; the others are copies with other ids
 _BATCH = 5000
-_REPEAT = 3  # at most: each round takes a minute
+_REPEAT = 3  # maximum number of rounds, because each takes a minute
 
 
 @dataclass(slots=True)
 class _Timings:
-    """What the contestants took, one entry for each time they ran: new runs, and the same once more."""
+    """Timings of the contestants for new runs and for the same runs again; one entry per round."""
 
     ours: tuple[list[Timing], list[Timing]] = field(default_factory=lambda: ([], []))
-    written: tuple[list[Timing], list[Timing]] = field(default_factory=lambda: ([], []))  # rows in, no dicts
+    written: tuple[list[Timing], list[Timing]] = field(default_factory=lambda: ([], []))  # given rows
     raw: tuple[list[Timing], list[Timing]] = field(default_factory=lambda: ([], []))
 
 
 def measure(bench: Bench, _series: Series) -> list[Row]:
-    """Return a row for new runs and a row for the same runs once more."""
+    """Return a row for new runs and a row for the same runs again."""
     batches, plain_pace = _batches(bench)
     parts = [subjects.taken_apart(batch) for batch in batches]
     timings, table = _Timings(), ""
@@ -47,14 +47,14 @@ def measure(bench: Bench, _series: Series) -> list[Row]:
         table = ", ".join(f"{len(values):,} {name}" for name, (_, values) in rows.items() if values)
         copy.unlink()
         database.unlink()
-    plainly = Measure(plain_pace * bench.size.rows, "plain way, runs alone")
+    plainly = Measure(plain_pace * bench.size.rows, "naive baseline, runs alone")
     notes = (
         f"the same rows: {table}",
-        f"the plain way is taken in proportion from {bench.size.rows_plain:,} runs",
+        f"the naive baseline is scaled from {bench.size.rows_plain:,} runs",
     )
     return [
         _row(bench, "new to the history", 0, timings, plainly=plainly, notes=notes),
-        _row(bench, "known already", 1, timings, plainly=plainly, notes=()),
+        _row(bench, "already stored", 1, timings, plainly=plainly, notes=()),
     ]
 
 
@@ -67,7 +67,7 @@ def _saved_apart(parts: Sequence[Sequence[subjects.Rows]], database: Path) -> No
 
 
 def _twice(bench: Bench, save: Callable[[Path], None], into: tuple[list[Timing], list[Timing]]) -> Path:
-    """Save into a new history, and once more; return where it lies."""
+    """Save into a new history twice; return its path."""
     database = bench.new_database()
     subjects.make_database(database)
     for taken in into:
@@ -80,7 +80,7 @@ def _row(
 ) -> Row:
     ours, raw = together(timings.ours[at]), together(timings.raw[at])
     written = together(timings.written[at]).median
-    apart = f"{written:.2f} s where the runs come as rows, as a sync's readers send them"
+    apart = f"{written:.2f} s if the runs arrive as rows, as from the readers of a sync"
     return Row(
         "rows",
         f"Upserts of {bench.size.rows:,} runs, {what}",
@@ -94,7 +94,7 @@ def _row(
 
 
 def _batches(bench: Bench) -> tuple[list[list[subjects.Workflow]], float]:
-    """Return real runs under many names, and the plain way's seconds for one of them."""
+    """Return batches of copies of generated runs, and the naive baseline's seconds to store a run."""
     agents = bench.scratch / "rows" / "agents"
     make_folder(agents, Shape(min(_SCANNED, bench.size.rows), streams=2, stream_bytes=6000))
     scanned = subjects.storable_workflows(agents)

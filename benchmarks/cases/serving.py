@@ -1,4 +1,4 @@
-"""Serving: how many lists a second the server answers to another process, and how soon its first page."""
+"""Case: requests per second for lists from another process, and the response time of the first page."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ..served import server
 from ..sizes import FULL
 
 _CONNECTIONS = 8
-_LEAST = 300  # requests a second
+_LEAST = 300  # requests per second
 _PAGE = 0.300  # seconds
 _PAGES = 7
 
@@ -34,11 +34,11 @@ _QUERIES = (
     "agent=sdlc_planner", "model=opus", "search=csv", "search=export+page", "since=2025-09-01",
     "until=2025-09-01",
 )  # fmt: skip
-"""Filters, orders and places; pages by their cursors come to them."""
+"""Queries with filters, sort orders and offsets; `_pages` adds pages by cursor."""
 
 
 def measure(bench: Bench, _series: Series) -> list[Row]:
-    """Return rows for lists, with answers that are kept and without, and one for the first page."""
+    """Return rows for lists with and without the response cache, and one for the first page."""
     database = bench.new_database()
     bench.say(f"a history of {bench.size.rows:,} runs to serve")
     make_history(bench.scratch, bench.size.rows, database)
@@ -55,7 +55,7 @@ def measure(bench: Bench, _series: Series) -> list[Row]:
 
 
 def _known(port: int, paths: Sequence[str]) -> list[str]:
-    """Return the addresses that this history has an answer to: a small one may not know each word."""
+    """Return the paths with status 200: a small history may not have every value used in a filter."""
     return [path for path in paths if _status(port, path) == 200]
 
 
@@ -69,7 +69,7 @@ def _status(port: int, path: str) -> int:
 
 
 def _pages(port: int) -> list[str]:
-    """Return the next pages of three lists."""
+    """Return the paths of the second pages of three lists."""
     found = []
     for query in ("limit=50", "limit=50&sort=cost", "limit=50&status=completed"):
         path = f"{_LIST}?{query}"
@@ -87,7 +87,7 @@ def _load(bench: Bench, port: int, paths: Sequence[str]) -> Load:
 
 
 def _row(bench: Bench, load: Load, addresses: int, *, kept: bool) -> Row:
-    how = "answers kept for 2 s" if kept else "each answer made anew"
+    how = "answers cached for 2 s" if kept else "answers not cached"
     return Row(
         "serving",
         f"REST, lists of 50 of {bench.size.rows:,} runs, {how}",

@@ -1,4 +1,4 @@
-"""All-pairs similarity of runs in memory, against difflib and against merely splitting their texts."""
+"""Case: all-pairs similarity of runs in memory, compared with difflib and with splitting their texts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _row(bench: Bench, runs: int) -> Row:
         "ours": partial(subjects.all_similar, workflows),
         "words": partial(_split, workflows),
     }
-    subjects.all_similar(workflows[:2])  # its tables are loaded then
+    subjects.all_similar(workflows[:2])  # loads the tables outside the measurement
     timings = in_turn(contestants, bench.repeat if runs <= _REPEAT_UP_TO else 1)
     took = timings["ours"].median
     few = bench.size.pairs_of
@@ -47,7 +47,7 @@ def _row(bench: Bench, runs: int) -> Row:
         as_set=runs in FULL.similar_of,
         wrong=f"{different} of {bench.size.sample} sampled lists are others" if different else "",
         notes=(
-            f"{bench.size.sample} of its lists were evaluated plainly, pair by pair, and compared to the bit",
+            f"{bench.size.sample} of its lists were recalculated pair by pair, and compared to the bit",
             f"difflib is extrapolated quadratically from {few} runs",
             *bench.told("it was", timings["ours"]),
         ),
@@ -55,7 +55,7 @@ def _row(bench: Bench, runs: int) -> Row:
 
 
 def some_workflows(runs: int) -> list[subjects.Workflow]:
-    """Return workflows with what similarity compares."""
+    """Generate runs with the fields that similarity compares."""
     chance = Random(11)
     workflows: list[subjects.Workflow] = []
     for index in range(runs):
@@ -78,6 +78,6 @@ def _split(workflows: Sequence[subjects.Workflow]) -> int:
 
 
 def _sample_that_differs(workflows: Sequence[subjects.Workflow], lists: subjects.Lists, sample: int) -> int:
-    """Return how many of some lists are not to the bit what the formula gives, pair by pair."""
+    """Return how many of `sample` lists are not bit-identical to a pairwise evaluation of the formula."""
     chosen = Random(5).sample(list(workflows), sample)
     return sum(subjects.plainly_similar(each, workflows) != lists[each["id"]] for each in chosen)

@@ -1,4 +1,4 @@
-"""Start-up: processor time of `--help` and `list`, against a bare interpreter and eager imports."""
+"""Case: CPU time of `--help` and `list`, compared with a bare interpreter and eager imports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..measuring import in_turn, run_process, run_python
 from ..results import Measure, Row, Target
 from ..series import Series
 
-_REPEAT = 7  # it is short, and the target is in milliseconds
+_REPEAT = 7  # more than usual, because it is short and its target is in milliseconds
 
 
 def measure(bench: Bench, _series: Series) -> list[Row]:
@@ -35,14 +35,14 @@ def measure(bench: Bench, _series: Series) -> list[Row]:
             "start-up", "Start-up of `--help`", Measure(cpu, "CPU"), eager, bare,
             Target("< 150 ms of CPU", 0.150, cpu),
             notes=(
-                f"{timings['--help'].median * 1000:.0f} ms by the clock",
+                f"{timings['--help'].median * 1000:.0f} ms elapsed",
                 *bench.told("it was", timings["--help"]),
             ),
         ),
         Row(
             "start-up", "Start-up of `list`, 20 runs", Measure(timings["list"].median_cpu, "CPU"), eager,
             bare,
-            notes=(f"{timings['list'].median * 1000:.0f} ms by the clock",),
+            notes=(f"{timings['list'].median * 1000:.0f} ms elapsed",),
         ),
     ]  # fmt: skip
 

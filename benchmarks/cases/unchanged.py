@@ -1,4 +1,4 @@
-"""Nothing changed: the whole sync against a bare walk of the same tree, start-up shown apart."""
+"""Case: sync without changes, compared with a bare walk of the same tree; start-up shown separately."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..sizes import FULL
 
 
 def measure(bench: Bench, series: Series) -> list[Row]:
-    """Return rows for the fewest, the middle and the most runs."""
+    """Return rows for the smallest, the middle and the largest number of runs."""
     sizes = bench.size.series
     chosen = sorted({sizes[0], sizes[len(sizes) // 2], sizes[-1]})
     points = [series.at(runs) for runs in chosen]
@@ -25,12 +25,12 @@ def _row(bench: Bench, point: Point, counted: int, read: Finished) -> Row:
     cpu, floor = point.unchanged_cpu, timings["walk"].median_cpu
     notes.append(f"in processor seconds {cpu:.2f} against {floor:.2f} of the walk")
     if counted != point.runs:
-        notes.append(f"the plain way's reading is taken in proportion from {counted:,} runs")
+        notes.append(f"the naive baseline's reading is scaled from {counted:,} runs")
     return Row(
         "unchanged",
         f"Nothing changed, {point.runs:,} runs",
         Measure(point.unchanged_net, "sync - start-up"),
-        Measure(read.seconds * point.runs / counted, "plain way reads all"),
+        Measure(read.seconds * point.runs / counted, "naive baseline reads all"),
         Measure(walk, "bare walk"),
         Target("≤ 1.5× a bare walk", 1.5, point.unchanged_net / walk),
         as_set=bench.size.series == FULL.series,

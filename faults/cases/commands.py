@@ -1,4 +1,4 @@
-"""Kill every command that writes, on both engines, and look at what is left. Trials."""
+"""Trials that kill each writing command on both engines and check the remaining history and files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NAMES = (
 
 
 def killed(bench: Bench, engine: str, name: str) -> Outcome:
-    """Kill a command, look at what is left, run another one, and have the rest done."""
+    """Kill a command, check history and files, run another command, then complete the work and compare."""
     yard = yard_of(bench, engine)
     command = yard.commands[name]
     undisturbed = yard.undisturbed(command)
@@ -41,7 +41,7 @@ def killed(bench: Bench, engine: str, name: str) -> Outcome:
     yard.put(command)
     ended, struck = bench.chance.choice((_at_a_time, _at_a_statement, _at_a_size))(yard, command)
     yard.place.recover()
-    if struck:  # the program itself lives, and has to say what happened
+    if struck:  # only its database session was killed: the program has to report the error
         verdict.wrong += calm(ended, [0, 1])
     verdict.wrong += [f"after the kill: {damage}" for damage in yard.place.damages()]
     if command.made is not None and command.made() not in (None, undisturbed.made):
@@ -61,12 +61,15 @@ def killed(bench: Bench, engine: str, name: str) -> Outcome:
 
 
 def _run_the_next(yard: Yard, command: Command, verdict: Verdict) -> None:
-    """Run the same command again, a sync or a question: each removes what the killed one left behind."""
+    """Run the same command, a sync or a query, and check that it removes leftovers of the killed command.
+
+    A query need not erase secrets that a killed `db scrub` left in the file.
+    """
     choices: list[tuple[tuple[str, ...], Command | None, tuple[int, ...]]] = [
         (command.words, command, command.again),
         (QUESTION, None, (0, 1) if command.before is None else (0,)),
     ]
-    if command.before is not None:  # a merge finds another history if a sync makes it first
+    if command.before is not None:  # without a history, a sync would create one and change the merge
         choices.append((command.then or yard.sync, None, (0,)))
     words, of, codes = yard.chance.choice(choices)
     following = yard.start(words, of).wait()
@@ -77,12 +80,12 @@ def _run_the_next(yard: Yard, command: Command, verdict: Verdict) -> None:
 
 
 def yard_of(bench: Bench, engine: str) -> Yard:
-    """Return the surroundings for an engine, made at the first call."""
+    """Return the cached yard of an engine; the first call creates it."""
     return bench.kept_value(f"yard of {engine}", lambda: Yard(bench, engine))
 
 
 def _at_a_time(yard: Yard, command: Command) -> tuple[Ended, str | None]:
-    """Kill it after a part of the time that it usually takes."""
+    """Kill a command, or its database session, after a random part of its usual duration."""
     delay = yard.chance.random() * yard.undisturbed(command).ended.seconds * 1.05
     child = yard.start(command.words, command)
     child.wait_until_ready()
@@ -94,13 +97,13 @@ def _at_a_time(yard: Yard, command: Command) -> tuple[Ended, str | None]:
 
 
 def _at_a_statement(yard: Yard, command: Command) -> tuple[Ended, str | None]:
-    """Kill it before one of its statements."""
+    """Kill a command before a random one of its SQL statements."""
     last = yard.chance.randint(1, max(1, yard.undisturbed(command).ended.statements))
     return yard.start(command.words, command, partial(kill_before, last)).wait(), None
 
 
 def _at_a_size(yard: Yard, command: Command) -> tuple[Ended, str | None]:
-    """Kill it when it has written so many bytes, to the database or beside it."""
+    """Kill a command after it has written a random number of bytes to the database or other files."""
     size = yard.chance.randint(1, yard.undisturbed(command).written)
     before = yard.written()
     child = yard.start(command.words, command)

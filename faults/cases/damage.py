@@ -1,4 +1,4 @@
-"""The history's own files are cut, garbled or overwritten. Trials."""
+"""Trials that truncate, corrupt or overwrite the files of the history."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..trying import Outcome, Verdict, calm, finish
 
 
 def cut_log(bench: Bench) -> Outcome:
-    """Cut the write-ahead log: what a loss of power may leave."""
+    """Truncate the write-ahead log, as a power loss may do."""
     return _spoilt(bench, partial(_cut, bench))
 
 
@@ -29,7 +29,7 @@ def garbled_log(bench: Bench) -> Outcome:
 
 
 def _spoilt(bench: Bench, spoil: Any) -> Outcome:
-    """Kill a sync that has moved nothing from its log to the database yet, and spoil the log."""
+    """Kill a sync before its log is checkpointed into the database, then corrupt the log."""
     story = bench.chance.choice(bench.syncs)
     _ = story.end
     story.put(bench.database)
@@ -67,7 +67,7 @@ def _garble(bench: Bench, log: Path) -> None:
 
 
 def no_database(bench: Bench) -> Outcome:
-    """Overwrite the file's beginning: it is no database any more."""
+    """Overwrite the first 100 bytes of the file, so that it is no longer a database."""
     story = bench.syncs[0]
     verdict = Verdict(bench.scratch)
     _ = story.end
@@ -79,13 +79,13 @@ def no_database(bench: Bench) -> Outcome:
     verdict.wrong += calm(ended, [1])
     if bench.database.read_bytes() != whole:
         verdict.wrong.append("a file that is no database was written to")
-    remove_history(bench.database)  # as the message says: moved away, and synced anew
+    remove_history(bench.database)  # follow the advice of the message: move the file away and sync again
     finish(bench, story, verdict)
     return verdict.outcome(ended)
 
 
 def damaged_pages(bench: Bench) -> Outcome:
-    """Overwrite pages somewhere in the database; a copy from before is put back."""
+    """Overwrite random pages of the database, sync, then restore an earlier copy."""
 
     def overwrite(file: Path) -> None:
         size = file.stat().st_size
@@ -98,7 +98,7 @@ def damaged_pages(bench: Bench) -> Outcome:
 
 
 def cut_database(bench: Bench) -> Outcome:
-    """Cut the database short; a copy from before is put back."""
+    """Truncate the database, sync, then restore an earlier copy."""
 
     def cut(file: Path) -> None:
         os.truncate(file, bench.chance.randrange(100, file.stat().st_size))
@@ -115,7 +115,7 @@ def _put_back(bench: Bench, damage: Any) -> Outcome:
     if checked.code != 1 or "Traceback" in checked.err:
         verdict.wrong.append(f"db check does not name the damage: {checked.code} {checked.err[-300:]}")
     ended = story.start(bench.database, bench.heard).wait()
-    verdict.wrong += calm(ended, [0, 1])  # 0: the sync met none of the damage
+    verdict.wrong += calm(ended, [0, 1])  # 0: the sync read no damaged page
     story.put(bench.database)
     finish(bench, story, verdict)
     return verdict.outcome(ended)

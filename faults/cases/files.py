@@ -1,4 +1,4 @@
-"""Files change under the reader's hands, or are not to be read or written. Trials."""
+"""Trials with files that change while they are read, or that can't be read or written."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .resources import ROOM
 
 
 def read_only_disk(bench: Bench) -> Outcome:
-    """Have the history on a disk that is only read."""
+    """Run a sync with the history on a read-only disk."""
     return apart(partial(_on_read_only_disk, bench, _later(bench)))
 
 
@@ -40,7 +40,7 @@ def _on_read_only_disk(bench: Bench, story: Story) -> Outcome:
 
 
 def read_only_database(bench: Bench) -> Outcome:
-    """Forbid whoever syncs to write the history, or its folder."""
+    """Run a sync without write permission for the history file or its directory."""
     story = _later(bench)
     folder = bench.scratch / "locked"
     folder.mkdir(exist_ok=True)
@@ -53,7 +53,7 @@ def read_only_database(bench: Bench) -> Outcome:
 
 
 def unreadable_files(bench: Bench) -> Outcome:
-    """Forbid whoever syncs to read some files, or whole runs."""
+    """Run a sync without permission to read some files or whole runs."""
     story = bench.chance.choice(bench.syncs)
     story.put(bench.database)
     _ = story.end
@@ -70,7 +70,7 @@ def unreadable_files(bench: Bench) -> Outcome:
 
 
 def vanishing_files(bench: Bench) -> Outcome:
-    """Move a file away after it was found and before it is read, and back later."""
+    """Move a file away after it was listed and before it is read; move it back later."""
     story = bench.chance.choice(bench.syncs)
     story.put(bench.database)
     number = bench.chance.randint(1, 6)
@@ -86,7 +86,7 @@ def vanishing_files(bench: Bench) -> Outcome:
             if len(passed) == number:
                 file = Path(order.folder.files[-1].file)
                 (away / f"{os.getpid()}.place").write_text(str(file))
-                file.rename(away / f"{os.getpid()}.file")  # each process that reads moves one
+                file.rename(away / f"{os.getpid()}.file")  # one file per reading process
             return work(task, order)
 
         setattr(read_run, "_phase_1_read", read)
@@ -99,7 +99,7 @@ def vanishing_files(bench: Bench) -> Outcome:
 
 
 def growing_files(bench: Bench) -> Outcome:
-    """Have agents write on, half lines too, while one sync after the other reads."""
+    """Append to transcripts, partial lines too, while syncs run one after another."""
     agents = bench.scratch / "growing" / "shop" / "agents"
     shutil.rmtree(agents, ignore_errors=True)
     for number in range(3):
@@ -123,7 +123,7 @@ def growing_files(bench: Bench) -> Outcome:
 
 
 def _writer(bench: Bench, agents: Path) -> int:
-    """Start a process that writes the streams of three more agents piece by piece; return its id."""
+    """Fork a process that writes the transcripts of three agents piece by piece; return its process id."""
     turns: list[Path] = []
     left: dict[Path, list[str]] = {}
     for number in range(3):

@@ -1,4 +1,4 @@
-"""A stop that is asked for, and clocks that jump. Trials."""
+"""Trials with stop signals (SIGINT, SIGTERM) and with clocks that jump."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ JUMPS = (  # days
 
 
 def interrupted(bench: Bench) -> Outcome:
-    """Press Ctrl-C."""
+    """Send SIGINT, as Ctrl-C does."""
     return _stopped(bench, signal.SIGINT)
 
 
 def terminated(bench: Bench) -> Outcome:
-    """Tell it to end, as a system or a supervisor does."""
+    """Send SIGTERM, as an operating system or a supervisor does."""
     return _stopped(bench, signal.SIGTERM)
 
 
@@ -47,7 +47,7 @@ def _stopped(bench: Bench, number: int) -> Outcome:
 
 
 def clock_jumps(bench: Bench) -> Outcome:
-    """Let one sync have a wrong clock, and some files times in the future; then the clock is right again."""
+    """Run a sync with a wrong clock and some files dated in the future, then one with the right clock."""
     agents = bench.scratch / "clock" / "shop" / "agents"
     shutil.rmtree(agents, ignore_errors=True)
     for number in range(3):

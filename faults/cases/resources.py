@@ -1,4 +1,4 @@
-"""The machine runs out of something: disk, memory, file handles, room in /tmp, a worker. Trials."""
+"""Trials that exhaust a resource: disk, memory, file handles, space in /tmp, or kill a worker."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from ..linux import apart, mount, remount
 from ..stories import Bench, Story
 from ..trying import Outcome, struck
 
-ROOM = 64 << 20  # bytes: more than any history here
-MEMORY = 12 << 20  # bytes that a sync may take at the most before it has none
+ROOM = 64 << 20  # bytes, more than any history here needs
+MEMORY = 12 << 20  # bytes, upper limit of the additional memory that a sync may allocate
 
 
 def full_disk(bench: Bench) -> Outcome:
-    """Have the history on a disk that gets full somewhere on the way."""
+    """Run a sync with the history on a disk that becomes full at a random point."""
     story = bench.chance.choice(bench.syncs)
     least = story.before.stat().st_size if story.before else 0
     size = least + bench.chance.randint(4096, 1_200_000)
@@ -43,7 +43,7 @@ def _on_small_disk(bench: Bench, story: Story, size: int) -> Outcome:
 
 
 def file_too_large(bench: Bench) -> Outcome:
-    """Let no file grow beyond a limit: how a quota looks."""
+    """Limit the size of files, as a quota does."""
     story = bench.chance.choice(bench.syncs)
     least = story.before.stat().st_size if story.before else 0
     size = bench.chance.randint(4096, least + 900_000)
@@ -51,7 +51,7 @@ def file_too_large(bench: Bench) -> Outcome:
 
 
 def few_pages(bench: Bench) -> Outcome:
-    """Give the database itself no more pages."""
+    """Limit the number of pages of the database."""
     story = bench.chance.choice(bench.syncs)
     least = story.before.stat().st_size if story.before else 0
     pages = least // 4096 + bench.chance.randint(1, 150)
@@ -66,13 +66,13 @@ def few_pages(bench: Bench) -> Outcome:
 
 
 def few_handles(bench: Bench) -> Outcome:
-    """Let the process open few files at a time."""
+    """Limit the number of files that the process can open at a time."""
     story = bench.chance.choice(bench.syncs)
     return _limited(bench, story, resource.RLIMIT_NOFILE, bench.chance.randint(4, 24), [0, 1, 3])
 
 
 def little_memory(bench: Bench) -> Outcome:
-    """Give the process no more memory from some point on."""
+    """Limit the address space of the process to its current size plus a random amount."""
     story = bench.chance.choice(bench.syncs)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     size = used + bench.chance.randint(0, MEMORY)
@@ -87,11 +87,11 @@ def _limited(
 
 
 def memory_error(bench: Bench) -> Outcome:
-    """Have Python find no memory for something, in one of the phases."""
+    """Raise MemoryError in one of the sync stages."""
     story = bench.chance.choice(bench.syncs)
     owner, name, most, codes = bench.chance.choice(_SEAMS)
     story.put(bench.database)
-    # Each of the processes that read counts for itself.
+    # Each reading process counts its own calls.
     number = 1 if story.name.endswith("workers") else bench.chance.randint(1, most)
     return struck(bench, story, partial(_fail_at, owner, name, number, MemoryError), codes)
 
@@ -105,7 +105,10 @@ _SEAMS: tuple[tuple[Any, str, int, tuple[int, ...]], ...] = (
     (sync, "_phase_5_learn", 1, (1,)),
     (sync, "finalize", 1, (1,)),
 )
-"""Where, how many times it is passed at least, and the exit codes: one run's trouble, or everybody's."""
+"""Owner and name of a function, minimum number of its calls in a sync, and the expected exit codes.
+
+3: only one run failed. 1: the whole sync failed.
+"""
 
 
 def _fail_at(owner: Any, name: str, number: int, error: Callable[[], BaseException]) -> None:
@@ -122,7 +125,7 @@ def _fail_at(owner: Any, name: str, number: int, error: Callable[[], BaseExcepti
 
 
 def killed_worker(bench: Bench) -> Outcome:
-    """Kill one of the processes that read, as a system does that is out of memory."""
+    """Kill one of the reading processes, as a system does if it is out of memory."""
     story = bench.chance.choice([story for story in bench.syncs if story.name.endswith("workers")])
     story.put(bench.database)
     number = bench.chance.randint(1, 5)
@@ -145,7 +148,7 @@ def killed_worker(bench: Bench) -> Outcome:
 
 
 def full_tmp(bench: Bench) -> Outcome:
-    """Leave no room where temporary files go."""
+    """Run a sync with little space for temporary files."""
     story = bench.chance.choice([story for story in bench.syncs if story.name.endswith("workers")])
     story.put(bench.database)
     return apart(partial(_with_full_tmp, bench, story, bench.chance.randint(4096, 200_000)))

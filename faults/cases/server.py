@@ -1,4 +1,4 @@
-"""The database's server goes away while a sync works. A trial."""
+"""A trial that stops the PostgreSQL server while a sync is running."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from ..trying import Outcome, Verdict, calm
 
 
 def is_there() -> bool:
-    """Return whether there is a PostgreSQL to start, and its driver."""
+    """Return whether a PostgreSQL server can be started and its driver is installed."""
     return postgresql.found() is not None and find_spec("psycopg") is not None
 
 
 def restarted(bench: Bench) -> Outcome:
-    """Stop the server, in good order or as if it crashed, at some moment of a sync, and start it again."""
+    """Stop the server at a random moment of a sync, cleanly or as in a crash, and start it again."""
     server = bench.kept("server", postgresql.running)
     words = ("sync", str(bench.young), "--quiet")
     end, seconds = bench.kept_value("sync by a server", lambda: _undisturbed(bench, server, words))

@@ -1,4 +1,4 @@
-"""Kill a server, or the process that syncs for it, while it follows a folder that changed. Trials."""
+"""Trials that kill a web server or its sync worker while it watches a changed agents directory."""
 
 from __future__ import annotations
 
@@ -21,16 +21,19 @@ from ..yard import Yard
 from .commands import yard_of
 
 PROGRAM = "app.server.core.workflow_history"
-LONGEST = 2.5  # seconds after its start within which one is killed: its first sync ends before
+LONGEST = 2.5  # seconds after the start: the latest moment of a kill; the first sync ends earlier
 
 
 def possible(is_there: Callable[[], bool]) -> bool:
-    """Return whether a server can be started, and its worker be found."""
+    """Return whether a server can be started and its worker can be found in /proc.
+
+    `is_there` returns whether the database engine is available.
+    """
     return is_there() and find_spec("uvicorn") is not None and Path("/proc/self/task").is_dir()
 
 
 def killed(bench: Bench, engine: str) -> Outcome:
-    """Kill either at a moment by chance; the other one and the next sync have to do the rest."""
+    """Kill the server or its worker at a random moment; the next sync has to complete the work."""
     yard = yard_of(bench, engine)
     command = yard.commands["later sync"]
     end = yard.undisturbed(command).end
@@ -53,12 +56,12 @@ def killed(bench: Bench, engine: str) -> Outcome:
     verdict.wrong += [f"the next sync: {wrong}" for wrong in calm(again, [0])]
     verdict.wrong += [f"in the end: {what}" for what in (*yard.place.damages(), *yard.left(command))]
     verdict.compare(yard.place.state(), end)
-    who = "the worker of a server" if is_worker else "a server"
+    who = "the server's worker" if is_worker else "the server"
     return Outcome(who, None, heard.strip(), verdict.lost, verdict.doubled, tuple(verdict.wrong))
 
 
 def _started(yard: Yard) -> subprocess.Popen[str]:
-    """Start a server; return when it listens."""
+    """Start a server; return its process as soon as it accepts connections."""
     words = ["--json", "--db", yard.place.typed(), "serve", "--port", "0", str(yard.old)]
     process = subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, "-m", PROGRAM, *words],
@@ -77,8 +80,8 @@ def _started(yard: Yard) -> subprocess.Popen[str]:
 
 
 def _goes_on(process: subprocess.Popen[str], folder: Path) -> list[str]:
-    """Let the server start another worker, and end it in good order."""
-    passing = folder / ".passing"  # a change: the killed worker may have had nothing left to do
+    """Wait until the server has started another worker, stop the server cleanly and return the problems."""
+    passing = folder / ".passing"  # forces a change, in case the killed worker had already finished
 
     def is_there() -> bool:
         passing.touch()
@@ -98,7 +101,7 @@ def _goes_on(process: subprocess.Popen[str], folder: Path) -> list[str]:
 
 
 def _children(pid: int) -> list[int]:
-    """Return the processes that one started; of those that ended, none."""
+    """Return the ids of the running child processes."""
     with suppress(OSError):
         found = [task / "children" for task in Path(f"/proc/{pid}/task").iterdir()]
         return [int(word) for file in found for word in file.read_text().split() if _is_alive(int(word))]

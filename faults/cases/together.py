@@ -1,4 +1,4 @@
-"""Begin commands that write at once, and hold what they leave against one after the other. Trials."""
+"""Trials that run writing commands concurrently and compare the history with sequential execution."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from ..trying import Outcome, Verdict, calm
 from ..yard import Command, Yard
 from .commands import yard_of
 
-FROM = "at-once"  # the kept history that they start from: all of them have something to do
+FROM = "at-once"  # name of the kept history they start from; every command has something to do on it
 POOL = ("sync", "sync", "resync", "resync", "merge", "merge", "db prune", "db prune", "db backup")
 FEWEST, MOST = 3, 4  # commands at once
-LONGEST = 0.5  # seconds until the last of them begins
+LONGEST = 0.5  # seconds, upper limit of the random delay before a command starts
 
 Order = tuple[str, ...]
 
 
 def tried(bench: Bench, engine: str) -> Outcome:
-    """Start some commands at moments by chance; the history has to be that of some order of them."""
+    """Run 3 or 4 commands from random moments on; the history must equal that of some sequential order."""
     yard = yard_of(bench, engine)
     commands = bench.kept_value(f"commands on {engine}", partial(_commands, yard))
     chosen = bench.chance.sample(POOL, bench.chance.randint(FEWEST, MOST))
@@ -52,10 +52,10 @@ def tried(bench: Bench, engine: str) -> Outcome:
 
 
 def _is_one_of(found: State, ends: Iterator[State]) -> bool:
-    """Return whether a history is as one order leaves it.
+    """Return whether a history equals the result of one sequential order.
 
-    A resync counts one run at a time. So what a run had spent when it was pruned may be as one order notes
-    it, and of another run as another does.
+    A resync reprices one run at a time. The cost noted for a pruned run may therefore be that of one order,
+    and the cost noted for another run that of another order.
     """
     runs, noted = _parted(found)
     alike, possible = False, set()
@@ -69,7 +69,7 @@ def _is_one_of(found: State, ends: Iterator[State]) -> bool:
 
 
 def _parted(state: State) -> tuple[State, State]:
-    """Return what is known of runs, and of those that were pruned."""
+    """Split a state into the rows of all other tables and the notes about pruned runs."""
     noted = Counter({row: count for row, count in state.items() if row[0] == pruned_runs.name})
     return state - noted, noted
 
@@ -80,8 +80,8 @@ def _named(noted: State) -> Counter[tuple[str, str]]:
 
 
 def _commands(yard: Yard) -> dict[str, Command]:
-    """Return them by name; the history that they start from is made."""
-    yard.place.put("known")  # of the folder as it was
+    """Create the history that the commands start from; return the commands by name."""
+    yard.place.put("known")  # the history of the unchanged agents directory
     miscount(yard.place.typed())
     yard.place.keep(FROM)
     known = yard.commands
@@ -96,7 +96,7 @@ def _commands(yard: Yard) -> dict[str, Command]:
 
 
 def _all_at_once(yard: Yard, commands: Sequence[Command], verdict: Verdict) -> list[str]:
-    """Run them; return their names in the order in which they ended."""
+    """Run the commands concurrently; return their names in the order in which they ended."""
     at_work: dict[str, Child] = {}
     for number, command in enumerate(commands):
         hook = partial(time.sleep, yard.chance.random() * LONGEST)
@@ -116,7 +116,7 @@ def _left(yard: Yard, commands: dict[str, Command]) -> list[str]:
 
 
 def _twice(place: Place) -> list[str]:
-    """Find records of syncs that are there twice."""
+    """Report syncs that are recorded more than once."""
     with History.open(place.typed()) as history, history._reading() as connection:
         columns = [column for column in sync_runs.columns if column.name != "key"]
         rows = Counter(repr(tuple(row)) for row in connection.execute(select(*columns)))
@@ -130,7 +130,7 @@ def _writers(names: Sequence[str]) -> Order:
 def _serial_ends(
     bench: Bench, yard: Yard, commands: dict[str, Command], ended: Sequence[str]
 ) -> Iterator[State]:
-    """Yield how each order of the commands ends, the most likely one first."""
+    """Yield the final state of each order of the commands, starting with the order in which they ended."""
     seen: set[Order] = set()
     for order in permutations(_writers(ended)):
         if order not in seen:
@@ -139,7 +139,7 @@ def _serial_ends(
 
 
 def _serial_end(bench: Bench, yard: Yard, commands: dict[str, Command], order: Order) -> State:
-    """Return what commands leave of which each begins when the one before has ended; found out once."""
+    """Return the history that the commands leave if they run one after another; cached by order."""
     ends: dict[Order, State] = bench.kept_value(f"ends on {yard.folder.name}", dict)
     if order not in ends:
         yard.put(commands["sync"])

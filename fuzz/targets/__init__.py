@@ -1,4 +1,4 @@
-"""What is fuzzed, a file each: `made(folder)` prepares it and returns what takes one input's bytes."""
+"""Fuzz targets, one per module: `made(folder)` prepares it and returns a function of the input bytes."""
 
 from __future__ import annotations
 
@@ -15,4 +15,4 @@ TARGETS = {
     "database": "a history's file with bytes of it changed",
     "render": "hostile texts of a run, in the terminal, in JSON, in exports and on pages",
 }
-"""Each target's name and what it takes; `targets/<name>.py` holds it."""
+"""Description of the input by name of the target; its module is `targets/<name>.py`."""

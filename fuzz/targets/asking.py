@@ -1,4 +1,4 @@
-"""How a question is put: a call in; the answer out, or nothing where it was refused in plain words."""
+"""Call the program and accept its documented errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from ..oracle import Broken
 
 
 def answered(ask: Callable[[], Any]) -> Any:
-    """Return what is answered; None where it was refused with a reason that a person can read."""
+    """Return the result of `ask`, or None if it raised a WorkflowHistoryError.
+
+    Raises Broken if the message of that error is empty or longer than 100,000 characters.
+    """
     try:
         return ask()
     except WorkflowHistoryError as error:

@@ -1,4 +1,4 @@
-"""The file of budgets: bytes in; budgets and their check out, or a refusal that names file and key."""
+"""Fuzz target: the config file with budgets. It is either checked or rejected with a documented error."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ TABLES = (
 
 
 def made(folder: Path) -> Callable[[bytes], None]:
-    """Return what checks one file's budgets."""
+    """Return a function that writes a config file from input bytes and checks its budgets."""
     histories.make(folder)
     file = folder / "budgets.toml"
 

@@ -1,4 +1,4 @@
-"""Where a list goes on: any cursor, offset and sort in; a page out, or a refusal."""
+"""Fuzz target: cursor, offset, limit and sort of lists. The result is a page or a documented error."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SORTS = (*SORT_ALIASES, *AGENT_SORT_KEYS, "id", "nl_input", "issue_number")
 
 
 def made(folder: Path) -> Callable[[bytes], None]:
-    """Return what asks for one page."""
+    """Return a function that requests one page of runs."""
     histories.make(folder)
 
     def once(data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""A history's file of which bytes were changed: bytes in; answers out, or a refusal that names the file."""
+"""Fuzz target: a history file with changed bytes. Queries return results or raise documented errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .asking import answered
 
 
 def made(folder: Path) -> Callable[[bytes], None]:
-    """Return what asks one damaged history."""
+    """Return a function that damages the history file and runs one query on it."""
     file = histories.make(folder, runs=12)
     database.check()
     whole = folder / "whole.db"

@@ -1,4 +1,7 @@
-"""A whole agents folder: odd names, files and streams in; the honest run beside them stored as ever out."""
+"""Fuzz target: an agents directory with odd names, files and streams next to a valid run.
+
+The valid run must be stored as usual.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ _SAME = ("status", "nl_input", "total_cost", "total_tokens", "phase_costs", "cre
 
 
 def made(folder: Path) -> Callable[[bytes], None]:
-    """Return what syncs one folder into a new history, twice."""
+    """Return a function that builds an agents directory and syncs it twice into a new history."""
     file = histories.use(folder)
     seeds = make_seeds(folder / "seeds")
     streams = (*seeds.streams, *other_streams())
@@ -58,7 +61,7 @@ def made(folder: Path) -> Callable[[bytes], None]:
 
 
 def _honest(folder: Path) -> Path:
-    """Return a run's folder with a state and at least two streams, its files' times those of its making."""
+    """Return the directory of the seed run with a state file that has the most streams."""
     every = sorted((folder / "seeds").iterdir(), key=lambda run: (-len(list(run.rglob("*.jsonl"))), run.name))
     return next(run for run in every if (run / "adw_state.json").is_file())
 
@@ -77,9 +80,9 @@ def _with_new_history(file: Path, template: Path) -> None:
 
 
 def _run(dice: Dice, root: Path, states: tuple[Any, ...], streams: tuple[tuple[Any, ...], ...]) -> None:
-    """Put something into the agents folder that may be a run."""
+    """Create something in the agents directory that may be a run."""
     run = root / dice.pick(hostile.NAMES)
-    with suppress(OSError):  # a name that is taken, or that this file system does not take
+    with suppress(OSError):  # the name exists already, or this file system rejects it
         run.mkdir(exist_ok=True)
         if not dice.one_in(5):
             state = hostile.mutated(dice, dice.pick(states), dice.pick((8, 30)))
@@ -89,7 +92,7 @@ def _run(dice: Dice, root: Path, states: tuple[Any, ...], streams: tuple[tuple[A
 
 
 def _write(file: Path, data: bytes) -> None:
-    """Write a file where no link leads away from its place: what is fuzzed must harm nothing beside it."""
+    """Write a file; raise FileExistsError if a symbolic link leads elsewhere, to protect other files."""
     if file.is_symlink() or file.parent.resolve() != file.parent:
         raise FileExistsError(file)
     file.write_bytes(data)
@@ -123,7 +126,7 @@ def _entry(dice: Dice, folder: Path, streams: tuple[tuple[Any, ...], ...], depth
 
 def _socket(place: Path) -> None:
     before = Path.cwd()
-    os.chdir(place.parent)  # a socket's path is short
+    os.chdir(place.parent)  # the path of a socket is limited to about 100 bytes
     try:
         with socket.socket(socket.AF_UNIX) as made_here:
             made_here.bind(place.name)
@@ -136,7 +139,10 @@ def _listing(root: Path) -> list[tuple[str, int]]:
 
 
 def _is_whole(done: dict[str, Any], expected: dict[str, Any]) -> None:
-    """Raise Broken where the honest run is not stored as ever, or the history is damaged."""
+    """Raise Broken if the valid run is not stored as usual or the history is damaged.
+
+    The first call stores the usual values in `expected`.
+    """
     numbers_are_numbers(done, "sync")
     with database.open_if_exists() as history:
         if history is None or (damage := history.check()):

@@ -1,4 +1,4 @@
-"""What a caller names: any text in; a run, a pattern, or a refusal out, and never another run."""
+"""Fuzz target: ids of runs and patterns. The result is a match or a documented error, never another run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FIELDS = ("cost", "status", "tokens", "duration", "quality", "created_at", "nl_i
 
 
 def made(folder: Path) -> Callable[[bytes], None]:
-    """Return what names one run in every way there is."""
+    """Return a function that looks up a run by a hostile or partial id in several ways."""
     histories.make(folder)
     known = [f"{run['project']}/{run['id']}" for run in database.get_workflow_history(limit=40)["workflows"]]
 
@@ -60,7 +60,7 @@ def _name(dice: Dice, known: list[str]) -> str:
 
 
 def _others(dice: Dice, name: str, other: str) -> None:
-    """Ask something else about the same name."""
+    """Run one other query with the same id."""
     match dice.whole(0, 7):
         case 0:
             answered(lambda: compare_runs(name, other))

@@ -1,4 +1,4 @@
-"""Hostile texts of a stored run: bytes in; what a terminal, a program and a browser get out, all calm."""
+"""Fuzz target: hostile texts of a stored run, in terminal output, JSON, exports and web pages."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ FIGURES = (
 
 
 def made(folder: Path) -> Callable[[bytes], None]:
-    """Return what stores one hostile run, and shows it somewhere."""
+    """Return a function that stores one hostile run and shows it twice, in commands or pages."""
     file = histories.use(folder)
     database.init_db()
     database.insert_workflow(_honest() | {"id": "b0000000"})

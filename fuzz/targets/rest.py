@@ -1,4 +1,4 @@
-"""Requests to the server, in process: any address, header and body in; an answer that is no fault out."""
+"""Fuzz target: in-process requests to the web server. No address, header or body may cause a 5xx status."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FAULT = 500
 
 
 def made(folder: Path) -> Callable[[bytes], None]:
-    """Return what sends one request."""
+    """Return a function that sends one request built from input bytes."""
     histories.make(folder)
     app = create_app(ServerSettings(cache_seconds=0))
     described = app.openapi()["paths"]
@@ -116,10 +116,13 @@ def _headers(dice: Dice) -> list[tuple[bytes, bytes]]:
     return headers
 
 
-async def asked(  # noqa: PLR0917 - what a request has
+async def asked(  # noqa: PLR0917 - the parts of a request
     app: Any, method: str, raw: str, query: str, headers: list[tuple[bytes, bytes]], body: bytes
 ) -> tuple[int, str, bytes]:
-    """Return the status, the type of what is not packed, and the body that an app answers a request with."""
+    """Send a request to an ASGI app and return the status, content type and body.
+
+    The content type is empty if the body is compressed; the status is 0 if there was no response.
+    """
     scope = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},

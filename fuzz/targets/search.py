@@ -1,4 +1,4 @@
-"""What is typed into a search: any text in; runs that hold its words out, and no error of the database."""
+"""Fuzz target: search terms. Any text gives matching runs and never a database error."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _PARTS = (
 
 
 def made(folder: Path) -> Callable[[bytes], None]:
-    """Return what searches once, for words and for the meaning of a text."""
+    """Return a function that runs a text search, its negation and sometimes a similarity search."""
     histories.make(folder)
     everything = database.get_workflow_history()["total"]
 

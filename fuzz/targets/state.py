@@ -1,4 +1,4 @@
-"""A state file: bytes in, the run's rows out, or a problem that names the file."""
+"""Fuzz target: a run's state file. The result is the rows of the run or a problem with the file's path."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..seeds import END, make_seeds
 
 
 def made(folder: Path) -> Callable[[bytes], None]:
-    """Return what reads one state file beside an honest stream."""
+    """Return a function that reads a run with a hostile state file and a valid stream."""
     seeds = make_seeds(folder / "seeds")
     root = folder / "agents"
     run = root / "a1b2c3d4"
@@ -41,7 +41,7 @@ def made(folder: Path) -> Callable[[bytes], None]:
 
 
 def is_told(read: ReadResult) -> None:
-    """Raise Broken where a run was lost, or only half understood, for what its files say."""
+    """Raise Broken if a run was lost without a problem, or a problem lacks a path or a short reason."""
     if read.errors or (read.rows is None and not read.problems):
         raise Broken(f"the run was lost: {read.errors} {read.problems}")
     for problem in read.problems:

@@ -1,4 +1,4 @@
-"""A stream: lines of any dialect in; the same facts out however they are read, and sane sums."""
+"""Fuzz target: streams of all formats. Every way to read one must give the same facts and sane totals."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from ..dice import Dice
 from ..oracle import Broken
 from ..seeds import make_seeds, other_streams
 
-_SETTINGS: Any = streams  # of which stream is worth a bookmark
+_SETTINGS: Any = streams  # its MIN_SIZE is the smallest stream that gets a checkpoint
 
 PATH = "run/planner/raw_output.jsonl"
-MOST = 1e16  # tokens of one count, ten thousand times what a month of a large team takes
+MOST = 1e16  # limit of one token count, ten thousand times a month of a large team
 
 
 def made(folder: Path) -> Callable[[bytes], None]:
-    """Return what reads one stream in every way there is."""
+    """Return a function that reads a stream whole, for its results only, and resumed after growth."""
     seeds = (*make_seeds(folder / "seeds").streams, *other_streams())
     file = folder / "raw_output.jsonl"
 
@@ -52,7 +52,7 @@ def made(folder: Path) -> Callable[[bytes], None]:
 
 
 def lines_from(dice: Dice, seeds: tuple[tuple[Any, ...], ...]) -> Iterator[bytes]:
-    """Yield the lines of an honest stream, some of them hostile, doubled or left out."""
+    """Yield the lines of a valid stream, some of them hostile, duplicated or omitted."""
     chance = dice.pick((3, 10, 40))
     for line in itertools.islice(dice.pick(seeds), dice.whole(1, 40)):
         if dice.one_in(12):
@@ -85,10 +85,13 @@ def _are_sane(facts: StreamFacts) -> None:
 
 
 def _is_read_on(file: Path, lines: list[bytes], after: int, whole: StreamFacts | None) -> None:
-    """Raise Broken where a stream that grew is not read as it is when it is read at once."""
+    """Raise Broken if a stream read in two steps gives other facts than one read at once.
+
+    It is cut after the first `after` lines for the first step.
+    """
     content, usual = b"".join(lines), _SETTINGS.MIN_SIZE
     size = sum(map(len, lines[:after]))
-    _SETTINGS.MIN_SIZE = 1  # byte: also a short stream gets a bookmark
+    _SETTINGS.MIN_SIZE = 1  # byte, so that short streams get a checkpoint too
     try:
         with file.open("r+b") as handle:
             handle.truncate(size)
@@ -106,7 +109,7 @@ def _is_read_on(file: Path, lines: list[bytes], after: int, whole: StreamFacts |
     finally:
         _SETTINGS.MIN_SIZE = usual
     if whole is None or whole.format == "unreadable":
-        return  # that it was one showed in its half-written line alone, which became a line that is none
+        return  # only its partial last line looked like a stream, and the complete line doesn't
     if again.facts is None or _timeless(again.facts) != _timeless(whole):
         raise Broken(f"read on, the stream says something else:\n{again.facts}\n{whole}")
 

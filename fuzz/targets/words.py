@@ -1,4 +1,4 @@
-"""The words of filters: texts as people type them in; runs that meet them out, or a refusal."""
+"""Fuzz target: filter values as users type them. The result is matching runs or a documented error."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ NAMES = (
 
 
 def made(folder: Path) -> Callable[[bytes], None]:
-    """Return what asks one question about some runs."""
+    """Return a function that builds a filter from input bytes and runs one query with it."""
     histories.make(folder)
 
     def once(data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Fixtures for all tests: a browser, a demo server, one database for each engine."""
+"""Fixtures for all tests: a browser, a demo server and a database on each engine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from app.server.tests.support.thoroughness import examples
 from scripts import postgresql as postgresql_server
 from scripts.postgresql import Server
 
-if TYPE_CHECKING:  # see chromium
+if TYPE_CHECKING:  # slow to import, see chromium
     from playwright.sync_api import Browser, Page
 
 ENGINES = ("sqlite", "postgresql")
@@ -29,7 +29,7 @@ settings.load_profile("project")
 
 @pytest.fixture(scope="session")
 def demo_served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Serve a demo that ends now, so that its last run is still at work."""
+    """Serve a demo that ends now, so that its last run is still running."""
     from app.server.tests.support.web import make_history  # noqa: PLC0415 - most tests need no server
 
     folder = tmp_path_factory.mktemp("demo") / "shop"
@@ -44,7 +44,7 @@ def demo_served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture(scope="module")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """Start the browser once for a file: while it runs, no test of this thread can have an event loop."""
+    """Start the browser once per test file: while it runs, no test of this thread can use an event loop."""
     from scripts import browsing  # noqa: PLC0415 - Playwright takes long to import
 
     if browsing.found() is None:
@@ -55,7 +55,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Server]:
-    """Start a PostgreSQL for the tests of this process; each of them makes a place of its own in it."""
+    """Start a PostgreSQL server for the tests of this process; each of them creates its own schema."""
     if postgresql_server.found() is None:
         pytest.skip(postgresql_server.MISSING)
     with postgresql_server.running() as server:
@@ -64,18 +64,18 @@ def postgresql() -> Iterator[Server]:
 
 @pytest.fixture(params=ENGINES)
 def history_url(request: pytest.FixtureRequest, tmp_path: Path) -> URL:
-    """Name a place for a history that is not there yet, once on each engine."""
+    """Return the URL of a new, empty history; runs the test once on each engine."""
     return empty_place(request, request.param, tmp_path / "engine")
 
 
 @pytest.fixture(params=ENGINES, scope="module")
 def module_history_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> URL:
-    """Name one for all tests of a file."""
+    """Return the URL of a new, empty history shared by the tests of a file, on each engine."""
     return empty_place(request, request.param, tmp_path_factory.mktemp("engine"))
 
 
 def empty_place(request: pytest.FixtureRequest, engine: str, folder: Path) -> URL:
-    """Name a place on an engine; a file's lies in `folder`."""
+    """Return the URL of a new, empty history on an engine; an SQLite file is in `folder`."""
     if engine == "sqlite":
         return database_url(folder / "history.db")
     server: Server = request.getfixturevalue("postgresql")
@@ -84,21 +84,21 @@ def empty_place(request: pytest.FixtureRequest, engine: str, folder: Path) -> UR
 
 @pytest.fixture
 def no_history(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Name no history: the usual one is not there yet, which is no error."""
+    """Unset the configured history, so that the default one is used; it may be missing without an error."""
     monkeypatch.delenv("WORKFLOW_HISTORY_DB", raising=False)
     monkeypatch.setattr(database, "DB_PATH", None)
 
 
 @pytest.fixture
 def complaints() -> list[str]:
-    """What the browser had to say against the pages; a test that expects some takes them out."""
+    """Return the list of errors that the browser reports; a test removes the ones it expects."""
     return []
 
 
 @pytest.fixture
 def page(chromium: Browser, complaints: list[str]) -> Iterator[Page]:
-    """Give a page of a browser that knows nothing yet; in the end it must have had no complaint."""
-    from app.server.tests.support.browser import opened  # noqa: PLC0415 - see chromium
+    """Yield a page in a new browser context; fail if the browser has reported errors."""
+    from app.server.tests.support.browser import opened  # noqa: PLC0415 - slow, see chromium
 
     with opened(chromium, complaints) as page:
         yield page

@@ -147,7 +147,7 @@ def test_money_is_written_with_all_its_digits_and_no_more() -> None:
 
 def test_a_missed_target_is_marked_as_missed() -> None:
     missed = row(target=Target("≤ 1 s", 1.0, 2.0), floor=Measure(0.5, "a bare walk"))
-    met = row(target=Target("≥ 400×", 400, 500, at_least=True), baseline=Measure(1000.0, "plain way"))
+    met = row(target=Target("≥ 400×", 400, 500, at_least=True), baseline=Measure(1000.0, "naive baseline"))
     assert "| **missed** |" in rows_table([missed])
     assert "| 4.0× | **missed**" in rows_table([missed])
     assert "| 500× | – | – | met |" in rows_table([met])

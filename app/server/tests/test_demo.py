@@ -457,9 +457,9 @@ def test_the_newest_run_is_still_running(demo):
 
 
 def test_folders_beside_the_runs_hold_no_stream(demo):
-    beside = [path for name in demo.planted.not_runs for path in (demo.path / name).glob("*.jsonl")]
-    assert len(beside) == 2
-    assert all("type" not in line for path in beside for line in lines(path))
+    transcript_set = [path for name in demo.planted.not_runs for path in (demo.path / name).glob("*.jsonl")]
+    assert len(transcript_set) == 2
+    assert all("type" not in line for path in transcript_set for line in lines(path))
 
 
 # How it is written

@@ -39,7 +39,7 @@ RUNS = 6
 def tried(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """Try every fault, in a process of its own: it forks, and a test's process may have threads."""
     out = tmp_path_factory.mktemp("faults")
-    kills, rounds = ("25", "4") if THOROUGH else ("4", "1")
+    kills, rounds = ("12", "2") if THOROUGH else ("4", "1")
     counts = ["--kills", kills, "--commands", "1", "--rounds", rounds, "--times", "1"]
     words = [sys.executable, "-m", "faults", *counts, "--out", str(out)]
     done = subprocess.run(  # noqa: S603 - our own

@@ -5,6 +5,10 @@ from __future__ import annotations
 import ast
 import doctest
 import importlib
+import io
+import re
+import tokenize
+from collections.abc import Iterator
 from pathlib import Path
 
 from app.server.tests.support.paths import ROOT
@@ -147,3 +151,58 @@ def test_every_example_in_a_docstring_gives_its_result() -> None:
             tried[name] = doctest.testmod(importlib.import_module(name))
     assert [name for name, result in tried.items() if result.failed or not result.attempted] == []
     assert tried
+
+
+PLAIN_WORDS = re.compile(
+    r"\b(what|whatever|whoever|tells?|told|says?|said|anew|in vain|lest|akin|reckon\w*|mend(?:s|ed|ing)?"
+    r"|goes? in|comes? out|take[sn]? out|nobody|somebody|heed\w*)\b",
+    re.IGNORECASE,
+)
+"""Words of riddles: a "what" clause in place of a noun, programs that speak, archaic verbs."""
+
+PLAIN_NAMES = re.compile(r"(?:^|_)(tells?|told|anew|meant|akin|habits?|takeout|vain|whom|whose)(?:_|$)")
+
+WORDS_IN_USE = {
+    ("common/redaction/drop_text.py", "says"),  # quotes a stored text
+    ("queries/export.py", "what"),  # a parameter of the public interface
+}
+
+
+def prose(file: Path) -> Iterator[str]:
+    """Yield the docstrings without their examples, and the comments of a file."""
+    for node in ast.walk(TREES[file]):
+        for statement in getattr(node, "body", ()) if not isinstance(node, ast.Lambda | ast.IfExp) else ():
+            if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+                text = str(statement.value.value)
+                examples = {
+                    line
+                    for example in doctest.DocTestParser().get_examples(text)
+                    for line in (*example.source.splitlines(), *example.want.splitlines())
+                }
+                yield "\n".join(
+                    line for line in text.splitlines() if line.strip().removeprefix(">>> ") not in examples
+                )
+    for token in tokenize.generate_tokens(io.StringIO(file.read_text()).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.string
+
+
+def test_docstrings_and_comments_are_in_plain_words() -> None:
+    found = {
+        (file.relative_to(PACKAGE).as_posix(), match.group().lower())
+        for file in FILES
+        for text in prose(file)
+        for match in PLAIN_WORDS.finditer(text)
+    }
+    assert found - WORDS_IN_USE == set()
+
+
+def test_names_are_in_plain_words() -> None:
+    found = {
+        (file.relative_to(PACKAGE).as_posix(), name)
+        for file, tree in TREES.items()
+        for node in ast.walk(tree)
+        for key in ("name", "id", "arg", "attr")
+        if isinstance(name := getattr(node, key, None), str) and PLAIN_NAMES.search(name) and name != "tell"
+    }
+    assert found == set()  # "tell" is a method of files

@@ -185,12 +185,12 @@ def load_workflow(reference: str) -> Workflow | None:
     Raises AmbiguousWorkflowError if several workflows match.
     """
     try:
-        return the_workflow(reference)
+        return require_workflow(reference)
     except WorkflowNotFoundError:
         return None
 
 
-def the_workflow(reference: str) -> Workflow:
+def require_workflow(reference: str) -> Workflow:
     """Return the same as `load_workflow`, or raise WorkflowNotFoundError with similar ids."""
     with open_if_exists() as history:
         if history is None:

@@ -11,7 +11,7 @@ from . import scanner
 from .common.coercion import moment_in_utc
 from .common.models import AgentRun, CostData, ScannedRun, StreamFacts, Workflow
 from .common.spending import run_basis
-from .costs.accounting import accounted, compute_run_cost
+from .costs.accounting import compute_cost_and_claims, compute_run_cost
 from .costs.accounting.message_claims import (
     NOTHING_ELSEWHERE,
     NOTHING_SEEN,
@@ -71,7 +71,7 @@ def with_claims(
     if not streams and not previous_attempts:
         return dict(workflow), []
     priced_at = moment_in_utc(workflow.get("started_at") or workflow.get("created_at"))
-    costs, claims = accounted(streams, priced_at, previous_attempts, elsewhere, seen)
+    costs, claims = compute_cost_and_claims(streams, priced_at, previous_attempts, elsewhere, seen)
     return with_sums(workflow, costs, streams), claims
 
 

@@ -17,7 +17,7 @@ from .costs.accounting.message_claims import (
     Elsewhere,
     Seen,
     elsewhere_of,
-    seen_of,
+    seen_units,
     to_store,
     with_first_written,
 )
@@ -180,7 +180,7 @@ def _reprice(
             return _result(
                 stored["id"], "no stream of it is there any more: its costs stay as they are", success=True
             )
-        seen = seen_of(history.claims([key]).get(key, ()))
+        seen = seen_units(history.claims([key]).get(key, ()))
         repriced, _ = _with_current_costs(stored, scanned, NOTHING_ELSEWHERE, seen)
         if not _changed_fields(stored, repriced):
             return _result(stored["id"], "its costs are up to date", success=True)
@@ -216,7 +216,9 @@ def _store_costs(
     keeps_text = history.check_text_policy()
     previous_claims = {claim.name: claim for claim in history.claims([key]).get(key, ())}
     elsewhere = elsewhere_of(previous_claims.values())
-    repriced, new_claims = _with_current_costs(stored, scanned, elsewhere, seen_of(previous_claims.values()))
+    repriced, new_claims = _with_current_costs(
+        stored, scanned, elsewhere, seen_units(previous_claims.values())
+    )
     claims = [
         # a merge may have brought an earlier time
         with_first_written(claim, previous_claims.get(claim.name, claim))

@@ -13,7 +13,7 @@ from .ingest.files import FolderPath, to_path
 from .ingest.runs import Scan, read_one, scan
 from .ingest.runs.build_run import read_run, read_stream, shows_a_run
 from .ingest.runs.discovery import agents_folders_inside, usual_folders, walk_agents_folder
-from .ingest.runs.nested_folders import Beside, look_inside
+from .ingest.runs.nested_folders import TranscriptFolders, look_inside
 from .ingest.runs.records import STATE_FILE
 
 _CONFIGURED_AGENTS_DIR = os.environ.get("WORKFLOW_HISTORY_AGENTS") or "agents"
@@ -34,11 +34,11 @@ __all__ = [
     "AGENTS_DIR",
     "Scan",
     "agents_dir",
+    "contains_runs",
+    "default_agents_dir",
     "find_agents_folders",
-    "transcript_folders",
-    "holds_runs",
+    "folders_to_sync",
     "parse_workflow_directory",
-    "place_to_scan",
     "project_name",
     "scan",
     "scan_agents_directory",
@@ -49,10 +49,10 @@ __all__ = [
 
 def agents_dir(path: FolderPath | str | None = None) -> FolderPath:
     """Return the first agents directory of a path or project; None means the default one."""
-    return find_agents_folders(place_to_scan() if path is None else to_path(path))[0]
+    return find_agents_folders(default_agents_dir() if path is None else to_path(path))[0]
 
 
-def place_to_scan() -> FolderPath:
+def default_agents_dir() -> FolderPath:
     """Return the default agents directory or project, evaluated on each call."""
     if AGENTS_DIR is not _DEFAULT_AGENTS_DIR:
         return to_path(AGENTS_DIR)
@@ -68,10 +68,10 @@ def find_agents_folders(path: FolderPath) -> list[FolderPath]:
     only these transcripts are read from it. Without any agents directory, the directory itself is read,
     and the transcripts in hidden directories such as `.claude`.
     """
-    return list(transcript_folders(path))
+    return list(folders_to_sync(path))
 
 
-def transcript_folders(path: FolderPath) -> dict[FolderPath, Beside | None]:
+def folders_to_sync(path: FolderPath) -> dict[FolderPath, TranscriptFolders | None]:
     """Return the directories of `find_agents_folders`, each with its transcript directories.
 
     The value lists the directories inside it that are read only for transcripts, or is None.
@@ -81,10 +81,12 @@ def transcript_folders(path: FolderPath) -> dict[FolderPath, Beside | None]:
     if not isinstance(path, Path):
         return dict.fromkeys([folder for folder in usual_folders(path) if folder.is_dir()] or [path])
     nested_folders = look_inside(path)
-    folders: dict[FolderPath, Beside | None] = dict.fromkeys(agents_folders_inside(path, nested_folders))
+    folders: dict[FolderPath, TranscriptFolders | None] = dict.fromkeys(
+        agents_folders_inside(path, nested_folders)
+    )
     if not folders:
         return {path: nested_folders.hidden}
-    return folders | {path: beside} if (beside := nested_folders.beside_agents) else folders
+    return folders | {path: transcript_set} if (transcript_set := nested_folders.beside_agents) else folders
 
 
 def project_name(path: FolderPath) -> str:
@@ -140,7 +142,7 @@ def scan_agents_directory() -> list[Workflow]:
     return [run.workflow for run in scan(root, datetime.now(UTC)).runs]
 
 
-def holds_runs(root: FolderPath) -> bool:
+def contains_runs(root: FolderPath) -> bool:
     """Return whether a directory contains a run or an unreadable possible run; stops at the first."""
     walk = walk_agents_folder(root)
     for folder in walk:

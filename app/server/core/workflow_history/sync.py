@@ -23,7 +23,7 @@ from .common.errors import BusyError
 from .common.models import Problem
 from .ingest.files import FolderPath, to_path
 from .ingest.runs.discovery import find_runs, walk_agents_folder
-from .ingest.runs.nested_folders import Beside
+from .ingest.runs.nested_folders import TranscriptFolders
 from .ingest.runs.records import RunFolder, escape_undecodable
 from .pipeline.change_detection import file_times_of, is_unchanged, previous_places
 from .pipeline.conflicts import CONFLICT_MESSAGE, drop_runs, find_conflicts
@@ -85,10 +85,14 @@ def sync_workflow_history(
     a fatal error is logged and raised.
     """
     if agents_dir is None:
-        roots = [scanner.place_to_scan()]
+        roots = [scanner.default_agents_dir()]
     else:
         roots = agents_dir if isinstance(agents_dir, list) else [to_path(agents_dir)]
-    folders = {folder: beside for root in roots for folder, beside in scanner.transcript_folders(root).items()}
+    folders = {
+        folder: transcript_set
+        for root in roots
+        for folder, transcript_set in scanner.folders_to_sync(root).items()
+    }
     started = time.monotonic()
     try:
         with ExitStack() as stack:
@@ -98,7 +102,7 @@ def sync_workflow_history(
                 _sync_folder(
                     history,
                     folder,
-                    beside,
+                    transcript_set,
                     readers,
                     silent=silent,
                     project=project,
@@ -108,7 +112,7 @@ def sync_workflow_history(
                     waiting=waiting,
                     with_pruned=with_pruned,
                 )
-                for (folder, beside), readers in zip(folders.items(), backends, strict=True)
+                for (folder, transcript_set), readers in zip(folders.items(), backends, strict=True)
             ]
             stats = merge_stats([job.stats for job in jobs])
             counted = [part for job in jobs for part in job.counted]
@@ -128,7 +132,7 @@ def sync_workflow_history(
 def _sync_folder(
     history: History,
     root: FolderPath,
-    beside: Beside | None,
+    transcript_set: TranscriptFolders | None,
     readers: ExecutorBackend,
     *,
     silent: bool,
@@ -139,7 +143,7 @@ def _sync_folder(
     waiting: OnWait | None,
     with_pruned: bool,
 ) -> SyncContext:
-    """Sync one agents directory and return its finished context; `beside` is from `transcript_folders`."""
+    """Sync one agents directory and return its context; `transcript_set` as in `folders_to_sync`."""
     started = time.monotonic()
     log = logger.debug if silent else logger.info
     stats = empty_stats(
@@ -151,7 +155,7 @@ def _sync_folder(
         job = SyncContext(
             root, stats["project"], host_name(), history, now, started, progress, stats, relations
         )
-        job.engine, job.with_pruned, job.beside = readers, with_pruned, beside
+        job.engine, job.with_pruned, job.transcript_set = readers, with_pruned, transcript_set
         job.keeps_text = history.check_text_policy(no_text=no_text)
         find_home(job, named=project)
         _run_phases(job)
@@ -204,7 +208,9 @@ def _reread_conflicts(job: SyncContext, batch: Sequence[ReadResult]) -> list[Rea
     """Return the batch after reading again the runs that were moved or that another process stored."""
     run_ids = find_conflicts(job, batch) | rename_moved_runs(job, batch)
     reread = (
-        _read_batches(job, find_runs(job.root, run_ids - job.pruned, job.beside)) if run_ids else iter(())
+        _read_batches(job, find_runs(job.root, run_ids - job.pruned, job.transcript_set))
+        if run_ids
+        else iter(())
     )
     return [*drop_runs(batch, run_ids), *chain.from_iterable(reread)]
 
@@ -238,7 +244,11 @@ def _phases_1_to_3(job: SyncContext) -> Iterator[list[ReadResult]]:
     job.is_read = True
     misdated_ids = runs_to_redate(job)
     dated = [run for run in pending if run.id not in misdated_ids]
-    reread = _read_batches(job, find_runs(job.root, misdated_ids, job.beside)) if misdated_ids else iter([[]])
+    reread = (
+        _read_batches(job, find_runs(job.root, misdated_ids, job.transcript_set))
+        if misdated_ids
+        else iter([[]])
+    )
     yield [*dated, *next(reread)]  # in one batch: a sync of few runs is one transaction
     yield from reread
 
@@ -246,9 +256,9 @@ def _phases_1_to_3(job: SyncContext) -> Iterator[list[ReadResult]]:
 def _phase_1_scan(job: SyncContext) -> Iterator[RunFolder]:
     """Walk the directory and yield runs whose files differ from the stored state; others stay unopened."""
     if job.only_ids is not None:
-        yield from _select_changed(job, find_runs(job.root, job.only_ids, job.beside))
+        yield from _select_changed(job, find_runs(job.root, job.only_ids, job.transcript_set))
         return
-    walk = walk_agents_folder(job.root, job.beside)
+    walk = walk_agents_folder(job.root, job.transcript_set)
     for number, group in enumerate(walk.groups, 1):
         yield from _select_changed(job, walk.iter_runs(group))
         job.files_walked = number / len(walk.groups)

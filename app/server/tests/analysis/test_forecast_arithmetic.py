@@ -22,7 +22,7 @@ from app.server.core.workflow_history.analysis.forecast.neighbour_weights import
     select_candidates,
     weigh_neighbours,
 )
-from app.server.core.workflow_history.analysis.forecast.past_runs import Past, build_past, to_float32
+from app.server.core.workflow_history.analysis.forecast.past_runs import PastRuns, build_past, to_float32
 from app.server.core.workflow_history.analysis.forecast.prediction_intervals import (
     effective_sample_size,
     estimate_success,
@@ -51,7 +51,7 @@ def run(at: int = 0, **given_: Any) -> dict[str, Any]:
     return usual | given_
 
 
-def past(runs: list[dict[str, Any]]) -> Past:
+def past(runs: list[dict[str, Any]]) -> PastRuns:
     def whole(name: str) -> np.ndarray:
         return np.array([one[name] for one in runs], np.int64)
 
@@ -266,11 +266,11 @@ def test_a_later_run_never_changes_an_earlier_forecast(
     texts[len(runs) :] = texts[0]  # and all ask for the same as the first
     short, long = past(runs), past(runs + later)
     alone = told(short, texts[short.keys - 1])
-    beside = told(long, texts[long.keys - 1])
-    assert alone == {key: beside[key] for key in alone}
+    transcript_set = told(long, texts[long.keys - 1])
+    assert alone == {key: transcript_set[key] for key in alone}
 
 
-def told(history: Past, texts: np.ndarray) -> dict[int, Any]:
+def told(history: PastRuns, texts: np.ndarray) -> dict[int, Any]:
     """Return by key what the runs before each run say."""
     return {
         int(history.keys[test.row]): (test.cost, test.duration, test.success)

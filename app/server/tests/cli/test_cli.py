@@ -354,7 +354,7 @@ def test_an_ambiguous_id_names_the_candidates(monkeypatch):
     def several(name: str) -> None:
         raise AmbiguousWorkflowError(name, ["shop/aaaa1111", "till/aaaa1111"])
 
-    monkeypatch.setattr(database, "the_workflow", several)
+    monkeypatch.setattr(database, "require_workflow", several)
     result = type_in("show", "aaaa1111")
     assert result.exit_code == 1
     assert "shop/aaaa1111, till/aaaa1111" in result.stderr
@@ -478,7 +478,7 @@ def test_a_resync_that_fails_says_why_even_if_it_is_to_print_less(monkeypatch):
     answer = {"total_processed": 2, "successful": 1, "failed": 1, "workflows": [failed, done]}
     monkeypatch.setattr(resync, "resync_all_completed_workflows", lambda **_: answer)
     monkeypatch.setattr(resync, "resync_workflow_cost", lambda _: failed)
-    monkeypatch.setattr(database, "the_workflow", lambda _: {"id": "a", "project": "shop"})
+    monkeypatch.setattr(database, "require_workflow", lambda _: {"id": "a", "project": "shop"})
     for words in (("reprice", "--all", "-q"), ("reprice", "shop/a", "-q")):
         result = type_in(*words)
         assert (result.exit_code, result.stdout) == (1, "")

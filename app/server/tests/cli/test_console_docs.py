@@ -2,10 +2,13 @@
 
 import json
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from app.server.core import workflow_history
+from app.server.core.workflow_history.queries.open_history import OpenHistory
 from scripts import console_docs, make_rest_examples
 from scripts.console_docs import ConsoleError, filled
 
@@ -44,6 +47,31 @@ def test_the_readmes_python_answers_with_figures_of_the_demo(folder, tmp_path, m
     assert "240 new, 0 unchanged, 0 failed\nbuild 64 " in said
     assert re.search(r"^\$\d\.\d\d to \$\d\.\d\d, from \d+ runs$", said, re.MULTILINE)
     assert "2026-03-13 plan in adw_sdlc_iso costs 2.5 times as much" in said
+
+
+def test_the_examples_of_the_python_api_run(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WORKFLOW_HISTORY_DB", "history.db")
+    page = (console_docs.ROOT / "docs" / "python-api.md").read_text()
+    examples = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    for example in examples:
+        code = example.replace("from workflow_history", "from app.server.core.workflow_history")
+        exec(code.replace("path/to/project", str(folder / "demo-history")), {})  # noqa: S102 - our own
+    said = capsys.readouterr().out
+    assert len(examples) == 3
+    assert "240 new, 0 unchanged, 0 failed\n" in said
+    assert re.search(r"^build 207 \d+\.\d+ \d\.\d+$", said, re.MULTILINE)
+    assert "error: " in said
+    assert "2026-W10" in (tmp_path / "weeks.csv").read_text()
+
+
+def test_the_python_api_page_has_every_name_method_and_filter():
+    page = (console_docs.ROOT / "docs" / "python-api.md").read_text()
+    methods = [name for name, value in vars(OpenHistory).items() if callable(value) and name[0] != "_"]
+    assert [name for name in methods if f"| `{name}(" not in page] == []
+    assert [name for name in workflow_history.__all__ if f"`{name}" not in page] == []
+    filters = [field.name for field in fields(workflow_history.RunFilter)]
+    assert [name for name in filters if f"`{name}`" not in page] == []
 
 
 def test_the_examples_of_rest_are_what_it_answers(folder):

@@ -460,11 +460,11 @@ def test_a_sessions_only_phase_takes_no_longer_than_the_session(tmp_path: Path) 
     session, logs = "11111111-aaaa-4bbb-8ccc-000000000001", tmp_path / "logs"
     logs.mkdir()
     (logs / f"{session}.jsonl").write_text("\n".join(spoken(session, 0, 180)) + "\n")
-    beside = logs / session / "subagents"
-    beside.mkdir(parents=True)
+    transcript_set = logs / session / "subagents"
+    transcript_set.mkdir(parents=True)
     for name, start, end in (("ab12", 30, 122), ("cd34", 60, 90)):
         lines = spoken(session, start, end, agentId=name, isSidechain=True)
-        (beside / f"agent-{name}.jsonl").write_text("\n".join(lines) + "\n")
+        (transcript_set / f"agent-{name}.jsonl").write_text("\n".join(lines) + "\n")
     sync_workflow_history(silent=True, agents_dir=logs)
     found = get_workflow_by_id(session)
     assert len(found["phase_costs"]) == 3

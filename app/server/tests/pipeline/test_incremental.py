@@ -19,7 +19,7 @@ from sqlalchemy import delete, select, update
 
 from app.server.core.workflow_history import database, get_workflow_history, scanner, sync_workflow_history
 from app.server.core.workflow_history.ingest import streams as streams_module
-from app.server.core.workflow_history.ingest.runs.file_times import CONTRADICTED, FileTimes, Neighbourhood
+from app.server.core.workflow_history.ingest.runs.file_times import CONTRADICTED, FileTimeJudge, FileTimes
 from app.server.core.workflow_history.ingest.streams import block_reader, read_stream, resume_stream
 from app.server.core.workflow_history.ingest.streams.tool_result_fast_path import ToolResultMatcher
 from app.server.core.workflow_history.pipeline import batches, parallel_read, read_run
@@ -423,7 +423,7 @@ class TestCopies:
         mine = first * second, (first + length) * second
         slack = 30 * second
         expected = any(a - slack <= mine[0] and mine[1] <= b + slack for a, b in known)
-        around = Neighbourhood(FileTimes(CONTRADICTED, first, last) for first, last in known)
+        around = FileTimeJudge(FileTimes(CONTRADICTED, first, last) for first, last in known)
         assert around.was_copied(*mine) == expected
 
     def run_in_a_copied_tree(self, agents: Path, run_id: str, minutes: int | None) -> None:

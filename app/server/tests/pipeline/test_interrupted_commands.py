@@ -40,7 +40,7 @@ from faults.stories import miscount
 SECRET = "ghp_" + "Zx8Kq2Lw9Rt4Yb7Nc1Vd6Mf3Hs5Jg0Pa2Qe"
 WORD = SECRET[4:].lower().encode()  # as the search index keeps it
 RUNS = 8
-MOST = 4  # statements within transactions before which each command is stopped
+MOST = 2  # statements within transactions before which each command is stopped
 
 
 class StoppedError(BaseException):

@@ -322,7 +322,7 @@ def test_parquet_says_units_and_types(demo_history, tmp_path):
     assert schema.field("duration_seconds").metadata[b"unit"] == b"seconds"
     assert str(schema.field("run_created_at").type) == "timestamp[us]"  # some runs' zone is unknown
     assert str(schema.field("timestamp").type) == "timestamp[us, tz=UTC]"
-    assert schema.metadata[b"schema_version"] == b"1"
+    assert schema.metadata[b"schema_version"] == b"2"
 
 
 def test_the_largest_amount_of_money_keeps_its_last_digit(tmp_path):
@@ -593,7 +593,7 @@ def test_json_gives_lines_or_tells_what_was_written(demo_history, tmp_path):
     first = json.loads(type_in("export", "--json").stdout.splitlines()[0])
     assert first["schema_version"] == 2
     told = json.loads(type_in("export", "-o", str(tmp_path / "a.csv"), "--json").stdout)
-    assert (told["schema_version"], told["rows"], told["format"]) == (1, 30, "csv")
+    assert (told["schema_version"], told["rows"], told["format"]) == (2, 30, "csv")
 
 
 @pytest.mark.parametrize("words", [["--format", "parquet"], ["--json", "--format", "csv"]], ids=str)

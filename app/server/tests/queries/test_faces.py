@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.common.filters import RunFilter
-from app.server.core.workflow_history.common.formatting.costs import sum_words
+from app.server.core.workflow_history.common.formatting.costs import format_total_spending
 from app.server.core.workflow_history.common.spending import (
     Spending,
     run_spending,
@@ -122,7 +122,7 @@ def faces(agents: Path) -> dict[str, Amounts]:
     with client_of() as client:
         rest = client.get("/api/v1/statistics/overview").json()["total"]
         found["rest"] = to_decimal(rest["cost"]["total"]), to_decimal(rest["lower_bound_cost"])
-        assert " · ".join(sum_words(footer)) in client.get("/").text
+        assert " · ".join(format_total_spending(footer)) in client.get("/").text
     return found
 
 

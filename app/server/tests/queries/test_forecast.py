@@ -386,7 +386,7 @@ def test_every_shape_of_answer_is_json_with_a_schema() -> None:
         assert set(written) == set(schema["properties"])
     assert isinstance(answers[0], Forecast)
     assert isinstance(answers[1], RunForecast)
-    assert json.loads(type_in("--backtest", "--json").output)["tried"] == 30
+    assert json.loads(type_in("--backtest", "--json").output)["backtested"] == 30
 
 
 def test_calibration_as_typed_says_its_sample_size(demo: Path) -> None:

@@ -605,10 +605,10 @@ def test_problems_are_those_of_the_last_sync_of_their_folder(history: History) -
     [ref] = history.list_refs()
     history.save_run_problems("one", {ref.key: [Problem("a/x.jsonl", "old"), Problem("a/y.jsonl", "old")]})
     history.save_run_problems("one", {ref.key: [Problem("a/x.jsonl", "cut", 3)]})
-    beside = [Problem("b", "no JSON", None, "warning")]
-    assert not history.folder_problems_unchanged("two", beside)
-    history.save_folder_problems("two", beside)
-    assert history.folder_problems_unchanged("two", beside)
+    transcript_set = [Problem("b", "no JSON", None, "warning")]
+    assert not history.folder_problems_unchanged("two", transcript_set)
+    history.save_folder_problems("two", transcript_set)
+    assert history.folder_problems_unchanged("two", transcript_set)
     assert [(row["severity"], row["reason"], row["run_id"]) for row in history.view("unreadable")] == [
         ("error", "cut", "a"),
         ("warning", "no JSON", None),

@@ -100,8 +100,8 @@ def test_the_migrations_make_the_tables_of_the_schema(history_url: URL) -> None:
         ] == []
         inspected = inspect(connection)
         made = {*inspected.get_table_names(), *inspected.get_view_names()}
-    beside = {"run_search", "workflow_history_changes"}
-    assert {name for name in made if not name.startswith("run_search_")} - beside == {
+    transcript_set = {"run_search", "workflow_history_changes"}
+    assert {name for name in made if not name.startswith("run_search_")} - transcript_set == {
         *metadata.tables, *VIEW_COLUMNS, migrate.VERSION_TABLE
     }  # fmt: skip
 

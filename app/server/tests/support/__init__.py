@@ -1,1 +1,1 @@
-"""Builders, servers and browsers that the tests use."""
+"""Builders, servers and browsers used by the tests."""

@@ -23,7 +23,7 @@ _TOLD = """
 def opened(
     browser: Browser, complaints: list[str], size: ViewportSize = LAPTOP, **more: Any
 ) -> Iterator[Page]:
-    """Give a page of its own context; errors, refusals of the policy and dialogs become complaints."""
+    """Yield a page in its own context; add errors, policy violations and dialogs to `complaints`."""
     expect.set_options(timeout=1000 * PATIENCE)
     context = browser.new_context(viewport=size, reduced_motion="reduce", **more)
     context.set_default_timeout(1000 * PATIENCE)
@@ -44,13 +44,13 @@ def opened(
 
 
 def runs_of(served: Served, **asked: str) -> list[dict[str, Any]]:
-    """Return the runs that the server lists."""
+    """Return the runs listed by the server."""
     found = served.get("/api/v1/runs", params=asked).json()["workflows"]
     return cast(list[dict[str, Any]], found)
 
 
 def addresses(served: Served) -> dict[str, str]:
-    """Return an address of every kind of page, by a name for it."""
+    """Return the address of one page of each kind, by a name of that kind."""
     first, second, *_ = runs_of(served, sort="cost")
     pattern, *_ = served.get("/api/v1/patterns").json()["patterns"]
     newest, *_ = runs_of(served)

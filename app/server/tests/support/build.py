@@ -1,4 +1,4 @@
-"""Write run folders and transcripts by hand."""
+"""Build run directories and transcripts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HAIKU = "claude-haiku-4-5-20251001"
 
 
 def line(**fields: Any) -> str:
-    """Return one stream line, spaced as the real ones are."""
+    """Return one stream line as JSON with spaces, like real ones."""
     return json.dumps(fields)
 
 
@@ -98,7 +98,7 @@ def result(cost: float | None = 0.25, *, model: str = SONNET, session: str = "se
 def stream(
     run: Path, agent: str, *lines: str, name: str = "raw_output.jsonl", at: datetime | None = None
 ) -> Path:
-    """Write an agent's stream, its file time set where `at` says."""
+    """Write an agent's stream; set its modification time to `at` if given."""
     file = run / agent / name if agent else run / name
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("".join(f"{text}\n" for text in lines))
@@ -115,7 +115,7 @@ def prompt(run: Path, agent: str, text: str, name: str = "prompt.txt") -> Path:
 
 
 def run(agents: Path, run_id: str, state: dict[str, Any] | None = None) -> Path:
-    """Make a run's folder, with a state file where a state is given."""
+    """Create a run's directory, with a state file if a state is given."""
     folder = agents / run_id
     folder.mkdir(parents=True, exist_ok=True)
     if state is not None:
@@ -124,11 +124,11 @@ def run(agents: Path, run_id: str, state: dict[str, Any] | None = None) -> Path:
 
 
 PLACES = ("request", "error", "state", "branch", "tool output", "result")
-"""Where a text may stand in a run."""
+"""Parts of a run that can contain a text."""
 
 
 def run_with_texts(agents: Path, run_id: str, text: dict[str, str], **state: Any) -> Path:
-    """Write a failed run with a text in each of PLACES but the state and the branch: those are in `state`."""
+    """Write a failed run with a text in each of PLACES; `state` contains those of state and branch."""
     folder = run(agents, run_id, {
         "adw_id": run_id, "nl_input": f"Add a login. {text['request']}", "status": "failed",
         "error_message": text["error"], **state,

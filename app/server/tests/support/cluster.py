@@ -1,4 +1,4 @@
-"""Start a small Dask cluster of real processes, and kill its workers."""
+"""Start a small Dask cluster of real processes and kill its workers."""
 
 from __future__ import annotations
 
@@ -17,25 +17,28 @@ from app.server.tests.support.patience import PATIENCE
 
 @contextmanager
 def a_cluster(workers: int) -> Iterator[LocalCluster]:
-    """Run workers that are started again when they die."""
+    """Start a cluster whose workers are restarted when they die."""
     with LocalCluster(
         n_workers=workers,
         threads_per_worker=1,
         processes=True,
         host="127.0.0.1",
         dashboard_address="127.0.0.1:0",  # any free port
-        silence_logs=60,  # a killed worker is what is wanted
+        silence_logs=60,  # killed workers are expected
     ) as cluster:
         yield cluster
 
 
 def engine_of(cluster: LocalCluster) -> str:
-    """Return what `--executor` takes."""
+    """Return the cluster's address as a value of `--executor`."""
     return str(cluster.scheduler_address).replace("tcp://", "dask://")
 
 
 class Deadly(WorkerPlugin):
-    """Has a worker killed when it begins to read one run; once only, where a file is to mark that."""
+    """Worker plugin that kills a worker when it starts to read one run.
+
+    With `mark`, only one worker is killed; the file `mark` records it.
+    """
 
     name = "deadly"
 
@@ -43,7 +46,7 @@ class Deadly(WorkerPlugin):
         self.run_id, self.mark = run_id, mark
         self.original: Any = None
 
-    def setup(self, worker: Any) -> None:  # noqa: ARG002 - as Dask calls it
+    def setup(self, worker: Any) -> None:  # noqa: ARG002 - signature required by Dask
         self.original = original = read_run._phase_1_read
 
         def killed(task: Any, order: Any) -> Any:
@@ -61,12 +64,12 @@ class Deadly(WorkerPlugin):
 
 @contextmanager
 def deadly(cluster: LocalCluster, run_id: str, mark: Path | None = None) -> Iterator[None]:
-    """Have each worker killed by one run, those that come in a killed one's place too."""
+    """Kill each worker that reads the run, including the workers that replace killed ones."""
     with Client(cluster, set_as_default=False) as client:
         client.register_plugin(Deadly(run_id, mark))
         try:
             yield
         finally:
-            if mark is None:  # one that comes in a killed one's place just now would still be deadly
+            if mark is None:  # a replacement that is just starting would still have the plugin
                 client.wait_for_workers(2, timeout=PATIENCE)
                 client.unregister_worker_plugin(Deadly.name)

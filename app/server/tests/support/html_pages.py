@@ -8,7 +8,7 @@ VOID = {"meta", "link", "img", "input", "br", "hr"}
 
 
 class Page(HTMLParser):
-    """A page, read as a browser reads it, as far as these tests ask."""
+    """A parsed page with its elements, words and unclosed elements."""
 
     def __init__(self, html: str) -> None:
         super().__init__(convert_charrefs=True)

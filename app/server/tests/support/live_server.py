@@ -21,7 +21,7 @@ CHANGING = {"X-Workflow-History": "1"}
 
 
 class Served:
-    """A server that runs in a process of its own."""
+    """A server running in its own process."""
 
     def __init__(self, process: subprocess.Popen[str], told: dict[str, Any]) -> None:
         self.process = process
@@ -37,7 +37,7 @@ class Served:
 
 @contextmanager
 def serving(*arguments: str | Path, history: Path | str | None = None) -> Iterator[Served]:
-    """Serve until the block ends; without a history the one that the surroundings name."""
+    """Run a server until the block ends; `history` defaults to the one set in the environment."""
     which = [] if history is None else ["--db", str(history)]
     command = [sys.executable, "-m", PROGRAM, "--json", *which, "serve", "--port", "0", *map(str, arguments)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own program
@@ -56,14 +56,14 @@ def serving(*arguments: str | Path, history: Path | str | None = None) -> Iterat
 
 
 class Listener:
-    """Hears a server's events; what came before it listened is told by the first `sync`."""
+    """Receiver of a server's events; the first `sync` event contains the state before it connected."""
 
     def __init__(self, events: queue.Queue[tuple[str, Any] | None]) -> None:
         self._events = events
         self.heard: list[tuple[str, Any]] = []
 
     def until(self, is_it: Callable[[str, Any], bool]) -> Any:
-        """Return the data of the first event from now on that is the one."""
+        """Return the data of the next event for which `is_it` returns True."""
         while True:
             event = self._events.get(timeout=PATIENCE)
             assert event is not None, f"the stream ended; heard: {self.heard}"
@@ -72,17 +72,17 @@ class Listener:
                 return event[1]
 
     def history(self) -> Any:
-        """Wait until something was written."""
+        """Wait until the server reports a change of the history."""
         return self.until(lambda name, _: name == "history")
 
     def synced(self, is_it: Callable[[dict[str, Any]], bool] = lambda _: True) -> Any:
-        """Wait until a sync has ended well."""
+        """Wait until a sync has completed whose result satisfies `is_it`."""
         return self.until(
             lambda name, now: name == "sync" and now["state"] == "idle" and now["last"] and is_it(now["last"])
         )
 
     def now(self, is_it: Callable[[dict[str, Any]], bool]) -> Any:
-        """Wait until the sync stands so."""
+        """Wait until the state of the sync satisfies `is_it`."""
         return self.until(lambda name, now: name == "sync" and is_it(now))
 
     def end(self) -> None:
@@ -93,7 +93,7 @@ class Listener:
 
 @contextmanager
 def listening(served: Served, since: str | None = None) -> Iterator[Listener]:
-    """Listen until the block ends; in the block the server knows of it."""
+    """Receive events until the block ends; the connection is open inside the block."""
     events: queue.Queue[tuple[str, Any] | None] = queue.Queue()
     with httpx.Client(timeout=PATIENCE) as client:
         asked = {} if since is None else {"since": since}

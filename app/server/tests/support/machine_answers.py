@@ -1,4 +1,4 @@
-"""Sync a folder, ask everything, and write what is stored and answered: a process that test_machines runs.
+"""Sync a directory, run all queries and write the stored rows and results to a file. Run by test_machines.
 
 python -m app.server.tests.support.machine_answers FOLDER HISTORY OUTPUT
 """
@@ -42,7 +42,7 @@ QUESTIONS = (
     ("forecast", "--backtest", "--all"),
     ("db", "verify"),
 )
-"""What is asked, each with --json."""
+"""Commands to run, each with --json."""
 
 CLOCK = frozenset({*OF_THE_CLOCK, *STORED_AT})
 COLUMNS_OF_THE_CLOCK = {
@@ -50,18 +50,18 @@ COLUMNS_OF_THE_CLOCK = {
     "sync_runs": {"started_at", "duration_seconds"},
     "patterns": {"first_seen_at"},
 }
-"""What differs from one sync of the same files to the next, on one machine too."""
+"""Columns by table that differ between two syncs of the same files, even on one machine."""
 
 
 def stored(history: Path) -> dict[str, list[str]]:
-    """Return every row of every table, as text."""
+    """Return all rows by table, as sorted texts without the columns that depend on the clock."""
     with closing(sqlite3.connect(history)) as connection:
         tables = [
             name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
         ]
         found = {}
         for table in sorted(tables):
-            cursor = connection.execute(f'SELECT * FROM "{table}"')  # noqa: S608 - named by the database
+            cursor = connection.execute(f'SELECT * FROM "{table}"')  # noqa: S608 - a name from the database
             names = [column[0] for column in cursor.description]
             left_out = COLUMNS_OF_THE_CLOCK.get(table, set())
             found[table] = sorted(
@@ -72,7 +72,7 @@ def stored(history: Path) -> dict[str, list[str]]:
 
 
 def without_clock(given: Any) -> Any:
-    """Return an answer without what the clock put in."""
+    """Return a result without the keys whose values depend on the clock."""
     if isinstance(given, list):
         return [without_clock(each) for each in given]
     if isinstance(given, dict):
@@ -89,7 +89,7 @@ def asked(*words: str) -> Any:
 def main() -> None:
     folder, history, output = sys.argv[1:]
     os.environ["WORKFLOW_HISTORY_DB"] = history
-    batches.MAX_BATCH_SECONDS = math.inf  # patterns are numbered batch by batch, which the clock ends too
+    batches.MAX_BATCH_SECONDS = math.inf  # else the clock affects batches and thus pattern keys
     asked("sync", folder)
     ids = [run["id"] for run in asked("list", "--limit", "300", "--status", "completed")["workflows"]]
     named = {"{run}": ids[0], "{other}": ids[1]}

@@ -1,6 +1,6 @@
-"""Passwords with every sign of a keyboard, in the forms in which files hold them: dice in, shapes out.
+"""Generate passwords with all punctuation characters, in the forms in which files contain them.
 
-Every value is made up when it is asked for.
+Every value is random and generated on demand.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ FORMS: dict[str, Writer] = {
     "env file in double quotes": lambda value: f"DB_HOST=db\nDB_PASSWORD={_env_double(value)}\nPORT=5432\n",
     "env file in single quotes": lambda value: f"DB_HOST=db\nDB_PASSWORD={shlex.quote(value)}\nPORT=5432\n",
 }
-"""How a password is written down, quoted and bare; each by the quoting rules of its kind of file."""
+"""Functions that write a password in a kind of file, quoted by its rules or bare, by name of the form."""
 
 
 def typed_password(dice: random.Random) -> str:
-    """Return 8 to 24 printable characters of which two at least are letters or digits, and one is a sign."""
+    """Return 8 to 24 printable characters, at least two of them letters or digits and one punctuation."""
     while True:
         made = "".join(dice.choice(TYPED) for _ in range(dice.randint(8, 24)))
         if any(map(SIGNS.__contains__, made)) and sum(map(str.isalnum, made)) >= 2:
@@ -59,7 +59,7 @@ def typed_password(dice: random.Random) -> str:
 
 
 def password_shapes(dice: random.Random, each: int) -> Iterator[Shape]:
-    """Yield every form with `each` passwords; of a password, every four characters in a row are secret."""
+    """Yield every form with `each` passwords; any four consecutive characters of a password are secret."""
     for name, written in FORMS.items():
         for _ in range(each):
             value = typed_password(dice)
@@ -84,7 +84,7 @@ LIKE_TEMPLATES: dict[str, Callable[[random.Random], str]] = {
     "semicolon": lambda dice: f"{_random(dice, 5)};{_random(dice, 5)}",
     "several": lambda dice: f"{_random(dice, 3)},;{_random(dice, 3)};{_random(dice, 4)}",
 }
-"""Passwords that look like a template, or like several values."""
+"""Generators of passwords that look like a template or like several values."""
 
 PLACES_OF_A_VALUE: dict[str, Writer] = {
     **{
@@ -108,7 +108,7 @@ PLACES_OF_A_VALUE: dict[str, Writer] = {
     "curl": lambda value: f"curl -u 'bob:{value}' https://example.org",
     "sshpass": lambda value: f"sshpass -p '{value}' ssh bob@host",
 }
-"""Where such a password may stand."""
+"""Functions that write such a password into a text, by name of the place."""
 
 DEFAULTS = (
     "DB_PASSWORD=${{DB_PASSWORD:-{}}}",
@@ -120,7 +120,7 @@ DEFAULTS = (
     ": ${{DB_PASSWORD:={}}}",
     "      - DB_PASSWORD=${{DB_PASSWORD:-{}}}",
 )
-"""How a shell is given a value for a variable that is not set."""
+"""Templates of shell default values for unset variables."""
 
 QUOTED = (
     'password="{}"',
@@ -141,11 +141,11 @@ def words_of(dice: random.Random) -> str:
 
 
 def default_of(dice: random.Random) -> str:
-    """Return a password as people type it, at times of letters alone."""
+    """Return a password as people type it, sometimes only letters."""
     word = "".join(dice.choice(("bra", "fen", "gul", "pex", "vid", "wob")) for _ in range(4))
     return dice.choice((word, f"{word}{dice.randint(10, 99)}", f"{word[:5]}!{dice.randint(10, 99)}"))
 
 
 def is_kept(value: str, clean: str) -> bool:
-    """Return whether four characters in a row of a password stand in a text."""
+    """Return whether a text contains four consecutive characters of a password."""
     return any(value[at : at + 4] in clean for at in range(len(value) - 3))

@@ -3,4 +3,4 @@
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[4]
-"""The top of the checkout."""
+"""Root directory of the checkout."""

@@ -1,9 +1,9 @@
-"""How long a test waits for an event before it fails."""
+"""Time limits of tests."""
 
 from typing import Final
 
 PATIENCE: Final = 600.0
-"""Seconds, after which what is waited for hangs."""
+"""Seconds after which an awaited event counts as hanging."""
 
 BUSY: Final = 60.0
-"""Seconds of this process alone, for what takes a tenth of a second if its time is not quadratic."""
+"""CPU seconds allowed for work that takes a tenth of a second unless its time is quadratic."""

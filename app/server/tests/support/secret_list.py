@@ -1,7 +1,7 @@
-"""The shapes in which secrets stand in texts: a seed in, named texts with the secrets in them out.
+"""Generate texts with secrets in all forms in which they occur.
 
-Every value is made up when it is asked for. No whole key stands in this file: what scans it for secrets must
-find none; so "\u00b7" in a template is nothing, and parts the letters by which a key is known.
+Every value is random and generated on demand. This file contains no complete key, so that secret scanners
+find none: "\u00b7" in a template is removed and only splits the prefix of a key.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ LOWER = string.ascii_lowercase + string.digits
 
 
 class Shape(NamedTuple):
-    """A text with a secret in it."""
+    """A text that contains a secret."""
 
     name: str
     text: str
-    secrets: tuple[str, ...]  # the letters that must not be kept; of a key in pieces, every piece
+    secrets: tuple[str, ...]  # strings that must be redacted; every piece if the secret is split
 
 
 def _letters(dice: random.Random, alphabet: str, count: int) -> str:
-    """Return random letters of which some are digits, as in nearly every key that is made by a machine."""
+    """Return random characters; 12 or more include two digits if allowed, as in nearly all real keys."""
     while True:
         made = "".join(dice.choice(alphabet) for _ in range(count))
         if count < 12 or not (set(alphabet) & set(string.digits)) or sum(map(str.isdigit, made)) >= 2:
@@ -43,7 +43,7 @@ def _word(dice: random.Random) -> str:
 
 
 MAKERS: dict[str, Callable[[random.Random], str]] = {
-    "pw": lambda dice: f"{_word(dice)}{dice.randint(10, 99)}{dice.choice('!#?')}{dice.choice('xyz')}",  # a person's  # noqa: E501
+    "pw": lambda dice: f"{_word(dice)}{dice.randint(10, 99)}{dice.choice('!#?')}{dice.choice('xyz')}",  # as people choose it  # noqa: E501
     "simple": lambda dice: f"{_word(dice)}{dice.randint(100, 999)}",
     "word": _word,
     "dashes": lambda dice: "-".join(_word(dice) for _ in range(3)),
@@ -185,7 +185,7 @@ TEMPLATES = {
     "sql identified": "CREATE USER 'bob' IDENTIFIED BY '<pw>';",
     "sql password": "ALTER USER bob WITH PASSWORD '<simple>';",
     "git remote": "git remote set-url origin https://bob:<r20>@git.example/x.git",
-    # files of passwords
+    # password files
     "netrc": "machine api.example.org login bob password <simple>",
     "netrc lines": "machine api.example.org\n  login bob\n  password <word>\n",
     "pgpass": "db.example.org:5432:shop:bob:<simple>",
@@ -229,7 +229,7 @@ TEMPLATES = {
     "azure storage": "DefaultEndpointsProtocol=https;AccountName=x;AccountKey=<r64><r22:22>==",
     "slack webhook": "https://hooks.slack.com/services/T<up16:8>/B<up16:8>/<r24>",
     "discord webhook": "https://discord.com/api/webhooks/<digits9>/<r64>",
-    # tokens by their letters
+    # tokens with a known prefix
     "anthropic": "key sk-·ant-api03-<r95> is used",
     "openai": "sk-·proj-<r64>",
     "github": "gh·p_<r36>",
@@ -280,7 +280,7 @@ TEMPLATES = {
     "putty numbered": "3\tPrivate-Lines: 2\n4\t<line>\n5\t<tail>\n6\tPrivate-MAC: <hex40>",
     "openssh without lines": "b3BlbnNza·C1rZXktdjE<r40>\n<line>\n<tail>",
 }  # fmt: skip
-"""Shapes whose secrets stand whole where they are."""
+"""Templates of texts whose secrets are in one piece, by name."""
 
 _SLOT = re.compile(r"<(\w+)(?::(\d+))?>")
 
@@ -300,12 +300,12 @@ def _filled(name: str, template: str, dice: random.Random) -> Shape:
 
 
 def _token(dice: random.Random) -> tuple[str, str, str]:
-    """Return a key's beginning and two halves of the rest."""
+    """Return the prefix of a key and two halves of the rest."""
     return "gh" + "p_", MAKERS["r20"](dice)[:18], MAKERS["r20"](dice)[:18]
 
 
 def _split(dice: random.Random) -> list[Shape]:
-    """Return shapes whose secret is in pieces, or written in another way."""
+    """Return shapes whose secret is split or encoded."""
     found = []
 
     def add(name: str, text: Callable[[str, str, str], str]) -> None:
@@ -342,7 +342,7 @@ def _split(dice: random.Random) -> list[Shape]:
 
 
 def shapes(seed: int) -> list[Shape]:
-    """Return one text of every shape; another seed gives other secrets."""
+    """Return one text of every shape; different seeds give different secrets."""
     dice = random.Random(seed)
     return [*(_filled(name, template, dice) for name, template in TEMPLATES.items()), *_split(dice)]
 
@@ -383,7 +383,7 @@ ORDINARY_LINES = (
 
 
 def ordinary(dice: random.Random) -> str:
-    """Return some lines of texts that hold no secret: hashes, lock files, pictures, code, sentences."""
+    """Return 40 lines without secrets: hashes, lock files, images, code, sentences."""
 
     def made(slot: re.Match[str]) -> str:
         kind, _, size = slot[1].partition(" ")

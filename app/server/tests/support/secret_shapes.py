@@ -1,6 +1,6 @@
-"""Make keys up, each in the shape of its maker: nothing goes in, a strategy for each sort comes out.
+"""Hypothesis strategies that generate keys in the format of each provider.
 
-No whole key stands in this file: what scans it for secrets must find none.
+This file contains no complete key, so that secret scanners find none.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ TOKENS = {
 
 _WORDS = st.sampled_from(["x7Kq9", "Zr4Tm", "p2Wd8", "nB6Ly", "3vQcJ", "h5Xs1"])
 RANDOM = st.lists(_WORDS, min_size=4, max_size=6, unique=True).map("".join)
-"""A word that nobody would say, as machines make passwords."""
+"""Strategy for random passwords that contain no words, like generated ones."""
 
 TOLD = {
     "PASSWORD=": RANDOM,
@@ -53,7 +53,7 @@ TOLD = {
     "AccountKey=": after("", 86).map(lambda key: key + "=="),
     "postgresql://me:": RANDOM,
 }
-"""What stands before a secret and tells that it is one."""
+"""Strategies by text before a secret that identifies it as one."""
 
 PRIVATE_KEYS = st.lists(letters(64), min_size=3, max_size=8).map(
     lambda lines: "\n".join(
@@ -64,7 +64,7 @@ PRIVATE_KEYS = st.lists(letters(64), min_size=3, max_size=8).map(
 
 @st.composite
 def texts(draw: st.DrawFn) -> tuple[str, str]:
-    """Return a secret and a text that holds it."""
+    """Draw a secret and a text that contains it."""
     sort = draw(st.sampled_from([*TOKENS, *TOLD, "private key"]))
     before, after_it = (
         draw(st.sampled_from(["", "use ", "a\n", '{"x": "', "(", "body\\n"])),

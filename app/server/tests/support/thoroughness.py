@@ -1,4 +1,4 @@
-"""How much the tests try: a sample by default, everything with TESTS=thorough, as CI does."""
+"""Number of examples in tests: a sample by default, all with TESTS=thorough, as in CI."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ THOROUGH = os.environ.get("TESTS") == "thorough"
 
 
 def examples(number: int) -> int:
-    """Return how many examples to try: `number`, or a fifth of it in a quick run."""
+    """Return the number of examples: `number`, or a fifth of it (at least 4) in a quick run."""
     return number if THOROUGH else max(4, number // 5)
 
 
 def tries(number: int, *, function_fixtures: bool = False) -> settings:
-    """Return settings for a property that takes long to check; its examples may share `function_fixtures`."""
+    """Return Hypothesis settings for a slow property, without a deadline.
+
+    `function_fixtures` allows its examples to share function-scoped fixtures.
+    """
     suppressed = [HealthCheck.function_scoped_fixture] if function_fixtures else []
     return settings(max_examples=examples(number), deadline=None, suppress_health_check=suppressed)
 

@@ -21,7 +21,7 @@ CHANGING = {"X-Workflow-History": "1"}
 
 
 def make_history(folder: Path, runs: int = 60, **more: Any) -> Path:
-    """Make a demo and its history in a folder; return the history's file."""
+    """Create a demo and its history in a directory; return the history file."""
     demo.make_agents_folder(folder / "agents", **{"runs": runs, "end": END, **more})
     database = folder / "history.db"
     with pytest.MonkeyPatch.context() as patch:
@@ -32,7 +32,7 @@ def make_history(folder: Path, runs: int = 60, **more: Any) -> Path:
 
 @contextmanager
 def client_of(settings: ServerSettings | None = None, **given: Any) -> Iterator[TestClient]:
-    """Give a client of a server that has begun; what goes wrong in it is an answer, as for every client."""
+    """Yield a client of a started application; server exceptions become responses, as for real clients."""
     app = create_app(settings or ServerSettings())
     usual = {"base_url": "http://127.0.0.1:8765", "raise_server_exceptions": False}
     with TestClient(app, **{**usual, **given}) as client:
@@ -40,7 +40,7 @@ def client_of(settings: ServerSettings | None = None, **given: Any) -> Iterator[
 
 
 async def asked(app: Any, path: str, send: Any, **headers: str) -> None:
-    """Ask an app for a path as a server does; `send` is its client's end, as slow as a test needs."""
+    """Send a GET request to an ASGI app; `send` receives the response and can be as slow as a test needs."""
     scope = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
@@ -64,13 +64,13 @@ async def asked(app: Any, path: str, send: Any, **headers: str) -> None:
 
 
 class Stalled:
-    """A client that reads nothing of an answer's body until it is told to."""
+    """Client that doesn't read the response body until `reads` is set."""
 
     def __init__(self) -> None:
         self.status = 0
         self.headers: dict[str, str] = {}
         self.body = b""
-        self.stands = asyncio.Event()  # there is something that it does not read
+        self.stands = asyncio.Event()  # set when a part of the body is waiting
         self.reads = asyncio.Event()
 
     async def __call__(self, message: Any) -> None:
@@ -84,7 +84,7 @@ class Stalled:
 
 
 def reading() -> Stalled:
-    """Return a client that reads at once."""
+    """Return a client that reads immediately."""
     client = Stalled()
     client.reads.set()
     return client

@@ -231,7 +231,7 @@ def test_a_run_of_several_projects_is_asked_for_by_its_project(own, tmp_path):
 def test_every_address_of_a_run_that_is_not_there_says_so_in_the_words_of_the_commands(client):
     near = first_run(client)[:-1] + "~"
     with pytest.raises(WorkflowNotFoundError) as missing:
-        database.the_workflow(near)
+        database.require_workflow(near)
     assert "Did you mean " in str(missing.value)
     parts = ("", "/agent-runs", "/similar", "/explain", "/forecast")
     replies = [client.get(f"{V1}/runs/{near}{part}") for part in parts]

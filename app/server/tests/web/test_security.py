@@ -312,7 +312,7 @@ def test_an_error_nobody_foresaw_is_careful_too(client, monkeypatch):
     def broken(*_given: object) -> None:
         raise RuntimeError("odd")
 
-    monkeypatch.setattr("app.server.core.workflow_history.database.the_workflow", broken)
+    monkeypatch.setattr("app.server.core.workflow_history.database.require_workflow", broken)
     reply = client.get(f"{RUNS}/a")
     assert reply.status_code == 500
     assert reply.headers["content-security-policy"] == HEADERS["content-security-policy"]

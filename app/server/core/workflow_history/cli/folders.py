@@ -33,7 +33,7 @@ def resolve_folder(path: str | None) -> FolderPath:
     """
     if path is not None and not path.strip():
         raise AgentsFolderError("the folder's name is empty; name a project or its agents folder")
-    folder = scanner.place_to_scan() if path is None else to_path(path)
+    folder = scanner.default_agents_dir() if path is None else to_path(path)
     if not folder.is_dir():
         reason = f"{folder} is a file" if folder.exists() else f"no such folder: {folder}"
         raise AgentsFolderError(f"{reason}; name a project or its agents folder")
@@ -58,6 +58,6 @@ def resolve_watched_folders(path: str | None) -> list[FolderPath]:
         if path.strip() and not (folder := to_path(path)).exists():
             return [folder]
         return scanner.find_agents_folders(resolve_folder(path))
-    folders = scanner.find_agents_folders(scanner.place_to_scan())
+    folders = scanner.find_agents_folders(scanner.default_agents_dir())
     existing = [folder for folder in folders if folder.is_dir()]
     return existing or [folder for folder in folders[:1] if folder != _DEFAULT_FOLDER]

@@ -93,7 +93,7 @@ def moment_in_utc(value: object) -> datetime | None:
         return None
 
 
-def is_at_least_so_long(run: Mapping[str, Any]) -> bool:
+def is_duration_lower_bound(run: Mapping[str, Any]) -> bool:
     """Return whether a run's duration is known only as a lower bound, as some agents' work is missing."""
     return (
         run.get("duration_basis") == "lower_bound" and coerce_number(run.get("duration_seconds")) is not None

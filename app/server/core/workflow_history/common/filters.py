@@ -138,10 +138,10 @@ def parse_period(text: str) -> timedelta:
         raise InvalidQueryError(f"a period of {text!r} is beyond the calendar") from error
 
 
-def length_of(value: object, name: str) -> timedelta:
+def to_timedelta(value: object, name: str) -> timedelta:
     """Return a period given as a timedelta or as text; raises InvalidQueryError for anything else.
 
-    >>> length_of("4w", "period") == length_of(timedelta(days=28), "period")
+    >>> to_timedelta("4w", "period") == to_timedelta(timedelta(days=28), "period")
     True
     """
     if isinstance(value, timedelta):

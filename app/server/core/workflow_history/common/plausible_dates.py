@@ -26,7 +26,7 @@ MAX_CLOCK_SKEW: Final = timedelta(days=1)
 MAX_DURATION: Final = timedelta(days=366)
 """Maximum duration of a run; if it is longer, one of its ends is invalid_timestamps."""
 
-ADDED_UP: Final = "its agents' own durations added up"
+SUMMED_DURATIONS: Final = "its agents' own durations added up"
 """Source of a run's duration if no timestamps give it."""
 
 SILENCE_TIMEOUT: Final = timedelta(minutes=30)

@@ -10,9 +10,9 @@ from ..analysis.patterns.host_detector import Detector, load_detector
 from ..common.errors import AgentsFolderError, StorageUnreachableError, WorkflowHistoryError
 from ..common.models import Problem
 from ..common.urls import join_url
-from ..costs.accounting.message_claims import elsewhere_of, seen_of
+from ..costs.accounting.message_claims import elsewhere_of, seen_units
 from ..ingest.files import to_path
-from ..ingest.runs.file_times import ALONE, COPIED, LIVE, OWN, FileTimes, Neighbourhood
+from ..ingest.runs.file_times import ALONE, COPIED, LIVE, OWN, FileTimeJudge, FileTimes
 from ..ingest.runs.records import RunFolder
 from ..ingest.streams.checkpoint import Checkpoint, decode_checkpoint
 from ..storage.reading.runs import StoredRunState
@@ -62,13 +62,13 @@ def _load_detector(job: SyncContext) -> tuple[Detector | None, bool]:
 def _read_tasks(job: SyncContext, folders: Iterable[RunFolder]) -> Iterator[ReadTask]:
     """Build the read tasks: folders with the stored state of their runs."""
     times_by_id: dict[str, FileTimes] = {}
-    neighbourhood = Neighbourhood(job.file_times.values())
+    neighbourhood = FileTimeJudge(job.file_times.values())
     remaining = iter(folders)
     while group := list(islice(remaining, RUNS_PER_TASK)):
         times_by_id |= {folder.id: FileTimes(None, *folder.file_times) for folder in group}
         if job.files_walked == 1 and not job.is_read:
             # the whole folder was scanned, so it may show how it was written
-            neighbourhood = Neighbourhood((job.file_times | times_by_id).values())
+            neighbourhood = FileTimeJudge((job.file_times | times_by_id).values())
         stored_states = {folder.id: job.known[folder.id] for folder in group if folder.id in job.known}
         keys = [run.key for run in stored_states.values()] + [
             key for f in group if f.id not in stored_states and (key := job.keys.get(f.id))
@@ -78,7 +78,7 @@ def _read_tasks(job: SyncContext, folders: Iterable[RunFolder]) -> Iterator[Read
         stored = {run["id"]: with_full_spending(run, claims.get(key, ())) for key, run in stored_runs.items()}
         ids = {key: run["id"] for key, run in stored_runs.items()}
         counted_elsewhere = {ids[key]: elsewhere_of(own) for key, own in claims.items() if key in ids}
-        seen = {ids[key]: seen_of(own) for key, own in claims.items() if key in ids}
+        seen = {ids[key]: seen_units(own) for key, own in claims.items() if key in ids}
         checkpoints = _load_checkpoints(job, stored_states.values())
         judgements = _judge_file_times(job, neighbourhood, group)
         if not {COPIED, ALONE}.isdisjoint(judgements):  # if git dates them now, they are read only once
@@ -104,7 +104,7 @@ def _read_tasks(job: SyncContext, folders: Iterable[RunFolder]) -> Iterator[Read
 
 
 def _judge_file_times(
-    job: SyncContext, neighbourhood: Neighbourhood, group: Sequence[RunFolder]
+    job: SyncContext, neighbourhood: FileTimeJudge, group: Sequence[RunFolder]
 ) -> list[str]:
     """Judge each run's file times by the runs around it; preliminary until the whole folder is scanned."""
     times = [FileTimes(None, *folder.file_times) for folder in group]
@@ -115,7 +115,7 @@ def _judge_file_times(
         ]
     if job.files_walked == 1:
         return [neighbourhood.judge(own) for own in times]
-    neighbourhoods = (neighbourhood, Neighbourhood(times))
+    neighbourhoods = (neighbourhood, FileTimeJudge(times))
     return [
         COPIED if any(around.was_copied(own.first, own.last) for around in neighbourhoods) else OWN
         for own in times

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from ..ingest.runs.build_run import FUTURE_PREFIX, NOT_YET, RUNNING_PREFIX, SILENT_PREFIX
+from ..ingest.runs.build_run import FUTURE_PREFIX, NOT_YET_PREFIX, RUNNING_PREFIX, SILENT_PREFIX
 from ..ingest.runs.file_times import FileTimes
 from ..ingest.runs.records import RunFolder
 from ..ingest.runs.status import is_in_future, is_timed_out
@@ -41,8 +41,8 @@ def is_unchanged(
 
 def _has_same_status_now(fingerprint: str, written_ns: int, now: datetime) -> bool:
     """Return whether the current time leads to the same status as at the last read; clocks may be wrong."""
-    if fingerprint.startswith(NOT_YET):
-        return now.timestamp() < float(fingerprint.removeprefix(NOT_YET).partition(" ")[0])
+    if fingerprint.startswith(NOT_YET_PREFIX):
+        return now.timestamp() < float(fingerprint.removeprefix(NOT_YET_PREFIX).partition(" ")[0])
     seconds = written_ns / 1e9
     if seconds <= now.timestamp() and not fingerprint.startswith(
         (RUNNING_PREFIX, SILENT_PREFIX, FUTURE_PREFIX)

@@ -7,7 +7,7 @@ only if a commit may date a run better than its files.
 from __future__ import annotations
 
 from ..ingest.runs.discovery import find_runs
-from ..ingest.runs.file_times import LIVE, Neighbourhood
+from ..ingest.runs.file_times import LIVE, FileTimeJudge
 from ..ingest.runs.git_commits import Commits, commits_of
 from .sync_state import SyncContext
 
@@ -16,7 +16,7 @@ def runs_to_redate(job: SyncContext) -> set[str]:
     """Return ids of runs whose file times were misjudged, or which git can date."""
     misjudged_ids = {
         run_id
-        for run_id in Neighbourhood(job.file_times.values()).misjudged(job.file_times)
+        for run_id in FileTimeJudge(job.file_times.values()).misjudged(job.file_times)
         if run_id in job.seen_ids
     }
     undated_ids = job.undated - job.ids_dated_by_commit
@@ -26,7 +26,7 @@ def runs_to_redate(job: SyncContext) -> set[str]:
     if doubtful_ids and load_commits(job).times:
         misjudged_ids |= {
             run.id
-            for run in find_runs(job.root, doubtful_ids, job.beside)
+            for run in find_runs(job.root, doubtful_ids, job.transcript_set)
             if load_commits(job).time_of(run) is not None
         }
     return misjudged_ids

@@ -24,7 +24,7 @@ from ..common.spending import is_whole, original_of, originals_of, run_basis
 from ..common.urls import join_url
 from ..costs.accounting import cost_data
 from ..costs.accounting.cost_sums import minimum_cost, sum_costs
-from ..costs.accounting.deduplication import Share, Unit, in_several, sessions_of, shares_of
+from ..costs.accounting.deduplication import Share, Unit, assign_shares, in_several, sessions_of
 from ..costs.accounting.message_claims import (
     SHARED_FIELDS,
     Claim,
@@ -39,7 +39,7 @@ from ..ingest.files import FolderPath, to_path
 from ..ingest.runs.build_run import build_run, read_run, shows_a_run
 from ..ingest.runs.cost_only_reader import read_spending
 from ..ingest.runs.discovery import find_runs, walk_agents_folder
-from ..ingest.runs.file_times import LIVE, OWN, FileTimes, Neighbourhood, taken_for
+from ..ingest.runs.file_times import LIVE, OWN, FileTimeJudge, FileTimes, judge_file_times
 from ..ingest.runs.git_commits import NO_COMMITS, commits_of
 from ..ingest.runs.records import RunFolder
 from ..ingest.streams import UNKNOWN_KIND
@@ -174,7 +174,7 @@ def compute_run_costs(root: FolderPath, folders: Iterable[RunFolder]) -> Iterato
         runs = [
             run for group in run_tasks(function, tasks, _estimated_seconds, engine=engine) for run in group
         ]
-    neighbourhood = Neighbourhood(run.times for run in runs)
+    neighbourhood = FileTimeJudge(run.times for run in runs)
     times = {run.id: run.times for run in runs}
     misjudged_ids = set(neighbourhood.misjudged(times))
     doubtful_ids = misjudged_ids | {run.id for run in runs if run.is_undated and run.times.file_times != LIVE}
@@ -218,7 +218,7 @@ def _count_messages_once(runs: Sequence[RunCost]) -> Iterator[RunCost]:
         name: (written_by_number[name[0]], len(runs[name[0]].id), runs[name[0]].id, name[1], name[2] or "")
         for name in claims
     }
-    shares = shares_of({name: claim.spender for name, claim in claims.items()}, ranks)
+    shares = assign_shares({name: claim.spender for name, claim in claims.items()}, ranks)
     parts = thread_parts(claims, shares, ranks)
     for number, run in enumerate(runs):
         yield run if number not in sharing_numbers else _with_own_share(run, number, shares, parts, runs)
@@ -290,7 +290,7 @@ def _run_cost(
     errors = tuple(problem for problem in facts.problems if _means_missing_cost(problem))
     if not shows_a_run(facts):
         return _unreadable_run(folder, errors) if errors else None
-    final_judgement = taken_for(facts.evidence, facts.folder, judgement, commit_time)
+    final_judgement = judge_file_times(facts.evidence, facts.folder, judgement, commit_time)
     times = FileTimes(final_judgement, *facts.folder.file_times)
     scanned = build_run(facts, times, now=now, committed=commit_time)
     workflow, claims = with_claims(scanned.workflow, scanned.streams)

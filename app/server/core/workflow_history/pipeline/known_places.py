@@ -15,7 +15,7 @@ from ..common.errors import AgentsFolderError, WorkflowHistoryError
 from ..common.urls import is_url
 from ..ingest.files import FolderPath
 from ..ingest.runs.discovery import find_runs, walk_agents_folder
-from ..ingest.runs.nested_folders import Beside
+from ..ingest.runs.nested_folders import TranscriptFolders
 from ..ingest.runs.records import escape_undecodable
 from ..ingest.streams import identity_of
 from ..storage.history import History
@@ -62,7 +62,11 @@ def _is_inside(path: str, folder: str) -> bool:
 
 
 def moved_from(
-    history: History, root: FolderPath, agents_dir: str, host_names: set[str | None], beside: Beside | None
+    history: History,
+    root: FolderPath,
+    agents_dir: str,
+    host_names: set[str | None],
+    transcript_set: TranscriptFolders | None,
 ) -> Home | None:
     """Return the stored agents folder that was moved to `root`, or None.
 
@@ -84,7 +88,7 @@ def moved_from(
     try:
         names = {
             escape_undecodable(group[0].name).removesuffix(".jsonl")
-            for group in walk_agents_folder(root, beside).groups
+            for group in walk_agents_folder(root, transcript_set).groups
         }
     except (AgentsFolderError, WorkflowHistoryError):
         return None

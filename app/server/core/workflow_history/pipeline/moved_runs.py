@@ -32,7 +32,9 @@ def find_home(job: SyncContext, *, named: str | None) -> None:
     if len(projects) == 1:
         job.project = projects.pop()
     elif not projects and (
-        home := moved_from(job.history, job.root, job.agents_dir, job.host_names | {job.host}, job.beside)
+        home := moved_from(
+            job.history, job.root, job.agents_dir, job.host_names | {job.host}, job.transcript_set
+        )
     ):
         job.history.move_home(home, job.agents_dir)
         job.project = home.project
@@ -52,13 +54,13 @@ def _move_to_project(job: SyncContext) -> None:
     for home in job.history.homes():
         if home.agents_dir == job.agents_dir and home.host in host_names and home.project != job.project:
             run_by_id |= {run_id: KnownRun(home, run_id) for run_id in job.history.ids_at(home)}
-    if job.beside is not None and job.beside.alone:
+    if job.transcript_set is not None and job.transcript_set.alone:
         run_by_id = {
             run_id: run for run_id, run in run_by_id.items() if AGENTS_FOLDER not in run_id.split("/")
         }
     taken_ids = job.history.stored_runs(job.project)
     ids_here = (
-        {folder.id for folder in find_runs(job.root, run_by_id.keys() - taken_ids.keys(), job.beside)}
+        {folder.id for folder in find_runs(job.root, run_by_id.keys() - taken_ids.keys(), job.transcript_set)}
         if run_by_id
         else set()
     )

@@ -17,7 +17,7 @@ from ..costs.pricing import price_version
 from ..enrichment import with_claims
 from ..ingest.runs import not_a_run_problem
 from ..ingest.runs.build_run import RunFacts, build_run, read_run, shows_a_run
-from ..ingest.runs.file_times import OWN, FileTimes, taken_for
+from ..ingest.runs.file_times import OWN, FileTimes, judge_file_times
 from ..ingest.streams.checkpoint import encode_checkpoint
 from ..storage.rows.run_rows import count_redacted, to_rows
 from .change_detection import GROWTH_WINDOW
@@ -67,7 +67,7 @@ def prepare_worker() -> None:
 
 def _read_run(batch: TaskBatch, task: ReadTask, detector: Detector | None) -> ReadResult:
     facts = _phase_1_read(batch, task)
-    judgement = taken_for(facts.evidence, facts.folder, task.time_judgement, task.commit_time)
+    judgement = judge_file_times(facts.evidence, facts.folder, task.time_judgement, task.commit_time)
     result = ReadResult(facts.id, FileTimes(judgement, *facts.folder.file_times), facts.problems)
     has_no_dates = result.times.is_copied or result.times.is_alone
     if not shows_a_run(facts):

@@ -17,7 +17,7 @@ from ..common.models import Problem, StreamFacts, Workflow
 from ..common.spending import ANOTHER_RUN, is_copy, originals_of, run_basis
 from ..common.urls import files_folder
 from ..costs.accounting import cost_data
-from ..costs.accounting.deduplication import Share, Spender, Unit, packed_units, shares_of, unpacked_units
+from ..costs.accounting.deduplication import Share, Spender, Unit, assign_shares, packed_units, unpacked_units
 from ..costs.accounting.message_claims import (
     Attempt,
     Claim,
@@ -165,7 +165,7 @@ def _shares_and_parts(
         for key, path, identity in claims
     }
     spenders: dict[Any, Spender] = {name: claim.spender for name, claim in claims.items()}
-    shares: dict[Any, Share] = shares_of(spenders, ranks)
+    shares: dict[Any, Share] = assign_shares(spenders, ranks)
     return shares, thread_parts(claims, shares, ranks)
 
 

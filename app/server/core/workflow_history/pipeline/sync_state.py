@@ -18,7 +18,7 @@ from ..ingest.files import FolderPath, to_path
 from ..ingest.runs import folders_of
 from ..ingest.runs.file_times import FileTimes
 from ..ingest.runs.git_commits import Commits
-from ..ingest.runs.nested_folders import NOT_LOOKED, Beside
+from ..ingest.runs.nested_folders import NOT_SEARCHED, TranscriptFolders
 from ..ingest.runs.records import escape_undecodable
 from ..storage.history import History
 from ..storage.reading.runs import Home, StoredRunState
@@ -54,7 +54,7 @@ class SyncContext:
     stats: dict[str, Any]
     relations: SimilarityUpdater
     engine: ExecutorBackend = LOCAL_PROCESSES  # executor backend that reads the runs
-    beside: Beside | None = NOT_LOOKED  # folders of which only transcripts are read
+    transcript_set: TranscriptFolders | None = NOT_SEARCHED  # folders of which only transcripts are read
     version: int = 0  # data version of the history when its runs were last read
     keeps_text: bool = True  # whether requests, messages and commands are stored
     known: dict[str, StoredRunState] = field(default_factory=dict)  # stored runs of the project, by id

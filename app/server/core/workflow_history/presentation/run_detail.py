@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from ..common.coercion import is_at_least_so_long
-from ..common.formatting.costs import COST_BASIS_NOTES, format_minimum, spent_words
+from ..common.coercion import is_duration_lower_bound
+from ..common.formatting.costs import COST_BASIS_NOTES, format_minimum, format_spending
 from ..common.formatting.numbers import (
     format_duration,
     format_percent_change,
@@ -84,7 +84,7 @@ def duration_fact(run: Run) -> RunFact:
     idle_seconds, longest_phase = number(run.get("idle_time_seconds")), run.get("bottleneck_phase")
     some_unknown = any(agent.get("duration_seconds") is None for agent in silent_agents(run))
     longest = f"longest {'known ' if some_unknown else ''}phase"
-    basis = "at least" if is_at_least_so_long(run) else run.get("duration_basis")
+    basis = "at least" if is_duration_lower_bound(run) else run.get("duration_basis")
     return _fact(
         format_run_duration(run),
         FactNote(f"{longest}: {single_line(longest_phase)}") if longest_phase else None,
@@ -98,7 +98,7 @@ def cost_fact(run: Run) -> RunFact:
     spending, basis = run_spending(run), run.get("cost_basis")
     if spending.minimum is None and not basis:
         return _unknown(why_no_cost(run.get("phase_costs") or ()))
-    amounts = spent_words(spending) if spending.lower_bound is not None else None
+    amounts = format_spending(spending) if spending.lower_bound is not None else None
     basis_note = FactNote(COST_BASIS_NOTES.get(basis or "", single_line(basis)))
     unpriced_tokens = to_decimal(run.get("unpriced_tokens"))
     unpriced = FactNote(f"{format_tokens(unpriced_tokens)} tokens without a known price", "doubt")

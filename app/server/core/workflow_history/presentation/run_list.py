@@ -10,8 +10,8 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from ..common.coercion import is_at_least_so_long
-from ..common.formatting.costs import format_run_cost, sum_words
+from ..common.coercion import is_duration_lower_bound
+from ..common.formatting.costs import format_run_cost, format_total_spending
 from ..common.formatting.numbers import format_duration, format_timestamp, pluralize
 from ..common.formatting.text import non_empty_lines, single_line, truncate
 from ..common.spending import UNKNOWN, Spending
@@ -133,7 +133,7 @@ def format_run_duration(run: Run) -> str:
     >>> format_run_duration({"duration_seconds": 168.0, "duration_basis": "lower_bound"})
     '≥ 2m 48s'
     """
-    return f"{'≥ ' if is_at_least_so_long(run) else ''}{format_duration(run.get('duration_seconds'))}"
+    return f"{'≥ ' if is_duration_lower_bound(run) else ''}{format_duration(run.get('duration_seconds'))}"
 
 
 def is_derived(run: Run) -> bool:
@@ -149,7 +149,7 @@ def is_source_deleted(run: Run) -> bool:
 def list_footer(shown: int, total: int, spending: Spending) -> list[str]:
     """Format the number of shown and of all runs, and the cost of all."""
     count = pluralize(total, "run") if shown == total else f"{shown:,} of {pluralize(total, 'run')}"
-    cost, *notes = sum_words(spending)
+    cost, *notes = format_total_spending(spending)
     return [count, cost if shown == total else f"all: {cost}", *notes]
 
 

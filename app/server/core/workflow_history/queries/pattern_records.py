@@ -8,7 +8,7 @@ from typing import Final
 
 from ..analysis.patterns.ranking import ScoredPattern
 from ..analysis.patterns.records import PatternStatus, PatternTotals
-from ..analysis.patterns.savings import known_cost, per_month, remaining_fraction, steps_of
+from ..analysis.patterns.savings import known_cost, per_month, residual_share, steps_of
 from ..common.proportions import significant
 
 _NANODOLLARS: Final = 1e9
@@ -162,7 +162,7 @@ def to_ranked_pattern(scored: ScoredPattern, span: RunPeriod, residual_cost: flo
         cost_per_time=None if cost is None or not pattern.count else cost / pattern.count / _NANODOLLARS,
         seconds=None if pattern.untimed_runs >= pattern.runs else pattern.seconds,
         seconds_is_lower_bound=pattern.runs > pattern.untimed_runs > 0,
-        residual_cost=float(remaining_fraction(pattern, residual_cost)) if scored.scriptable else None,
+        residual_cost=float(residual_share(pattern, residual_cost)) if scored.scriptable else None,
         estimated_savings=usd(savings.nanodollars),
         estimated_savings_is_lower_bound=savings.is_lower_bound,
         savings_per_month=usd(per_month(savings.nanodollars, span.duration_us)),

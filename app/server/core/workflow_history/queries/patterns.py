@@ -14,7 +14,7 @@ import numpy as np
 from .. import database
 from ..analysis.patterns.ranking import ScoredPattern, is_automatable, rank_patterns
 from ..analysis.patterns.records import PatternStatus, PatternTotals
-from ..analysis.patterns.savings import DEFAULT_REMAINING, known_cost
+from ..analysis.patterns.savings import DEFAULT_RESIDUAL_COST, known_cost
 from ..common.column_data import MISSING_INT
 from ..common.errors import InvalidQueryError, PatternNotFoundError
 from ..common.filters import RunFilter
@@ -48,7 +48,7 @@ def find_patterns(
     kinds: Sequence[PatternKind] | None = None,
     statuses: Sequence[PatternStatus] = DEFAULT_STATUSES,
     limit: int | None = None,
-    residual_cost: float = DEFAULT_REMAINING,
+    residual_cost: float = DEFAULT_RESIDUAL_COST,
     everything: bool = False,
 ) -> PatternReport:
     """Return the patterns in the runs of a filter, highest risk-adjusted savings first.
@@ -89,7 +89,7 @@ def show_pattern(
     pattern_id: str,
     where: RunFilter | None = None,
     *,
-    residual_cost: float = DEFAULT_REMAINING,
+    residual_cost: float = DEFAULT_RESIDUAL_COST,
     examples: int = DEFAULT_EXAMPLES,
 ) -> PatternDetail:
     """Return one pattern in the runs of a filter, with its newest examples.

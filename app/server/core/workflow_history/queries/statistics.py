@@ -56,7 +56,7 @@ from ..common.column_data import (
     is_known,
 )
 from ..common.errors import InvalidQueryError
-from ..common.filters import RunFilter, length_of
+from ..common.filters import RunFilter, to_timedelta
 from ..common.plausible_dates import NO_IMPLAUSIBLE_DATES, ImplausibleDates, resolve_now
 from ..common.time_zones import LOCAL_ZONE
 from .check_names import matching_keys
@@ -127,7 +127,7 @@ def timeline(
     """
     if by not in (None, *TIME_UNITS):
         raise InvalidQueryError(f"no unit {by!r}; use one of: {', '.join(TIME_UNITS)}")
-    length = length_of(period, "period")
+    length = to_timedelta(period, "period")
     if across is not None and resolve_grouping(across) in TIME_GROUPINGS:
         raise InvalidQueryError(f"{across} is a time already; use one of: {', '.join(NON_TIME_GROUPINGS)}")
     with _open_query(where, tz, now) as query:
@@ -154,7 +154,7 @@ def trend(
 
     `period` is a timedelta, or text such as 36h, 30d or 4w. Raises InvalidQueryError.
     """
-    length = length_of(period, "period")
+    length = to_timedelta(period, "period")
     if where.has_dates:
         raise InvalidQueryError("a trend chooses its days itself: leave out the first and last day")
     with _open_query(where, now=now) as query:

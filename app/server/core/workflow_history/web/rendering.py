@@ -215,6 +215,6 @@ def cost_title(run: Mapping[str, Any]) -> str:
     spent, basis = spending.run_spending(run), run.get("cost_basis")
     if spent.minimum is None and not basis:
         return "no cost of its own is known"
-    cost = costs.spent_words(spent)
+    cost = costs.format_spending(spent)
     note = costs.COST_BASIS_NOTES.get(basis or "")
     return f"{cost}; {note}" if note else cost

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from ...common.coercion import coerce_number, is_at_least_so_long, list_agent_runs
+from ...common.coercion import coerce_number, is_duration_lower_bound, list_agent_runs
 from ...costs.accounting.cost_sums import minimum_cost, sum_costs
 from ...costs.accounting.money import TOKEN_FIELDS, sum_known, to_decimal, to_usd_float
 from .records import NumberComparison, TextComparison
@@ -61,7 +61,7 @@ def compare_figures(a: Run, b: Run) -> tuple[NumberComparison, ...]:
             "seconds",
             a.get("duration_seconds"),
             b.get("duration_seconds"),
-            certain=(not is_at_least_so_long(a), not is_at_least_so_long(b)),
+            certain=(not is_duration_lower_bound(a), not is_duration_lower_bound(b)),
         ),
         *(
             compare_value(

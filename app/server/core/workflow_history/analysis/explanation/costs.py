@@ -46,7 +46,7 @@ def explain_cost(context: ExplanationContext) -> Explanation:
         [*_spending_parts(context, context.agents), *map(_silent_part, context.silent_agents)],
         unit="USD", docs=DOCS, value=value, prices=context.prices,
         inputs={key: context.run.get(key) for key in ("cost_basis", *separate_costs)},
-        at_least=value is not None and spending.partial,
+        is_lower_bound=value is not None and spending.partial,
         unknown_parts=_count_unknown(context.agents) + len(context.silent_agents),
         why_unknown=None if value is not None else why_no_cost(context.agents),
     )  # fmt: skip
@@ -69,7 +69,7 @@ def explain_total_cost(context: ExplanationContext) -> Explanation:
         "total_cost", rule, [*parts, *map(_silent_part, context.silent_agents)],
         unit="USD", docs=DOCS, prices=context.prices, notes=_lower_bound_notes(context),
         inputs={key: context.run.get(key) for key in ("cost_basis", "lower_bound_cost")},
-        at_least=not is_complete and context.run.get("total_cost") is not None,
+        is_lower_bound=not is_complete and context.run.get("total_cost") is not None,
         unknown_parts=_count_unknown(context.agents) + len(context.silent_agents),
         why_unknown=_reason_if_unknown(context, "total_cost", why_no_cost(context.agents)),
     )  # fmt: skip
@@ -217,7 +217,7 @@ def explain_agents(
         [*parts, *map(_silent_part, silent_agents)],
         unit="USD", docs=DOCS, value=None if total is None else float(total), prices=context.prices,
         inputs=_work_totals(agents, silent_agents),
-        at_least=total is not None and sum_costs([*agents, *silent_agents])["partial"],
+        is_lower_bound=total is not None and sum_costs([*agents, *silent_agents])["partial"],
         unknown_parts=_count_unknown(agents) + len(silent_agents),
         why_unknown=None if total is not None else why_no_cost(agents),
     )  # fmt: skip

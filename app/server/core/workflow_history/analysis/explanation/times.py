@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import fsum
 from typing import Any
 
-from ...common.coercion import coerce_number, is_at_least_so_long
-from ...common.plausible_dates import ADDED_UP
+from ...common.coercion import coerce_number, is_duration_lower_bound
+from ...common.plausible_dates import SUMMED_DURATIONS
 from ..scores import phase_metrics
 from ..scores.constants import BOTTLENECK_SHARE
 from .context import ExplanationContext, agent_name
@@ -66,7 +66,7 @@ def explain_duration(context: ExplanationContext) -> Explanation:
         )
         for agent in context.agents
     )
-    is_sum = run.get("duration_source") == ADDED_UP
+    is_sum = run.get("duration_source") == SUMMED_DURATIONS
     silent_parts = tuple(
         Component(
             agent["agent"],
@@ -86,7 +86,7 @@ def explain_duration(context: ExplanationContext) -> Explanation:
         inputs=_inputs(context, "duration_basis", "duration_source", "started_at", "completed_at"),
         sources=source_file(context, run.get("duration_source")),
         parts=parts + silent_parts,
-        at_least=is_at_least_so_long(run),
+        is_lower_bound=is_duration_lower_bound(run),
         why_unknown="nothing tells how long it ran" if run.get("duration_seconds") is None else None,
         notes=_copied_notes(context),
     )

@@ -22,7 +22,7 @@ from .neighbour_weights import (
     select_candidates,
     weigh_neighbours,
 )
-from .past_runs import Amounts, Past, Vectors
+from .past_runs import Amounts, PastRuns, Vectors
 from .prediction_intervals import IntervalEstimate, SuccessProbability, estimate_success, weighted_interval
 
 BLOCK: Final = 64
@@ -42,7 +42,7 @@ class Backtest(NamedTuple):
     success: SuccessProbability
 
 
-def target_of(past: Past, row: int) -> ForecastTarget:
+def target_of(past: PastRuns, row: int) -> ForecastTarget:
     """Return the forecast target of a stored run, as of its start."""
     return ForecastTarget(
         int(past.started[row]),
@@ -63,7 +63,7 @@ def has_no_comparable_runs(target: ForecastTarget, evidence: WeightedRuns) -> bo
 
 
 def backtests(
-    past: Past, vectors: Vectors, rows: Integers, progress: ProgressCallback | None = None
+    past: PastRuns, vectors: Vectors, rows: Integers, progress: ProgressCallback | None = None
 ) -> Iterator[Backtest]:
     """Yield the forecasts of the given runs, template by template."""
     done = 0
@@ -83,7 +83,7 @@ def backtests(
                 progress(done, len(rows))
 
 
-def _backtest(past: Past, row: int, candidates: Integers, pool_similarities: Vectors) -> Backtest:
+def _backtest(past: PastRuns, row: int, candidates: Integers, pool_similarities: Vectors) -> Backtest:
     target = target_of(past, row)
     rows = select_candidates(past, target)
     similarities = pool_similarities[np.searchsorted(candidates, rows)].astype(np.float64)
@@ -92,7 +92,7 @@ def _backtest(past: Past, row: int, candidates: Integers, pool_similarities: Vec
 
 
 def estimate(
-    past: Past, target: ForecastTarget, evidence: WeightedRuns
+    past: PastRuns, target: ForecastTarget, evidence: WeightedRuns
 ) -> tuple[IntervalEstimate, IntervalEstimate, SuccessProbability]:
     """Estimate cost, duration and success probability from weighted runs."""
     rows, weights = evidence.rows, evidence.weights
@@ -105,7 +105,7 @@ def estimate(
     )
 
 
-def base_rate(past: Past, at: int) -> float:
+def base_rate(past: PastRuns, at: int) -> float:
     """Return the success rate of all runs that ended before a time, with half a run of each kind added."""
     before = ended_before(past, at)
     completed, failed = np.count_nonzero(past.completed & before), np.count_nonzero(past.failed & before)
@@ -119,7 +119,7 @@ def _estimate_interval(amounts: Amounts, rows: Integers, weights: Floats) -> Int
 class Baselines:
     """Baseline forecasts: means and medians of the earlier runs."""
 
-    def __init__(self, past: Past, amounts: Amounts) -> None:
+    def __init__(self, past: PastRuns, amounts: Amounts) -> None:
         self._past = past
         self._amounts = amounts
         self._known = (
@@ -143,7 +143,7 @@ class Baselines:
         return ForecastCase(actual, *interval.bounds, mean, float(np.median(values)), template_median)
 
 
-def success_outcome(past: Past, test: Backtest) -> OutcomeCase | None:
+def success_outcome(past: PastRuns, test: Backtest) -> OutcomeCase | None:
     """Return a success probability with the actual outcome; None if either is unknown."""
     row, probability = test.row, test.success.probability
     if probability is None or not (past.completed[row] or past.failed[row]):
@@ -151,13 +151,13 @@ def success_outcome(past: Past, test: Backtest) -> OutcomeCase | None:
     return OutcomeCase(probability, base_rate(past, int(past.started[row])), bool(past.completed[row]))
 
 
-def latest_rows(past: Past, limit: int | None) -> Integers:
+def latest_rows(past: PastRuns, limit: int | None) -> Integers:
     """Return the rows to backtest: the latest `limit` ended runs, ordered by time."""
     rows = np.flatnonzero((past.ended != MISSING_INT) & past.dated)
     return rows if limit is None else rows[-limit:]
 
 
-def count_missing(tests: Sequence[Backtest], past: Past) -> tuple[int, int]:
+def count_missing(tests: Sequence[Backtest], past: PastRuns) -> tuple[int, int]:
     """Count the runs without comparable runs, and those with too few."""
     without_comparable = sum(
         has_no_comparable_runs(target_of(past, test.row), test.evidence) for test in tests

@@ -13,7 +13,7 @@ import numpy as np
 from ...common.column_data import MISSING_INT, CategoricalColumn, Flags, Floats, Integers
 from ..similarity.pair_scores import COSINE_FLOOR
 from ..similarity.portable_numerics import half_power
-from .past_runs import Past, Vectors
+from .past_runs import PastRuns, Vectors
 
 MIN_SIMILARITY: Final = 0.3
 """Text similarity up to which a run is no neighbour: a common vocabulary alone reaches this."""
@@ -76,13 +76,13 @@ class WeightedRuns:
     neighbours: float  # sum of the neighbour weights, without the baseline
 
 
-def ended_before(past: Past, at: int) -> Flags:
+def ended_before(past: PastRuns, at: int) -> Flags:
     """Return a mask of the runs that ended before a time; runs without a date only count for NOW."""
     ended: Flags = (past.ended != MISSING_INT) & (past.ended < at) & (past.started < at)
     return ended if at == NOW else ended & past.dated
 
 
-def select_candidates(past: Past, target: ForecastTarget) -> Integers:
+def select_candidates(past: PastRuns, target: ForecastTarget) -> Integers:
     """Return the rows of runs that ended before the target's time, of its template if it has one.
 
     Runs that began or ended exactly at that time are excluded.
@@ -115,7 +115,7 @@ def _reciprocal_lengths(vectors: Vectors) -> Vectors:
 
 
 def weigh_neighbours(
-    past: Past, target: ForecastTarget, rows: Integers, similarities: Floats
+    past: PastRuns, target: ForecastTarget, rows: Integers, similarities: Floats
 ) -> WeightedRuns:
     """Weigh candidates by text and age, and add baseline runs if there are few neighbours."""
     context = _context_weights(past.classes, target.issue_class, rows)

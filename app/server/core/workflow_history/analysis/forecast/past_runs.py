@@ -44,7 +44,7 @@ class Amounts:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class PastRuns:
     """Runs ordered by start, those without a date first; all arrays have equal length."""
 
     keys: Integers
@@ -70,7 +70,7 @@ class Past:
         return int(rows[0]) if len(rows) else None
 
 
-def build_past(runs: ColumnTable, invalid_timestamps: int = 0) -> Past:
+def build_past(runs: ColumnTable, invalid_timestamps: int = 0) -> PastRuns:
     """Build the past runs from columns; `invalid_timestamps` is the number of runs with one."""
     created = runs.integers["created_at"]
     dated = is_known(created)
@@ -83,7 +83,7 @@ def build_past(runs: ColumnTable, invalid_timestamps: int = 0) -> Past:
     interrupted = statuses.equals("incomplete") | statuses.equals("stopped")
     duration = _to_microseconds(runs.floats["duration_seconds"])
     known_duration = np.where(duration == MISSING_INT, 0, duration)
-    return Past(
+    return PastRuns(
         runs.integers["key"],
         dated,
         started,

@@ -76,7 +76,7 @@ def _agent_duration(agent: Agent) -> Amount:
     return Amount(round(seconds * 1e6), agent.get("outcome") not in ("incomplete", "stopped"))
 
 
-def phases_of(runs: Sequence[Sequence[PhaseSegment]]) -> list[str]:
+def list_phases(runs: Sequence[Sequence[PhaseSegment]]) -> list[str]:
     """Return the phases of the given runs, in workflow order."""
     used = {stage.phase for stages in runs for stage in stages}
     return [phase for phase in PHASES if phase in used] + sorted(used.difference(PHASES))

@@ -15,7 +15,7 @@ from typing import Final
 from ...common.proportions import Z_95, wilson
 from .known_programs import EXPLORATION_PROGRAMS, INTERNAL_TOOLS
 from .records import PatternTotals
-from .savings import DEFAULT_REMAINING, Saving, estimate_saving, known_cost, remaining_fraction, steps_of
+from .savings import DEFAULT_RESIDUAL_COST, Saving, estimate_saving, known_cost, residual_share, steps_of
 
 SUBSUMPTION_THRESHOLD: Final = 80
 """Percent: a covering pattern must occur at least this often, relative to the pattern that it covers."""
@@ -111,7 +111,7 @@ class ScoredPattern:
 
 
 def rank_patterns(
-    patterns: Sequence[PatternTotals], residual_cost: float = DEFAULT_REMAINING
+    patterns: Sequence[PatternTotals], residual_cost: float = DEFAULT_RESIDUAL_COST
 ) -> list[ScoredPattern]:
     """Score all patterns and sort them by descending priority; those of unknown priority last, by cost.
 
@@ -197,5 +197,5 @@ def _risk_adjusted_savings(
     if cost is None or success_rate_lower_bound is None or stability is None:
         return None
     return round(
-        cost * float(1 - remaining_fraction(pattern, residual_cost)) * success_rate_lower_bound * stability
+        cost * float(1 - residual_share(pattern, residual_cost)) * success_rate_lower_bound * stability
     )

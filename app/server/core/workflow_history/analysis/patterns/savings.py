@@ -14,7 +14,7 @@ from typing import Final
 from .records import PatternTotals
 from .sequences import SEPARATOR
 
-DEFAULT_REMAINING: Final = 0.25
+DEFAULT_RESIDUAL_COST: Final = 0.25
 """Default residual cost: one call of four."""
 
 MIN_PERIOD: Final = 7 * 86_400_000_000
@@ -41,7 +41,7 @@ def _split_signature(signature: str) -> tuple[str, ...]:
     return tuple(signature.split(SEPARATOR))
 
 
-def remaining_fraction(pattern: PatternTotals, residual_cost: float) -> Fraction:
+def residual_share(pattern: PatternTotals, residual_cost: float) -> Fraction:
     """Return the residual cost as a share: `residual_cost`, but at least one step of a sequence."""
     share = Fraction(str(residual_cost))
     return max(share, Fraction(1, len(steps_of(pattern)))) if pattern.kind == "sequence" else share
@@ -62,7 +62,7 @@ def estimate_saving(pattern: PatternTotals, residual_cost: float) -> Saving:
     if cost is None or not known_outcomes:
         return Saving(None, is_lower_bound=False)
     success_rate = Fraction(pattern.successes, max(pattern.count, known_outcomes))
-    saved = int(cost * success_rate * (1 - remaining_fraction(pattern, residual_cost)))
+    saved = int(cost * success_rate * (1 - residual_share(pattern, residual_cost)))
     return Saving(saved, is_lower_bound=bool(pattern.unpriced_runs) or known_outcomes < pattern.count)
 
 

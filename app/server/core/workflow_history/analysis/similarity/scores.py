@@ -13,7 +13,7 @@ from typing import TypedDict
 
 import numpy as np
 
-from ...common.coercion import is_at_least_so_long
+from ...common.coercion import is_duration_lower_bound
 from ...common.models import Workflow
 from ...common.spending import has_recorded_cost
 from .feature_table import Key, RunFeatures, build_table
@@ -103,7 +103,7 @@ def run_features(key: Key, workflow: Workflow) -> RunFeatures:
         text_vector(text) if isinstance(text, str) else None,
         status_name if status_name not in ("", "unknown") else None,
         _nonnegative(workflow.get("total_cost")) if has_recorded_cost(workflow) else None,
-        None if is_at_least_so_long(workflow) else _nonnegative(workflow.get("duration_seconds")),
+        None if is_duration_lower_bound(workflow) else _nonnegative(workflow.get("duration_seconds")),
     )
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from ...common.coercion import (
     coerce_number,
     coerce_word,
-    is_at_least_so_long,
+    is_duration_lower_bound,
     list_agent_runs,
     parse_timestamp,
     sum_floats,
@@ -114,7 +114,7 @@ def _totals_of_run(row: Row) -> GroupTotals:
         total_cost=recorded,
         lower_bound_cost=lower_bound,
         duration=_with_count(
-            None if is_at_least_so_long(row) else coerce_number(row.get("duration_seconds"))
+            None if is_duration_lower_bound(row) else coerce_number(row.get("duration_seconds"))
         ),
         tokens=_with_count(_tokens(row)),
         cache_percent=_with_count(_cache_percent(row)),

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ...analysis.patterns.savings import DEFAULT_REMAINING
+from ...analysis.patterns.savings import DEFAULT_RESIDUAL_COST
 from ...common.time_zones import zone_named
 from ...presentation.patterns import short_id
 from ...queries.pattern_records import PatternDetail, PatternReport, RankedPattern
@@ -88,7 +88,7 @@ def patterns(  # noqa: PLR0917 - a command line has many options
         bool,
         typer.Option("--all", help="Also show phases, the agents' own tools and covered patterns."),
     ] = False,
-    residual_cost: RemainingShare = DEFAULT_REMAINING,
+    residual_cost: RemainingShare = DEFAULT_RESIDUAL_COST,
 ) -> None:
     """List recurring operations and what automating them would save.
 
@@ -151,7 +151,7 @@ def show(
     examples: Annotated[
         int, typer.Option(metavar="N", help="List at most N occurrences.", min=1)
     ] = DEFAULT_EXAMPLES,
-    residual_cost: RemainingShare = DEFAULT_REMAINING,
+    residual_cost: RemainingShare = DEFAULT_RESIDUAL_COST,
 ) -> None:
     """Show one pattern: its cost, the estimated savings of a script, and where it occurs."""
     output = get_output(context)

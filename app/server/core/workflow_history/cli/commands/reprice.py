@@ -63,7 +63,7 @@ def reprice(  # noqa: PLR0917 - a command line has many options
         )
     output = get_output(context)
     if run_id is not None:
-        run = database.the_workflow(run_id)
+        run = database.require_workflow(run_id)
         name = f"{run['project']}/{run['id']}" if run.get("project") else run["id"]
         result = resyncs.resync_workflow_cost(name)
     elif has_dates:

@@ -11,7 +11,7 @@ from ... import database
 from ...common.errors import WorkflowHistoryError
 from ...common.formatting.text import single_line
 from ...ingest.files import FolderPath, RemoteFolder
-from ...ingest.runs.discovery import transcripts_beside
+from ...ingest.runs.discovery import find_transcripts
 from ..common_options import Command
 from ..folders import Directory, resolve_watched_folders
 from ..output import Output, get_output
@@ -120,6 +120,6 @@ def _describe_watching(folder: FolderPath | None, *, follow: bool) -> str:
         return f"not watching: {path} is synced on request"
     if isinstance(folder, RemoteFolder):
         return f"watching {path}, by listing it once a minute"
-    if (transcripts := transcripts_beside(folder)) is not None and transcripts.alone:
+    if (transcripts := find_transcripts(folder)) is not None and transcripts.alone:
         return f"watching the transcripts in {path}"
     return f"watching {path}" if folder.is_dir() else f"waiting for {path}: it does not exist yet"

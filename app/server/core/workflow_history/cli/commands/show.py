@@ -44,7 +44,7 @@ def show(
     Shows the request, the status with its reason, the cost of each agent run, and the source of each value.
     """
     output = get_output(context)
-    run = database.the_workflow(run_id)
+    run = database.require_workflow(run_id)
     if output.as_json:
         output.print_json(run)
         return

@@ -78,7 +78,7 @@ def sync_command(
     output = get_output(context)
     folder = resolve_folder(directory)
     is_new = not database.history_exists()
-    if is_new and not any(map(scanner.holds_runs, scanner.find_agents_folders(folder))):
+    if is_new and not any(map(scanner.contains_runs, scanner.find_agents_folders(folder))):
         raise no_runs_error(folder)  # an empty history would hide that the directory is wrong
     with output.progress() as report:
         stats = sync.sync_workflow_history(

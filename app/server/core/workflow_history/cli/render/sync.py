@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from ...common.formatting.costs import format_minimum, sum_words, unknown_words
+from ...common.formatting.costs import format_minimum, format_total_spending, format_unknown_runs
 from ...common.formatting.numbers import day, format_duration, pluralize
 from ...common.formatting.text import single_line
 from ...common.spending import Spending, number, to_decimal
@@ -34,7 +34,7 @@ def render_sync_summary(stats: Stats, width: int) -> RenderableType:
         return _no_runs(stats)
     if not has_news(stats):
         return _unchanged(stats, width)
-    cost = join_parts(sum_words(_spending(stats)))
+    cost = join_parts(format_total_spending(_spending(stats)))
     lines: list[RenderableType]
     if stats.get("statuses") is None:
         lines = [_run_count(stats), cost]
@@ -68,7 +68,7 @@ def _unchanged(stats: Stats, width: int) -> Group:
         Text("✓ nothing changed", "green"),
         _run_count(stats),
         format_minimum(spending) if spending.minimum is not None else None,
-        unknown_words(spending),
+        format_unknown_runs(spending),
         f"{pluralize(known, 'known problem')} (see --json)" if known else None,
         _pruned(stats),
         _duration(stats),

@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ...common.formatting.costs import sum_words
+from ...common.formatting.costs import format_total_spending
 from ...common.formatting.numbers import pluralize
 from ...common.formatting.text import single_line
 from ...common.plausible_dates import ImplausibleDates
@@ -159,7 +159,7 @@ def wrap_parts(parts: Sequence[str | Text | None], width: int) -> Text:
 
 def render_spending(spending: Spending) -> Text:
     """Format the recorded cost, the lower-bound cost and the number of runs of unknown cost."""
-    return join_parts([Text(words, "bold") for words in sum_words(spending)])
+    return join_parts([Text(words, "bold") for words in format_total_spending(spending)])
 
 
 def join_parts(parts: Sequence[str | Text | None]) -> Text:

@@ -50,14 +50,14 @@ def format_lower_bound(value: Any) -> str:
     return f"${amount.quantize(Decimal(1).scaleb(amount.adjusted()), ROUND_DOWN):f}"
 
 
-def spent_words(spending: Spending) -> str:
+def format_spending(spending: Spending) -> str:
     """Format the recorded cost and the lower bound beyond it as separate amounts.
 
-    >>> spent_words(Spending(Decimal("12.34"), Decimal("0.07"), partial=True))
+    >>> format_spending(Spending(Decimal("12.34"), Decimal("0.07"), partial=True))
     '$12.34 on record + at least $0.07 in streams without a result'
-    >>> spent_words(Spending(Decimal("12.34"), None, partial=True))
+    >>> format_spending(Spending(Decimal("12.34"), None, partial=True))
     'at least $12.34: some work left no record of its cost'
-    >>> spent_words(Spending(Decimal("12.34"), None, partial=False))
+    >>> format_spending(Spending(Decimal("12.34"), None, partial=False))
     '$12.34 on record'
     """
     if spending.lower_bound:
@@ -74,26 +74,28 @@ def spent_words(spending: Spending) -> str:
     return f"{format_usd(spending.recorded)} on record"
 
 
-def sum_words(spending: Spending) -> list[str]:
+def format_total_spending(spending: Spending) -> list[str]:
     """Format the total cost of several runs and the number of runs with unknown cost.
 
-    >>> sum_words(Spending(Decimal("5"), None, partial=True, unknown_runs=2))
+    >>> format_total_spending(Spending(Decimal("5"), None, partial=True, unknown_runs=2))
     ['at least $5.00', 'unknown what 2 runs cost']
-    >>> sum_words(Spending(None, None, partial=True, unknown_runs=1))
+    >>> format_total_spending(Spending(None, None, partial=True, unknown_runs=1))
     ['unknown what 1 run cost']
     """
-    unknown = unknown_words(spending)
+    unknown = format_unknown_runs(spending)
     if unknown is None:
-        return [spent_words(spending)]
+        return [format_spending(spending)]
     if spending.minimum is None:
         return [unknown]
     return [
-        spent_words(spending) if spending.lower_bound else f"at least {format_lower_bound(spending.minimum)}",
+        format_spending(spending)
+        if spending.lower_bound
+        else f"at least {format_lower_bound(spending.minimum)}",
         unknown,
     ]
 
 
-def unknown_words(spending: Spending) -> str | None:
+def format_unknown_runs(spending: Spending) -> str | None:
     """Format the number of runs with unknown cost; None if there are none."""
     runs = spending.unknown_runs
     return f"unknown what {pluralize(runs, 'run')} cost" if runs else None

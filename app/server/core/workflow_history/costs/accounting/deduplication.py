@@ -2,7 +2,7 @@
 
 A message may be in several files: a resumed or forked session repeats the earlier messages, a run directory
 is copied, or a transcript in the home directory records the session of a run's stream. Each stream is
-converted to a `Spender`, and `shares_of` decides which spender counts which message. The decision depends
+converted to a `Spender`, and `assign_shares` decides which spender counts which message. The decision depends
 only on the spenders, not on the order in which they are read:
 
 1. Streams with the same result are copies. The one with the most results and lines counts; another one that
@@ -29,7 +29,7 @@ import msgspec
 from msgspec.structs import replace
 
 from ...common.models import MessageUsage, ResultLine, StreamFacts, TokenUsage
-from .reported_totals import has_reported_totals, is_telling
+from .reported_totals import has_reported_totals, reports_spending
 from .resumed_threads import CUMULATIVE
 from .stream_cost import covered_messages, uncovered_messages
 
@@ -110,7 +110,9 @@ def build_spender(facts: StreamFacts) -> Spender:
     )
 
 
-def shares_of(spenders: Mapping[Name, Spender], rank: Mapping[Name, Any] | None = None) -> dict[Name, Share]:
+def assign_shares(
+    spenders: Mapping[Name, Spender], rank: Mapping[Name, Any] | None = None
+) -> dict[Name, Share]:
     """Decide the share of each spender. `rank` breaks ties: the smallest has priority."""
     rank_of = (rank or {name: name for name in spenders}).__getitem__
     copies, diverged = _find_copies(spenders, rank_of)
@@ -267,7 +269,7 @@ def _reported_unit(facts: StreamFacts, stream_id: str, result: ResultLine) -> Un
     and the messages before it, because two runs may begin and end with the same content.
     """
     timed = result.duration_ms is not None or facts.format == CUMULATIVE
-    is_distinct = result.session_id is not None and timed and is_telling(result)
+    is_distinct = result.session_id is not None and timed and reports_spending(result)
     usage = sum([part.usage for part in result.models], TokenUsage())
     durations = (result.duration_ms, result.duration_api_ms, result.turns)
     amounts = (result.total_cost, *msgspec.structs.astuple(usage + result.main_usage))

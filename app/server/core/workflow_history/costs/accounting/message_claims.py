@@ -24,9 +24,9 @@ from .deduplication import (
     Share,
     Spender,
     Unit,
+    assign_shares,
     message_units,
     packed_units,
-    shares_of,
     thread_units,
     unpacked_units,
 )
@@ -106,7 +106,7 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return self.spender.units.union(unpacked_units(self.threads))
 
 
-def seen_of(claims: Iterable[Claim]) -> Seen:
+def seen_units(claims: Iterable[Claim]) -> Seen:
     """Return the units read so far of each attempt, if they are comparable with units read now."""
     return {
         claim.name: (packed_units(sorted(claim.spender.parts)), claim.results)
@@ -172,9 +172,9 @@ def _earlier_identity(attempt: Attempt, seen: bytes) -> str:
     return blake2b((attempt[1] or "").encode() + seen, digest_size=16).hexdigest()
 
 
-def as_earlier(claim: Claim) -> Claim:
+def to_replaced_claim(claim: Claim) -> Claim:
     """Return the claim of an attempt that was replaced by another one with the same first line."""
-    ((seen, _),) = seen_of([claim]).values() or ((b"", b""),)
+    ((seen, _),) = seen_units([claim]).values() or ((b"", b""),)
     return replace(claim, identity=_earlier_identity(claim.name, seen), is_continued=True)
 
 
@@ -425,7 +425,7 @@ def as_known(agents: Iterable[AgentRun], claims: Iterable[Claim]) -> list[AgentR
     """Reduce a run's agent runs to their shares, based on the other runs' units in its claims."""
     claim_by_name = {claim.name: claim for claim in claims}
     spenders: dict[Any, Spender] = {name: claim.spender for name, claim in claim_by_name.items()}
-    own_shares = shares_of(spenders, {name: name[0] for name in claim_by_name})
+    own_shares = assign_shares(spenders, {name: name[0] for name in claim_by_name})
     shared_claims = {name: claim for name, claim in claim_by_name.items() if claim.elsewhere}
     shares = {name: _share_from_claim(claim, own_shares[name]) for name, claim in shared_claims.items()}
     return with_shares(agents, shared_claims, shares, {}, lambda name: f"{ANOTHER_RUN}{name[0]}")[0]

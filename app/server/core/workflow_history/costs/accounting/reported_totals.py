@@ -44,7 +44,7 @@ class ReportedCost(msgspec.Struct, frozen=True):
     restart_cost: Decimal | None = None  # USD, cost of the restarts
 
 
-def is_telling(result: ResultLine) -> bool:
+def reports_spending(result: ResultLine) -> bool:
     """Return whether a result reports any spending; one with only zeros, as after an error, is no total."""
     if result.is_sum:
         return False
@@ -54,7 +54,7 @@ def is_telling(result: ResultLine) -> bool:
 
 def results_with_totals(facts: StreamFacts) -> list[ResultLine]:
     """Return the results that are totals; if nothing was spent at all, the results that report zero."""
-    totals = [result for result in facts.results if is_telling(result)]
+    totals = [result for result in facts.results if reports_spending(result)]
     if totals or any(message.usage != TokenUsage() for message in facts.messages):
         return totals
     return [
@@ -84,9 +84,9 @@ def doubts(
 
     `spent`: the messages show spending. `at`: start of the stream.
     """
-    totals = [result for result in results if is_telling(result)]
+    totals = [result for result in results if reports_spending(result)]
     for result in results:
-        if spent and not is_telling(result) and (result.total_cost is not None or result.models):
+        if spent and not reports_spending(result) and (result.total_cost is not None or result.models):
             yield result.line, "the result counts nothing, but messages show that tokens were used"
         if result.lacking:
             yield result.line, result.lacking

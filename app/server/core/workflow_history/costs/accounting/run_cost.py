@@ -20,7 +20,7 @@ from ...common.phases import PHASES, split_name
 from ..pricing import price_version
 from .agent_run import build_agent_run
 from .attempts import merge_attempts, rename_replaced
-from .deduplication import Spender, build_spender, shares_of
+from .deduplication import Spender, assign_shares, build_spender
 from .message_claims import (
     NOTHING_ELSEWHERE,
     NOTHING_SEEN,
@@ -67,10 +67,10 @@ def compute_run_cost(
     `at` is the price date of streams without timestamps. `former` may contain all stored attempts of the run:
     an attempt that is still on disk is recognized and not counted twice.
     """
-    return accounted(streams, at, former)[0]
+    return compute_cost_and_claims(streams, at, former)[0]
 
 
-def accounted(
+def compute_cost_and_claims(
     streams: Sequence[StreamFacts],
     at: datetime | None,
     former: Sequence[AgentRun] = (),
@@ -84,7 +84,7 @@ def accounted(
     the earlier attempts.
     """
     spenders: dict[Any, Spender] = {facts.path: build_spender(facts) for facts in streams}
-    shares, unseen = shares_of(spenders), unseen_subagents(streams)
+    shares, unseen = assign_shares(spenders), unseen_subagents(streams)
     current = [
         build_agent_run(
             facts,

@@ -13,7 +13,7 @@ from ...common.models import Problem, ScannedRun
 from ..files import FolderPath
 from .build_run import RunFacts, build_run, read_run, shows_a_run
 from .discovery import find_run, walk_agents_folder
-from .file_times import LIVE, FileTimes, Neighbourhood, taken_for
+from .file_times import LIVE, FileTimeJudge, FileTimes, judge_file_times
 from .git_commits import NO_COMMITS, Commits, commits_of
 from .records import RunFolder
 
@@ -45,7 +45,7 @@ def scan(root: FolderPath, now: datetime, progress: Progress | None = None) -> S
         if progress is not None:
             progress(number, len(folders))
     # A copied tree is only recognized when all of it is read.
-    neighbours = Neighbourhood(_own_file_times(run) for run in facts)
+    neighbours = FileTimeJudge(_own_file_times(run) for run in facts)
     commits = commits_of(root) if any(map(_needs_git, facts)) else NO_COMMITS
     non_runs = [run for run in facts if not _add_run(result, run, (neighbours, commits), now)]
     run_folders = folders_of([*result.failed, *(run.workflow["id"] for run in result.runs)])
@@ -69,7 +69,7 @@ def folders_of(ids: Iterable[str]) -> set[str]:
     return {run_id[:index] for run_id in ids for index, char in enumerate(run_id) if char == "/"}
 
 
-def _add_run(result: Scan, run: RunFacts, dating: tuple[Neighbourhood, Commits], now: datetime) -> bool:
+def _add_run(result: Scan, run: RunFacts, dating: tuple[FileTimeJudge, Commits], now: datetime) -> bool:
     """Add a run to the scan's runs or failed ids; return False if it is not a run."""
     if shows_a_run(run):
         result.runs.append(_build_scanned_run(run, dating, now))
@@ -83,13 +83,13 @@ def _add_run(result: Scan, run: RunFacts, dating: tuple[Neighbourhood, Commits],
 
 def _build_scanned_run(
     run: RunFacts,
-    dating: tuple[Neighbourhood, Commits],
+    dating: tuple[FileTimeJudge, Commits],
     now: datetime,
     known_agents: AbstractSet[str] = frozenset(),
 ) -> ScannedRun:
     neighbours, commits = dating
     committed = commits.time_of(run.folder)
-    verdict = taken_for(run.evidence, run.folder, neighbours.judge(_own_file_times(run)), committed)
+    verdict = judge_file_times(run.evidence, run.folder, neighbours.judge(_own_file_times(run)), committed)
     file_times = FileTimes(verdict, *run.folder.file_times)
     return build_run(run, file_times, now=now, committed=committed, known_agents=known_agents)
 
@@ -128,7 +128,7 @@ class Surroundings:
 
     root: FolderPath
     _folders: dict[str, RunFolder] | None = None
-    _dating: tuple[Neighbourhood, Commits] | None = None
+    _dating: tuple[FileTimeJudge, Commits] | None = None
 
     def read(
         self, run_id: str, now: datetime, known_agents: AbstractSet[str] = frozenset()
@@ -141,10 +141,10 @@ class Surroundings:
         if facts is None or not shows_a_run(facts):
             return None
         if not _needs_git(facts):
-            return _build_scanned_run(facts, (Neighbourhood(()), NO_COMMITS), now, known_agents)
+            return _build_scanned_run(facts, (FileTimeJudge(()), NO_COMMITS), now, known_agents)
         if self._dating is None:  # without evidence: a run's own doesn't matter here, others aren't read
             all_times = (FileTimes(None, *folder.file_times) for folder in self._run_folders().values())
-            self._dating = Neighbourhood(all_times), commits_of(self.root)
+            self._dating = FileTimeJudge(all_times), commits_of(self.root)
         return _build_scanned_run(facts, self._dating, now, known_agents)
 
     def _run_folders(self) -> dict[str, RunFolder]:

@@ -54,7 +54,7 @@ from .status import (
     state_error,
 )
 
-RUNNING_PREFIX, SILENT_PREFIX, FUTURE_PREFIX, NOT_YET = "running ", "silent ", "early ", "not yet "
+RUNNING_PREFIX, SILENT_PREFIX, FUTURE_PREFIX, NOT_YET_PREFIX = "running ", "silent ", "early ", "not yet "
 """Prefixes of a fingerprint if the status depends on the present time: the run is judged again later.
 
 Running: its agents may still be running. Silent: they would count as running, but have written nothing for
@@ -247,7 +247,7 @@ def build_run(
     )
     prefix = _fingerprint_prefix(evidence, verdict, cleaned.window, now)
     if not prefix and plausible.plausible_from is not None:
-        prefix = f"{NOT_YET}{plausible.plausible_from.timestamp():.0f} "
+        prefix = f"{NOT_YET_PREFIX}{plausible.plausible_from.timestamp():.0f} "
     fingerprint = f"{prefix}{facts.folder.fingerprint}"
     written_at = {file.path: file.mtime_ns / 1e9 for file in facts.folder.files}
     return ScannedRun(workflow, run.dated_streams, fingerprint, problems, verdict.inferred, written_at)

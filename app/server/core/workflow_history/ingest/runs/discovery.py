@@ -21,7 +21,7 @@ from ..files import DirLister, FileEntry, FolderPath, RemoteListing, directory_l
 from ..streams.block_reader import BlockReader
 from ..streams.format_detection import contains_stream
 from .grouping import AGENTS_FOLDER, group_into_runs, is_session, is_sub_agent, split_sessions
-from .nested_folders import NOT_LOOKED, PRUNED, Beside, Inside, look_inside
+from .nested_folders import NOT_SEARCHED, PRUNED, Inside, TranscriptFolders, look_inside
 from .records import (
     RUN_FILE_NAMES,
     STATE_FILE,
@@ -74,10 +74,12 @@ class FolderScan:
         self.skipped.append(Problem(shown, reason, severity="warning"))
 
 
-def walk_agents_folder(root: FolderPath, beside: Beside | None = NOT_LOOKED) -> FolderScan:
+def walk_agents_folder(
+    root: FolderPath, transcript_set: TranscriptFolders | None = NOT_SEARCHED
+) -> FolderScan:
     """List `root` and return the walk over its candidates for runs, whose directories are not yet listed.
 
-    `beside` is the result of `transcripts_beside` if the caller already has it.
+    `beside` is the result of `find_transcripts` if the caller already has it.
     Raises AgentsFolderError if `root` is not a directory that can be listed, WorkflowHistoryError if the
     system lacks memory or file handles, or has an I/O error.
     """
@@ -96,7 +98,7 @@ def walk_agents_folder(root: FolderPath, beside: Beside | None = NOT_LOOKED) -> 
         walk.problems.append(
             Problem(".", f"the archive is read in part: {listing.missing_reason}", refused=True)
         )
-    transcripts = transcripts_beside(root) if beside is NOT_LOOKED else beside
+    transcripts = find_transcripts(root) if transcript_set is NOT_SEARCHED else transcript_set
     if transcripts is not None:
         if transcripts.alone:  # loose transcripts, each with its subagents' directory
             sessions = ([entry for entry in group if _is_session_entry(entry)] for group in walk.groups)
@@ -107,7 +109,7 @@ def walk_agents_folder(root: FolderPath, beside: Beside | None = NOT_LOOKED) -> 
     return walk
 
 
-def transcripts_beside(root: FolderPath) -> Beside | None:
+def find_transcripts(root: FolderPath) -> TranscriptFolders | None:
     """Return the directories inside `root` of which only transcripts are read; None if there are none.
 
     If `root` contains agents directories, only transcripts are read: these directories are read separately.
@@ -117,7 +119,7 @@ def transcripts_beside(root: FolderPath) -> Beside | None:
     inside = look_inside(root)
     if not agents_folders_inside(root, inside):
         return inside.hidden
-    return inside.beside_agents or Beside(alone=True)
+    return inside.beside_agents or TranscriptFolders(alone=True)
 
 
 def usual_folders(project: FolderPath) -> list[FolderPath]:
@@ -133,7 +135,7 @@ def agents_folders_inside(project: Path, inside: Inside) -> list[FolderPath]:
     return [*(folder for folder in usual if folder.is_dir()), *with_runs]
 
 
-def _transcript_groups(root: FolderPath, transcripts: Beside) -> Iterator[list[FileEntry]]:
+def _transcript_groups(root: FolderPath, transcripts: TranscriptFolders) -> Iterator[list[FileEntry]]:
     for shown in sorted(filter(None, transcripts.folders)):
         yield [_TranscriptFolderEntry(shown.partition("/")[0], join_address(str(root), shown), shown)]  # type: ignore[list-item]
 
@@ -157,31 +159,35 @@ def find_run(root: FolderPath, run_id: str) -> RunFolder | None:
 
 
 def find_runs(
-    root: FolderPath, ids: AbstractSet[str], beside: Beside | None = NOT_LOOKED
+    root: FolderPath, ids: AbstractSet[str], transcript_set: TranscriptFolders | None = NOT_SEARCHED
 ) -> Iterator[RunFolder]:
     """Yield the files of the runs with these ids, sorted by id, without listing other runs' directories.
 
     `beside`: see `walk_agents_folder`.
     """
     names = {run_id.split("/", maxsplit=1)[0] for run_id in ids}
-    runs = {run.id: run for run in _walk_names(root, names, beside) if run.id in ids}
+    runs = {run.id: run for run in _walk_names(root, names, transcript_set) if run.id in ids}
     parents = {run_id.rpartition("/")[0] for run_id in ids - runs.keys()} - {""}
     if isinstance(root, Path) and parents:
         # These may be transcripts next to agents directories, whose folders are not runs.
         folders = tuple([parent for parent in parents if "\0" not in parent and (root / parent).is_dir()])
-        walk = FolderScan(root, directory_lister(root), list(_transcript_groups(root, Beside(folders))))
+        walk = FolderScan(
+            root, directory_lister(root), list(_transcript_groups(root, TranscriptFolders(folders)))
+        )
         runs |= {run.id: run for run in walk if run.id in ids - runs.keys()}
     yield from (runs[run_id] for run_id in sorted(runs))
 
 
-def _walk_names(root: FolderPath, names: AbstractSet[str], beside: Beside | None) -> FolderScan:
+def _walk_names(
+    root: FolderPath, names: AbstractSet[str], transcript_set: TranscriptFolders | None
+) -> FolderScan:
     """Return a walk over only the entries of the agents directory that these names may refer to."""
     if isinstance(root, Path) and all(_is_plain_folder(root, name) for name in names):
         walk = FolderScan(root, directory_lister(root))
         walk.groups = [[_FolderEntry(name, str(root / name))] for name in sorted(names)]  # type: ignore[list-item]
         return walk
     try:
-        walk = walk_agents_folder(root, beside)
+        walk = walk_agents_folder(root, transcript_set)
     except (AgentsFolderError, WorkflowHistoryError):
         return FolderScan(root, directory_lister(root))
     walk.groups = [group for group in walk.groups if not names.isdisjoint(map(_run_name, group))]

@@ -101,7 +101,7 @@ def _contradicts(files: Sequence[ScannedFile], worked: Mapping[ScannedFile, floa
     return span < min((total - longest) / 10, _MAX_COPY_GAP / _SECOND)
 
 
-class Neighbourhood:
+class FileTimeJudge:
     """Judge of file times by comparison with all runs of an agents directory."""
 
     def __init__(self, runs: Iterable[FileTimes]) -> None:
@@ -157,7 +157,9 @@ def _is_burst(start: int, end: int, count: int) -> bool:
     return count > 1 and end - start < _MAX_COPY_TIME * (count - 1)
 
 
-def taken_for(evidence: str | None, folder: RunFolder, comparison: str, committed: datetime | None) -> str:
+def judge_file_times(
+    evidence: str | None, folder: RunFolder, comparison: str, committed: datetime | None
+) -> str:
     """Return the verdict on a run's file times from its own files, git, and the other runs (`comparison`)."""
     if evidence in (LIVE, CONTRADICTED):
         return str(evidence)

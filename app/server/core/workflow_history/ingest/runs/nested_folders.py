@@ -34,19 +34,19 @@ class Inside:
     """Other directories with loose sessions, relative to the project; "": the project, with any `.jsonl`."""
 
     @property
-    def beside_agents(self) -> Beside | None:
+    def beside_agents(self) -> TranscriptFolders | None:
         """Transcripts to read if the project also has agents directories; None if there are none."""
-        return Beside(tuple(self.transcripts), alone=True) if self.transcripts else None
+        return TranscriptFolders(tuple(self.transcripts), alone=True) if self.transcripts else None
 
     @property
-    def hidden(self) -> Beside | None:
+    def hidden(self) -> TranscriptFolders | None:
         """Transcripts in hidden directories, which are not searched for other runs; None if none."""
         folders = tuple([shown for shown in self.transcripts if shown.startswith(".")])
-        return Beside(folders, alone=False) if folders else None
+        return TranscriptFolders(folders, alone=False) if folders else None
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class TranscriptFolders:
     """Directories inside another directory of which only transcripts are read."""
 
     folders: tuple[str, ...] = ()  # relative to the outer directory; "": the outer directory itself
@@ -69,7 +69,7 @@ class Beside:
         return shown.partition("/")[0]
 
 
-NOT_LOOKED: Final = Beside()
+NOT_SEARCHED: Final = TranscriptFolders()
 """Default argument: the caller has not looked for transcripts yet."""
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 
 from ...common.coercion import coerce_number
 from ...common.models import StreamFacts
-from ...common.plausible_dates import ADDED_UP, EARLIEST, MAX_DURATION, read_moment
+from ...common.plausible_dates import EARLIEST, MAX_DURATION, SUMMED_DURATIONS, read_moment
 from .small_files import Log, last_log
 from .state_words import stated_status
 
@@ -39,7 +39,7 @@ COMMIT: Final = "commit: it had ended by then"
 ID: Final = "the run's id"
 """Sources of a run's start and duration, other than its files."""
 
-STREAM_DURATION_SOURCES: Final = (FIRST_TO_LAST, FILES_FIRST_TO_LAST, ADDED_UP)
+STREAM_DURATION_SOURCES: Final = (FIRST_TO_LAST, FILES_FIRST_TO_LAST, SUMMED_DURATIONS)
 """Sources of a duration that do not cover agents without a stream."""
 
 
@@ -244,7 +244,7 @@ def _duration_candidates(
             yield round(span, 3), "derived", FILES_FIRST_TO_LAST
     if known:
         is_complete = len(known) == sum(stream.format != "empty" for stream in streams)
-        yield round(fsum(known), 3), "derived" if is_complete else "lower_bound", ADDED_UP
+        yield round(fsum(known), 3), "derived" if is_complete else "lower_bound", SUMMED_DURATIONS
 
 
 def _utc_offset(

@@ -23,7 +23,7 @@ from ...common.models import (
     TokenUsage,
     ToolCall,
 )
-from ...costs.accounting.reported_totals import is_telling
+from ...costs.accounting.reported_totals import reports_spending
 from .block_reader import BRACE, skip_noise
 from .claude_schema import (
     Block,
@@ -182,7 +182,9 @@ class ClaudeParser(LineParser):
 
     def unended_sessions(self) -> tuple[str, ...]:
         """Return the sessions that began before the last one and have no result, if another one has."""
-        ended = {result.session_id for result in self.results if result.session_id and is_telling(result)}
+        ended = {
+            result.session_id for result in self.results if result.session_id and reports_spending(result)
+        }
         *earlier_sessions, _ = self.started_sessions or (None,)
         return (
             tuple([session for session in earlier_sessions if session and session not in ended])

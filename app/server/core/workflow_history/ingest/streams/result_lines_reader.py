@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from ...common.models import StreamFacts
-from ...costs.accounting.reported_totals import is_telling
+from ...costs.accounting.reported_totals import reports_spending
 from ..files import OpenFileStat
 from .block_reader import BRACE, hash_first_line, skip_noise
 from .claude import ClaudeParser
@@ -123,7 +123,7 @@ class _ResultLines:
         if not claude.results or claude.model is None or self.is_cut or claude.unended_sessions():
             return False
         last = claude.results[-1]
-        if not last.models or not is_telling(last) or last.line < self.last_skipped:
+        if not last.models or not reports_spending(last) or last.line < self.last_skipped:
             return False
         return all(result.uuid is not None for result in claude.results)
 

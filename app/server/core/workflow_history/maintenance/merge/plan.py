@@ -13,10 +13,10 @@ from ...costs.accounting.message_claims import (
     Attempt,
     Claim,
     Elsewhere,
-    as_earlier,
     elsewhere_of,
     is_one_stream,
     packed,
+    to_replaced_claim,
     with_elsewhere,
     with_first_written,
 )
@@ -125,7 +125,7 @@ def _mark_earlier(run: CompleteRun, latest: Mapping[Attempt, Claim]) -> Complete
     earlier = {
         claim.name: other
         for claim in run.claims
-        if (other := as_earlier(claim)).name not in names
+        if (other := to_replaced_claim(claim)).name not in names
         and (other.name in latest or not is_one_stream(claim, latest[claim.name]))
     }
     if not earlier:

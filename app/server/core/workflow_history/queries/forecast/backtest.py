@@ -27,7 +27,7 @@ from ...analysis.forecast.calibration_metrics import (
     error_summary,
     win_rate,
 )
-from ...analysis.forecast.past_runs import Past
+from ...analysis.forecast.past_runs import PastRuns
 from ...analysis.similarity.portable_numerics import mean_of
 from ...common.column_data import MISSING_CODE
 from ...common.errors import InvalidQueryError
@@ -159,7 +159,7 @@ def calibration(
     return _to_report(past, tests)
 
 
-def _to_report(past: Past, tests: Sequence[Backtest]) -> CalibrationReport:
+def _to_report(past: PastRuns, tests: Sequence[Backtest]) -> CalibrationReport:
     costs, durations = Baselines(past, past.cost), Baselines(past, past.duration)
     cost = {test.row: costs.case_for(test.row, test.cost) for test in tests}
     duration = {test.row: durations.case_for(test.row, test.duration) for test in tests}
@@ -301,7 +301,7 @@ def _to_success_calibration(outcomes: Sequence[OutcomeCase]) -> SuccessCalibrati
 
 
 def _to_template_calibrations(
-    past: Past, cost: dict[int, ForecastCase | None], duration: dict[int, ForecastCase | None]
+    past: PastRuns, cost: dict[int, ForecastCase | None], duration: dict[int, ForecastCase | None]
 ) -> tuple[TemplateCalibration, ...]:
     by_code: dict[int, list[int]] = {}
     for row in cost:

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from ...analysis.forecast.neighbour_weights import WeightedRuns
-from ...analysis.forecast.past_runs import Past
+from ...analysis.forecast.past_runs import PastRuns
 from ...analysis.forecast.prediction_intervals import (
     MIN_RUNS,
     IntervalEstimate,
     SuccessProbability,
     weighted_interval,
 )
-from ...analysis.forecast.stages import PhaseSegment, phases_of, split_into_segments, totals_in_phase
+from ...analysis.forecast.stages import PhaseSegment, list_phases, split_into_segments, totals_in_phase
 from ...common.coercion import parse_timestamp
 from ...common.column_data import MISSING_INT
 from ...common.proportions import significant
@@ -99,21 +99,21 @@ def to_success_chance(probability: SuccessProbability | None, reason: str | None
     )
 
 
-def segments_by_row(history: History, past: Past, evidence: WeightedRuns) -> list[list[PhaseSegment]]:
+def segments_by_row(history: History, past: PastRuns, evidence: WeightedRuns) -> list[list[PhaseSegment]]:
     """Load the phase segments of the weighted runs, in the order of the evidence."""
     keys = past.keys[evidence.rows].tolist()
     agents = history.stage_entries(keys)
     return [split_into_segments(agents.get(key, ())) for key in keys]
 
 
-def phase_forecasts(history: History, past: Past, evidence: WeightedRuns) -> tuple[PhaseForecast, ...]:
+def phase_forecasts(history: History, past: PastRuns, evidence: WeightedRuns) -> tuple[PhaseForecast, ...]:
     """Build a forecast for each phase of the weighted runs."""
     segments = segments_by_row(history, past, evidence)
     has_segments = np.array([bool(stages) for stages in segments])
     if not has_segments.any():
         return ()
     total_weight = float(evidence.weights[has_segments].sum())
-    return tuple(_phase_forecast(segments, phase, evidence, total_weight) for phase in phases_of(segments))
+    return tuple(_phase_forecast(segments, phase, evidence, total_weight) for phase in list_phases(segments))
 
 
 def _phase_forecast(
@@ -133,7 +133,9 @@ def _phase_forecast(
     )
 
 
-def top_runs(history: History, past: Past, evidence: WeightedRuns, most: int) -> tuple[ComparableRun, ...]:
+def top_runs(
+    history: History, past: PastRuns, evidence: WeightedRuns, most: int
+) -> tuple[ComparableRun, ...]:
     """Return the runs with the highest weight, among equals the latest."""
     order = np.lexsort((-evidence.rows, -evidence.weights))[:most]
     keys = past.keys[evidence.rows[order]].tolist()
@@ -145,7 +147,7 @@ def top_runs(history: History, past: Past, evidence: WeightedRuns, most: int) ->
     )
 
 
-def _past_run(past: Past, evidence: WeightedRuns, place: int, run: dict[str, Any]) -> ComparableRun:
+def _past_run(past: PastRuns, evidence: WeightedRuns, place: int, run: dict[str, Any]) -> ComparableRun:
     row = int(evidence.rows[place])
     cost, duration = int(past.cost.values[row]), int(past.duration.values[row])
     request = run.get("nl_input")

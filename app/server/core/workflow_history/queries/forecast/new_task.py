@@ -24,7 +24,7 @@ from ...analysis.forecast.neighbour_weights import (
     select_candidates,
     weigh_neighbours,
 )
-from ...analysis.forecast.past_runs import Past, Vectors, strip_slash
+from ...analysis.forecast.past_runs import PastRuns, Vectors, strip_slash
 from ...analysis.forecast.prediction_intervals import weighted_interval
 from ...common.column_data import MISSING_INT
 from ...common.errors import InvalidQueryError
@@ -92,7 +92,7 @@ def forecast(
 
 
 def weighted_neighbours(
-    history: History, past: Past, target: ForecastTarget, vector: Vectors
+    history: History, past: PastRuns, target: ForecastTarget, vector: Vectors
 ) -> WeightedNeighbours:
     """Weight the past runs for a target; `vector` is the vector of its request, zero if there is none."""
     rows = select_candidates(past, target)
@@ -107,7 +107,7 @@ def weighted_neighbours(
     return WeightedNeighbours(target, evidence, _missing_reason(past, target, evidence), tuple(limitations))
 
 
-def _undated_limitations(past: Past, target: ForecastTarget) -> list[str]:
+def _undated_limitations(past: PastRuns, target: ForecastTarget) -> list[str]:
     """Describe the treatment of runs without a plausible date; a forecast for now counts them as oldest."""
     treatment = "count as the oldest" if target.at == NOW else "are left out: nothing tells what was before"
     kinds = (
@@ -118,7 +118,7 @@ def _undated_limitations(past: Past, target: ForecastTarget) -> list[str]:
 
 
 def build_forecast(
-    history: History, past: Past, request: ForecastRequest, neighbours: WeightedNeighbours, examples: int
+    history: History, past: PastRuns, request: ForecastRequest, neighbours: WeightedNeighbours, examples: int
 ) -> Forecast:
     """Build the forecast from the weighted runs."""
     if neighbours.missing_reason is not None:
@@ -140,7 +140,7 @@ def build_forecast(
 
 
 def _forecast_without_estimates(
-    history: History, past: Past, request: ForecastRequest, neighbours: WeightedNeighbours, examples: int
+    history: History, past: PastRuns, request: ForecastRequest, neighbours: WeightedNeighbours, examples: int
 ) -> Forecast:
     """Build a forecast without estimates, but with the range of the few runs with a similar request."""
     reason = neighbours.missing_reason or ""
@@ -193,7 +193,7 @@ def _check_request(*words: str | None) -> tuple[str | None, str | None, str | No
     return text, template, strip_slash(issue_class) if issue_class else None, project
 
 
-def _full_template(past: Past, template: str | None) -> str | None:
+def _full_template(past: PastRuns, template: str | None) -> str | None:
     """Expand the short name of a workflow (without `adw_`) if runs have its full name."""
     names, full_name = past.templates.categories, f"adw_{template}"
     return full_name if template not in names and full_name in names else template
@@ -203,7 +203,7 @@ def _as_filter(word: str | None) -> tuple[str, ...]:
     return () if word is None else (word,)
 
 
-def _missing_reason(past: Past, target: ForecastTarget, evidence: WeightedRuns) -> str | None:
+def _missing_reason(past: PastRuns, target: ForecastTarget, evidence: WeightedRuns) -> str | None:
     if not len(past):
         return NO_RUNS
     if target.at != NOW and not past.dated.any():
@@ -219,7 +219,7 @@ def _missing_reason(past: Past, target: ForecastTarget, evidence: WeightedRuns) 
     return None
 
 
-def _limitations(past: Past, request: ForecastRequest, evidence: WeightedRuns) -> list[str]:
+def _limitations(past: PastRuns, request: ForecastRequest, evidence: WeightedRuns) -> list[str]:
     """Describe the limitations of the evidence."""
     limitations = []
     if request.text is not None and _basis_of(evidence) == "latest":

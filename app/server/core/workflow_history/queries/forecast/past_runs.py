@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ...analysis.forecast.past_runs import COLUMNS, Past, Vectors, build_past, to_float32
+from ...analysis.forecast.past_runs import COLUMNS, PastRuns, Vectors, build_past, to_float32
 from ...analysis.similarity.text_vectors import dimensions, text_vector
 from ...common.column_data import Integers
 from ...common.plausible_dates import resolve_now
@@ -27,13 +27,13 @@ class TextVectors(NamedTuple):
     missing: int  # number of runs without a vector, stored since the last comparison
 
 
-def load_past_runs(history: History, now: datetime | None = None) -> Past:
+def load_past_runs(history: History, now: datetime | None = None) -> PastRuns:
     """Load all runs; those with an implausible date count as invalid_timestamps."""
     runs, invalid_timestamps = mask_implausible_dates(history.columns("runs", COLUMNS), resolve_now(now))
     return build_past(runs, len(invalid_timestamps))
 
 
-def load_text_vectors(history: History, past: Past, rows: Integers) -> TextVectors:
+def load_text_vectors(history: History, past: PastRuns, rows: Integers) -> TextVectors:
     """Load the text vectors of some runs; compute missing ones from the requests."""
     keys = past.keys[rows]
     stored, stored_vectors = history.similarity().vectors_of(MODEL_VERSION, np.sort(keys).tolist())

@@ -9,7 +9,7 @@ import numpy as np
 
 from ... import database
 from ...analysis.forecast.neighbour_weights import NOW, ForecastTarget
-from ...analysis.forecast.past_runs import Past, strip_slash
+from ...analysis.forecast.past_runs import PastRuns, strip_slash
 from ...analysis.forecast.remaining import RemainingWork, estimate_remaining, progress_of
 from ...analysis.forecast.stages import Amount, current_segment, split_into_segments, totals_of
 from ...common.coercion import coerce_number
@@ -39,7 +39,7 @@ class _StoredRun(NamedTuple):
     """A stored run as the target of a forecast."""
 
     history: History
-    past: Past
+    past: PastRuns
     run: dict[str, Any]
     key: int
     place: int | None  # row in the past runs; None: the run has no date

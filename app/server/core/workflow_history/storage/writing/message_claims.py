@@ -12,7 +12,7 @@ from collections.abc import Set as AbstractSet
 from sqlalchemy import BigInteger, Connection, bindparam, delete, func, insert, select
 
 from ...costs.accounting.deduplication import Unit
-from ...costs.accounting.message_claims import Claim, as_earlier, packed, seen_more, units_of, unpacked
+from ...costs.accounting.message_claims import Claim, packed, seen_more, to_replaced_claim, units_of, unpacked
 from ..connection.engine import get_backend
 from ..rows.column_types import sanitize_text
 from ..tables.schema import agent_runs, claim_units, claims
@@ -145,7 +145,7 @@ def verify_units(connection: Connection) -> Iterator[str]:
 
 def _rename_superseded(claim: Claim, attempts: AbstractSet[tuple[str, str]]) -> Claim:
     """Return a stored claim under the current name of its attempt, which changes if it is superseded."""
-    earlier = as_earlier(claim)
+    earlier = to_replaced_claim(claim)
     return earlier if _attempt_key(earlier) in attempts else claim
 
 

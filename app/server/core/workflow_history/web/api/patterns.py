@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from ...analysis.patterns.records import PatternStatus
-from ...analysis.patterns.savings import DEFAULT_REMAINING
+from ...analysis.patterns.savings import DEFAULT_RESIDUAL_COST
 from ...queries.patterns import (
     DEFAULT_EXAMPLES,
     DEFAULT_STATUSES,
@@ -68,7 +68,7 @@ def list_patterns(  # noqa: PLR0917 - one argument per query parameter
     everything: Annotated[
         bool, Query(alias="all", description="Also phases, the agents' own tools, and what tells the same.")
     ] = False,
-    residual_cost: RemainingShare = DEFAULT_REMAINING,
+    residual_cost: RemainingShare = DEFAULT_RESIDUAL_COST,
 ) -> Response:
     """Return recurring operations and sequences, ranked by the risk-adjusted savings of a script."""
     report = find_patterns(
@@ -90,7 +90,7 @@ def one_pattern(
     pattern_id: PatternId,
     where: FilterDep,
     examples: Annotated[int, Query(ge=1, le=100, description="At most this many places.")] = DEFAULT_EXAMPLES,
-    residual_cost: RemainingShare = DEFAULT_REMAINING,
+    residual_cost: RemainingShare = DEFAULT_RESIDUAL_COST,
 ) -> Response:
     """Return a pattern's cost, the estimated savings of a script, and example runs with file and line."""
     return json_response(

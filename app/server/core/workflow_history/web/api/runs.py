@@ -135,4 +135,4 @@ def require_run(run_id: str, project: str | None) -> dict[str, Any]:
 
     Raises WorkflowNotFoundError, or AmbiguousWorkflowError if several runs match.
     """
-    return dict(database.the_workflow(qualified_id(run_id, project)))
+    return dict(database.require_workflow(qualified_id(run_id, project)))

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ... import database
-from ...ingest.runs.discovery import transcripts_beside
-from ...ingest.runs.nested_folders import Beside
+from ...ingest.runs.discovery import find_transcripts
+from ...ingest.runs.nested_folders import TranscriptFolders
 from ...presentation.sync_summary import stage_label
 from ...queries.json.encoding import to_json
 from ...queries.sync_status import SyncStatus
@@ -70,13 +70,13 @@ class LiveService:
             watcher
             for folder in folders
             if isinstance(folder, Path)
-            for watcher in self._watchers_of(folder, transcripts_beside(folder))
+            for watcher in self._watchers_of(folder, find_transcripts(folder))
         ]
         for watcher in watchers:
             watcher.start()
         return watchers
 
-    def _watchers_of(self, folder: Path, transcripts: Beside | None) -> list[FolderWatcher]:
+    def _watchers_of(self, folder: Path, transcripts: TranscriptFolders | None) -> list[FolderWatcher]:
         """Build the watchers of a directory; of a whole project, only of its transcript directories."""
         if transcripts is None or not transcripts.alone:
             return [self._watcher(folder)]

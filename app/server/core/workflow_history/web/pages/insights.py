@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from ...analysis.anomalies.change_points import MIN_AFTER, MIN_BEFORE
-from ...analysis.patterns.savings import DEFAULT_REMAINING
+from ...analysis.patterns.savings import DEFAULT_RESIDUAL_COST
 from ...common.errors import ConfigError, InvalidQueryError
 from ...common.filters import parse_period
 from ...common.spending import format_fraction
@@ -37,7 +37,7 @@ router = APIRouter()
 
 _RECENT_PERIODS: Final = (("7d", "7 days"), ("30d", "30 days"), ("90d", "90 days"))
 _MAX_PATTERNS: Final = 8  # patterns, unless all are requested
-_RESIDUAL_COSTS: Final = ("0", "0.1", f"{DEFAULT_REMAINING:g}", "0.5", "0.75")
+_RESIDUAL_COSTS: Final = ("0", "0.1", f"{DEFAULT_RESIDUAL_COST:g}", "0.5", "0.75")
 
 
 @router.get("/insights")
@@ -87,7 +87,7 @@ def insights(request: Request, context: ContextDep) -> Response:
 
 def residual_cost_text(query: PageQuery) -> str:
     """Return the residual cost of a script as typed, or its default."""
-    return query.get("keep", f"{DEFAULT_REMAINING:g}")
+    return query.get("keep", f"{DEFAULT_RESIDUAL_COST:g}")
 
 
 def parse_residual_cost(text: str) -> float:
