@@ -17,7 +17,9 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
 
 GROUPS = {
     "patterns": ("show", "accept", "dismiss", "reset"),
-    "db": ("path", "version", "check", "backup", "prune", "vacuum", "scrub"),
+    "budget": ("check", "init"),
+    "config": ("show",),
+    "db": ("info", "path", "version", "verify", "backup", "restore", "prune", "vacuum", "redact"),
 }
 """Subcommands by command."""
 
@@ -64,6 +66,7 @@ Every command has these options:
 - Errors are one line on standard error; a mistyped command or option is explained in a box.
 - Colors and bars appear only in terminals; `NO_COLOR` turns colors off. A terminal that supports only ASCII
   shows a replacement for each sign.
+- Former names of commands and options, such as `check`, `resync` and `--template`, still work.
 - Text from runs is shown without control characters.
 """
 

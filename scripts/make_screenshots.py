@@ -48,7 +48,7 @@ def _demo() -> Iterator[Served]:
     with tempfile.TemporaryDirectory() as name, console_docs.inside(Path(name)):
         console_docs.make_demo(Path(name))
         os.environ["PYTHONPATH"] = str(console_docs.ROOT)  # the server's process starts in the demo
-        with serving("--no-follow", console_docs.AGENTS) as served:
+        with serving("--no-watch", console_docs.AGENTS) as served:
             yield served
 
 

@@ -111,7 +111,7 @@ def _put_back(bench: Bench, damage: Any) -> Outcome:
     verdict = Verdict(bench.scratch)
     story.put(bench.database)
     damage(bench.database)
-    checked = run(("db", "check"), bench.database, bench.heard)
+    checked = run(("db", "verify"), bench.database, bench.heard)
     if checked.code != 1 or "Traceback" in checked.err:
         verdict.wrong.append(f"db check does not name the damage: {checked.code} {checked.err[-300:]}")
     ended = story.start(bench.database, bench.heard).wait()

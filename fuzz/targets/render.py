@@ -46,11 +46,11 @@ COMMANDS = (
     ["forecast", RUN],
     ["list", "--search", hostile.ESCAPE],
     ["show", hostile.TURNED],
-    ["list", "--template", hostile.ESCAPE],
+    ["list", "--workflow", hostile.ESCAPE],
     ["export", "runs", "--format", "csv"],
     ["export", "runs", "--format", "jsonl"],
-    ["db", "check"],
-    ["check"],
+    ["db", "verify"],
+    ["budget", "check"],
 )
 PAGES = (
     "/",

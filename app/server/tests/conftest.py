@@ -38,7 +38,7 @@ def demo_served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("HOME", "XDG_CONFIG_HOME"):
             patch.setenv(name, str(folder))
-        with serving(folder / "agents", "--no-follow", history=history) as served:
+        with serving(folder / "agents", "--no-watch", history=history) as served:
             yield served
 
 

@@ -19,6 +19,7 @@ from app.server.core.workflow_history import database, resync, sync
 from app.server.core.workflow_history.cli.app import COMMANDS, app, load_command
 from app.server.core.workflow_history.cli.progress import progress_callback
 from app.server.core.workflow_history.common.errors import AmbiguousWorkflowError, WorkflowHistoryError
+from app.server.core.workflow_history.queries.json.schemas import FORMER_NAMES as FORMER_SCHEMAS
 from app.server.core.workflow_history.storage.history import History
 from app.server.tests.support.build import assistant, init
 from app.server.tests.support.live_server import serving
@@ -128,6 +129,91 @@ def test_the_version_is_said():
     assert re.fullmatch(r"workflow-history \S+\n", type_in("--version").output)
 
 
+# Former names
+
+
+FORMER_OPTIONS = [
+    ("list --template none", "list --workflow none"),
+    ("list --gone", "list --source missing"),
+    ("list --present -q", "list --source present -q"),
+    ("export --present", "export --source present"),
+    ("patterns --template none", "patterns --workflow none"),
+    ("patterns --keep-share 0.1 --all", "patterns --residual-cost 0.1 --all"),
+    ("patterns show Bash --keep-share 0.1", "patterns show Bash --residual-cost 0.1"),
+    ("anomalies --recent 0", "anomalies --window 0"),
+    ("anomalies --recent=7d", "anomalies --window=7d"),
+    ("forecast --text Add --template none", "forecast --text Add --workflow none"),
+    ("forecast --calibration", "forecast --backtest"),
+    ("budget check --at 2026-03-02", "budget check --as-of 2026-03-02"),
+    ("db prune --by-config", "db prune --use-retention"),
+    ("merge none.db --with-pruned", "merge none.db --include-pruned"),
+    ("sync shop --with-pruned --engine threads:1", "sync shop --include-pruned --executor threads:1"),
+    ("serve --host 192.0.2.1 --name a.example", "serve --host 192.0.2.1 --allowed-host a.example"),
+    ("serve --port 70000 --no-follow", "serve --port 70000 --no-watch"),
+    ("serve --port 70000 --follow", "serve --port 70000 --watch"),
+]
+
+
+@pytest.mark.parametrize(("former", "present"), FORMER_OPTIONS)
+def test_former_names_of_options_still_work_but_are_not_shown(shop, monkeypatch, former, present):
+    monkeypatch.chdir(shop.parent)
+    (shop.parent / "workflow-history.toml").write_text(
+        "[budget]\nrun = 1\n[[retention]]\nolder_than = '18mo'\n"
+    )
+    type_in("sync", str(shop))
+    results = [type_in(*words.split()) for words in (former, present)]
+    assert results[0].exit_code == results[1].exit_code
+    assert _without_durations(results[0].output) == _without_durations(results[1].output)
+    assert "No such option" not in results[0].output
+    name = next(word for word in present.split() if word.startswith("--") and word not in former)
+    command = present.split()[: 2 if present.startswith(("budget ", "db ")) else 1]
+    shown = type_in(*command, "--help").output
+    assert re.search(rf"{name.partition('=')[0]}\b", shown)
+    for old in {word.partition("=")[0] for word in former.split() if word not in present.split()}:
+        assert not re.search(rf"{old}\b", shown)
+
+
+FORMER_COMMANDS = [
+    ("check", "budget check"),
+    ("check --since 7d --quiet", "budget check --since 7d --quiet"),
+    ("check --init --config new.toml", "budget init --config new.toml"),
+    ("check --init", "budget init"),
+    ("resync --all", "reprice --all"),
+    ("resync aaaa1111 --json", "reprice aaaa1111 --json"),
+    ("resync --since 2026-03-01 --until 2026-03-01", "reprice --since 2026-03-01 --until 2026-03-01"),
+    ("resync", "reprice"),
+    ("db check --json", "db verify --json"),
+    ("db scrub", "db redact"),
+    ("db scrub --no-text", "db redact --metadata-only"),
+    *[(f"schema {former}", f"schema {present}") for former, present in FORMER_SCHEMAS.items()],
+]
+
+
+@pytest.mark.parametrize(("former", "present"), FORMER_COMMANDS)
+def test_former_names_of_commands_still_work_but_are_not_listed(shop, monkeypatch, former, present):
+    monkeypatch.chdir(shop.parent)
+    config = shop.parent / "workflow-history.toml"
+    config.write_text("[budget]\nrun = 0.1\n")
+    type_in("sync", str(shop))
+    results = []
+    for words in (former, present):
+        (shop.parent / "new.toml").unlink(missing_ok=True)
+        results.append(type_in(*words.split()))
+    assert results[0].exit_code == results[1].exit_code
+    outputs = [
+        _without_durations(result.output).replace("resync", "reprice").replace("scrub", "redact")
+        for result in results
+    ]
+    assert outputs[0] == outputs[1]
+    assert "No such" not in results[0].output
+    shown = type_in(*(["db"] if former.startswith("db ") else []), "--help").output
+    assert not re.search(r"^│ (check|resync|scrub) ", shown, re.MULTILINE)
+
+
+def _without_durations(text: str) -> str:
+    return re.sub(r"\d+(\.\d+)?m?s\b", "", text)
+
+
 # Sync, list, show
 
 
@@ -206,8 +292,9 @@ def test_without_a_history_the_list_says_what_to_type(monkeypatch):
 
 ASKING = [
     "list", "stats", "stats --by week", "anomalies", "patterns", "patterns show abcd",
-    "patterns dismiss abcd", "similar --text a", "forecast --text a", "forecast --calibration", "show a",
-    "explain a", "compare a b", "export", "export statistics", "resync --all", "db version", "db check",
+    "patterns dismiss abcd", "similar --text a", "forecast --text a", "forecast --backtest", "show a",
+    "explain a", "compare a b", "export", "export statistics", "reprice --all", "db version", "db verify",
+    "db info", "syncs",
     "db backup copy.db", "db vacuum", "db prune --older-than 1y",
 ]  # fmt: skip
 
@@ -232,8 +319,9 @@ def test_every_command_that_asks_a_history_refuses_one_that_is_not_there():
         "cost",
         "schema",
         "completion",
-        "check",
-    }  # check has its own test
+        "config",
+        "budget",
+    }  # budget has its own test
     assert {words.split()[0] for words in ASKING} == COMMANDS.keys() - others
 
 
@@ -295,7 +383,7 @@ def test_a_list_that_shows_none_of_the_runs_there_are_says_how_many_there_are(sh
         (["similar", "--text", "a", "--threshold", "nan"], "threshold=nan is not allowed; use 0 to 1"),
         (["list", "--pattern", "a3"], "no pattern 'a3' in this history (the beginning of an id has four"),
         (["stats", "--pattern", "zzzz"], "no pattern 'zzzz' in this history"),
-        (["stats", "--template", "zzzz"], "no run has template 'zzzz'"),
+        (["stats", "--workflow", "zzzz"], "no run has template 'zzzz'"),
     ],
     ids=lambda value: " ".join(value)[:24] if isinstance(value, list) else "",
 )
@@ -362,25 +450,25 @@ def test_no_color_is_honoured(shop):
 
 def test_one_run_is_counted_anew(shop):
     type_in("sync", str(shop))
-    assert "aaaa1111" in type_in("resync", "aaaa").output
-    assert json.loads(type_in("resync", "aaaa1111", "--json").stdout)["success"] is True
+    assert "aaaa1111" in type_in("reprice", "aaaa").output
+    assert json.loads(type_in("reprice", "aaaa1111", "--json").stdout)["success"] is True
 
 
 def test_many_runs_are_counted_anew(shop):
     type_in("sync", str(shop))
-    assert "2 runs counted anew · 2 done · 0 failed" in type_in("resync", "--all").output
-    assert json.loads(type_in("resync", "--status", "failed", "--json").stdout)["total_processed"] == 0
+    assert "2 runs counted anew · 2 done · 0 failed" in type_in("reprice", "--all").output
+    assert json.loads(type_in("reprice", "--status", "failed", "--json").stdout)["total_processed"] == 0
     days = ("--since", "2026-03-01", "--until", "2026-03-01")
-    assert json.loads(type_in("resync", *days, "--json").stdout)["total_processed"] == 2
-    assert json.loads(type_in("resync", "--until", "2026-02-28", "--json").stdout)["total_processed"] == 0
+    assert json.loads(type_in("reprice", *days, "--json").stdout)["total_processed"] == 2
+    assert json.loads(type_in("reprice", "--until", "2026-02-28", "--json").stdout)["total_processed"] == 0
 
 
 @pytest.mark.parametrize("words", [[], ["aaaa1111", "--all"], ["--all", "--since", "2026-01-01"]], ids=str)
 def test_a_resync_must_say_which_runs(words):
     database.init_db()
-    result = type_in("resync", *words)
+    result = type_in("reprice", *words)
     assert result.exit_code == 2
-    assert "say which runs" in result.stderr
+    assert "No runs selected, or in several ways." in result.stderr
 
 
 def test_a_resync_that_fails_says_why_even_if_it_is_to_print_less(monkeypatch):
@@ -391,13 +479,13 @@ def test_a_resync_that_fails_says_why_even_if_it_is_to_print_less(monkeypatch):
     monkeypatch.setattr(resync, "resync_all_completed_workflows", lambda **_: answer)
     monkeypatch.setattr(resync, "resync_workflow_cost", lambda _: failed)
     monkeypatch.setattr(database, "require_workflow", lambda _: {"id": "a", "project": "shop"})
-    for words in (("resync", "--all", "-q"), ("resync", "shop/a", "-q")):
+    for words in (("reprice", "--all", "-q"), ("reprice", "shop/a", "-q")):
         result = type_in(*words)
         assert (result.exit_code, result.stdout) == (1, "")
         assert result.stderr == "error: shop/a: no files are left\n"
     many = {"total_processed": 60, "successful": 0, "failed": 60, "workflows": [failed] * 60}
     monkeypatch.setattr(resync, "resync_all_completed_workflows", lambda **_: many)
-    told = type_in("resync", "--all", "-q").stderr.splitlines()
+    told = type_in("reprice", "--all", "-q").stderr.splitlines()
     assert (len(told), told[-1]) == (11, "error: and 50 more: --json shows all")
 
 
@@ -406,7 +494,7 @@ def test_a_resync_with_failures_fails(monkeypatch):
     trouble = {"success": False, "workflow_id": "aaaa1111", "updated": False, "message": "unreadable"}
     answer = {"total_processed": 1, "successful": 0, "failed": 1, "workflows": [trouble]}
     monkeypatch.setattr(resync, "resync_all_completed_workflows", lambda **_: answer)
-    result = type_in("resync", "--all")
+    result = type_in("reprice", "--all")
     assert result.exit_code == 1
     assert "✗ aaaa1111  unreadable" in result.output
 
@@ -428,11 +516,11 @@ def test_the_database_tells_its_place_and_version(shop, tmp_path):
 
 def test_a_sound_database_is_said_to_be_and_a_damaged_one_fails(shop, monkeypatch):
     type_in("sync", str(shop))
-    sound = type_in("db", "check")
+    sound = type_in("db", "verify")
     assert sound.exit_code == 0
     assert "✓ the history is sound" in sound.output
     monkeypatch.setattr(database, "check", lambda: ["shop/aaaa1111: total cost is 1"])
-    damaged = type_in("db", "check")
+    damaged = type_in("db", "verify")
     assert damaged.exit_code == 1
     assert "✗ shop/aaaa1111: total cost is 1" in damaged.output
 
@@ -453,7 +541,7 @@ def test_what_the_demo_says_to_type_finds_what_is_planted_in_it(tmp_path):
     answers = {}
     _, history, command, agents = shlex.split(commands[0].split("   ")[0])
     assert command == "serve"
-    with serving(agents, "--no-follow", history=Path(history)) as served:
+    with serving(agents, "--no-watch", history=Path(history)) as served:
         assert served.get("/api/v1/runs").json()["total"] == 240
     for command in commands[1:]:
         words = shlex.split(command.split("   ")[0])
@@ -486,7 +574,7 @@ def test_a_demo_that_is_there_is_used_again_and_other_folders_are_left_alone(tmp
     [
         (WorkflowHistoryError("the disk is full\x1b[2J"), 1, "error: the disk is full\n"),
         (PermissionError(13, "Permission denied"), 1, "error: [Errno 13] Permission denied\n"),
-        (KeyboardInterrupt(), 130, "stopped; what is stored stays, and the next sync goes on from there\n"),
+        (KeyboardInterrupt(), 130, "Interrupted. Everything stored so far is kept.\n"),
     ],
     ids=["its own", "the system's", "Ctrl-C"],
 )

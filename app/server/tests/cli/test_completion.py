@@ -82,7 +82,7 @@ def offered(column: str, beginning: str = "") -> list[str]:
         ("workflow-history sh", ["show"]),
         (
             "workflow-history db ",
-            ["path", "version", "check", "backup", "restore", "prune", "vacuum", "scrub"],
+            ["info", "path", "version", "verify", "backup", "restore", "prune", "vacuum", "redact"],
         ),
         ("workflow-history show --fu", ["--full"]),
         ("workflow-history export --status ", STATUSES),
@@ -90,18 +90,18 @@ def offered(column: str, beginning: str = "") -> list[str]:
         ("workflow-history cost --by ", ["phase", "agent", "model", "run"]),
         ("workflow-history export a", ["agent-runs"]),
         ("workflow-history export --columns id,run_c", ["id,run_created_at"]),
-        ("workflow-history schema db-c", ["db-check"]),
+        ("workflow-history schema db-i", ["db-info"]),
         ("workflow-history completion ", ["bash", "zsh", "fish", "powershell"]),
         ("workflow-history show ", ["b1", "a2", "a1"]),
         ("workflow-history show a", ["a2", "a1"]),
         ("workflow-history show till/", ["till/b1"]),
-        ("workflow-history resync a1", ["a1"]),
-        ("workflow-history export --template ", ["adw_plan"]),
+        ("workflow-history reprice a1", ["a1"]),
+        ("workflow-history export --workflow ", ["adw_plan"]),
         ("workflow-history lisst x", []),
         ("workflow-history patterns ", ["show", "accept", "dismiss", "reset"]),
         ("workflow-history patterns --kind s", ["sequence"]),
         ("workflow-history patterns --state dis", ["dismissed"]),
-        ("workflow-history patterns show --template ", ["adw_plan"]),
+        ("workflow-history patterns show --workflow ", ["adw_plan"]),
     ],
 )
 def test_a_shell_is_told_what_a_word_can_become(history, line, words):
@@ -129,7 +129,7 @@ def test_an_id_that_a_shell_could_take_for_more_is_not_offered(tmp_path):
     with History.open(tmp_path / "history.db") as found:
         found.save([run_of(name, workflow_template=name) for name in names])
     assert offered("ID") == ["good-1.2"]
-    assert offered("--template") == ["good-1.2"]
+    assert offered("--workflow") == ["good-1.2"]
 
 
 def test_no_more_than_fifty_ids_are_offered_and_the_newest_first(tmp_path):

@@ -33,7 +33,7 @@ def test_every_pages_output_is_up_to_date(folder, page):
 
 
 def test_what_one_page_writes_no_other_finds(folder):
-    text = block("$ workflow-history check --init -q")
+    text = block("$ workflow-history budget init -q")
     assert filled(text, folder) == filled(text, folder)
     assert "no settings in" in filled(block("$ workflow-history check"), folder)
 

@@ -64,7 +64,7 @@ def check(name: str, given: dict[str, Any]) -> None:
         ("cost", ["cost", "{agents}"]),
         ("cost", ["cost", "{agents}", "--by", "agent"]),
         ("export", ["export", "agent-runs", "--output", "{new}"]),
-        ("resync", ["resync", "--status", "failed"]),
+        ("reprice", ["reprice", "--status", "failed"]),
         ("explain", ["explain", "{run}", "cost"]),
         ("explain", ["explain", "{run}"]),
         ("compare", ["compare", "{run}", "{other}"]),
@@ -75,13 +75,19 @@ def check(name: str, given: dict[str, Any]) -> None:
         ("stats-trend", ["stats", "--trend", "90d"]),
         ("forecast", ["forecast", "--text", "CSV export for suppliers"]),
         ("forecast-run", ["forecast", "{run}"]),
-        ("forecast-calibration", ["forecast", "--calibration"]),
+        ("forecast-calibration", ["forecast", "--backtest"]),
         ("anomalies", ["anomalies"]),
-        ("check", ["check", "--config", "{config}", "--at", "2026-03-31", "--since", "9w"]),
-        ("check-init", ["check", "--init", "--config", "{new}"]),
+        (
+            "budget-check",
+            ["budget", "check", "--config", "{config}", "--as-of", "2026-03-31", "--since", "9w"],
+        ),
+        ("budget-init", ["budget", "init", "--config", "{new}"]),
+        ("config-show", ["config", "show", "--config", "{config}"]),
+        ("syncs", ["syncs"]),
+        ("db-info", ["db", "info"]),
         ("db-path", ["db", "path"]),
         ("db-version", ["db", "version"]),
-        ("db-check", ["db", "check"]),
+        ("db-verify", ["db", "verify"]),
         ("db-backup", ["db", "backup", "{new}"]),
         ("db-vacuum", ["db", "vacuum"]),
         ("db-prune", ["db", "prune", "--older-than", "1d"]),
@@ -116,8 +122,8 @@ def test_every_run_that_is_shown_is_as_its_schema_says(history, monkeypatch):
         assert shown["schema_version"] == 2
         Draft202012Validator(get_schema("show")).validate(shown)
         assert get_schema("show")["properties"].keys() >= {"patterns", "problems", "phase_costs"}
-    one = given_by("resync", page["workflows"][0]["id"])
-    check("resync-one", one)
+    one = given_by("reprice", page["workflows"][0]["id"])
+    check("reprice-one", one)
 
 
 @pytest.mark.parametrize("what", ["runs", "agent-runs", "patterns"])

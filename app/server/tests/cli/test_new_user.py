@@ -518,7 +518,7 @@ def test_errors_of_a_sort_name_the_option(project: Path) -> None:
 
 @pytest.mark.parametrize(
     ("typed", "meant"),
-    [("lst", "list"), ("statistics", "stats"), ("pattern", "patterns"), ("db chek", "check")],
+    [("lst", "list"), ("statistics", "stats"), ("pattern", "patterns"), ("db verfy", "verify")],
 )
 def test_a_command_that_is_not_there_is_answered_with_those_of_like_names(typed: str, meant: str) -> None:
     done = type_in(*typed.split())
@@ -563,7 +563,7 @@ CODES = {
     "stats --by phase": 0,
     "show new00001": 0,
     "export": 0,
-    "db check": 0,
+    "db verify": 0,
     "list --sort beauty": 2,
     "--version": 0,
 }
@@ -656,7 +656,7 @@ DASHED = "-home-me-shop"
         ["similar", DASHED, "-n", "3"],
         ["similar", "-n3", DASHED],
         ["compare", DASHED, "-n-other"],
-        ["resync", DASHED],
+        ["reprice", DASHED],
     ],
     ids=" ".join,
 )
@@ -674,7 +674,7 @@ def test_an_id_that_could_be_an_option_is_answered_with_what_to_write(project: P
     for words in (["show", "-x"], ["show", "--home/1"], ["similar", "-shop"]):
         done = type_in(*words)
         assert done.exit_code != 0
-        assert "write --" in " ".join(done.stderr.replace("│", " ").split()), words
+        assert "put -- before an ID" in " ".join(done.stderr.replace("│", " ").split()), words
 
 
 def test_words_without_an_id_that_begins_with_a_dash_stay_as_they_are() -> None:

@@ -135,7 +135,7 @@ def test_a_copy_that_is_not_sound_or_not_whole_leaves_no_file(
         raise OSError(28, "No space left on device")
 
     before = sorted(found.name for found in tmp_path.iterdir())
-    for broken, said in ((damage, "copy is not sound.*db check"), (full, "No space left")):
+    for broken, said in ((damage, "copy is not sound.*db verify"), (full, "No space left")):
         monkeypatch.setattr(backup, "_copy", broken)
         with pytest.raises(WorkflowHistoryError, match=said):
             backup_history(tmp_path / "copy.db", force=force)
@@ -186,10 +186,10 @@ def test_a_pruned_run_stays_out_until_it_is_asked_for(file: Path, agents: Path) 
 
 def test_every_face_says_that_all_runs_were_pruned_and_how_they_come_back(file: Path, agents: Path) -> None:
     prune_history([parse_rule({"project": "shop"})], dry_run=False)
-    back = "sync path/to/project --with-pruned"
+    back = "sync path/to/project --include-pruned"
     for words in (["list"], ["stats"], ["stats", "--by", "week"], ["patterns"]):
         said = CliRunner().invoke(app, words, env={"COLUMNS": "200"})
-        assert "All 6 runs of this history were pruned and stay out; sync --with-pruned" in said.output
+        assert "All 6 runs of this history were pruned and stay out; sync --include-pruned" in said.output
         assert back in said.output
         assert "No runs yet" not in said.output
     with client_of() as client:
@@ -200,7 +200,7 @@ def test_every_face_says_that_all_runs_were_pruned_and_how_they_come_back(file: 
     assert "No run matches." in CliRunner().invoke(app, ["list", "--search", "CSV"]).output
     said = CliRunner().invoke(app, ["sync", str(agents)], env={"COLUMNS": "400"})
     assert (said.exit_code, "any more" in said.output) == (0, False)
-    assert f"All 6 runs of {agents} were pruned and stay out; sync --with-pruned" in said.output
+    assert f"All 6 runs of {agents} were pruned and stay out; sync --include-pruned" in said.output
     assert do_sync(agents, with_pruned=True)["inserted"] == 6
 
 
@@ -292,7 +292,7 @@ def test_rules_of_the_settings_file_are_applied(file: Path, tmp_path: Path) -> N
     config.write_text('[budget]\nrun = 5\n[[retention]]\nolder_than = "2y"\nproject = "shop"\nkeep = 2\n')
     (rule,) = read_retention_rules(config)
     assert (rule.keep, rule.where.project) == (2, ("shop",))
-    words = ["db", "prune", "--by-config", "--config", str(config), "--yes"]
+    words = ["db", "prune", "--use-retention", "--config", str(config), "--yes"]
     done = CliRunner().invoke(app, words)
     assert (done.exit_code, "1 run taken out" in done.output) == (0, True), done.output
     assert len(ids(file)) == 5
@@ -325,7 +325,7 @@ def test_prune_tells_first_and_does_it_when_told_so(file: Path) -> None:
     assert len(ids(file)) == 6
     assert CliRunner().invoke(app, [*words, "--yes", "--dry-run"]).exit_code == 2
     assert CliRunner().invoke(app, ["db", "prune", "--yes"]).exit_code == 2
-    assert CliRunner().invoke(app, [*words, "--by-config"]).exit_code == 2
+    assert CliRunner().invoke(app, [*words, "--use-retention"]).exit_code == 2
     assert "3 runs taken out" in CliRunner().invoke(app, [*words, "--yes"]).output
     assert len(ids(file)) == 3
     assert (

@@ -320,7 +320,7 @@ def test_a_history_with_texts_is_not_mixed_with_one_without(
     synced(silent, agents, "quiet", no_text=True)
     ours, theirs = (machines[0], silent) if own_texts else (silent, machines[0])
     before = content(ours)
-    with pytest.raises(InvalidQueryError, match=r"keeps no texts .* db scrub --no-text"):
+    with pytest.raises(InvalidQueryError, match=r"keeps no texts .* db redact --no-text"):
         merged(ours, theirs)
     assert content(ours) == before
 

@@ -79,7 +79,7 @@ def names(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("put", [shutil.copyfile, Path.replace], ids=["written over", "renamed"])
-@pytest.mark.parametrize("words", [["list"], ["db", "check"], ["db", "backup", "another.db"]], ids=" ".join)
+@pytest.mark.parametrize("words", [["list"], ["db", "verify"], ["db", "backup", "another.db"]], ids=" ".join)
 def test_a_backup_beside_the_log_of_another_is_refused_and_stays_as_it_is(
     file: Path, copy: Path, monkeypatch: pytest.MonkeyPatch, put: Put, words: list[str]
 ) -> None:
@@ -111,7 +111,7 @@ def copied_by_hand(file: Path, tmp_path: Path) -> Path:
     return copied
 
 
-@pytest.mark.parametrize("words", [["list"], ["db", "check"], ["db", "backup", "another.db"]], ids=" ".join)
+@pytest.mark.parametrize("words", [["list"], ["db", "verify"], ["db", "backup", "another.db"]], ids=" ".join)
 def test_a_file_copied_by_hand_beside_the_log_of_another_is_refused_and_stays_as_it_is(
     file: Path, copy: Path, copied_by_hand: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
 ) -> None:

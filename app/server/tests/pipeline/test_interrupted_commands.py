@@ -363,7 +363,7 @@ app(["export", "runs", "--output", {target!r}])
 import os
 os.link = die
 from app.server.core.workflow_history.cli.app import app
-app(["check", "--init", "--config", {target!r}])
+app(["budget", "init", "--config", {target!r}])
 """,
     "scratch folder": """
 from app.server.core.workflow_history.common.temporary_files import scratch_folder
@@ -379,7 +379,7 @@ sync.sync_workflow_history(silent=True, agents_dir={agents!r})
 }
 
 
-@pytest.mark.parametrize("following", [["list"], ["db", "check"], ["stats"]], ids=" ".join)
+@pytest.mark.parametrize("following", [["list"], ["db", "verify"], ["stats"]], ids=" ".join)
 @pytest.mark.parametrize("name", DIES)
 def test_the_next_command_removes_what_a_killed_one_left_and_nothing_else(
     agents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, following: list[str]

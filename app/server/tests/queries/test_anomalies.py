@@ -546,7 +546,7 @@ def test_the_command_says_it_in_a_sentence_with_what_to_type_next():
     for width in ("80", "120"):
         output = type_in("anomalies", COLUMNS=width).output
         assert "plan in adw_sdlc_iso costs 2.5 times as much" in " ".join(output.split())
-        assert "--template adw_sdlc_iso --since 2026-03-13" in output
+        assert "--workflow adw_sdlc_iso --since 2026-03-13" in output
     quiet = type_in("anomalies", "--quiet").output
     assert quiet.startswith("plan in adw_sdlc_iso costs")
     assert "next:" not in quiet
@@ -599,7 +599,7 @@ def test_recent_is_an_age_or_a_number_of_runs(words: str):
     if words in {"7", "3d"}:
         assert parse_recent(words) in {7, timedelta(days=3)}
         return
-    with pytest.raises(InvalidQueryError, match="say it as 7d"):
+    with pytest.raises(InvalidQueryError, match=r"Use an age \(7d"):
         parse_recent(words)
 
 

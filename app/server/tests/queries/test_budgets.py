@@ -224,7 +224,7 @@ def test_a_run_that_cost_at_least_so_much_is_marked_where_it_is_named():
     named = only("run = 1").top_runs
     assert [(run.cost, run.is_lower_bound) for run in named] == [(2.0, True), (1.5, False)]
     Path("workflow-history.toml").write_text("[budget]\nrun = 1\n", "utf-8")
-    printed = type_in("check", "--at", "2026-03-11T12:00Z").output
+    printed = type_in("budget", "check", "--as-of", "2026-03-11T12:00Z").output
     assert "≥ $2.00, " in printed
     assert "≥ $1.50" not in printed
 
@@ -286,7 +286,7 @@ def test_the_file_is_where_it_is_named_then_in_the_variable_then_here_then_at_ho
         path.write_text("[budget]\nday = 1")
         return path
 
-    with pytest.raises(ConfigError, match="check --init"):
+    with pytest.raises(ConfigError, match="budget init"):
         read_config()
     home = write(Path(os.environ["XDG_CONFIG_HOME"]) / "workflow-history" / "config.toml")
     assert read_config().path == home
@@ -329,33 +329,33 @@ def really(*words: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_exit_code_is_0_within_1_passed_2_without_a_sound_file():
     store({"total_cost": 6.0})
-    at = ("--at", NOW.isoformat())
-    missing = really("check", *at)
+    at = ("--as-of", NOW.isoformat())
+    missing = really("budget", "check", *at)
     assert (missing.returncode, missing.stdout) == (2, "")
-    assert "check --init" in missing.stderr
+    assert "budget init" in missing.stderr
     config("day = 10")
-    assert really("check", *at, "--quiet").returncode == 0
+    assert really("budget", "check", *at, "--quiet").returncode == 0
     config("day = 5")
-    over = really("check", *at)
+    over = really("budget", "check", *at)
     assert (over.returncode, over.stderr) == (1, "")
     assert "$6.00 spent by 1 run, budget $5.00, 120% of it, $1.00 too much" in over.stdout
     Path("workflow-history.toml").write_text("[budget]\ndya = 5")
-    assert really("check", *at).returncode == 2
+    assert really("budget", "check", *at).returncode == 2
 
 
 def test_quiet_says_nothing_where_all_is_well_and_one_line_for_each_budget_passed():
     store({"total_cost": 6.0})
-    at = ("--quiet", "--at", NOW.isoformat())
+    at = ("--quiet", "--as-of", NOW.isoformat())
     config("day = 10")
-    assert type_in("check", *at).output == ""
+    assert type_in("budget", "check", *at).output == ""
     config("day = 5\nmonth = 5\nweek = 50")
-    assert len(type_in("check", *at).output.splitlines()) == 2
+    assert len(type_in("budget", "check", *at).output.splitlines()) == 2
 
 
 def test_json_holds_all_budgets_and_their_state():
     store({"total_cost": 6.0})
     config("day = 5\nmonth = 50")
-    result = type_in("check", "--json", "--at", NOW.isoformat())
+    result = type_in("budget", "check", "--json", "--as-of", NOW.isoformat())
     found = json.loads(result.output)
     assert (result.exit_code, found["ok"], found["regressions"]) == (1, False, None)
     assert [(each["span"], each["state"]) for each in found["budgets"]] == [
@@ -366,7 +366,7 @@ def test_json_holds_all_budgets_and_their_state():
 def test_many_days_that_are_all_well_are_one_line():
     store({"total_cost": 1.0})
     config("day = 5")
-    output = type_in("check", "--since", "2026-01-01", "--at", NOW.isoformat()).output
+    output = type_in("budget", "check", "--since", "2026-01-01", "--as-of", NOW.isoformat()).output
     assert len(output.splitlines()) == 4
     assert "earlier: all within their budgets" in output
 
@@ -381,26 +381,26 @@ def test_a_regression_fails_only_where_it_is_asked_for():
         for day in range(40)
     ))  # fmt: skip
     config("run = 100")
-    moment = ("--at", (at + timedelta(days=40)).isoformat())
-    assert type_in("check", *moment).exit_code == 0
-    result = type_in("check", "--regressions", *moment)
+    moment = ("--as-of", (at + timedelta(days=40)).isoformat())
+    assert type_in("budget", "check", *moment).exit_code == 0
+    result = type_in("budget", "check", "--regressions", *moment)
     assert result.exit_code == 1
     assert "adw costs 3.0 times as much since 2026-01-31" in result.output
 
 
 def test_no_history_is_no_clean_bill():
     config("day = 5")
-    result = type_in("check")
+    result = type_in("budget", "check")
     assert result.exit_code == 2
     assert "there is no history" in result.output
     init_db()
-    assert type_in("check").exit_code == 0
+    assert type_in("budget", "check").exit_code == 0
 
 
 def test_init_writes_a_first_file_and_never_over_another():
-    assert type_in("check", "--init").exit_code == 0
+    assert type_in("budget", "init").exit_code == 0
     assert Path("workflow-history.toml").read_text() == TEMPLATE
-    again = type_in("check", "--init")
+    again = type_in("budget", "init")
     assert again.exit_code == 2
     assert "is there already" in again.output
 
@@ -408,5 +408,5 @@ def test_init_writes_a_first_file_and_never_over_another():
 def test_hostile_names_reach_no_terminal():
     store({"total_cost": 6.0, "id": "r\x1b[31m\u202e"})
     config('[budget.projects."s\\u001b[2J"]\nday = 5\n[budget.projects.shop]\nmonth = 5')
-    output = type_in("check", "--at", NOW.isoformat()).output
+    output = type_in("budget", "check", "--as-of", NOW.isoformat()).output
     assert not {"\x1b", "\u202e"} & set(output)

@@ -400,7 +400,7 @@ def test_statistics_are_by_month_unless_asked_otherwise_and_by_command_line_too(
 
 @pytest.mark.parametrize(
     "words",
-    [["--tz", "Nope"], ["--by", "colour"], ["--by", "phase", "--across", "agent"], ["--template", "nope"]],
+    [["--tz", "Nope"], ["--by", "colour"], ["--by", "phase", "--across", "agent"], ["--workflow", "nope"]],
     ids=" ".join,
 )
 def test_what_cannot_be_asked_of_statistics_is_said_before_anything_is_written(demo_history, words):

@@ -141,7 +141,7 @@ def test_a_template_or_class_that_no_run_has_is_an_error_that_tells_which_there_
     known = "adw_plan_build" if "template" in named else "/feature"
     with pytest.raises(InvalidQueryError, match=f"no run has .*known: {known}"):
         forecast("Sort the orders by date", **named)
-    option = "--template" if "template" in named else "--class"
+    option = "--workflow" if "template" in named else "--class"
     assert type_in("--text", "Sort", option, *named.values()).exit_code == 2
 
 
@@ -315,7 +315,7 @@ def test_every_face_says_which_runs_a_forecast_rests_on(alike: int, basis: str, 
     save(*(stored(place, **({} if place >= 30 - alike else {"nl_input": other})) for place in range(30)))
     asked = ("Sort the orders by date", "adw_plan_build")
     assert forecast(*asked).basis == basis
-    typed = type_in("--text", asked[0], "--template", asked[1], COLUMNS="200").output
+    typed = type_in("--text", asked[0], "--workflow", asked[1], COLUMNS="200").output
     with client_of() as client:
         page = client.get("/forecast", params={"text": asked[0], "template": asked[1]}).text
         told = client.get("/api/v1/forecast", params={"text": asked[0], "template": asked[1]}).json()
@@ -340,7 +340,7 @@ def test_a_forecast_without_a_past_rests_on_nothing() -> None:
 @pytest.mark.parametrize("width", ["60", "80", "120"])
 def test_the_screen_fits_and_says_what_it_rests_on(width: str) -> None:
     save(*(stored(place) for place in range(30)))
-    found = type_in("--text", "Sort the orders by date", "--template", "adw_plan_build", COLUMNS=width)
+    found = type_in("--text", "Sort the orders by date", "--workflow", "adw_plan_build", COLUMNS=width)
     assert found.exit_code == 0, found.output
     assert "8 in 10 similar runs end between $1.00 and $1.90" in " ".join(found.output.split())
     assert "run-029" in found.output
@@ -361,7 +361,7 @@ def test_the_request_may_come_from_a_file_or_from_standard_input(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["run-001", "--calibration"], ["--text", "a", "run-001"], ["--text", "a", "--file", "b"]]
+    "words", [[], ["run-001", "--backtest"], ["--text", "a", "run-001"], ["--text", "a", "--file", "b"]]
 )
 def test_asking_for_nothing_or_for_two_things_is_a_usage_error(words: list[str]) -> None:
     database.init_db()
@@ -370,7 +370,7 @@ def test_asking_for_nothing_or_for_two_things_is_a_usage_error(words: list[str])
 
 def test_an_empty_history_is_told_calmly() -> None:
     database.init_db()
-    for words in (["--text", "Sort"], ["--calibration"]):
+    for words in (["--text", "Sort"], ["--backtest"]):
         found = type_in(*words)
         assert found.exit_code == 0
         assert "No" in found.output
@@ -386,11 +386,11 @@ def test_every_shape_of_answer_is_json_with_a_schema() -> None:
         assert set(written) == set(schema["properties"])
     assert isinstance(answers[0], Forecast)
     assert isinstance(answers[1], RunForecast)
-    assert json.loads(type_in("--calibration", "--json").output)["backtested"] == 30
+    assert json.loads(type_in("--backtest", "--json").output)["backtested"] == 30
 
 
 def test_calibration_as_typed_says_its_sample_size(demo: Path) -> None:
-    found = type_in("--calibration", "--db", str(demo))
+    found = type_in("--backtest", "--db", str(demo))
     assert found.exit_code == 0
     assert "stored runs, each forecast from those ended before it alone" in found.output
     assert "80% is meant" in found.output
@@ -400,7 +400,7 @@ def test_calibration_as_typed_says_its_sample_size(demo: Path) -> None:
 def test_calibration_says_whether_forecasts_beat_simpler_ways_and_only_where_it_is_no_chance(
     demo: Path,
 ) -> None:
-    found = type_in("--calibration", "--json", "--db", str(demo))
+    found = type_in("--backtest", "--json", "--db", str(demo))
     told = json.loads(found.output)
     for figure in (told["cost"], told["duration"]):
         assert [one["against"] for one in figure["verdicts"]] == ["mean", "median", "template median"]
@@ -410,7 +410,7 @@ def test_calibration_says_whether_forecasts_beat_simpler_ways_and_only_where_it_
             assert one["word"] == meant
     success = told["success"]
     assert success["gain"] == pytest.approx(success["brier_base"] - success["brier"], abs=2e-6)
-    printed = type_in("--calibration", "--db", str(demo)).output
+    printed = type_in("--backtest", "--db", str(demo)).output
     assert f"{told['cost']['verdicts'][0]['word']} than the mean of all runs before: closer in " in printed
     assert f"{success['verdict']} than telling that share" in printed
 
@@ -426,7 +426,7 @@ def test_runs_of_which_it_is_known_only_at_least_are_told_as_such() -> None:
         found.cost.reason == "6 earlier runs tell, but only at least how much; 9 are needed for an interval"
     )
     words = " ".join(
-        type_in("--text", "Sort the orders by date", "--template", "adw_plan_build").output.split()
+        type_in("--text", "Sort the orders by date", "--workflow", "adw_plan_build").output.split()
     )
     assert "weighed as 0.0" not in words
     assert "; the 6 there are came to at least $1.00 to $1.50" in words
@@ -459,4 +459,4 @@ def test_a_request_that_one_run_asked_for_the_like_of_names_it_and_gives_no_numb
 def test_a_calibration_does_not_say_that_runs_with_like_ones_had_none() -> None:
     save(*(stored(place, workflow_template=None) for place in range(4)))
     assert calibration().unlike
-    assert "had none alike" not in type_in("--calibration").output
+    assert "had none alike" not in type_in("--backtest").output

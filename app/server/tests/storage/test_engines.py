@@ -141,11 +141,11 @@ QUESTIONS = [
     ["patterns", "--status", "completed"],
     ["patterns", "show", "pytest"],
     ["forecast", "--text", "CSV export for suppliers"],
-    ["forecast", "--calibration"],
+    ["forecast", "--backtest"],
     ["similar", "--text", "CSV export for suppliers", "--threshold", "0"],
     ["anomalies"],
     ["db", "version"],
-    ["db", "check"],
+    ["db", "verify"],
 ]
 
 

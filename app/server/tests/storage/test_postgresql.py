@@ -99,7 +99,7 @@ def test_every_form_of_the_url_means_the_same_and_none_shows_the_password(text: 
         "host=127.0.0.1 user=u password={p}",
     ],
 )
-@pytest.mark.parametrize("words", [["list"], ["sync"], ["stats"], ["db", "check"]], ids=" ".join)
+@pytest.mark.parametrize("words", [["list"], ["sync"], ["stats"], ["db", "verify"]], ids=" ".join)
 def test_a_server_that_does_not_answer_is_named_without_the_password(text: str, words: list[str]) -> None:
     code, said = typed(text.format(p=PASSWORD), *words)
     assert code in {1, 2}
@@ -203,7 +203,7 @@ def reader(postgresql: Server, place: URL) -> Iterator[URL]:
         ["list", "--search", '"csv export"', "-q"],
         ["show", "aaaa1111"],
         ["stats"],
-        ["db", "check"],
+        ["db", "verify"],
         ["similar", "--text", "CSV"],
         ["patterns"],
         ["export", "runs"],
@@ -312,7 +312,7 @@ def test_a_process_that_serves_takes_up_a_server_that_was_away(own_server: Serve
         history.insert({"id": "a"})
     agents = tmp_path / "agents"
     agents.mkdir()
-    with serving(agents, "--no-follow", history=address(url)) as served:
+    with serving(agents, "--no-watch", history=address(url)) as served:
 
         def ids() -> list[str]:
             return [run["id"] for run in served.get("/api/v1/runs").json()["workflows"]]

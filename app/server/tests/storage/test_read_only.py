@@ -60,7 +60,7 @@ def test_every_question_is_answered_from_a_history_that_cannot_be_written(folder
         ["list", "-q"],
         ["show", "aaaa1111"],
         ["stats"],
-        ["db", "check"],
+        ["db", "verify"],
         ["similar", "--text", "CSV"],
     ):
         asked = type_in(file, *words)

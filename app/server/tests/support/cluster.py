@@ -30,7 +30,7 @@ def a_cluster(workers: int) -> Iterator[LocalCluster]:
 
 
 def engine_of(cluster: LocalCluster) -> str:
-    """Return the cluster's address as a value of `--engine`."""
+    """Return the cluster's address as a value of `--executor`."""
     return str(cluster.scheduler_address).replace("tcp://", "dask://")
 
 

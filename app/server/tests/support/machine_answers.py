@@ -34,13 +34,13 @@ QUESTIONS = (
     ("stats", "--by", "phase", "--across", "status"),
     ("stats", "--waste"),
     ("anomalies", "--tz", "UTC"),
-    ("anomalies", "--recent", "90d", "--tz", "UTC"),
+    ("anomalies", "--window", "90d", "--tz", "UTC"),
     ("patterns", "--all"),
     ("forecast", "--text", TASK, "--limit", "50"),
-    ("forecast", "--template", "adw_sdlc_iso"),
+    ("forecast", "--workflow", "adw_sdlc_iso"),
     ("forecast", "{run}"),
-    ("forecast", "--calibration", "--all"),
-    ("db", "check"),
+    ("forecast", "--backtest", "--all"),
+    ("db", "verify"),
 )
 """Commands to run, each with --json."""
 

@@ -84,7 +84,7 @@ def test_texts_of_runs_run_nothing(page: Page, complaints: list[str], tmp_path: 
     for number in range(6):
         write_hostile_run(agents, f"aaaa000{number}")
     sync_workflow_history(silent=True, agents_dir=agents)
-    with serving(agents, "--no-follow") as served:
+    with serving(agents, "--no-watch") as served:
         asked = {"text": HOSTILE, "search": HOSTILE, "template": HOSTILE}
         typed = {f"typed as {name}": f"/forecast?{urlencode({name: text})}" for name, text in asked.items()}
         lists = {f"listed by {name}": f"/?{urlencode({name: text})}" for name, text in asked.items()}
@@ -126,7 +126,7 @@ def write_hostile_run(agents: Path, run_id: str) -> None:
 
 
 def test_a_server_with_a_token_asks_for_it_and_lets_in(page: Page, complaints: list[str]) -> None:
-    with serving("--no-follow", "--token", "a-word-of-the-house") as served:
+    with serving("--no-watch", "--token", "a-word-of-the-house") as served:
         page.goto(f"{served.address}/trends?by=month")
         page.get_by_label("Token").fill("another-word")
         page.get_by_role("button", name="Sign in").click()

@@ -357,7 +357,7 @@ def test_a_passed_budget_is_told_with_the_runs_it_went_to(tmp_path: Path, monkey
 def test_without_budgets_the_page_says_what_makes_them(tmp_path: Path):
     store(run(0), tmp_path=tmp_path)
     found = page("/insights").text
-    assert "workflow-history check --init" in found
+    assert "workflow-history budget init" in found
     assert str(tmp_path) not in found
 
 
@@ -434,7 +434,7 @@ def test_an_answer_is_kept_for_a_moment_and_no_longer_than_the_history_stays(tmp
         ("/trends?across=mood", "no grouping 'mood'"),
         ("/trends?tz=Mars/Olympus", "no time zone 'Mars/Olympus'"),
         ("/trends?period=soon", "'soon' is no period"),
-        ("/trends?since=never", "'never' is no time"),
+        ("/trends?since=never", 'Invalid time "never"'),
         ("/insights?keep=2", "share from 0 to 1"),
         ("/insights?keep=half", "'half' is no share"),
         ("/insights?recent=0d", "is not allowed"),

@@ -150,7 +150,7 @@ def test_a_folder_that_is_not_there_is_waited_for_and_may_vanish(agents: Path) -
 
 def test_what_another_program_writes_is_told_too(agents: Path) -> None:
     write_run(agents, "aaaa1111")
-    with serving(agents, "--no-follow") as served, listening(served) as heard:
+    with serving(agents, "--no-watch") as served, listening(served) as heard:
         heard.now(lambda now: now["state"] == "idle" and now["watch"] is None)
         command = [sys.executable, "-m", PROGRAM, "sync", str(agents)]
         subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - our own program
@@ -161,7 +161,7 @@ def test_what_another_program_writes_is_told_too(agents: Path) -> None:
 
 def test_who_shows_what_is_no_longer_true_is_told_at_once(agents: Path) -> None:
     database.insert_workflow({"id": "a"})
-    with serving("--no-follow", agents) as served:
+    with serving("--no-watch", agents) as served:
         page = served.get("/syncs").text
         mark = page.split('data-mark="')[1].split('"')[0]
         assert mark
@@ -182,7 +182,7 @@ def test_a_server_stops_though_somebody_listens(agents: Path) -> None:
 
 def test_a_sync_is_started_by_hand_only_with_the_header(agents: Path) -> None:
     write_run(agents, "aaaa1111")
-    with serving(agents, "--no-follow") as served, listening(served) as heard:
+    with serving(agents, "--no-watch") as served, listening(served) as heard:
         refused = served.post("/api/v1/syncs", {})
         assert refused.status_code == 403
         assert refused.headers["content-type"] == "application/problem+json"
@@ -212,7 +212,7 @@ def test_without_a_folder_a_server_follows_nothing_and_says_what_to_type(
 
 
 def test_a_port_that_is_taken_is_named(agents: Path) -> None:
-    with serving(agents, "--no-follow") as served:
+    with serving(agents, "--no-watch") as served:
         port = served.address.rpartition(":")[2]
         command = [sys.executable, "-m", PROGRAM, "serve", str(agents), "--port", port]
         second = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)  # noqa: S603
@@ -222,7 +222,7 @@ def test_a_port_that_is_taken_is_named(agents: Path) -> None:
 
 
 def test_an_address_that_is_not_of_this_machine_is_named() -> None:
-    command = [sys.executable, "-m", PROGRAM, "serve", "--host", "192.0.2.1", "--token", "new"]
+    command = [sys.executable, "-m", PROGRAM, "serve", "--host", "192.0.2.1", "--generate-token"]
     refused = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)  # noqa: S603
     assert refused.returncode == 1
     assert "--host names an address of this machine" in refused.stderr
@@ -231,11 +231,11 @@ def test_an_address_that_is_not_of_this_machine_is_named() -> None:
 def test_a_token_is_told_once_where_it_is_made_and_never_where_it_was_given(
     agents: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with serving(agents, "--no-follow", "--token", "new") as served:
+    with serving(agents, "--no-watch", "--generate-token") as served:
         known = {"Authorization": f"Bearer {served.told['token']}"}
         assert served.get("/api/v1/health", headers=known).status_code == 200
     monkeypatch.setenv("WORKFLOW_HISTORY_TOKEN", given := "a-word-" * 4)
-    with serving(agents, "--no-follow") as served:
+    with serving(agents, "--no-watch") as served:
         assert served.told["token"] is None
         assert served.get("/api/v1/health").status_code == 401
         assert served.get("/api/v1/health", headers={"Authorization": f"Bearer {given}"}).status_code == 200

@@ -218,7 +218,7 @@ def test_a_lost_server_is_told_and_waited_for(page: Page, complaints: list[str],
 
 
 def test_a_sync_is_started_by_a_button(page: Page, agents: Path) -> None:
-    with serving(agents, "--no-follow") as served:
+    with serving(agents, "--no-watch") as served:
         page.goto(f"{served.address}/syncs")
         expect(page.get_by_text("No sync is on record yet")).to_be_visible()
         page.get_by_role("button", name="Sync now").click()

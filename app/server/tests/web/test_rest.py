@@ -100,8 +100,8 @@ ANSWERS = [
     ("stats-overview", "/statistics/overview?since=2026-01-01", ["stats", "--since", "2026-01-01"]),
     ("stats-waste", "/statistics/waste?status=failed", ["stats", "--waste", "--status", "failed"]),
     ("forecast", "/forecast?text=csv+export&limit=8", ["forecast", "--text", "csv export"]),
-    ("forecast-calibration", "/forecast/calibration", ["forecast", "--calibration"]),
-    ("anomalies", "/anomalies?recent=20", ["anomalies", "--recent", "20"]),
+    ("forecast-calibration", "/forecast/calibration", ["forecast", "--backtest"]),
+    ("anomalies", "/anomalies?recent=20", ["anomalies", "--window", "20"]),
     ("patterns", "/patterns?limit=5", ["patterns", "--limit", "5"]),
     ("patterns", "/patterns?kind=phases&all=true", ["patterns", "--kind", "phases", "--all"]),
     ("patterns-show", "/patterns/{pattern}", ["patterns", "show", "{pattern}"]),
@@ -129,8 +129,8 @@ def test_a_trend_is_that_of_the_command_but_for_its_moment(client):
 
 def test_budgets_are_those_of_the_command_but_for_the_folder_of_their_file(client, tmp_path):
     found = answer(client, "/budgets?at=2026-03-31&since=9d")
-    Draft202012Validator(get_schema("check")).validate(found)
-    said = given_by("check", "--at", "2026-03-31", "--since", "9d")
+    Draft202012Validator(get_schema("budget-check")).validate(found)
+    said = given_by("budget", "check", "--as-of", "2026-03-31", "--since", "9d")
     assert (said.pop("config"), found.pop("config")) == (str(tmp_path / "budgets.toml"), "budgets.toml")
     assert found == said
 
@@ -155,8 +155,8 @@ def test_a_runs_costs_are_counted_anew_as_the_command_does(client):
     run = first_run(client)
     reply = client.post(f"{V1}/runs/{run}/resync", headers=CHANGING)
     assert reply.status_code == 200
-    Draft202012Validator(get_schema("resync-one")).validate(reply.json())
-    assert reply.json() == given_by("resync", run)
+    Draft202012Validator(get_schema("reprice-one")).validate(reply.json())
+    assert reply.json() == given_by("reprice", run)
     assert "no run" in problem(client.post(f"{V1}/runs/nobody/resync", headers=CHANGING))
 
 
@@ -722,8 +722,8 @@ def test_a_wrong_method_is_told_which_are_right(client):
         ("/statistics/trend?period=99999999d", ""),
         ("/statistics/trend?period=1y", "no period"),
         ("/statistics/trend?since=7d", "chooses its days itself"),
-        ("/anomalies?recent=0", "--recent"),
-        ("/anomalies?recent=99999999999d", "--recent"),
+        ("/anomalies?recent=0", "Invalid recent"),
+        ("/anomalies?recent=99999999999d", "Invalid recent"),
         ("/similar", "text: "),
         ("/similar?text=", "text: "),
         ("/similar?text=a&threshold=nan", "threshold: "),

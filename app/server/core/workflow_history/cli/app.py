@@ -23,33 +23,35 @@ from ..common.errors import AgentsFolderError, BusyError, ConfigError, InvalidQu
 from .common_options import COMPLETION_VARIABLE, CommandGroup
 
 COMMAND_GROUPS = {
-    "Start here": {
-        "demo": "Make a demo history to look around in.",
-        "sync": "Read an agents folder into the history.",
-        "serve": "Show the history in the browser, live, and answer programs by REST.",
-        "cost": "Tell what an agents folder's runs cost, without a history.",
+    "Getting started": {
+        "demo": "Create a demo history to explore.",
+        "sync": "Sync runs of an agents directory into the history.",
+        "serve": "Serve the browser UI and the REST API.",
+        "cost": "Price a directory of runs without storing them.",
     },
-    "Single runs": {
-        "list": "Find runs by words, status, cost, phase and more; the newest first.",
-        "show": "Show one run's whole story.",
-        "explain": "Tell where a figure of a run comes from.",
-        "similar": "Find the runs most like one, or like a task in words.",
-        "compare": "Hold two runs side by side.",
+    "Runs": {
+        "list": "Find runs by text, status, cost, phase and more; newest first.",
+        "show": "Show all details of a run.",
+        "explain": "Show where a value of a run comes from: file, line and rule.",
+        "similar": "Find runs similar to a run or a request.",
+        "compare": "Compare two runs.",
     },
-    "All runs together": {
-        "stats": "Tell what runs add up to, what was wasted and what changed.",
-        "patterns": "Tell what agents do again and again, and what a script would save.",
-        "anomalies": "Tell what got worse or better lately, and which runs stand out.",
-        "check": "Hold spending against budgets; for CI and cron.",
-        "forecast": "Tell what a run will cost and take, and how likely it succeeds, from past runs.",
+    "Analysis": {
+        "stats": "Show totals, wasted spend and trends.",
+        "patterns": "List recurring operations and what automating them would save.",
+        "anomalies": "Show recent regressions, improvements and outliers.",
+        "budget": "Check spending against budgets (exit code for CI and cron).",
+        "forecast": "Forecast cost, duration and success probability from past runs.",
     },
-    "Take out and keep": {
-        "export": "Export runs, agents, models, tool calls and more as CSV, JSON Lines or Parquet.",
-        "schema": "Print the JSON Schema of what a command gives with --json.",
-        "resync": "Count the costs of known runs anew.",
-        "merge": "Bring another history's runs into this one.",
-        "db": "Look after the history's database: where it is, check, backup, restore, prune, vacuum, scrub.",
-        "completion": "Print what teaches a shell to complete commands, options and ids.",
+    "Data and maintenance": {
+        "export": "Export runs, agent runs, patterns or statistics (CSV, JSON Lines, Parquet).",
+        "schema": "Print the JSON Schema of a command's --json output.",
+        "reprice": "Recalculate costs of stored runs.",
+        "syncs": "List recorded syncs, latest first.",
+        "merge": "Import runs from another history.",
+        "db": "Maintain the database: info, verify, backup, restore, prune, vacuum, redact.",
+        "config": "Show the config file with budgets and retention rules.",
+        "completion": "Print a shell completion script.",
     },
 }
 """Summaries of all commands by group, in help order; `commands/<name>.py` defines each command as `app`."""
@@ -57,11 +59,14 @@ COMMAND_GROUPS = {
 COMMANDS = {name: summary for commands in COMMAND_GROUPS.values() for name, summary in commands.items()}
 _PANELS = {name: panel for panel, commands in COMMAND_GROUPS.items() for name in commands}
 
+FORMER_COMMANDS = {"check": ("budget", "former_app"), "resync": ("reprice", "app")}
+"""Module and Typer app of commands by former name. They still work, but the help does not list them."""
+
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_PARTIAL = 0, 1, 2, 3
 EXIT_BUSY, EXIT_INTERRUPTED, EXIT_TERMINATED = 75, 130, 143
 """Exit codes. 75 is EX_TEMPFAIL of sendmail's sysexits.h: a temporary failure, the same call works later."""
 
-_INTERRUPTED_MESSAGE = "stopped; what is stored stays, and the next sync goes on from there"
+_INTERRUPTED_MESSAGE = "Interrupted. Everything stored so far is kept."
 
 EXAMPLES = """
 Examples:
@@ -84,7 +89,7 @@ class LazyGroup(CommandGroup):
 
     def get_command(self, _ctx: Any, cmd_name: str) -> Any:
         """Return a command, or None if it is unknown; while listing, a stub with name and summary only."""
-        if cmd_name not in COMMANDS:
+        if cmd_name not in COMMANDS and cmd_name not in FORMER_COMMANDS:
             return None
         if not self.listing:
             return load_command(cmd_name)
@@ -92,7 +97,7 @@ class LazyGroup(CommandGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Resolve the named command; for an unknown name, fail and suggest similar names."""
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+        if args and args[0] not in {*COMMANDS, *FORMER_COMMANDS} and not args[0].startswith("-"):
             similar = import_module("difflib").get_close_matches(args[0], COMMANDS)
             suggestion = f" Did you mean {' or '.join(similar)}?" if similar else ""
             ctx.fail(f"No such command {args[0]!r}.{suggestion}")
@@ -128,7 +133,8 @@ class LazyGroup(CommandGroup):
             raise _exit_with_message(_INTERRUPTED_MESSAGE, EXIT_INTERRUPTED) from interrupt
         except MemoryError as error:
             raise _exit_with_message(
-                "out of memory; what is stored stays, and the next sync goes on", EXIT_FAILED
+                "Out of memory. Everything stored so far is kept; the next sync continues from there.",
+                EXIT_FAILED,
             ) from error
         except OSError as error:
             if error.errno == errno.EPIPE:
@@ -147,7 +153,8 @@ def _exit_with_message(message: str, code: int) -> typer.Exit:
 
 def load_command(name: str) -> Any:
     """Import the module of a command and return the command."""
-    command = get_command(import_module(f".commands.{name}", __package__).app)
+    module, attribute = FORMER_COMMANDS.get(name, (name, "app"))
+    command = get_command(getattr(import_module(f".commands.{module}", __package__), attribute))
     command.name = name
     return command
 
@@ -185,7 +192,7 @@ def root(
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Keep a lasting, priced and searchable history of AI developer workflow runs."""
+    """Cost, failure and pattern history for AI developer workflow runs."""
     # Commands print their own errors; a log record would print the same error twice.
     for name in ("workflow_history", "sqlalchemy", "psycopg"):
         logging.getLogger(name).addHandler(logging.NullHandler())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
@@ -62,28 +63,90 @@ def declare_global_options(
         typer.Option(
             "--db",
             metavar="PATH_OR_URL",
-            help="Use this history.",
+            help="History database (path or URL).",
             callback=_set_database,
             expose_value=False,
         ),
     ] = None,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print less.", callback=_set_quiet, expose_value=False)
+        bool,
+        typer.Option(
+            "--quiet",
+            "-q",
+            help="Print no progress, summary or hints.",
+            callback=_set_quiet,
+            expose_value=False,
+        ),
     ] = False,
 ) -> None:
     """Declare the options shared by all commands; their callbacks store the values."""
 
 
-class Command(TyperCommand):
-    """Command with the shared options."""
+OPTION_ALIASES = {
+    "--allowed-host": "--name",
+    "--as-of": "--at",
+    "--backtest": "--calibration",
+    "--executor": "--engine",
+    "--include-pruned": "--with-pruned",
+    "--no-watch": "--no-follow",
+    "--residual-cost": "--keep-share",
+    "--use-retention": "--by-config",
+    "--watch": "--follow",
+    "--window": "--recent",
+    "--workflow": "--template",
+}
+"""Former names of options, by present name. They still work, but the help does not show them."""
+
+
+def former_names(param: Any) -> list[str]:
+    """Return the former names of an option."""
+    names = (*param.opts, *param.secondary_opts)
+    return [OPTION_ALIASES[name] for name in names if name in OPTION_ALIASES]
+
+
+class _SharedBehavior:
+    """Behavior that commands and command groups share."""
+
+    help: str | None
+    params: list[Any]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.help = _reflow(self.help)
         self.params.extend(declared_params(declare_global_options))
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """Return the parameters; flags show no metavar in the help."""
-        return _prepare_params(ctx, super().get_params(ctx))
+        """Return the parameters; flags show no metavar in the help, and arguments no type."""
+        return _prepare_params(ctx, super().get_params(ctx))  # type: ignore[misc]
+
+    def make_parser(self, ctx: Any) -> Any:
+        """Return the parser; it also accepts the former names of options."""
+        parser = super().make_parser(ctx)  # type: ignore[misc]
+        for param in self.get_params(ctx):
+            if former_names(param):
+                former = copy(param)
+                former.opts = [OPTION_ALIASES[name] for name in param.opts if name in OPTION_ALIASES]
+                former.secondary_opts = [
+                    OPTION_ALIASES[name] for name in param.secondary_opts if name in OPTION_ALIASES
+                ]
+                former.add_to_parser(parser, ctx)
+        return parser
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return the parts of the usage line; required arguments stand without braces."""
+        pieces = super().collect_usage_pieces(ctx)  # type: ignore[misc]
+        return [piece[1:-1] if piece.startswith("{") and piece.endswith("}") else piece for piece in pieces]
+
+
+def _reflow(text: str | None) -> str | None:
+    """Return help text with one line per paragraph, so that it wraps at the terminal's width."""
+    if text is None:
+        return None
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
+
+
+class Command(_SharedBehavior, TyperCommand):
+    """Command with the shared options."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the arguments; a word with a leading dash that cannot be an option is a run id."""
@@ -94,17 +157,19 @@ class Command(TyperCommand):
             return list(super().parse_args(ctx, _move_ids_last(params, args)))
         except Exception as error:
             if str(getattr(error, "message", "")).startswith("No such option"):
-                error.message += "; before an id that begins with a dash, write --"  # type: ignore[attr-defined]
+                error.message += "; put -- before an ID that starts with a dash"  # type: ignore[attr-defined]
             raise
 
 
-_ID_METAVARS = {"ID", "[ID]", "A", "B"}
+_ID_METAVARS = {"ID", "A", "B"}
 """Metavars of arguments that are run ids."""
 
 
 def _move_ids_last(params: list[Any], args: list[str]) -> list[str]:
     """Return the arguments, with run ids moved behind `--` if one of them begins with a dash."""
-    options = {name: param for param in params for name in (*param.opts, *param.secondary_opts)}
+    options = {
+        name: param for param in params for name in (*param.opts, *param.secondary_opts, *former_names(param))
+    }
     words = iter(args)
     option_words: list[str] = []
     ids: list[str] = []
@@ -158,16 +223,8 @@ def require_named_history() -> None:
     import_module("..database", __package__).require_named_history()  # lazy: not needed for --help
 
 
-class CommandGroup(TyperGroup):
+class CommandGroup(_SharedBehavior, TyperGroup):
     """Command group with the shared options."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.params.extend(declared_params(declare_global_options))
-
-    def get_params(self, ctx: Any) -> list[Any]:
-        """Return the parameters; flags show no metavar in the help."""
-        return _prepare_params(ctx, super().get_params(ctx))
 
 
 def declared_params(function: Callable[..., None]) -> list[Any]:
@@ -177,11 +234,17 @@ def declared_params(function: Callable[..., None]) -> list[Any]:
     return list(get_command(app).params)
 
 
+def _no_type(**_options: Any) -> None:
+    """Return no type to show in the help."""
+
+
 def _prepare_params(context: Any, params: list[Any]) -> list[Any]:
-    """Hide the metavar of flags, and attach completers if a shell asks for completions."""
+    """Hide the metavar of flags and the type of arguments; attach completers for a shell that asks."""
     for param in params:
         if getattr(param, "is_bool_flag", False):
             param.metavar = ""
+        elif param.param_type_name == "argument" and not param.type_descriptor.is_choice:
+            param.display_type_rich = _no_type
     if context.resilient_parsing:
         import_module(".shell_completion", __package__).attach_completers(params)
     return params

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
 from inspect import Parameter, Signature
 from typing import Annotated, Any
 
@@ -26,7 +27,16 @@ def get_time_zone(context: typer.Context) -> str:
 
 _FILTER_KEY = "workflow_history.filter"
 _ZONE_KEY = "workflow_history.zone"
-_HELP_PANEL = "Which runs"
+_HELP_PANEL = "Filters"
+_SOURCE_FILTER = "gone"
+"""Filter that --source sets; its own flags, --gone and --present, are former names of that."""
+
+
+class Source(StrEnum):
+    """Whether the files of a run still exist."""
+
+    MISSING = "missing"
+    PRESENT = "present"
 
 
 class FilteredCommand(HistoryCommand):
@@ -54,6 +64,16 @@ def _filter_options_function() -> Callable[..., None]:
     annotations = {
         f"option_{index}": _option_annotation(option) for index, option in enumerate(FILTER_OPTIONS)
     }
+    annotations["source"] = Annotated[
+        Source | None,
+        typer.Option(
+            "--source",
+            callback=_set_source,
+            expose_value=False,
+            help="Only runs whose files are missing, or still present.",
+            rich_help_panel=_HELP_PANEL,
+        ),
+    ]
     annotations["zone"] = Annotated[
         str | None,
         typer.Option(
@@ -74,6 +94,11 @@ def _filter_options_function() -> Callable[..., None]:
     return filter_options
 
 
+def _set_source(context: typer.Context, source: Source | None) -> None:
+    if source is not None:
+        context.meta.setdefault(_FILTER_KEY, {})[_SOURCE_FILTER] = source is Source.MISSING
+
+
 def _set_zone(context: typer.Context, name: str | None) -> None:
     if name is not None:
         zone_named(name)  # raises if there is no such time zone
@@ -92,6 +117,7 @@ def _option_annotation(option: FilterOption) -> Any:
         callback=store,
         expose_value=False,
         help=option.help,
+        hidden=option.name == _SOURCE_FILTER,
         rich_help_panel=_HELP_PANEL,
     )
     value_type = bool if option.metavar is None else list[str] if option.multiple else str

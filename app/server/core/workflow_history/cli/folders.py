@@ -19,7 +19,7 @@ Directory = Annotated[
     str | None,  # not Path: it turns an empty string into the current directory
     typer.Argument(
         metavar="DIR",
-        help="A project or its agents folder, also s3://…. Without: WORKFLOW_HISTORY_AGENTS, else ./agents.",
+        help="Project or agents directory, also s3://…; default: WORKFLOW_HISTORY_AGENTS, else ./agents.",
         show_default=False,
     ),
 ]

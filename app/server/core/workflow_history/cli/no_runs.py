@@ -17,10 +17,10 @@ def show_no_runs(context: typer.Context) -> None:
         message, hint = "No run matches.", ("workflow-history list", "all runs")
     elif pruned := runs_pruned():
         message = f"{all_pruned_message(pruned, 'this history')}."
-        command = "workflow-history sync path/to/project --with-pruned"
-        hint = command, "read them again where they still lie"
+        command = "workflow-history sync path/to/project --include-pruned"
+        hint = command, "re-import those whose files still exist"
     else:
-        message, hint = "No runs yet.", ("workflow-history sync path/to/project", "read a project's runs")
+        message, hint = "No runs yet.", ("workflow-history sync path/to/project", "sync a project's runs")
     output = get_output(context)
     output.print(Text(message))
     output.print_hints(hint)

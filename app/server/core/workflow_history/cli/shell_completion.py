@@ -124,7 +124,7 @@ COMPLETERS: Final[dict[str, Completer]] = {
     "--since": _fixed_words("today", "yesterday", "24h", "7d", "30d"),
     "--until": _fixed_words("today", "yesterday"),
     "--project": _stored_values("project"),
-    "--template": _stored_values("workflow_template"),
+    "--workflow": _stored_values("workflow_template"),
     "--class": _stored_values("issue_class"),
     "--model": _stored_values("model"),
     "--phase": _stored_values("phase"),

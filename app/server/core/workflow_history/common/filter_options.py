@@ -18,7 +18,7 @@ from .time_zones import zone_named
 _SECONDS_PER_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _COUNT_SUFFIXES = {"k": 1e3, "m": 1e6, "b": 1e9}
 _WHOLE_DAY = re.compile(r"\d{4}-\d\d-\d\d|today|yesterday", re.IGNORECASE)
-_MAX_RECENT = 100_000  # hours, days, weeks or runs in --recent; a larger number is a typo
+_MAX_RECENT = 100_000  # hours, days, weeks or runs in --window; a larger number is a typo
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 
 
@@ -34,11 +34,12 @@ class FilterOption(NamedTuple):
     parse: OptionParser
     help: str
     multiple: bool = False  # whether the option may be repeated
+    parameter: str | None = None  # name of the parameter, if it is not that of the option
 
     @property
     def name(self) -> str:
         """Name of the parameter without dashes, such as `status` or `error`."""
-        return self.flags.split()[0].split("/")[0].removeprefix("--")
+        return self.parameter or self.flags.split()[0].split("/")[0].removeprefix("--")
 
 
 def _list_parser(name: str) -> OptionParser:
@@ -58,7 +59,9 @@ def _parse_scores(entries: Sequence[str], _zone: tzinfo | None) -> dict[str, Any
     for entry in entries:
         name, colon, bounds = entry.partition(":")
         if not colon:
-            raise InvalidQueryError(f"--score {entry!r}: say it as {next(iter(SCORES))}:50..100")
+            raise InvalidQueryError(
+                f'Invalid score "{entry}". Use a name and a range, such as {next(iter(SCORES))}:50..100.'
+            )
         scores[name] = parse_range(bounds, float)
     return {"scores": scores}
 
@@ -70,16 +73,20 @@ def _parse_since(text: str, zone: tzinfo | None) -> dict[str, Any]:
 
 
 def _parse_until(text: str, zone: tzinfo | None) -> dict[str, Any]:
-    """Return the end of a whole day, or else the time itself, as the upper limit."""
     if is_age(text):
         return {"before_ago": _normalize_age(text)}
+    return {"created_before": parse_end(text, zone=zone)}
+
+
+def parse_end(text: str, zone: tzinfo | None = None) -> datetime:
+    """Parse the exclusive end of a period; the end of a whole day is the next midnight."""
     end = parse_moment(text, zone=zone)
     if _WHOLE_DAY.fullmatch(text.strip()) is None:
-        return {"created_before": end}
+        return end
     try:
-        return {"created_before": _midnight(end.date() + timedelta(days=1), zone)}
+        return _midnight(end.date() + timedelta(days=1), zone)
     except (OverflowError, OSError, ValueError) as error:
-        raise InvalidQueryError(f"{text!r} is beyond the calendar; say a nearer time") from error
+        raise InvalidQueryError(f'Invalid time "{text}": beyond the calendar. Use a nearer time.') from error
 
 
 def _normalize_age(text: str) -> str:
@@ -101,7 +108,7 @@ def parse_range(text: str, parse_bound: Callable[[str], float] = float) -> Range
             parse_bound(upper) if dots and upper.strip() else None,
         )
     except ValueError as error:
-        raise InvalidQueryError(f"{text!r} is no range; say it as 1..5, 1.. or ..5") from error
+        raise InvalidQueryError(f'Invalid range "{text}". Use 1..5, 1.. or ..5.') from error
 
 
 def parse_duration(text: str) -> float:
@@ -144,7 +151,7 @@ def parse_moment(text: str, now: datetime | None = None, zone: tzinfo | None = N
     except InvalidQueryError:
         raise
     except (OverflowError, OSError, ValueError) as error:  # ValueError: a zone's rules lack year 0
-        raise InvalidQueryError(f"{text!r} is beyond the calendar; say a nearer time") from error
+        raise InvalidQueryError(f'Invalid time "{text}": beyond the calendar. Use a nearer time.') from error
     return moment
 
 
@@ -158,7 +165,8 @@ def _parse_moment(text: str, now: datetime, zone: tzinfo | None) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise InvalidQueryError(
-            f"{text!r} is no time; say it as 2026-03-01, 2026-03-01T12:00, 7d (ago), today or yesterday"
+            f'Invalid time "{text}". Use a date (2026-03-01), a time (2026-03-01T12:00), '
+            "an age (7d), today or yesterday."
         ) from error
     return moment if moment.tzinfo else _with_zone(moment, zone)
 
@@ -171,8 +179,8 @@ def _with_zone(naive: datetime, zone: tzinfo | None) -> datetime:
     return naive.astimezone() if zone is None else naive.replace(tzinfo=zone)
 
 
-def parse_recent(text: str) -> timedelta | int:
-    """Parse the extent of the recent window: an age, or a number of runs.
+def parse_recent(text: str, name: str = "--window") -> timedelta | int:
+    """Parse the extent of the recent window: an age, or a number of runs. `name` is used in errors.
 
     >>> parse_recent("2w"), parse_recent("50")
     (datetime.timedelta(days=14), 50)
@@ -182,41 +190,82 @@ def parse_recent(text: str) -> timedelta | int:
     digits = normalized[:-1] if is_period else normalized
     number = int(digits) if digits.isdecimal() and len(digits) <= len(str(_MAX_RECENT)) else 0
     if not 0 < number <= _MAX_RECENT:
-        raise InvalidQueryError(f"--recent {text!r}: say it as 7d, 4w or 12h, or as a number of runs: 50")
+        raise InvalidQueryError(
+            f'Invalid {name} "{text}". Use an age (7d, 4w, 12h) or a number of runs (50).'
+        )
     return parse_period(normalized) if is_period else number
 
 
 FILTER_OPTIONS = (
-    FilterOption("--status", "WORD", _list_parser("status"),
-              "Ended so: completed, failed, stopped, running, incomplete, unknown.", multiple=True),
-    FilterOption("--search -s", "TEXT", _value_parser("search"),
-              'Holds these words; "some words" side by side, -word leaves out.'),
-    FilterOption("--project", "NAME", _list_parser("project"), "Of this project.", multiple=True),
-    FilterOption("--template", "NAME", _list_parser("template"), "Of this workflow.", multiple=True),
     FilterOption(
-        "--class", "WORD", _list_parser("issue_class"), "Of this class of issue, such as bug.", multiple=True
-    ),
-    FilterOption(
-        "--model", "NAME", _list_parser("model"), "Used this model; a part of its name will do.",
+        "--status",
+        "STATUS",
+        _list_parser("status"),
+        "Status: completed, failed, stopped, running, incomplete, unknown. Repeatable.",
         multiple=True,
     ),
-    FilterOption("--phase", "NAME", _list_parser("phase"), "Went through this phase.", multiple=True),
-    FilterOption("--agent", "NAME", _list_parser("agent"), "Had this agent at work.", multiple=True),
-    FilterOption("--pattern", "PATTERN", _value_parser("pattern"), "Shows this pattern; see patterns."),
     FilterOption(
-        "--cost", "RANGE", _range_parser("cost", parse_usd), "Cost so many US dollars: 1..5, 1.. or ..5."
+        "--search -s", "TEXT", _value_parser("search"), 'Full-text search. "exact phrase", -exclude, prefix*.'
     ),
-    FilterOption("--tokens", "RANGE", _range_parser("tokens", parse_count), "Took so many tokens: 500k..2M."),
-    FilterOption("--duration", "RANGE", _range_parser("duration", parse_duration), "Took so long: 5m..1h."),
-    FilterOption("--score", "NAME:RANGE", _parse_scores, "Scored so: quality:..50.", multiple=True),
-    FilterOption("--since", "TIME", _parse_since, "Made from then on: 2026-03-01, 7d (ago), today."),
-    FilterOption("--until", "TIME", _parse_until, "Made until then, that day included."),
+    FilterOption("--project", "NAME", _list_parser("project"), "Project name. Repeatable.", multiple=True),
     FilterOption(
-        "--known-cost/--unknown-cost", None, _value_parser("has_cost"), "Its cost is known, or is not."
+        "--workflow",
+        "NAME",
+        _list_parser("template"),
+        "Workflow name. Repeatable.",
+        multiple=True,
+        parameter="template",
     ),
-    FilterOption("--error/--no-error", None, _value_parser("has_error"), "With an error, or without."),
-    FilterOption("--gone/--present", None, _value_parser("missing"), "Its files are gone, or still there."),
-)  # fmt: skip
+    FilterOption(
+        "--class",
+        "CLASS",
+        _list_parser("issue_class"),
+        "Issue class, such as bug. Repeatable.",
+        multiple=True,
+    ),
+    FilterOption(
+        "--model",
+        "NAME",
+        _list_parser("model"),
+        "Model name or part of it. Repeatable.",
+        multiple=True,
+    ),
+    FilterOption(
+        "--phase", "NAME", _list_parser("phase"), "Only runs with this phase. Repeatable.", multiple=True
+    ),
+    FilterOption(
+        "--agent", "NAME", _list_parser("agent"), "Only runs with this agent. Repeatable.", multiple=True
+    ),
+    FilterOption(
+        "--pattern", "PATTERN", _value_parser("pattern"), "Only runs with this pattern (ID or signature)."
+    ),
+    FilterOption("--cost", "RANGE", _range_parser("cost", parse_usd), "Cost range in USD: 1..5, 1.., ..5."),
+    FilterOption("--tokens", "RANGE", _range_parser("tokens", parse_count), "Token range: 500k..2M."),
+    FilterOption("--duration", "RANGE", _range_parser("duration", parse_duration), "Duration range: 5m..1h."),
+    FilterOption(
+        "--score", "NAME:RANGE", _parse_scores, "Score range: quality:..50. Repeatable.", multiple=True
+    ),
+    FilterOption("--since", "TIME", _parse_since, "Created at or after: 2026-03-01, 7d, today."),
+    FilterOption("--until", "TIME", _parse_until, "Created before the end of this date or time."),
+    FilterOption(
+        "--known-cost/--unknown-cost",
+        None,
+        _value_parser("has_cost"),
+        "Only runs with, or without, a known cost.",
+    ),
+    FilterOption(
+        "--error/--no-error",
+        None,
+        _value_parser("has_error"),
+        "Only runs with, or without, an error message.",
+    ),
+    FilterOption(
+        "--gone/--present",
+        None,
+        _value_parser("missing"),
+        "Only runs whose files are missing, or still present.",
+    ),
+)
 """All filter options; they can be combined freely."""
 
 

@@ -11,7 +11,7 @@ from .errors import InvalidQueryError
 LOCAL_ZONE: Final = "local"
 """Name of this machine's time zone."""
 
-TZ_HELP: Final = "Times and days are of this time zone: Europe/Berlin, UTC; else of this machine's."
+TZ_HELP: Final = "Time zone of times and days, such as Europe/Berlin or UTC; default: that of this machine."
 """Shared description of the command line option and the REST parameter."""
 
 

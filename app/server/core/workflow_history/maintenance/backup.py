@@ -106,7 +106,7 @@ def verify_copy(file: Path) -> int:
     if problems:
         more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
         raise WorkflowHistoryError(
-            f"the copy is not sound, and was not kept: {problems[0]}{more}; see db check"
+            f"the copy is not sound, and was not kept: {problems[0]}{more}; see db verify"
         )
     return runs
 

@@ -76,7 +76,9 @@ def all_pruned_message(runs: int, where: str) -> str:
     'The one run of this history was pruned '
     """
     subject = f"All {runs:,} runs of {where} were" if runs != 1 else f"The one run of {where} was"
-    return f"{subject} pruned and stay{'s' if runs == 1 else ''} out; sync --with-pruned lets them in again"
+    return (
+        f"{subject} pruned and stay{'s' if runs == 1 else ''} out; sync --include-pruned lets them in again"
+    )
 
 
 def describe_contents(stats: Mapping[str, Any], days: Sequence[str]) -> list[str]:

@@ -32,8 +32,8 @@ _NANODOLLARS: Final = 10**9  # in one US dollar
 _MAX_BUDGET: Final = Decimal(10**9)  # maximum budget in US dollars: integer sums stay exact
 
 TEMPLATE: Final = """\
-# Budgets in US dollars, for `workflow-history check`. All are optional; take out what you do not need.
-# A budget is passed when more than this was spent; runs of unknown cost are named, and count as spent 0.
+# Budgets in US dollars, for `workflow-history budget check`. All are optional; delete what you do not need.
+# A budget is exceeded when more than this was spent; runs of unknown cost are named, and count as spent 0.
 
 [budget]
 run = 5.00      # for any one run
@@ -49,7 +49,7 @@ month = 500.00
 # [budget.projects.shop]            # for one project
 # day = 20.00
 
-# [[retention]]                     # runs that may go, for `workflow-history db prune --by-config`
+# [[retention]]                     # runs that may go, for `workflow-history db prune --use-retention`
 # older_than = "18mo"               # and any option that narrows lists: status = ["failed"]
 # keep = 100                        # of those, the newest of each project stay
 """
@@ -85,13 +85,31 @@ def read_retention_rules(path: Path | None = None) -> list[RetentionRule]:
     return _Reader(config_path).retention(content)
 
 
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """The config file in use, with its valid content."""
+
+    path: Path
+    text: str
+    content: Mapping[str, Any]  # tables and keys as in the file
+
+
+def load_config(path: Path | None = None) -> ConfigFile:
+    """Read and validate the whole file; raise ConfigError if there is none or its content is invalid."""
+    config_path, content = _load(path)
+    reader = _Reader(config_path)
+    reader.check(content)
+    text = config_path.read_text("utf-8")
+    return ConfigFile(config_path, text, tomllib.loads(text))
+
+
 def _load(path: Path | None) -> tuple[Path, dict[str, Any]]:
     """Return the path of the file in use and its content."""
     candidates = candidate_paths(path)
     config_path = next((candidate for candidate in candidates if candidate.is_file()), None)
     if config_path is None:
         names = " nor ".join(str(candidate) for candidate in candidates)
-        raise ConfigMissingError(f"no settings in {names}; workflow-history check --init writes a first file")
+        raise ConfigMissingError(f"no settings in {names}; workflow-history budget init writes a first file")
     try:
         return config_path, tomllib.loads(config_path.read_text("utf-8"), parse_float=Decimal)
     except (ValueError, ArithmeticError, RecursionError) as error:  # also for numbers that are too long
@@ -124,12 +142,18 @@ class _Reader:
 
     path: Path
 
+    def check(self, content: Mapping[str, Any]) -> None:
+        """Validate each table of the file."""
+        self._check_keys(content, _TABLE_KEYS, "")
+        if "budget" in content:
+            self.config(content)
+        if "retention" in content:
+            self.retention(content)
+
     def config(self, content: Mapping[str, Any]) -> Settings:
         self._check_keys(content, _TABLE_KEYS, "")
         if "budget" not in content:
-            raise self._error(
-                "", "holds no [budget]; workflow-history check --init shows what one looks like"
-            )
+            raise self._error("", "holds no [budget]; workflow-history budget init shows what one looks like")
         budget = self._require_table(content["budget"], "budget")
         self._check_keys(budget, _BUDGET_KEYS, "budget")
         scopes = {scope: self._parse_scope(budget.get(scope, {}), f"budget.{scope}") for scope in _SCOPE_KEYS}
@@ -143,7 +167,7 @@ class _Reader:
         tables = content.get("retention")
         if tables is None:
             raise self._error(
-                "", "holds no [[retention]]; workflow-history check --init shows what one looks like"
+                "", "holds no [[retention]]; workflow-history budget init shows what one looks like"
             )
         rules = []
         for table in tables if isinstance(tables, list) else [tables]:

@@ -149,7 +149,7 @@ def _check_arguments(
 ) -> None:
     if (reference is None) == (text is None):
         raise InvalidQueryError(
-            "name a run, or give a text: one of both; before an id that begins with a dash, write --"
+            "name a run, or give a text: one of both; put -- before an ID that starts with a dash"
         )
     if text is not None and not text.strip():
         raise InvalidQueryError("the text is empty; say the task in words")

@@ -129,7 +129,7 @@ def parse_filter_leniently(query: Mapping[str, Sequence[str]]) -> ParsedFilter:
     An invalid parameter doesn't affect the others. Only the last value of a single-value parameter counts.
 
     >>> parse_filter_leniently({"cost": ["x"], "status": ["failed", ""], "page": ["2"]}).problems
-    {'cost': "'x' is no range; say it as 1..5, 1.. or ..5"}
+    {'cost': 'Invalid range "x". Use 1..5, 1.. or ..5.'}
     """
     where = RunFilter()
     filter_params: dict[str, Any] = {}

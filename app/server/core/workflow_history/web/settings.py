@@ -36,11 +36,11 @@ class ServerSettings:
         if self.token is not None and not all("!" <= character <= "~" for character in self.token):
             raise InvalidQueryError(
                 "a token has letters, digits and signs of ASCII alone, and no spaces: "
-                "no header can send others; --token new makes one"
+                "no header can send others; --generate-token makes one"
             )
         if self.token is None and not is_loopback(self.host):
             raise InvalidQueryError(
-                f"other machines reach {self.host}: --token new makes a token that everybody must know"
+                f"other machines reach {self.host}: --generate-token makes a token that everybody must know"
             )
 
     @property

@@ -21,8 +21,8 @@ app = typer.Typer(add_completion=False)
 EXAMPLES = """
 Examples:
   workflow-history anomalies
-  workflow-history anomalies --recent 7d --template adw_sdlc_iso
-  workflow-history anomalies --recent 50 --phase plan
+  workflow-history anomalies --window 7d --workflow adw_sdlc_iso
+  workflow-history anomalies --window 50 --phase plan
   workflow-history anomalies --json | jq '.regressions[].sentence'
 """
 
@@ -32,14 +32,15 @@ def anomalies(
     context: typer.Context,
     recent: Annotated[
         str,
-        typer.Option(metavar="AGE_OR_RUNS", help="What counts as lately: 7d, 4w, or a number of runs."),
+        typer.Option("--window", metavar="AGE_OR_RUNS", help="Recent window: 7d, 4w, or a number of runs."),
     ] = "30d",
 ) -> None:
-    """Tell what got worse or better lately, and which runs stand out.
+    """Show recent regressions, improvements and outliers.
 
-    Compares cost, failures, duration, turns, cache hit rate and failed tool calls, by template and phase.
+    Tests cost, failures, duration, turns, cache hit rate and failed tool calls, by workflow and phase.
 
-    "Lately" is counted back from the latest run. Changes that may be due to chance are left out.
+    The window is counted back from the latest run. Changes that may be due to chance are not shown. With
+    --quiet, prints regressions only.
     """
     output = get_output(context)
     zone_name = get_time_zone(context)
@@ -58,10 +59,10 @@ def _hints(result: Anomalies, zone: tzinfo | None) -> list[tuple[str, str]]:
     hints = []
     for finding in (*result.regressions, *result.improvements)[:1]:
         if finding.runs:
-            hints.append((f"workflow-history show {shlex.quote(finding.runs[0].id)}", "the most telling run"))
+            hints.append((f"workflow-history show {shlex.quote(finding.runs[0].id)}", "an example run"))
         if finding.template is not None:
-            filters = f"--template {shlex.quote(finding.template)} --since {day(finding.since, zone)}"
-            hints.append((f"workflow-history list {filters}", "the runs since then"))
+            filters = f"--workflow {shlex.quote(finding.template)} --since {day(finding.since, zone)}"
+            hints.append((f"workflow-history list {filters}", "runs since the change"))
     if not hints and result.outliers:
-        hints.append((f"workflow-history show {shlex.quote(result.outliers[0].id)}", "the one furthest out"))
+        hints.append((f"workflow-history show {shlex.quote(result.outliers[0].id)}", "the largest outlier"))
     return hints

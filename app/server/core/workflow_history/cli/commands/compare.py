@@ -24,14 +24,13 @@ Examples:
 @app.command(epilog=EXAMPLES, cls=HistoryCommand)
 def compare(
     context: typer.Context,
-    a: Annotated[
-        str, typer.Argument(metavar="A", help="A run: its id, project/id, or a beginning that only it has.")
-    ],
-    b: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
+    a: Annotated[str, typer.Argument(metavar="A", help="Run ID, project/ID or a unique prefix.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="The other run, likewise.")],
 ) -> None:
-    """Hold two runs side by side.
+    """Compare two runs.
 
-    Shows both requests, the costs by phase, and where the difference comes from. Differences are B minus A.
+    Shows both requests, costs by phase and the causes of the cost difference. Differences are B
+    minus A.
     """
     output = get_output(context)
     result = compare_runs(a, b)
@@ -43,6 +42,6 @@ def compare(
         output.print(render_comparison(result, output.width))
         names = [quoted_run_id(run.project, run.id) for run in (result.a, result.b)]
         output.print_hints(
-            (f"workflow-history explain {names[0]} cost", "from which files A's cost comes"),
-            (f"workflow-history explain {names[1]} cost", "from which files B's cost comes"),
+            (f"workflow-history explain {names[0]} cost", "sources of A's cost"),
+            (f"workflow-history explain {names[1]} cost", "sources of B's cost"),
         )

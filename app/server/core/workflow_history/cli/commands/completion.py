@@ -33,11 +33,11 @@ class Shell(StrEnum):
 
 @app.command(epilog=EXAMPLES, cls=Command)
 def completion(
-    context: typer.Context, shell: Annotated[Shell, typer.Argument(help="Which shell is to learn it.")]
+    context: typer.Context, shell: Annotated[Shell, typer.Argument(help="Shell to print the script for.")]
 ) -> None:
-    """Print what teaches a shell to complete commands, options and ids.
+    """Print a shell completion script.
 
-    Ids, names and other values from the history in use are completed too, at most 50.
+    It completes commands, options, and IDs, names and other values of the history in use, at most 50.
     """
     output = get_output(context)
     script = get_completion_script(

@@ -42,14 +42,17 @@ def cost(
     directory: Directory = None,
     by: Annotated[
         Grouping | None,
-        typer.Option(help="Only this table, whole. Without: phases, models and the costliest runs."),
+        typer.Option(
+            help="Show only this table, complete. Default: phases, models and the most expensive runs."
+        ),
     ] = None,
 ) -> None:
-    """Tell what an agents folder's runs cost, without a history.
+    """Price a directory of runs without storing them.
 
-    Reads the totals in transcripts, and single messages only if no total covers them. Writes nothing.
+    Reads result messages, and single messages if there is no result message. Writes nothing. Costs of
+    overwritten or deleted transcripts are kept only in a history: see sync.
 
-    Costs of overwritten or deleted transcripts are recorded only in a history: see sync.
+    For costs of a stored history, use stats. With --quiet, prints the total only.
     """
     output = get_output(context)
     folder = resolve_folder(directory)
@@ -67,5 +70,5 @@ def cost(
     else:
         output.print(render_cost_report(result, output.width))
         output.print_hints(
-            (f"workflow-history sync {directory or folders[0]}", "keep these runs in a history")
+            (f"workflow-history sync {directory or folders[0]}", "store these runs in a history")
         )

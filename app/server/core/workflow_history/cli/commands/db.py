@@ -15,44 +15,64 @@ from ...maintenance.pruning import prune_history
 from ...maintenance.restore import restore_history
 from ...maintenance.retention_rules import RetentionRule, with_max_age
 from ...presentation.sync_summary import describe_redactions
+from ...queries.database_info import database_info
 from ...queries.settings_file import read_retention_rules
 from ..common_options import Command, CommandGroup, HistoryCommand
 from ..filter_options import FilteredCommand, get_filter
 from ..output import get_output
-from ..render.maintenance import render_backup, render_prune, render_restore, render_vacuum
+from ..render.maintenance import (
+    render_backup,
+    render_database_info,
+    render_prune,
+    render_restore,
+    render_vacuum,
+)
 from ..render.text import clean_text
 
 EXAMPLES = """
 Examples:
-  workflow-history db path
-  workflow-history db check
+  workflow-history db info
+  workflow-history db verify
   workflow-history db backup ~/backups/history.db
   workflow-history db restore ~/backups/history.db
   workflow-history db prune --older-than 18mo
-  workflow-history db scrub
+  workflow-history db redact
 """
 
 PRUNE_EXAMPLES = """
 Examples:
-  workflow-history db prune --older-than 18mo                  # tells what would go
-  workflow-history db prune --older-than 18mo --yes            # takes it out
+  workflow-history db prune --older-than 18mo                  # lists what would be deleted
+  workflow-history db prune --older-than 18mo --yes            # deletes it
   workflow-history db prune --older-than 90d --status failed --project sandbox --keep 20 --yes
-  workflow-history db prune --by-config --yes --quiet          # for cron: the rules of the settings file
+  workflow-history db prune --use-retention --yes --quiet          # for cron: the rules of the config file
 """
 
-SCRUB_EXAMPLES = """
+REDACT_EXAMPLES = """
 Examples:
-  workflow-history db scrub
-  workflow-history db scrub --no-text --yes
+  workflow-history db redact
+  workflow-history db redact --no-text --yes
 """
+
+VERIFY_EXAMPLE = "Example: workflow-history --db old.db db verify"
 
 app = typer.Typer(
-    help="Look after the history's database: where it is, check, backup, restore, prune, vacuum, scrub.",
+    help="Maintain the database: info, verify, backup, restore, prune, vacuum, redact.",
     epilog=EXAMPLES,
     no_args_is_help=True,
     cls=CommandGroup,
     add_completion=False,
 )
+
+
+@app.command(epilog="Example: workflow-history db info", cls=HistoryCommand)
+def info(context: typer.Context) -> None:
+    """Show path, size, schema revision, number of runs and last sync."""
+    output = get_output(context)
+    result = database_info()
+    if output.as_json:
+        output.print_result(result)
+    else:
+        output.print(render_database_info(result))
 
 
 @app.command(epilog="Example: workflow-history db path", cls=Command)
@@ -75,9 +95,10 @@ def version(context: typer.Context) -> None:
         output.print(clean_text(database.schema_version()))
 
 
-@app.command(epilog="Example: workflow-history --db old.db db check", cls=Command)
-def check(context: typer.Context) -> None:
-    """Check the database for damage; repairs nothing. Exit code 1 if there is a problem."""
+@app.command(epilog=VERIFY_EXAMPLE, cls=Command)
+@app.command(name="check", hidden=True, epilog=VERIFY_EXAMPLE, cls=Command)
+def verify(context: typer.Context) -> None:
+    """Check the database for corruption and inconsistent totals. Exit code 1 if there is a problem."""
     output = get_output(context)
     if database.schema_version() is None:
         raise WorkflowHistoryError(f"there is no history at {database.database_name()} yet")
@@ -95,12 +116,13 @@ def check(context: typer.Context) -> None:
 @app.command(epilog="Example: workflow-history db backup ~/backups/history.db", cls=HistoryCommand)
 def backup(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The copy, an SQLite database.")],
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="File to create, an SQLite database.")],
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
-    """Copy the history to a file and verify the copy; other programs may write meanwhile.
+    """Copy the history to a file and verify the copy.
 
-    The file is complete or not created. A PostgreSQL history is copied to an SQLite file, too.
+    The file is complete or not created. Other programs may write meanwhile. A PostgreSQL history is copied to
+    an SQLite file.
     """
     output = get_output(context)
     result = backup_history(file, force=force)
@@ -113,11 +135,11 @@ def backup(
 @app.command(epilog="Example: workflow-history db restore ~/backups/history.db", cls=Command)
 def restore(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup, or any other history's file.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Backup or other history file.")],
 ) -> None:
     """Replace the history with a copy of a backup, after verifying the copy.
 
-    The replaced history is kept next to it. Nothing is done while another program writes to the history.
+    The replaced history is kept next to it. Fails while another program writes to the history.
 
     A running server shows the restored history at once.
     """
@@ -133,35 +155,38 @@ def restore(
 def prune(  # noqa: PLR0917 - a command line has many options
     context: typer.Context,
     older_than: Annotated[
-        str | None, typer.Option(metavar="AGE", help="Made longer ago than this: 90d, 12w, 18mo, 2y.")
+        str | None,
+        typer.Option(metavar="AGE", help="Only runs created longer ago than this: 90d, 12w, 18mo, 2y."),
     ] = None,
     keep: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Of these, the newest N of each project stay.")
+        int, typer.Option(metavar="N", min=0, help="Keep the newest N of these runs in each project.")
     ] = 0,
     by_config: Annotated[
-        bool, typer.Option("--by-config", help="By the rules under [\\[retention]] in the settings file.")
+        bool, typer.Option("--use-retention", help="Use the rules under [\\[retention]] in the config file.")
     ] = False,
-    config: Annotated[Path | None, typer.Option(metavar="FILE", help="This settings file.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Config file; default: see config show.")
+    ] = None,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Take them out; without it, they are only told.")
+        bool, typer.Option("--yes", help="Delete the runs; without it, they are only listed.")
     ] = False,
     _dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only tell which they are, as without --yes.")
+        bool, typer.Option("--dry-run", help="Only list the runs, as without --yes.")
     ] = False,
 ) -> None:
     """Delete old runs from the history; their cost no longer counts in its totals.
 
     Without --yes, nothing is deleted. Running runs and runs of unknown age are never deleted.
 
-    Even if their files still exist, only sync --with-pruned stores deleted runs again.
+    Even if their files still exist, only sync --include-pruned stores deleted runs again.
     """
     if yes and _dry_run:
-        raise InvalidQueryError("--yes and --dry-run say the opposite; give one of them")
+        raise InvalidQueryError("--yes and --dry-run exclude each other. Use one of them.")
     output = get_output(context)
     rule = with_max_age(RetentionRule(get_filter(context)), older_than, keep)
     if by_config and not (rule.matches_all and keep == 0):
         raise InvalidQueryError(
-            "--by-config takes all rules from the settings file; leave the other options out"
+            "--use-retention takes its rules from the config file. Omit the other filters."
         )
     rules = read_retention_rules(config) if by_config else [rule]
     result = prune_history(rules, dry_run=not yes)
@@ -171,7 +196,7 @@ def prune(  # noqa: PLR0917 - a command line has many options
     if not output.quiet:
         output.print(render_prune(result))
         if result["runs"] and yes:
-            output.print_hints(("workflow-history db vacuum", "give the space back"))
+            output.print_hints(("workflow-history db vacuum", "free the disk space"))
 
 
 @app.command(epilog="Example: workflow-history db vacuum", cls=HistoryCommand)
@@ -185,22 +210,29 @@ def vacuum(context: typer.Context) -> None:
         output.print(render_vacuum(result))
 
 
-@app.command(epilog=SCRUB_EXAMPLES, cls=HistoryCommand)
-def scrub(
+@app.command(epilog=REDACT_EXAMPLES, cls=HistoryCommand)
+@app.command(name="scrub", hidden=True, epilog=REDACT_EXAMPLES, cls=HistoryCommand)
+def redact(
     context: typer.Context,
     no_text: Annotated[
-        bool, typer.Option("--no-text", help="Take out all that was asked, said and typed, for good.")
+        bool,
+        typer.Option(
+            "--no-text", "--metadata-only", help="Permanently delete all prompts, responses and commands."
+        ),
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Really take out all texts.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm --no-text.")] = False,
 ) -> None:
-    """Redact secrets in text that the history already stores.
+    """Redact secrets in stored text.
 
-    A sync redacts secrets by itself. This is for text stored by older versions or with older rules.
-    No redacted secret stays in the database's files. Stop other programs that have the history open.
+    Every sync redacts secrets before it stores text. Use this for text stored by an older version or with
+    older rules.
+
+    No redacted secret stays in the database files. Stop other programs that have the history open.
     """
     if no_text and not yes:
         raise typer.BadParameter(
-            "all that was asked, said and typed goes for good; make a copy (db backup), then say --yes too",
+            "This permanently deletes all prompts, responses and commands. Back up first "
+            "(workflow-history db backup FILE), then add --yes.",
             param_hint="'--no-text'",
         )
     result = database.redact(no_text=no_text)

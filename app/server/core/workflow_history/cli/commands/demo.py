@@ -40,17 +40,17 @@ EXAMPLE_TASK = "CSV export for suppliers"
 @app.command(name="demo", epilog=EXAMPLES, cls=Command)
 def make_demo(
     context: typer.Context,
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to make it.")] = Path(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Directory to create.")] = Path(
         "demo-history"
     ),
-    runs: Annotated[int, typer.Option(metavar="N", help="How many runs to make up.", min=1)] = RUNS,
-    seed: Annotated[int, typer.Option(metavar="N", help="Another number, another history.")] = SEED,
+    runs: Annotated[int, typer.Option(metavar="N", help="Number of runs.", min=1)] = RUNS,
+    seed: Annotated[int, typer.Option(metavar="N", help="Random seed.")] = SEED,
 ) -> None:
-    """Make a demo history to look around in.
+    """Create a demo history to explore.
 
-    Everything is in one directory, including the history: your own history is not touched.
+    Creates everything, including the database, in one directory; your own history is not touched.
 
-    Delete the directory to remove the demo. An existing demo is reused.
+    Delete the directory to remove the demo. An existing demo is reused. With --quiet, prints nothing.
     """
     output = get_output(context)
     agents, history = directory / FOLDER, directory / HISTORY
@@ -75,7 +75,7 @@ def make_demo(
         )
         program = f"workflow-history --db {shlex.quote(str(history))}"
         output.print_hints(
-            (f"{program} serve {shlex.quote(str(agents))}", "all of it in the browser"),
+            (f"{program} serve {shlex.quote(str(agents))}", "browse it"),
             *((f"{program} {command}", purpose) for command, purpose in _example_commands(page.workflows)),
             ("workflow-history sync path/to/project", "your own runs"),
         )
@@ -84,12 +84,12 @@ def make_demo(
 def _example_commands(runs: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
     """Yield commands that show the effects planted in the demo, each with its purpose."""
     most_expensive = max(runs, key=lambda run: run_spending(run).minimum or 0)  # it has the most to show
-    yield "stats", "what it all cost, and where"
-    yield f"show {most_expensive['id']}", "one run's story"
-    yield "anomalies", "what got worse"
-    yield "patterns", "what agents do again and again"
-    yield f'similar --text "{EXAMPLE_TASK}"', "was it done before?"
-    yield f'forecast --text "{EXAMPLE_TASK}"', "what will it cost?"
+    yield "stats", "total cost and where it was spent"
+    yield f"show {most_expensive['id']}", "details of a run"
+    yield "anomalies", "regressions"
+    yield "patterns", "recurring operations"
+    yield f'similar --text "{EXAMPLE_TASK}"', "similar runs"
+    yield f'forecast --text "{EXAMPLE_TASK}"', "predicted cost"
 
 
 def _is_demo(directory: Path) -> bool:

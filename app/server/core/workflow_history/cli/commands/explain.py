@@ -26,23 +26,21 @@ Examples:
 @app.command(epilog=EXAMPLES, cls=HistoryCommand)
 def explain(
     context: typer.Context,
-    run_id: Annotated[
-        str, typer.Argument(metavar="ID", help="A run: its id, project/id, or a beginning that only it has.")
-    ],
+    run_id: Annotated[str, typer.Argument(metavar="ID", help="Run ID, project/ID or a unique prefix.")],
     field: Annotated[
         str | None,
         typer.Argument(
-            metavar="[FIELD]",
-            help="cost, status, duration, tokens, quality or any other key of a run; a phase or an agent.",
+            metavar="FIELD",
+            help="cost, status, duration, tokens, quality or another key of a run; a phase or an agent.",
         ),
     ] = None,
 ) -> None:
-    """Tell where a figure of a run comes from.
+    """Show where a value of a run comes from: file, line and rule.
 
-    Shows the file, the line and the rule. Costs are listed by agent run, with the reported cost next to
-    tokens times the prices on the run's date.
+    Costs are listed by agent run, with the reported cost next to the computed cost (tokens times the price
+    on the run's date). Without FIELD, shows the main values, each with its rule.
 
-    Without FIELD: the main values, each with its rule.
+    With --quiet, prints one line with the value and its source.
     """
     output = get_output(context)
     result = explain_run(run_id, field)
@@ -55,6 +53,6 @@ def explain(
         if result.of:
             name = quoted_run_id(result.project, result.id)
             output.print_hints(
-                (f"workflow-history explain {name} cost", "each agent's part, its file and line"),
-                (f"workflow-history explain {name} quality", "what a score is made of"),
+                (f"workflow-history explain {name} cost", "cost of each agent run with file and line"),
+                (f"workflow-history explain {name} quality", "components of a score"),
             )

@@ -40,7 +40,7 @@ def export_rows(  # noqa: PLR0917 - a command line has many options
             "--output",
             "-o",
             metavar="FILE",
-            help="Write there. Without: to standard output.",
+            help="Output file; default: standard output.",
             show_default=False,
         ),
     ] = STDOUT,
@@ -48,33 +48,34 @@ def export_rows(  # noqa: PLR0917 - a command line has many options
         str | None,
         typer.Option(
             "--format",
-            metavar="WORD",
-            help=f"{', '.join(FORMATS)}. Without: as the file's ending says; csv to standard output.",
+            metavar="FORMAT",
+            help=f"{', '.join(FORMATS)}. Default: by the file extension; csv on standard output.",
         ),
     ] = None,
     columns: Annotated[
         str | None,
-        typer.Option(metavar="NAMES", help="These columns, with commas between; all: every one there is."),
+        typer.Option(metavar="NAMES", help="Columns, separated by commas; all: every column."),
     ] = None,
     raw: Annotated[
-        bool, typer.Option("--raw", help="Leave CSV cells as they are that a spreadsheet would run.")
+        bool, typer.Option("--raw", help="Do not escape CSV cells that a spreadsheet would run.")
     ] = False,
     bom: Annotated[
-        bool, typer.Option("--bom", help="Begin CSV with a byte order mark: Excel then knows UTF-8.")
+        bool, typer.Option("--bom", help="Start CSV with a byte order mark, so that Excel reads UTF-8.")
     ] = False,
     by: Annotated[
-        str | None, typer.Option(metavar="KEY", help="Statistics by this: month, template, phase ...")
+        str | None, typer.Option(metavar="KEY", help="Group statistics by this key: month, template, phase …")
     ] = None,
     across: Annotated[
-        str | None, typer.Option(metavar="KEY", help="Within each group of statistics, by this as well.")
+        str | None, typer.Option(metavar="KEY", help="Within each group, also group by this key.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
-    """Export runs, agents, models, tool calls and more as CSV, JSON Lines or Parquet.
+    """Export runs, agent runs, patterns or statistics (CSV, JSON Lines, Parquet).
 
     Rows are sorted oldest first. A file is written completely or not at all; only its owner can read it.
 
-    In CSV, text that a spreadsheet would run as a formula is prefixed with an apostrophe.
+    In CSV, text that a spreadsheet would run as a formula gets a leading apostrophe. With --quiet, prints no
+    summary.
     """
     output = get_output(context)
     piped = path == STDOUT
@@ -103,5 +104,7 @@ def _piped_format(kind: str | None, *, as_json: bool) -> str | None:
     """Return the format for standard output: never Parquet, and with --json only JSON Lines."""
     name = kind or ("jsonl" if as_json else None)
     if name == "parquet" or (as_json and name != "jsonl"):
-        raise InvalidQueryError(f"{name} with these options needs a file: --output FILE")
+        raise InvalidQueryError(
+            f"Cannot write {name} to standard output with these options. Add --output FILE."
+        )
     return name

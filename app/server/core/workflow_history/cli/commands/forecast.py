@@ -25,10 +25,10 @@ MAX_TEXT_CHARS = 1_000_000  # characters that are read of a request
 EXAMPLES = """
 Examples:
   workflow-history forecast --text "Add CSV export to the orders page"
-  workflow-history forecast --text "Fix the login" --template adw_plan_build --class bug
-  workflow-history forecast --file issue.md --template adw_sdlc_iso
+  workflow-history forecast --text "Fix the login" --workflow adw_plan_build --class bug
+  workflow-history forecast --file issue.md --workflow adw_sdlc_iso
   workflow-history forecast a1b2c3d4
-  workflow-history forecast --calibration
+  workflow-history forecast --backtest
 """
 
 
@@ -37,42 +37,47 @@ def forecast_command(  # noqa: PLR0917 - a command line has many options
     context: typer.Context,
     run_id: Annotated[
         str | None,
-        typer.Argument(
-            metavar="[ID]", help="A stored run: its id, project/id, or a beginning that only it has."
-        ),
+        typer.Argument(metavar="ID", help="Run ID, project/ID or a unique prefix."),
     ] = None,
     text: Annotated[
-        str | None, typer.Option("--text", metavar="TEXT", help="The request; - reads standard input.")
+        str | None, typer.Option("--text", metavar="TEXT", help="Request text; - reads standard input.")
     ] = None,
     file: Annotated[
         Path | None, typer.Option("--file", metavar="PATH", help="Read the request from a file.")
     ] = None,
-    template: Annotated[str | None, typer.Option(metavar="NAME", help="The workflow that will run.")] = None,
-    issue_class: Annotated[
-        str | None, typer.Option("--class", metavar="WORD", help="The class of the issue, such as bug.")
+    template: Annotated[
+        str | None, typer.Option("--workflow", metavar="NAME", help="Workflow that will run.")
     ] = None,
-    project: Annotated[str | None, typer.Option(metavar="NAME", help="The project it will run in.")] = None,
+    issue_class: Annotated[
+        str | None, typer.Option("--class", metavar="CLASS", help="Issue class, such as bug.")
+    ] = None,
+    project: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Project the run will belong to.")
+    ] = None,
     show_calibration: Annotated[
         bool,
-        typer.Option("--calibration", help="Show how forecasts of the stored runs held."),
+        typer.Option("--backtest", help="Forecast stored runs from earlier runs; show the accuracy."),
     ] = False,
     all_runs: Annotated[
-        bool, typer.Option("--all", help="With --calibration: forecast all runs, not the latest 2,000.")
+        bool, typer.Option("--all", help="With --backtest: all runs, not only the latest 2,000.")
     ] = False,
     limit: Annotated[
-        int, typer.Option("--limit", "-n", metavar="N", help="Name at most this many past runs.", min=0)
+        int, typer.Option("--limit", "-n", metavar="N", help="List at most N comparable runs.", min=0)
     ] = 8,
 ) -> None:
-    """Tell what a run will cost and take, and how likely it succeeds, from past runs.
+    """Forecast cost, duration and success probability from past runs.
 
-    For a request that has not run yet. With an ID: for a running run the remaining cost and time, for an
-    ended run the forecast it would have had. With too few comparable runs, it gives a reason and no number.
+    For a request that has not run yet. With an ID: the remaining cost and duration of a running run, or the
+    forecast at the start of a finished run. With too few comparable runs, prints the reason instead.
+
+    With --quiet, prints one line.
     """
     output = get_output(context)
     has_request = text is not None or file is not None or template is not None
     if sum((has_request, run_id is not None, show_calibration)) != 1:
         raise InvalidQueryError(
-            "say one of: a request (--text, --file, --template), a run's ID, --calibration"
+            "Nothing to forecast, or several things. Use one of: a request (--text, --file, --workflow), "
+            "a run ID, --backtest."
         )
     if show_calibration:
         _show_calibration(output, all_runs=all_runs)
@@ -85,13 +90,13 @@ def forecast_command(  # noqa: PLR0917 - a command line has many options
 
 def _read_request(text: str | None, file: Path | None) -> str | None:
     if text is not None and file is not None:
-        raise InvalidQueryError("say --text or --file, not both")
+        raise InvalidQueryError("--text and --file exclude each other. Use one of them.")
     if file is not None:
         try:
             with file.open(encoding="utf-8", errors="replace") as stream:
                 return stream.read(MAX_TEXT_CHARS)
         except OSError as error:
-            raise InvalidQueryError(f"cannot read {file}: {error.strerror or error}") from error
+            raise InvalidQueryError(f"Cannot read --file {file}: {error.strerror or error}.") from error
     return sys.stdin.read(MAX_TEXT_CHARS) if text == "-" or text is None else decode_argument(text)
 
 
@@ -107,10 +112,10 @@ def _show_forecast(output: Output, result: Forecast) -> None:
 
 def _hints(result: Forecast) -> list[tuple[str, str]]:
     if not result.runs:
-        return [("workflow-history list", "the runs there are")]
+        return [("workflow-history list", "all runs")]
     return [
-        (f"workflow-history show {result.runs[0].id}", "the run that counts most"),
-        ("workflow-history forecast --calibration", "how well such forecasts held"),
+        (f"workflow-history show {result.runs[0].id}", "the comparable run with the highest weight"),
+        ("workflow-history forecast --backtest", "accuracy of forecasts of stored runs"),
     ]
 
 

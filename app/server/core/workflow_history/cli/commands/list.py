@@ -25,7 +25,7 @@ Examples:
   workflow-history list
   workflow-history list --status failed --since 7d
   workflow-history list --search '"csv export" invoices' --sort cost
-  workflow-history list --template adw_sdlc_iso --cost 2.. --phase review
+  workflow-history list --workflow adw_sdlc_iso --cost 2.. --phase review
   workflow-history list --phase review --sort phase-cost
   workflow-history list --json | jq '.workflows[].total_cost'
 """
@@ -42,11 +42,11 @@ class SortOrder(StrEnum):
 def list_runs(  # noqa: PLR0917 - a command line has many options
     context: typer.Context,
     limit: Annotated[
-        int, typer.Option("--limit", "-n", metavar="N", help="Show at most this many.", min=0)
+        int, typer.Option("--limit", "-n", metavar="N", help="Show at most N runs.", min=0)
     ] = 20,
-    offset: Annotated[int, typer.Option(metavar="N", help="Skip this many.", min=0)] = 0,
+    offset: Annotated[int, typer.Option(metavar="N", help="Skip the first N runs.", min=0)] = 0,
     after: Annotated[
-        str | None, typer.Option(metavar="CURSOR", help="Go on after a page, by its next_cursor.")
+        str | None, typer.Option(metavar="CURSOR", help="Continue after a page, with its next_cursor.")
     ] = None,
     sort: Annotated[
         str,
@@ -54,13 +54,13 @@ def list_runs(  # noqa: PLR0917 - a command line has many options
             metavar="KEY", help=f"Sort by {', '.join((*SORT_ALIASES, *AGENT_SORT_KEYS))} or any column."
         ),
     ] = "when",
-    order: Annotated[SortOrder, typer.Option(help="Largest or smallest first.")] = SortOrder.DESC,
+    order: Annotated[SortOrder, typer.Option(help="Descending or ascending.")] = SortOrder.DESC,
 ) -> None:
-    """Find runs by words, status, cost, phase and more; the newest first.
+    """Find runs by text, status, cost, phase and more; newest first.
 
-    Runs must match all filters. Repeat an option to match any of its values.
+    Filters combine with AND. Repeat an option to match any of several values.
 
-    Narrow terminals drop columns, not runs. With --quiet, only the ids are printed.
+    Narrow terminals drop columns, not runs. With --quiet, prints run IDs only.
     """
     output, where = get_output(context), get_filter(context)
     check_sort(sort, where, after, "--sort")

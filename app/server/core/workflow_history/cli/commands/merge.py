@@ -25,23 +25,23 @@ app = typer.Typer(add_completion=False)
 @app.command(epilog=EXAMPLES, cls=Command)
 def merge(
     context: typer.Context,
-    other: Annotated[str, typer.Argument(metavar="PATH_OR_URL", help="The other history; it is only read.")],
+    other: Annotated[str, typer.Argument(metavar="PATH_OR_URL", help="The other history: path or URL.")],
     host: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="The machine of runs of which the other history does not tell it."),
+        typer.Option(metavar="NAME", help="Host of runs for which the other history has none."),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Tell what it would do, and do nothing.")
+        bool, typer.Option("--dry-run", help="Print what would be imported, and change nothing.")
     ] = False,
     with_pruned: Annotated[
-        bool, typer.Option("--with-pruned", help="Also runs that were pruned here.")
+        bool, typer.Option("--include-pruned", help="Also import runs that were pruned here.")
     ] = False,
 ) -> None:
-    """Bring another history's runs into this one; the other one is only read.
+    """Import runs from another history. The other history is only read.
 
     A run in both histories is stored once, and its cost counts once. Merging again changes nothing.
 
-    Different runs with the same id are both kept: the later one is renamed after the place it was found at.
+    Different runs with the same ID are both kept: the later one gets a name with its host or directory.
     """
     output = get_output(context)
     with output.progress() as report:

@@ -30,7 +30,7 @@ EXAMPLES = """
 Examples:
   workflow-history patterns
   workflow-history patterns --project shop --since 30d
-  workflow-history patterns --keep-share 0.1 --kind sequence
+  workflow-history patterns --residual-cost 0.1 --kind sequence
   workflow-history patterns show 33e9fc27
   workflow-history patterns dismiss 33e9fc27 --note "different each time"
   workflow-history patterns --json | jq '.patterns[] | [.signature, .saved]'
@@ -41,16 +41,16 @@ DEFAULT_LIMIT = 20
 PatternId = Annotated[
     str,
     typer.Argument(
-        metavar="PATTERN_ID", help="Its id, a beginning of four digits or more, or its signature."
+        metavar="PATTERN_ID", help="Pattern ID, a unique prefix of four digits or more, or the signature."
     ),
 ]
-Note = Annotated[str | None, typer.Option("--note", metavar="TEXT", help="Why; kept with it.")]
+Note = Annotated[str | None, typer.Option("--note", metavar="TEXT", help="Reason, stored with the decision.")]
 RemainingShare = Annotated[
     float,
     typer.Option(
-        "--keep-share",
+        "--residual-cost",
         metavar="SHARE",
-        help="This share of the cost stays with a script, of a sequence no less than one call.",
+        help="Share of the cost that remains with a script; at least one call of a sequence.",
     ),
 ]
 
@@ -68,27 +68,34 @@ def patterns(  # noqa: PLR0917 - a command line has many options
     context: typer.Context,
     limit: Annotated[
         int | None,
-        typer.Option("--limit", "-n", metavar="N", help="At most this many; 20, all with --all.", min=1),
+        typer.Option(
+            "--limit",
+            "-n",
+            metavar="N",
+            help="Show at most N patterns; default: 20, with --all every one.",
+            min=1,
+        ),
     ] = None,
     kind: Annotated[
         list[str] | None,
-        typer.Option("--kind", metavar="KIND", help=f"Only {', '.join(PATTERN_KINDS)}; may be repeated."),
+        typer.Option("--kind", metavar="KIND", help=f"Only {', '.join(PATTERN_KINDS)}. Repeatable."),
     ] = None,
     state: Annotated[
         list[str] | None,
-        typer.Option("--state", metavar="WORD", help=f"Only {', '.join(PATTERN_STATUSES)}; may be repeated."),
+        typer.Option("--state", metavar="STATUS", help=f"Only {', '.join(PATTERN_STATUSES)}. Repeatable."),
     ] = None,
     everything: Annotated[
         bool,
-        typer.Option("--all", help="Also phases, the agents' own tools, and what tells the same."),
+        typer.Option("--all", help="Also show phases, the agents' own tools and covered patterns."),
     ] = False,
     residual_cost: RemainingShare = DEFAULT_RESIDUAL_COST,
 ) -> None:
-    """Tell what agents do again and again, and what a script would save.
+    """List recurring operations and what automating them would save.
 
-    Sorted by the risk-adjusted savings of a script. Dismissed patterns are left out.
+    Ranked by risk-adjusted savings. Not shown: dismissed patterns, and without --all the agents' own tools
+    (reading, editing, planning) and patterns that another pattern covers.
 
-    So are the agents' own tools (reading, editing, planning) and patterns that another one covers.
+    With --quiet, prints pattern IDs only.
     """
     if context.invoked_subcommand is not None:
         return
@@ -115,9 +122,9 @@ def patterns(  # noqa: PLR0917 - a command line has many options
 
 def _list_hints(result: PatternReport) -> list[tuple[str, str]]:
     if not result.patterns:
-        return [("workflow-history patterns --all", "everything that recurs")]
+        return [("workflow-history patterns --all", "all recurring operations")]
     first = short_id(result.patterns[0].id)
-    hints = [(f"workflow-history patterns show {first}", "where, and why it is first")]
+    hints = [(f"workflow-history patterns show {first}", "see occurrences and ranking")]
     undecided = next(filter(_needs_decision, result.patterns), None)
     return hints if undecided is None else [*hints, *_decision_hints(undecided)]
 
@@ -129,20 +136,20 @@ def _needs_decision(pattern: RankedPattern) -> bool:
 
 def _decision_hints(pattern: RankedPattern) -> list[tuple[str, str]]:
     return [
-        (f"workflow-history patterns accept {short_id(pattern.id)}", "a script is to do it"),
-        (f"workflow-history patterns dismiss {short_id(pattern.id)}", "not to be shown again"),
+        (f"workflow-history patterns accept {short_id(pattern.id)}", "mark as worth automating"),
+        (f"workflow-history patterns dismiss {short_id(pattern.id)}", "hide from this list"),
     ]
 
 
 @app.command(
-    epilog="Example: workflow-history patterns show 33e9fc27 --since 30d --keep-share 0.1",
+    epilog="Example: workflow-history patterns show 33e9fc27 --since 30d --residual-cost 0.1",
     cls=FilteredCommand,
 )
 def show(
     context: typer.Context,
     pattern: PatternId,
     examples: Annotated[
-        int, typer.Option(metavar="N", help="Name at most this many places.", min=1)
+        int, typer.Option(metavar="N", help="List at most N occurrences.", min=1)
     ] = DEFAULT_EXAMPLES,
     residual_cost: RemainingShare = DEFAULT_RESIDUAL_COST,
 ) -> None:
@@ -160,10 +167,10 @@ def show(
 
 def _pattern_hints(result: PatternDetail) -> list[tuple[str, str]]:
     pattern = result.pattern
-    hints = [(f"workflow-history list --pattern {short_id(pattern.id)}", "the runs that show it")]
+    hints = [(f"workflow-history list --pattern {short_id(pattern.id)}", "runs with this pattern")]
     if pattern.status == "detected":
         return [*hints, *_decision_hints(pattern)]
-    return [*hints, (f"workflow-history patterns reset {short_id(pattern.id)}", "take that back")]
+    return [*hints, (f"workflow-history patterns reset {short_id(pattern.id)}", "clear the decision")]
 
 
 @app.command(
@@ -171,7 +178,7 @@ def _pattern_hints(result: PatternDetail) -> list[tuple[str, str]]:
     cls=HistoryCommand,
 )
 def accept(context: typer.Context, pattern: PatternId, note: Note = None) -> None:
-    """Accept a pattern for a script. It stays in the list, marked; syncs keep the decision."""
+    """Mark a pattern as worth automating. Later syncs keep the decision."""
     _decide(context, pattern, "accepted", note)
 
 
@@ -180,13 +187,13 @@ def accept(context: typer.Context, pattern: PatternId, note: Note = None) -> Non
     cls=HistoryCommand,
 )
 def dismiss(context: typer.Context, pattern: PatternId, note: Note = None) -> None:
-    """Hide a pattern, and those it covers, from the list; syncs keep the decision."""
+    """Hide a pattern and the patterns it covers. Later syncs keep the decision."""
     _decide(context, pattern, "dismissed", note)
 
 
 @app.command(epilog="Example: workflow-history patterns reset 33e9fc27", cls=HistoryCommand)
 def reset(context: typer.Context, pattern: PatternId) -> None:
-    """Undo the decision on a pattern."""
+    """Clear the decision on a pattern."""
     _decide(context, pattern, "detected", None)
 
 
@@ -198,6 +205,8 @@ def _decide(context: typer.Context, pattern: str, status: str, note: str | None)
     elif not output.quiet:
         output.print(render_decision(decision))
         if decision.status == "detected":
-            output.print_hints(("workflow-history patterns", "what recurs"))
+            output.print_hints(("workflow-history patterns", "list patterns"))
         else:
-            output.print_hints((f"workflow-history patterns reset {short_id(decision.id)}", "take that back"))
+            output.print_hints(
+                (f"workflow-history patterns reset {short_id(decision.id)}", "clear the decision")
+            )

@@ -26,12 +26,13 @@ def schema(
     context: typer.Context,
     name: Annotated[
         str | None,
-        typer.Argument(metavar="SCHEMA", help="Without: all names.", show_default=False),
+        typer.Argument(metavar="SCHEMA", help="Schema name; default: list all names.", show_default=False),
     ] = None,
 ) -> None:
-    """Print the JSON Schema of what a command gives with --json.
+    """Print the JSON Schema of a command's --json output.
 
-    Every answer has a schema_version. It increases if a key is removed or changes meaning, not for new keys.
+    All JSON output has a schema_version. It increases if a key is removed or changes
+    meaning, not for new keys.
     """
     output = get_output(context)
     if name is not None:

@@ -25,10 +25,10 @@ EXAMPLES = """
 Examples:
   workflow-history serve
   workflow-history serve path/to/project --port 8080
-  workflow-history serve --host 0.0.0.0 --name history.example --token new
+  workflow-history serve --host 0.0.0.0 --allowed-host history.example --generate-token
 """
 
-GENERATE_TOKEN = "new"  # noqa: S105 - the word that requests a token
+GENERATE_TOKEN = "new"  # noqa: S105 - the former way to say --generate-token
 
 
 @app.command(epilog=EXAMPLES, cls=Command)
@@ -36,34 +36,41 @@ def serve(  # noqa: PLR0917 - a command line has many options
     context: typer.Context,
     directory: Directory = None,
     host: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Listen there; others need a token.")
+        str, typer.Option(metavar="ADDRESS", help="Address to listen on; others than 127.0.0.1 need a token.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Listen there; 0 takes a free one.", min=0, max=65535)] = 8765,
+    port: Annotated[
+        int, typer.Option(help="Port to listen on; 0 selects a free one.", min=0, max=65535)
+    ] = 8765,
     token: Annotated[
         str | None,
         typer.Option(
             metavar="TOKEN",
-            help="Answer only to who knows it; new makes one.",
+            help="Require this bearer token. Better: the environment variable.",
             envvar="WORKFLOW_HISTORY_TOKEN",
         ),
     ] = None,
+    generate_token: Annotated[
+        bool, typer.Option("--generate-token", help="Require a new random token, and print it.")
+    ] = False,
     name: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Go by this host name too; may be repeated.")
+        list[str] | None,
+        typer.Option("--allowed-host", metavar="HOST", help="Also accept this Host header. Repeatable."),
     ] = None,
     follow: Annotated[
         bool,
-        typer.Option("--follow/--no-follow", help="Sync the folder as it changes, or on demand."),
+        typer.Option("--watch/--no-watch", help="Sync when files change, or only on request."),
     ] = True,
     project: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Store the runs under this project's name.")
+        str | None, typer.Option(metavar="NAME", help="Project name to store the runs under.")
     ] = None,
 ) -> None:
-    """Show the history in the browser, live, and answer programs by REST.
+    """Serve the browser UI and the REST API.
 
-    Watches the agents directory, or all those of a project: changes are in the history, and on open pages,
-    seconds later.
+    Watches the agents directories of a project: changes appear in the history and on open pages within
+    seconds.
 
-    Only this machine can open it, unless you specify another address. Stop it with Ctrl-C.
+    Only this machine can connect, unless you set --host. Stop it with Ctrl-C. With --quiet, prints no
+    address.
     """
     output = get_output(context)
     # The server's packages are an extra, and take longer to import than most commands run.
@@ -76,7 +83,7 @@ def serve(  # noqa: PLR0917 - a command line has many options
     if database.history_exists():
         database.schema_version()  # an unreadable history is reported now, not on every page
     folders = [folder.absolute() for folder in resolve_watched_folders(directory)]
-    generated = secrets.token_urlsafe(24) if token == GENERATE_TOKEN else None
+    generated = secrets.token_urlsafe(24) if generate_token or token == GENERATE_TOKEN else None
     settings = ServerSettings(
         host=host,
         port=port,
@@ -99,20 +106,20 @@ def _print_address(output: Output, address: str, new_token: str | None, settings
     elif not output.quiet:
         output.out.print(f"Workflow History is at {address}", soft_wrap=True)
         if new_token is not None:
-            output.out.print(f"its token: {new_token}", soft_wrap=True)
+            output.out.print(f"token: {new_token}", soft_wrap=True)
         for folder in settings.folders or (None,):
             output.out.print(_describe_watching(folder, follow=settings.follow), soft_wrap=True)
-        output.out.print("Ctrl-C stops it", style="dim")
+        output.out.print("stop with Ctrl-C", style="dim")
 
 
 def _describe_watching(folder: FolderPath | None, *, follow: bool) -> str:
     if folder is None:
-        return "following nothing: there is no ./agents; workflow-history serve path/to/project follows one"
+        return "not watching: there is no ./agents; start with: workflow-history serve path/to/project"
     path = single_line(folder)
     if not follow:
-        return f"following nothing: {path} is synced on demand"
+        return f"not watching: {path} is synced on request"
     if isinstance(folder, RemoteFolder):
-        return f"following {path}, by listing it once a minute"
+        return f"watching {path}, by listing it once a minute"
     if (transcripts := find_transcripts(folder)) is not None and transcripts.alone:
-        return f"following the transcripts in {path}"
-    return f"following {path}" if folder.is_dir() else f"waiting for {path}: it is not there yet"
+        return f"watching the transcripts in {path}"
+    return f"watching {path}" if folder.is_dir() else f"waiting for {path}: it does not exist yet"

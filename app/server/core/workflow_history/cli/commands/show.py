@@ -34,14 +34,14 @@ def show(
         str,
         typer.Argument(
             metavar="ID",
-            help="Its id, project/id, or a beginning that only it has; after -- where that is a dash.",
+            help="Run ID, project/ID or a unique prefix. Put -- first if it starts with a dash.",
         ),
     ],
-    full: Annotated[bool, typer.Option("--full", help="Show the whole request.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Show the full request.")] = False,
 ) -> None:
-    """Show one run's whole story.
+    """Show all details of a run.
 
-    The request, the status and its reason, the cost of each agent run, and the source of each number.
+    Shows the request, the status with its reason, the cost of each agent run, and the source of each value.
     """
     output = get_output(context)
     run = database.require_workflow(run_id)
@@ -56,13 +56,13 @@ def show(
 def _hints(run: Mapping[str, Any], similar_runs: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     """Return the next commands for a run, such as a comparison with its most similar run."""
     name = shlex.quote(qualified_id(run))
-    hints = [(f"workflow-history explain {name} cost", "from which files and lines its cost comes")]
+    hints = [(f"workflow-history explain {name} cost", "files and lines of its cost")]
     if similar_runs:
-        hints.append((f"workflow-history similar {name}", "why these runs are like it"))
+        hints.append((f"workflow-history similar {name}", "why these runs are similar"))
         if nearest := similar_runs[0].get("workflow"):
             other = shlex.quote(qualified_id(nearest))
-            hints.append((f"workflow-history compare {name} {other}", "side by side with the nearest"))
+            hints.append((f"workflow-history compare {name} {other}", "compare with the most similar run"))
     for pattern in (run.get("patterns") or ())[:1]:
         key = short_id(pattern_id(pattern["kind"], pattern["signature"]))
-        hints.append((f"workflow-history patterns show {key}", "what its first pattern costs over all runs"))
+        hints.append((f"workflow-history patterns show {key}", "cost of its first pattern over all runs"))
     return hints

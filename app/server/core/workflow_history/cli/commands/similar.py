@@ -32,25 +32,29 @@ def similar(
     context: typer.Context,
     run_id: Annotated[
         str | None,
-        typer.Argument(metavar="[ID]", help="A run: its id, project/id, or a beginning that only it has."),
+        typer.Argument(metavar="ID", help="Run ID, project/ID or a unique prefix."),
     ] = None,
     text: Annotated[
         str | None,
-        typer.Option("--text", "-t", metavar="TEXT", help="A task in words; - reads standard input."),
+        typer.Option("--text", "-t", metavar="TEXT", help="Request to compare with; - reads standard input."),
     ] = None,
     limit: Annotated[
         int | None,
-        typer.Option("--limit", "-n", metavar="N", help="At most this many; 5, or 10 for a text.", min=1),
+        typer.Option(
+            "--limit", "-n", metavar="N", help="Show at most N runs; default: 5, with --text 10.", min=1
+        ),
     ] = None,
     threshold: Annotated[
         float | None,
-        typer.Option(metavar="SCORE", help="Least score, 0 to 1; 0.5, or 0.3 for a text."),
+        typer.Option(metavar="SCORE", help="Minimum score, 0 to 1; default: 0.5, with --text 0.3."),
     ] = None,
 ) -> None:
-    """Find the runs most like one, or like a task in words.
+    """Find runs similar to a run or a request.
 
-    Shows the reasons for each. The score combines request text, status, cost and duration; the score of a
-    text alone uses only its words.
+    Shows the score of each run with its reasons. The score combines request text, status, cost and duration;
+    with --text, only the request text counts.
+
+    With --quiet, prints run IDs only.
     """
     output = get_output(context)
     result = similar_runs(run_id, _read_text(text), get_filter(context), limit, threshold)
@@ -64,9 +68,11 @@ def similar(
             nearest = quoted_run_id(result.runs[0].project, result.runs[0].id)
             if result.id:
                 own = quoted_run_id(result.project, result.id)
-                output.print_hints((f"workflow-history compare {own} {nearest}", "side by side"))
+                output.print_hints(
+                    (f"workflow-history compare {own} {nearest}", "compare with the most similar run")
+                )
             else:
-                output.print_hints((f"workflow-history show {nearest}", "the nearest run's story"))
+                output.print_hints((f"workflow-history show {nearest}", "details of the most similar run"))
 
 
 def _read_text(text: str | None) -> str | None:
@@ -74,5 +80,5 @@ def _read_text(text: str | None) -> str | None:
         return None if text is None else decode_argument(text)
     text = sys.stdin.read(MAX_STDIN_CHARS)
     if not text.strip():
-        raise InvalidQueryError("nothing came by standard input; give the text after --text")
+        raise InvalidQueryError("Standard input is empty. Give the request after --text, or pipe it in.")
     return text

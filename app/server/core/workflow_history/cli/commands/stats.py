@@ -35,7 +35,7 @@ Grouping = Annotated[
     typer.Option("--by", metavar="KEY", help=f"Group by {', '.join(statistics.GROUPINGS)}."),
 ]
 Across = Annotated[
-    str | None, typer.Option("--across", metavar="KEY", help="Within each group, by this as well.")
+    str | None, typer.Option("--across", metavar="KEY", help="Within each group, also group by this key.")
 ]
 
 
@@ -44,17 +44,20 @@ def stats(
     context: typer.Context,
     by: Grouping = None,
     across: Across = None,
-    waste: Annotated[bool, typer.Option("--waste", help="What was spent in vain, and where.")] = False,
+    waste: Annotated[
+        bool, typer.Option("--waste", help="Show wasted spend: failures, retries and more.")
+    ] = False,
     trend: Annotated[
         str | None,
         typer.Option(
-            "--trend", metavar="PERIOD", help="This long until now against as long before: 30d, 4w."
+            "--trend", metavar="PERIOD", help="Compare the last 30d, 4w, … with the previous period."
         ),
     ] = None,
 ) -> None:
-    """Tell what runs add up to, what was wasted and what changed.
+    """Show totals, wasted spend and trends.
 
-    Without an option: an overview. Averages and percentiles cover only runs with a known value.
+    Without --by, --waste or --trend, shows an overview. Means and percentiles cover only runs with a known
+    value. With --quiet, prints the total cost only.
     """
     if (by is not None) + waste + (trend is not None) > 1 or (across is not None and by is None):
         raise InvalidQueryError("use one of --by, --waste and --trend; --across goes with --by")
@@ -79,9 +82,9 @@ def _show_overview(context: typer.Context) -> None:
     else:
         output.print(render_overview(result, output.width))
         output.print_hints(
-            ("workflow-history stats --by month", "every month; also week, agent, model …"),
-            ("workflow-history stats --waste", "what was spent in vain, and where"),
-            ("workflow-history stats --trend 30d", "what changed"),
+            ("workflow-history stats --by month", "by month; also week, agent, model …"),
+            ("workflow-history stats --waste", "wasted spend"),
+            ("workflow-history stats --trend 30d", "change to the previous 30 days"),
         )
 
 

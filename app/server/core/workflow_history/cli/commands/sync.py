@@ -24,9 +24,9 @@ Examples:
   workflow-history sync
   workflow-history sync path/to/project
   workflow-history sync old/agents --project shop
-  workflow-history sync --no-wait     # exit code 75 where another sync of the folder runs
+  workflow-history sync --no-wait     # exit code 75 if another sync is running
   workflow-history sync s3://bucket/shop/agents
-  workflow-history sync /shared/agents --engine dask://scheduler:8786
+  workflow-history sync /shared/agents --executor dask://scheduler:8786
 """
 
 
@@ -36,33 +36,44 @@ def sync_command(
     directory: Directory = None,
     *,
     project: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Store the runs under this project's name.")
+        str | None, typer.Option(metavar="NAME", help="Project name to store the runs under.")
     ] = None,
     engine: Annotated[
         str | None,
-        typer.Option(metavar="WHO", help="Who reads: processes[:N], threads[:N] or dask://HOST:PORT."),
+        typer.Option(
+            "--executor",
+            metavar="EXECUTOR",
+            help="How to read transcripts: processes[:N], threads[:N] or dask://HOST:PORT.",
+        ),
     ] = None,
     no_text: Annotated[
         bool,
-        typer.Option("--no-text", help="Store nothing that was asked, said or typed; names and figures."),
+        typer.Option(
+            "--no-text",
+            "--metadata-only",
+            help="Store metadata only: no prompts, responses or commands.",
+        ),
     ] = False,
     wait: Annotated[
         bool,
-        typer.Option("--wait/--no-wait", help="Wait for another sync of the folder, or leave: exit code 75."),
+        typer.Option(
+            "--wait/--no-wait", help="Wait for another sync of the directory, or exit with code 75."
+        ),
     ] = True,
     with_pruned: Annotated[
-        bool, typer.Option("--with-pruned", help="Let runs in again that were pruned; see db prune.")
+        bool, typer.Option("--include-pruned", help="Re-import runs that were pruned; see db prune.")
     ] = False,
 ) -> None:
-    """Read an agents folder into the history.
+    """Sync runs of an agents directory into the history.
 
     Reads only changes since the last sync, and writes nothing to the directory.
 
     A run that cannot be read is reported and does not stop the sync.
 
-    Exit code 1: the directory contains no runs. Nothing is stored, and no history is created.
+    Exit codes: 1 the directory contains no runs, nothing is stored; 3 some files could not be read,
+    everything else is stored; 75 another sync is running (--no-wait).
 
-    Exit code 3: some runs failed or some files could not be read; all else is stored. Sync again.
+    With --quiet, prints errors only.
     """
     output = get_output(context)
     folder = resolve_folder(directory)
@@ -109,9 +120,9 @@ def _print_summary(output: Output, stats: dict[str, Any], *, is_new: bool) -> No
     output.print(render_sync_summary(stats, output.width))
     if count(stats, "scanned") and has_news(stats):
         output.print_hints(
-            ("workflow-history list", "the runs"),
-            ("workflow-history stats", "what they cost, and where"),
-            ("workflow-history show ID", "one run's story"),
+            ("workflow-history list", "list the runs"),
+            ("workflow-history stats", "total cost and where it was spent"),
+            ("workflow-history show ID", "details of a run"),
         )
 
 

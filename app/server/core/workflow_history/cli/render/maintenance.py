@@ -10,8 +10,10 @@ from rich.text import Text
 
 from ...common.formatting.numbers import format_timestamp, pluralize
 from ...common.formatting.text import single_line
-from ...common.spending import format_usd
+from ...common.spending import UNKNOWN, format_usd
+from ...queries.database_info import DatabaseInfo
 from ...queries.export import ExportResult
+from .table import label_grid
 from .text import join_parts, more_note
 
 _ROW_NAMES = {"runs": "run", "agent-runs": "agent run", "patterns": "pattern"}
@@ -72,6 +74,19 @@ def render_backup(result: Mapping[str, Any]) -> Text:
             Text.assemble("✓ ", (runs, "bold"), f" in {single_line(result['file'])}"),
             format_bytes(result["bytes"]),
             "sound",
+        ]
+    )
+
+
+def render_database_info(info: DatabaseInfo) -> RenderableType:
+    """Format the location, size and content of the history database."""
+    return label_grid(
+        [
+            ("Path", single_line(info.path)),
+            ("Size", UNKNOWN if info.bytes is None else format_bytes(info.bytes)),
+            ("Schema revision", info.database_version or "no history yet"),
+            ("Runs", f"{info.runs:,}"),
+            ("Last sync", format_timestamp(info.last_sync_at)),
         ]
     )
 

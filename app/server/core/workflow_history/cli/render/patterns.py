@@ -113,7 +113,7 @@ def _legend(report: PatternReport) -> list[Text]:
         lines.append(f"all commands that recur {total}; the rows overlap: never add them up")
     if any(pattern.scriptable for pattern in shown):
         lines += [
-            f"would save: of what ended well, all but {kept}; of a sequence one call stays (--keep-share)",
+            f"would save: of what ended well, all but {kept}; of a sequence one call stays (--residual-cost)",
             "worth: that, as far as it is sure to end well and to go the same way again (steady)",
         ]
     signs = {

@@ -16,6 +16,7 @@ from ...storage.rows.row_codec import AGENT_RUN, MODEL_USAGE, WORKFLOW
 from ...storage.tables.schema import agent_runs, model_usage, workflows
 from ..anomalies import Anomalies
 from ..budgets import BudgetReport
+from ..database_info import DatabaseInfo
 from ..export import TABLES, ExportResult
 from ..forecast.backtest import CalibrationReport
 from ..forecast.records import Forecast, RunForecast
@@ -44,9 +45,21 @@ _KIND_SCHEMAS: Final[Mapping[str, Schema]] = {
 
 def get_schema(name: str) -> Schema:
     """Return the JSON Schema with this name, or raise InvalidQueryError, which lists all names."""
+    name = FORMER_NAMES.get(name, name)
     if name not in SCHEMAS:
         raise InvalidQueryError(f"no schema {name!r}; use one of: {', '.join(SCHEMAS)}")
     return {"$schema": JSON_SCHEMA_DIALECT, **SCHEMAS[name](), "title": name}
+
+
+FORMER_NAMES: Final[Mapping[str, str]] = {
+    "check": "budget-check",
+    "check-init": "budget-init",
+    "db-check": "db-verify",
+    "db-scrub": "db-redact",
+    "resync": "reprice",
+    "resync-one": "reprice-one",
+}
+"""Present names of schemas by the names that they had before the commands were renamed."""
 
 
 def _result(answer: type) -> Callable[[], Schema]:
@@ -185,29 +198,31 @@ SCHEMAS: Final[Mapping[str, Callable[[], Schema]]] = {
     "patterns": _result(PatternReport),
     "patterns-show": _result(PatternDetail),
     "patterns-decide": _result(PatternDecision),
-    "check": _result(BudgetReport),
-    "check-init": _result(types.ConfigCreated),
+    "budget-check": _result(BudgetReport),
+    "budget-init": _result(types.ConfigCreated),
     "cost": _result(types.FolderCosts),
     "syncs": _result(types.SyncRecords),
     "health": _result(types.Health),
     "schemas": _result(types.SchemaNames),
     "export": _result(ExportResult),
     **{f"export-{what}": partial(_export_line_schema, what) for what in TABLES},
-    "resync": _result(types.ResyncBatchResult),
-    "resync-one": _result(types.ResyncResult),
+    "reprice": _result(types.ResyncBatchResult),
+    "reprice-one": _result(types.ResyncResult),
     "demo": _result(types.DemoResult),
     "serve": _result(types.ServerInfo),
     "sync-now": _result(SyncStatus),
     "running": _result(RunningRuns),
     "progress": _result(RunProgress),
+    "config-show": _result(types.ConfigShown),
+    "db-info": _result(DatabaseInfo),
     "db-path": _result(types.DatabasePath),
     "db-version": _result(types.DatabaseVersion),
-    "db-check": _result(types.DatabaseCheck),
+    "db-verify": _result(types.DatabaseCheck),
     "db-backup": _result(types.BackupResult),
     "db-vacuum": _result(types.VacuumResult),
     "db-prune": _result(types.PruneResult),
     "merge": _result(types.MergeResult),
-    "db-scrub": _result(types.RedactionResult),
+    "db-redact": _result(types.RedactionResult),
     "completion": _result(types.CompletionScript),
 }
 """Functions that build the schemas, by name: the command, with its variant if it has several."""

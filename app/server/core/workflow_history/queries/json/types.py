@@ -175,6 +175,7 @@ class LoggedSync(TypedDict):
     duration_seconds: float | None  # duration of the sync, in seconds
     agents_dir: str | None  # agents folder that was read
     project: str | None  # project under which the runs are stored
+    host: str | None  # host on which the sync ran
     scanned: int | None  # number of runs found
     enriched: int | None  # number of runs with a known cost
     inserted: int | None  # number of new runs
@@ -327,6 +328,13 @@ class ConfigCreated(TypedDict):
     """A settings file that was created."""
 
     config: str  # path of the settings file
+
+
+class ConfigShown(TypedDict):
+    """The config file in use."""
+
+    path: str  # path of the config file
+    content: dict[str, Any]  # tables and keys of the file
 
 
 class DatabasePath(TypedDict):

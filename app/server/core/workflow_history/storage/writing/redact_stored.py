@@ -70,7 +70,7 @@ def text_storage_enabled(connection: Connection, *, no_text: bool) -> bool:
     stored = stores_text(connection)
     if forbidden and stored:
         raise WorkflowHistoryError(
-            "this history holds texts of runs: workflow-history db scrub --no-text takes them out, "
+            "this history holds texts of runs: workflow-history db redact --no-text takes them out, "
             "or name another history with --db"
         )
     return not forbidden if stored is None else stored

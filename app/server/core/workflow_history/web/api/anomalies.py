@@ -41,10 +41,10 @@ def anomalies(
     ] = "30d",
 ) -> Response:
     """Return regressions and improvements by workflow and phase, and outliers among the runs."""
-    return json_response(request, find_anomalies(where, parse_recent(recent), tz=zone))
+    return json_response(request, find_anomalies(where, parse_recent(recent, "recent"), tz=zone))
 
 
-@router.get("/budgets", summary="How budgets stand", responses=schema_responses("check"))
+@router.get("/budgets", summary="How budgets stand", responses=schema_responses("budget-check"))
 def budgets(
     request: Request,
     since: Annotated[Moment, Query(description="Judge what was made from then on; else in a day.")] = None,

@@ -122,7 +122,7 @@ def forecast_of_run(request: Request, run_id: RunId, project: Project = None, li
 
 
 @router.post(
-    "/runs/{id:run}/resync", summary="Count a run's costs anew", responses=schema_responses("resync-one")
+    "/runs/{id:run}/resync", summary="Count a run's costs anew", responses=schema_responses("reprice-one")
 )
 def resync_run(request: Request, run_id: RunId, _header: ChangeHeader, project: Project = None) -> Response:
     """Recalculate a run's costs from its files. A known cost never decreases because a file is missing."""

@@ -79,7 +79,7 @@ class SecurityMiddleware:
         headers = Headers(scope=scope)
         if _host_name(headers.get("host", "")) not in self._settings.hosts:
             return problem_response(
-                421, "this server does not go by that name; serve --name NAME makes it known"
+                421, "this server does not go by that name; serve --allowed-host NAME makes it known"
             )
         if "transfer-encoding" in headers and "content-length" in headers:
             both = "a request says its length once: Transfer-Encoding or Content-Length"

@@ -1,0 +1,34 @@
+"""Describe the history database: its location, size, schema revision, runs and last sync."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .. import database
+from .list_runs import find_runs
+from .sync_status import find_syncs
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseInfo:
+    """Location, size and content of the history database."""
+
+    path: str  # path of the database file, or database URL without its password
+    bytes: int | None  # size of the database in bytes; null: there is no history yet
+    database_version: str | None  # revision of the database tables; null: there is no history yet
+    runs: int  # number of stored runs
+    last_sync_at: str | None  # start of the last sync that changed the history; null: there is none
+
+
+def database_info() -> DatabaseInfo:
+    """Return what is known about the history database in use; it need not exist."""
+    with database.open_if_exists() as history:
+        size, version = (None, None) if history is None else (history.size(), history.schema_version())
+    syncs = find_syncs(limit=1).syncs
+    return DatabaseInfo(
+        path=database.database_name(),
+        bytes=size,
+        database_version=version,
+        runs=find_runs(limit=0).total,
+        last_sync_at=syncs[0]["started_at"] if syncs else None,
+    )
