@@ -16,6 +16,7 @@ from rich.progress import Progress
 from typer.testing import CliRunner, Result
 
 from app.server.core.workflow_history import database, resync, sync
+from app.server.core.workflow_history.cli import app as app_module
 from app.server.core.workflow_history.cli.app import COMMANDS, app, load_command
 from app.server.core.workflow_history.cli.progress import progress_callback
 from app.server.core.workflow_history.common.errors import AmbiguousWorkflowError, WorkflowHistoryError
@@ -585,6 +586,21 @@ def test_errors_end_as_one_calm_line_and_an_exit_code(shop, monkeypatch, raised,
     monkeypatch.setattr(sync, "sync_workflow_history", fail)
     result = type_in("sync", str(shop))
     assert (result.exit_code, result.stderr, result.stdout) == (code, line, "")
+
+
+def test_ctrl_c_before_a_command_runs_ends_as_one_calm_line(monkeypatch, capsys):
+    def interrupted(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(app_module, "app", interrupted)
+    monkeypatch.setattr(app_module.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)  # put back in the end
+    with pytest.raises(SystemExit) as ended:
+        app_module.main()
+    assert (ended.value.code, capsys.readouterr().err) == (
+        130,
+        "Interrupted. Everything stored so far is kept.\n",
+    )
 
 
 def reported(*reports: tuple[float, str, int, int]) -> list[tuple[str, float, float | None]]:

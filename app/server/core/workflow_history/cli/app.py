@@ -253,6 +253,9 @@ def main() -> None:
     except _TerminatedError:
         _exit_with_message(_INTERRUPTED_MESSAGE, EXIT_TERMINATED)
         raise
+    except KeyboardInterrupt as interrupt:  # while the command line is built; `invoke` handles a later one
+        _exit_with_message(_INTERRUPTED_MESSAGE, EXIT_INTERRUPTED)
+        raise SystemExit(EXIT_INTERRUPTED) from interrupt
     except OSError as error:  # raised before a command runs; `invoke` handles the errors of commands
         _exit_with_message(str(error), EXIT_FAILED)
         raise SystemExit(EXIT_FAILED) from error
