@@ -459,7 +459,7 @@ def test_the_command_says_what_it_took_out(
 ) -> None:
     run_with(tmp_path / "agents", "a1b2c3d4", TOKEN)
     said = CliRunner().invoke(app, ["sync", str(tmp_path / "agents")])
-    assert "taken out of texts" in said.output
+    assert "redacted (" in said.output
     answer = CliRunner().invoke(app, ["db", "redact", "--json"])
     assert json.loads(answer.output)["secrets"] == {}
     refused = CliRunner().invoke(app, ["db", "redact", "--no-text"])

@@ -294,7 +294,7 @@ def test_rules_of_the_settings_file_are_applied(file: Path, tmp_path: Path) -> N
     assert (rule.keep, rule.where.project) == (2, ("shop",))
     words = ["db", "prune", "--use-retention", "--config", str(config), "--yes"]
     done = CliRunner().invoke(app, words)
-    assert (done.exit_code, "1 run taken out" in done.output) == (0, True), done.output
+    assert (done.exit_code, "1 run deleted" in done.output) == (0, True), done.output
     assert len(ids(file)) == 5
 
 
@@ -320,13 +320,13 @@ def test_a_rule_with_a_slip_in_it_is_no_rule(tmp_path: Path, text: str, said: st
 def test_prune_tells_first_and_does_it_when_told_so(file: Path) -> None:
     words = ["db", "prune", "--older-than", "2y"]
     told = CliRunner().invoke(app, words)
-    assert "3 runs would go; --yes takes them out" in told.output
+    assert "3 runs would be deleted; --yes deletes them" in told.output
     assert " · $1.50 spent on them" in " ".join(told.output.split())
     assert len(ids(file)) == 6
     assert CliRunner().invoke(app, [*words, "--yes", "--dry-run"]).exit_code == 2
     assert CliRunner().invoke(app, ["db", "prune", "--yes"]).exit_code == 2
     assert CliRunner().invoke(app, [*words, "--use-retention"]).exit_code == 2
-    assert "3 runs taken out" in CliRunner().invoke(app, [*words, "--yes"]).output
+    assert "3 runs deleted" in CliRunner().invoke(app, [*words, "--yes"]).output
     assert len(ids(file)) == 3
     assert (
         "all stay\n3 runs pruned earlier, at least $1.50 spent on them"

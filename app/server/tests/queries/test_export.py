@@ -552,7 +552,7 @@ def test_without_pyarrow_parquet_says_what_to_install(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ({"what": "dreams", "to": "a.csv"}, "no table 'dreams' to take out; use one of: runs"),
+        ({"what": "dreams", "to": "a.csv"}, "no table 'dreams' to export; use one of: runs"),
         ({"what": "runs", "to": "a.xlsx"}, "does not tell the format"),
         (
             {"what": "runs", "to": "a.csv", "format": "xml"},

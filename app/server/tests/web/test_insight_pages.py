@@ -350,7 +350,7 @@ def test_a_passed_budget_is_told_with_the_runs_it_went_to(tmp_path: Path, monkey
     monkeypatch.setenv("WORKFLOW_HISTORY_CONFIG", str(config))
     store(run(0, created_at=datetime.now(UTC).isoformat()), tmp_path=tmp_path)
     found = page("/insights")
-    assert "1 budget passed" in found.text
+    assert "1 budget exceeded" in found.text
     assert "/runs/run-000?project=shop" in found.links("/runs/")
 
 

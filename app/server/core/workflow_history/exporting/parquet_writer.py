@@ -15,7 +15,9 @@ from .value_encoding import NANODOLLARS, convert_known, decode_json, encode_floa
 
 ROW_GROUP_SIZE: Final = 2_000  # rows; fewer make a larger file, more need more memory
 FLOAT_SUFFIX: Final = "_usd"  # suffix of the columns with money as floats
-_MISSING_PYARROW = "Parquet needs pyarrow: pip install 'workflow-history[parquet]', or take out csv or jsonl"
+_MISSING_PYARROW = (
+    "Parquet needs pyarrow: pip install 'workflow-history[parquet]', or export CSV or JSON Lines"
+)
 
 
 class ParquetWriter:

@@ -121,11 +121,11 @@ def describe_redactions(secrets: Mapping[str, int]) -> str | None:
     """Format the number of redacted secrets by kind; None if there are none.
 
     >>> describe_redactions({"password": 2, "github token": 1})
-    '3 secrets taken out of texts (2 password, 1 github token)'
+    '3 secrets redacted (2 password, 1 github token)'
     """
     total = sum(secrets.values())
     if not total:
         return None
     most_first = sorted(secrets.items(), key=itemgetter(1), reverse=True)
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in most_first)
-    return f"{pluralize(total, 'secret')} taken out of texts ({kinds})"
+    return f"{pluralize(total, 'secret')} redacted ({kinds})"

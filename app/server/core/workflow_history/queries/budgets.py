@@ -56,7 +56,7 @@ class BudgetStatus:
     limit: float  # limit, USD
     spent: float  # lower bound of the spending, USD; of a budget per run, the highest cost of a run
     share: float | None  # spending divided by the limit; None: the limit is 0
-    state: BudgetStateName  # within, near (80% and more) or passed (exceeded)
+    state: BudgetStateName  # within, near (80% and more) or exceeded
     is_lower_bound: bool  # whether more may have been spent
     runs: int  # number of checked runs
     unknown_runs: int  # number of runs with unknown cost, which count as 0

@@ -293,7 +293,7 @@ def resolve_format(path: Path | None, format_name: str | None) -> str:
 
 def _find_table(what: str, by: str | None, across: str | None, tz: str | None) -> Table:
     if what not in TABLES:
-        raise InvalidQueryError(f"no table {what!r} to take out; use one of: {', '.join(TABLES)}")
+        raise InvalidQueryError(f"no table {what!r} to export; use one of: {', '.join(TABLES)}")
     if what == STATISTICS:
         return statistics_table(by or DEFAULT_GROUPING, across, tz or LOCAL_ZONE)
     if by or across or tz:

@@ -135,7 +135,7 @@ def _budget(budget: BudgetStatus, width: int) -> RenderableType:
 
 def _verdict(report: BudgetReport) -> Text:
     issues = [
-        f"{pluralize(report.exceeded, 'budget')} passed" if report.exceeded else "",
+        f"{pluralize(report.exceeded, 'budget')} exceeded" if report.exceeded else "",
         f"{report.near} near the limit" if report.near else "",
         pluralize(len(report.regressions), "regression") if report.regressions else "",
     ]

@@ -115,7 +115,8 @@ def render_prune(result: Mapping[str, Any]) -> RenderableType:
     head = join_parts(
         [
             Text(
-                f"{runs} would go; --yes takes them out" if result["dry_run"] else f"{runs} taken out", "bold"
+                f"{runs} would be deleted; --yes deletes them" if result["dry_run"] else f"{runs} deleted",
+                "bold",
             ),
             cost,
             f"{result['unpriced']:,} of unknown cost" if result["unpriced"] else None,

@@ -154,7 +154,7 @@ class Merge:
             without = "the history in use" if keep[1] else "the other history"
             raise InvalidQueryError(
                 f"{without} keeps no texts of its runs; a copy of the one that does (db backup) can be "
-                "merged once its texts are taken out: db redact --no-text"
+                "merged after its texts are deleted: db redact --no-text"
             )
 
     def _merge_names(self, refs_by_name: Mapping[RunName, Sequence[RunRef]]) -> None:

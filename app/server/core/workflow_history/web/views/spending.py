@@ -96,7 +96,7 @@ def budget_rows(report: BudgetReport) -> list[BudgetRow]:
 
 def budget_summary(report: BudgetReport) -> str:
     """Summarize the status of all budgets in a few words."""
-    parts = [f"{pluralize(report.exceeded, 'budget')} passed"] if report.exceeded else []
+    parts = [f"{pluralize(report.exceeded, 'budget')} exceeded"] if report.exceeded else []
     parts += [f"{report.near:,} near the limit"] if report.near else []
     return ", ".join(parts) or f"all within {pluralize(len(report.budgets), 'budget')}"
 

@@ -253,8 +253,8 @@ def _secure_delete(connection: Connection) -> None:
     _run_outside_transaction(connection, rebuild, "VACUUM")
     if _pragma(connection, "wal_checkpoint(TRUNCATE)"):
         raise WorkflowHistoryError(
-            "what was taken out may still stand in the log, since another program has the history open; "
-            "stop it, and scrub once more"
+            "redacted text may still be in the log, because another program has the history open. "
+            "Stop it, and redact again: workflow-history db redact"
         )
 
 
