@@ -428,7 +428,7 @@ def test_runs_of_which_it_is_known_only_at_least_are_told_as_such() -> None:
     words = " ".join(
         type_in("--text", "Sort the orders by date", "--workflow", "adw_plan_build").output.split()
     )
-    assert "weighed as 0.0" not in words
+    assert "effective n 0.0" not in words
     assert "; the 6 there are came to at least $1.00 to $1.50" in words
 
 

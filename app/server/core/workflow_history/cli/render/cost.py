@@ -112,7 +112,7 @@ def _group_table(kind: str, groups: Sequence[Totals], width: int) -> RenderableT
     largest = max((amount or Decimal(0) for amount in amounts), default=Decimal(0))
     columns = [
         *(_run_columns(groups) if kind == "run" else _name_columns(kind, groups)),
-        number_column("agent_runs", "agents", [f"{group['agent_runs']:,}" for group in groups]),
+        number_column("agent_runs", "agent runs", [f"{group['agent_runs']:,}" for group in groups]),
         *(
             number_column(key, title, [format_tokens(group[key]) for group in groups])
             for key, title in TOKENS

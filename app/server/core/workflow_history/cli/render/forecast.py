@@ -165,5 +165,5 @@ def render_estimate(title: str, estimate: Estimate, formatter: Formatter) -> Tex
         observed = describe_observed_range(estimate, formatter)
         return label.append(f"not to be told: {single_line(estimate.reason)}{observed}")
     label.append(f"about {formatter(estimate.median)}", "bold")
-    sample = f"{pluralize(estimate.runs, 'run')}, weighed as {estimate.effective_n:.0f}"
+    sample = f"{pluralize(estimate.runs, 'run')}, effective n {estimate.effective_n:.0f}"
     return label.append(f", 8 in 10: {format_interval(estimate, formatter)}").append(f"  ({sample})", "dim")

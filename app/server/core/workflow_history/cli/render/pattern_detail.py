@@ -41,7 +41,7 @@ def render_pattern_detail(detail: PatternDetail, width: int, zone: tzinfo | None
         ("well", _success(pattern)),
         ("steady", _stability(pattern)),
         ("script", _script(pattern)),
-        ("worth", _risk_adjusted_savings(pattern)),
+        ("ranked", _risk_adjusted_savings(pattern)),
         ("pays", _break_even(pattern)),
     )
     grid = label_grid((label, fact) for label, fact in facts if fact is not None)

@@ -90,7 +90,7 @@ def _pattern_table(patterns: Sequence[RankedPattern], width: int) -> RenderableT
         bar_column(
             [share_of(pattern.risk_adjusted_savings, largest) for pattern in patterns],
             BAR_WIDTH,
-            title="worth",
+            title="rank",
         ),
     ]
     return build_table(fit_columns(columns, width, _DROP_ORDER, MIN_SIGNATURE_WIDTH), width, ruled=True)
@@ -113,8 +113,8 @@ def _legend(report: PatternReport) -> list[Text]:
         lines.append(f"all commands that recur {total}; the rows overlap: never add them up")
     if any(pattern.scriptable for pattern in shown):
         lines += [
-            f"would save: of what ended well, all but {kept}; of a sequence one call stays (--residual-cost)",
-            "worth: that, as far as it is sure to end well and to go the same way again (steady)",
+            f"would save: cost of successful occurrences, but for {kept} and one call of a sequence (--residual-cost)",
+            "ranked by risk-adjusted savings: est. savings times success rate (95% lower bound) times stability",
         ]
     signs = {
         "≈ an estimate": True,

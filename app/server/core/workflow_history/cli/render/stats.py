@@ -69,7 +69,7 @@ def group_table(statistics: RunStatistics, groups: Sequence[GroupStatistics], wi
     columns.append(number_column("runs", "runs", [f"{group.runs:,}" for group in groups]))
     if any(group.agent_runs is not None for group in groups):
         columns.append(
-            number_column("attempts", "agents", [f"{group.agent_runs or 0:,}" for group in groups])
+            number_column("attempts", "agent runs", [f"{group.agent_runs or 0:,}" for group in groups])
         )
     columns += [
         number_column("failed", "failed", [f"{group.failed:,}" for group in groups]),

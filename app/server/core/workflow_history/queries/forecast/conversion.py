@@ -61,20 +61,20 @@ def _missing_reason(interval: IntervalEstimate) -> str:
     return _too_few_reason(interval.runs, interval.effective_sample_size, interval.lower_bounds)
 
 
-def _too_few_reason(runs: int, worth: float, at_least: int = 0) -> str:
+def _too_few_reason(runs: int, effective_n: float, at_least: int = 0) -> str:
     """Return the reason why some runs are too few; lower bounds do not count as needed runs.
 
     >>> _too_few_reason(6, 0.0, at_least=6)
     '6 earlier runs tell, but only at least how much; 9 are needed for an interval'
     >>> _too_few_reason(3, 2.5)
-    '3 earlier runs tell, weighed as 2.5; 9 are needed for an interval'
+    '3 earlier runs tell, effective n 2.5; 9 are needed for an interval'
     """
     count_text = "only 1 earlier run tells" if runs == 1 else f"{runs} earlier runs tell"
     if at_least == runs:
         weight_text = ", but only at least how much"
     else:
         bound_text = f", {at_least} of them only at least how much; the others are" if at_least else ","
-        weight_text = f"{bound_text} weighed as {worth:.1f}"
+        weight_text = f"{bound_text} effective n {effective_n:.1f}"
     return f"{count_text}{weight_text}; {MIN_RUNS:.0f} are needed for an interval"
 
 

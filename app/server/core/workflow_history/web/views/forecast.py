@@ -176,7 +176,7 @@ def _estimate_plot(
         reason += describe_observed_range(estimate, unit.format)
         return EstimatePlot(title, UNKNOWN, "", "", reason, None)
     lower_bounds = f", {estimate.lower_bounds:,} of them at least" if estimate.lower_bounds else ""
-    basis = f"{pluralize(estimate.runs, 'run')}{lower_bounds}, weighed as {estimate.effective_n:.0f}"
+    basis = f"{pluralize(estimate.runs, 'run')}{lower_bounds}, effective n {estimate.effective_n:.0f}"
     bounds = Bounds(estimate.p10, estimate.median, estimate.p90)
     chart = forecast_plot(title, bounds, [dot for dot in dots if dot is not None], unit, actual)
     return EstimatePlot(

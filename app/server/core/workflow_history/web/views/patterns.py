@@ -72,7 +72,11 @@ def pattern_rows(
             format_minimum(pattern.cost, at_least=pattern.cost_is_lower_bound),
             format_minimum(pattern.estimated_savings, at_least=pattern.estimated_savings_is_lower_bound),
             format_minimum(pattern.savings_per_month, at_least=pattern.estimated_savings_is_lower_bound),
-            bar(pattern.risk_adjusted_savings, largest, f"worth {format_usd(pattern.risk_adjusted_savings)}"),
+            bar(
+                pattern.risk_adjusted_savings,
+                largest,
+                f"risk-adjusted savings {format_usd(pattern.risk_adjusted_savings)}",
+            ),
         )
         for pattern in patterns
     ]
@@ -112,7 +116,7 @@ def pattern_facts(detail: PatternDetail) -> list[PatternFact]:
         PatternFact("Steady", format_fraction(pattern.stability), _explain_stability(pattern)),
         PatternFact("Would have saved", format_savings(pattern), _explain_savings(pattern)),
         PatternFact("A month", monthly_savings, "a script that costs less to make and keep pays"),
-        PatternFact("Worth", format_usd(pattern.risk_adjusted_savings), _savings_formula(pattern)),
+        PatternFact("Risk-adjusted savings", format_usd(pattern.risk_adjusted_savings), _savings_formula(pattern)),
     ]  # fmt: skip
 
 
