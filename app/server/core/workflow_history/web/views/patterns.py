@@ -116,7 +116,7 @@ def pattern_facts(detail: PatternDetail) -> list[PatternFact]:
         PatternFact("Steady", format_fraction(pattern.stability), _explain_stability(pattern)),
         PatternFact("Would have saved", format_savings(pattern), _explain_savings(pattern)),
         PatternFact("A month", monthly_savings, "a script that costs less to make and keep pays"),
-        PatternFact("Risk-adjusted savings", format_usd(pattern.risk_adjusted_savings), _savings_formula(pattern)),
+        PatternFact("Rank", format_usd(pattern.risk_adjusted_savings), _savings_formula(pattern)),
     ]  # fmt: skip
 
 
