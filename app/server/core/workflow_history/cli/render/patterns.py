@@ -113,8 +113,7 @@ def _legend(report: PatternReport) -> list[Text]:
         lines.append(f"all commands that recur {total}; the rows overlap: never add them up")
     if any(pattern.scriptable for pattern in shown):
         lines += [
-            f"would save: cost of successful occurrences minus {kept}, at least one call of a sequence "
-            "(--residual-cost)",
+            f"would save: cost of successes minus {kept}, at least one call of a sequence (--residual-cost)",
             "rank: cost times (1 - residual cost) times success rate (95% lower bound) times stability",
         ]
     signs = {
