@@ -8,6 +8,8 @@ from starlette.testclient import TestClient
 from app.server.core.workflow_history import sync
 from app.server.core.workflow_history.common.errors import InvalidQueryError
 from app.server.core.workflow_history.storage.history import History
+from app.server.core.workflow_history.web import app as web_app
+from app.server.core.workflow_history.web import pages
 from app.server.core.workflow_history.web.middleware.security import COOKIE, HEADERS, MAX_BODY_BYTES
 from app.server.core.workflow_history.web.settings import ServerSettings
 from app.server.tests.support.web import CHANGING, client_of
@@ -352,3 +354,22 @@ def test_a_sync_beside_the_server_is_not_held_up(client, tmp_path):
     assert client.get(RUNS).json()["total"] == 1
     sync.sync_workflow_history(silent=True)
     assert client.get(RUNS).json()["total"] == 2
+
+
+# The documentation
+
+
+def test_the_documentation_is_served_with_its_own_scripts_and_only_to_those_with_the_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "index.html").write_text("<script>start()</script><h1>Workflow History</h1>")
+    for module in (pages, web_app):
+        monkeypatch.setattr(module, "DOCS_SITE", tmp_path)
+    with client_of(ServerSettings(token=WORD)) as client:
+        assert client.get("/docs/").status_code == 401
+        found = client.get("/docs/", headers={"Authorization": f"Bearer {WORD}"})
+    assert (found.status_code, "<h1>Workflow History</h1>" in found.text) == (200, True)
+    assert "script-src 'self' 'unsafe-inline'" in found.headers["content-security-policy"]
+    monkeypatch.setattr(web_app, "DOCS_SITE", tmp_path / "not built")
+    with client_of(ServerSettings()) as client:
+        assert client.get("/docs/").status_code == 404

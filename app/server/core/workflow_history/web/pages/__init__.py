@@ -13,6 +13,16 @@ from ..context import check_history_exists, remember_change_token
 from . import about_api, compare, forecast, insights, live, login, metrics, patterns, run, runs, trends
 
 _STATIC: Final = Path(__file__).parent / "static"
+
+DOCS_SITE: Final = Path(__file__).parents[1] / "site"
+"""The documentation, built by `make site`; a checkout does not have it before."""
+
+_DOCS_POLICY: Final = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; worker-src 'self' blob:; base-uri 'self'; frame-ancestors 'none'"
+)
+"""The generated pages have scripts of their own. They show nothing of the history."""
+
 _ROUTERS: Final = (
     runs.router,
     forecast.router,  # before run.router, whose ids may contain slashes, such as "a/forecast"
@@ -39,6 +49,19 @@ class Assets(StaticFiles):
         """Return a file, or 304 (Not Modified) if the browser already has it."""
         response = super().file_response(*args, **kwargs)
         response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
+class DocsSite(StaticFiles):
+    """The documentation site."""
+
+    def __init__(self) -> None:
+        super().__init__(directory=DOCS_SITE, html=True)
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        """Return a file with a content security policy that allows the site's own scripts."""
+        response = super().file_response(*args, **kwargs)
+        response.headers["Content-Security-Policy"] = _DOCS_POLICY
         return response
 
 
