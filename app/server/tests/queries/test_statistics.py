@@ -313,6 +313,13 @@ def test_crossed_groups_add_up_to_those_of_the_first_alone(
         assert runs_of == {group.name: group.runs for group in alone.groups if group.runs}
 
 
+def test_a_cell_of_a_cross_table_with_nothing_but_copies_is_in_neither_order(tmp_path: Path) -> None:
+    copied = {"phase": "plan", "outcome": "success", "duplicate_of": "shop/other: planner/raw_output.jsonl"}
+    stored(tmp_path, [{"created_at": "2026-02-25T00:00:00+00:00", "phase_costs": [copied]}])
+    assert run_statistics("month", across="phase", tz="UTC").groups == ()
+    assert run_statistics("phase", across="month", tz="UTC").groups == ()
+
+
 def test_a_sum_is_exact_to_the_nanodollar_beyond_what_64_bits_and_floats_hold(tmp_path: Path) -> None:
     costs = ["9000000000.000000001", "9000000000.000000002", "0.000000004"]
     agent = {"phase": "plan", "cost_basis": "reported"}

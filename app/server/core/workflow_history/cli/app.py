@@ -38,7 +38,7 @@ COMMAND_GROUPS = {
     },
     "Analysis": {
         "stats": "Show totals, wasted spend and trends.",
-        "patterns": "List recurring operations and what automating them would save.",
+        "patterns": "List recurring operations and the savings of a script in their place.",
         "anomalies": "Show recent regressions, improvements and outliers.",
         "budget": "Check spending against budgets (exit code for CI and cron).",
         "forecast": "Forecast cost, duration and success probability from past runs.",

@@ -21,7 +21,7 @@ class DatabaseInfo:
 
 
 def database_info() -> DatabaseInfo:
-    """Return what is known about the history database in use; it need not exist."""
+    """Return facts about the history database in use; it need not exist."""
     with database.open_if_exists() as history:
         size, version = (None, None) if history is None else (history.size(), history.schema_version())
     syncs = find_syncs(limit=1).syncs

@@ -228,7 +228,8 @@ class _Query:
             totals = merge_aggregates(
                 [self._aggregate_part(names, part, groupings, span) for span in self._spans(runs)]
             )
-        return build_group_statistics(totals, *(groupings.get(name) for name in names))
+        in_order = [groupings.get(name) for name in names]
+        return build_group_statistics(totals, *in_order, is_crossed=len(names) > 1)
 
     def _aggregate_part(
         self, names: Sequence[str], part: str, groupings_by_name: Mapping[str, Grouping], span: _Span

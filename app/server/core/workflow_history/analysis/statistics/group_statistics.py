@@ -25,11 +25,16 @@ _Sums = dict[str, int]
 
 
 def build_group_statistics(
-    aggregate: Aggregate, by: Grouping | None = None, across: Grouping | None = None
+    aggregate: Aggregate,
+    by: Grouping | None = None,
+    across: Grouping | None = None,
+    *,
+    is_crossed: bool = False,
 ) -> list[GroupStatistics]:
     """Build the statistics of each group: time groups in order, others by descending cost; unknown last.
 
-    The groupings define which groups are in order of time, and the first day of each.
+    The groupings define which groups are in order of time, and the first day of each. A grouping by parts of
+    runs is None in a cross table, too.
     """
     days = dict(zip(by.names, by.days, strict=True)) if by and by.days else {}
     sums = [dict(zip(SUMS, column, strict=True)) for column in aggregate.sums.T.tolist()]
@@ -39,7 +44,7 @@ def build_group_statistics(
         for group, *amounts in zip(aggregate.groups, sums, costs, seconds, strict=True)
     ]
     # Periods without runs are shown; an empty unknown group and empty cells of a cross table are not.
-    shows_empty = by is not None and by.keeps_empty and across is None
+    shows_empty = by is not None and by.keeps_empty and not is_crossed
     shown = [group for group in statistics if group.runs or (group.name is not None and shows_empty)]
     return _sort_groups(shown, _time_positions(by), _time_positions(across))
 

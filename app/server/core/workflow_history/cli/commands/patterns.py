@@ -90,7 +90,7 @@ def patterns(  # noqa: PLR0917 - a command line has many options
     ] = False,
     residual_cost: RemainingShare = DEFAULT_RESIDUAL_COST,
 ) -> None:
-    """List recurring operations and what automating them would save.
+    """List recurring operations and the savings of a script in their place.
 
     Ranked by risk-adjusted savings. Not shown: dismissed patterns, and without --all the agents' own tools
     (reading, editing, planning) and patterns that another pattern covers.

@@ -28,7 +28,7 @@ Examples:
   workflow-history serve --host 0.0.0.0 --allowed-host history.example --generate-token
 """
 
-GENERATE_TOKEN = "new"  # noqa: S105 - the former way to say --generate-token
+GENERATE_TOKEN = "new"  # noqa: S105 - former form of --generate-token
 
 
 @app.command(epilog=EXAMPLES, cls=Command)
