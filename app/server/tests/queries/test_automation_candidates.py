@@ -552,12 +552,12 @@ def test_the_list_says_what_it_rests_on_and_what_to_type_next(synced: Path):
     assert re.search(r"60 runs · 20\d\d-\d\d-\d\d to 2026-03-\d\d · \d+ patterns", said)
     for words in (
         "never add them up",
-        "all but 25% of the cost",
+        "minus 25% of the cost",
         "--residual-cost",
         "workflow-history patterns show",
     ):
         assert words in said
-    assert "all but 10% of the cost" in type_in("patterns", "--residual-cost", "0.1").output
+    assert "minus 10% of the cost" in type_in("patterns", "--residual-cost", "0.1").output
     first = re.search(r"patterns show ([0-9a-f]{8})", said)
     assert first is not None
     assert type_in("patterns", "show", first[1]).exit_code == 0
