@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass
 from importlib import import_module
@@ -98,9 +98,8 @@ OPTION_ALIASES = {
 """Former names of options, by present name. They still work, but the help does not show them."""
 
 
-def former_names(param: Any) -> list[str]:
-    """Return the former names of an option."""
-    names = (*param.opts, *param.secondary_opts)
+def former_names(names: Iterable[str]) -> list[str]:
+    """Return the former names of options, of those that have one."""
     return [OPTION_ALIASES[name] for name in names if name in OPTION_ALIASES]
 
 
@@ -123,12 +122,9 @@ class _SharedBehavior:
         """Return the parser; it also accepts the former names of options."""
         parser = super().make_parser(ctx)  # type: ignore[misc]
         for param in self.get_params(ctx):
-            if former_names(param):
-                former = copy(param)
-                former.opts = [OPTION_ALIASES[name] for name in param.opts if name in OPTION_ALIASES]
-                former.secondary_opts = [
-                    OPTION_ALIASES[name] for name in param.secondary_opts if name in OPTION_ALIASES
-                ]
+            former = copy(param)
+            former.opts, former.secondary_opts = former_names(param.opts), former_names(param.secondary_opts)
+            if former.opts or former.secondary_opts:
                 former.add_to_parser(parser, ctx)
         return parser
 
@@ -168,7 +164,10 @@ _ID_METAVARS = {"ID", "A", "B"}
 def _move_ids_last(params: list[Any], args: list[str]) -> list[str]:
     """Return the arguments, with run ids moved behind `--` if one of them begins with a dash."""
     options = {
-        name: param for param in params for name in (*param.opts, *param.secondary_opts, *former_names(param))
+        name: param
+        for param in params
+        for names in (param.opts, param.secondary_opts)
+        for name in (*names, *former_names(names))
     }
     words = iter(args)
     option_words: list[str] = []
