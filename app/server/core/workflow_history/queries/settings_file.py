@@ -75,13 +75,13 @@ def candidate_paths(path: Path | None = None) -> list[Path]:
 
 def read_config(path: Path | None = None) -> Settings:
     """Read the budgets; raise ConfigError if there is no file or its content is invalid."""
-    config_path, content = _load(path)
+    config_path, _, content = _load(path)
     return _Reader(config_path).config(content)
 
 
 def read_retention_rules(path: Path | None = None) -> list[RetentionRule]:
     """Read the retention rules; raise ConfigError if there is no file, no rule, or a rule is invalid."""
-    config_path, content = _load(path)
+    config_path, _, content = _load(path)
     return _Reader(config_path).retention(content)
 
 
@@ -96,22 +96,21 @@ class ConfigFile:
 
 def load_config(path: Path | None = None) -> ConfigFile:
     """Read and validate the whole file; raise ConfigError if there is none or its content is invalid."""
-    config_path, content = _load(path)
-    reader = _Reader(config_path)
-    reader.check(content)
-    text = config_path.read_text("utf-8")
+    config_path, text, content = _load(path)
+    _Reader(config_path).check(content)
     return ConfigFile(config_path, text, tomllib.loads(text))
 
 
-def _load(path: Path | None) -> tuple[Path, dict[str, Any]]:
-    """Return the path of the file in use and its content."""
+def _load(path: Path | None) -> tuple[Path, str, dict[str, Any]]:
+    """Return the path of the file in use, its text, and its content with exact decimals."""
     candidates = candidate_paths(path)
     config_path = next((candidate for candidate in candidates if candidate.is_file()), None)
     if config_path is None:
         names = " nor ".join(str(candidate) for candidate in candidates)
         raise ConfigMissingError(f"no settings in {names}; workflow-history budget init writes a first file")
     try:
-        return config_path, tomllib.loads(config_path.read_text("utf-8"), parse_float=Decimal)
+        text = config_path.read_text("utf-8")
+        return config_path, text, tomllib.loads(text, parse_float=Decimal)
     except (ValueError, ArithmeticError, RecursionError) as error:  # also for numbers that are too long
         raise ConfigError(f"{config_path} is no TOML: {error}") from error
     except OSError as error:
