@@ -13,7 +13,7 @@ from typing import Any
 from .. import database
 from ..common.errors import InvalidQueryError, WorkflowHistoryError
 from ..common.temporary_files import scratch_folder
-from ..storage.connection.engine import get_backend
+from ..storage.connection.engine import get_dialect
 from ..storage.connection.pool import open_read_only
 from .backup import flush_to_disk, verify_copy
 
@@ -28,8 +28,9 @@ def restore_history(file: Path | str) -> dict[str, Any]:
     """
     started = time.monotonic()
     source, url = Path(file).expanduser().absolute(), database.current_url()
-    target, put_in_place = get_backend(url).file(url), get_backend(url).replace_file
-    if target is None or put_in_place is None:
+    dialect = get_dialect(url)
+    target = dialect.file(url)
+    if target is None:
         raise InvalidQueryError(
             "a history on a server is not replaced by a file: merge the file into an empty one, "
             "workflow-history --db URL merge FILE"
@@ -50,7 +51,7 @@ def restore_history(file: Path | str) -> dict[str, Any]:
             runs = verify_copy(temporary)
             flush_to_disk(temporary)
             kept_path = _free_path(target)
-            put_in_place(temporary, target, kept_path)
+            dialect.replace_file(temporary, target, kept_path)
             flush_to_disk(target.parent)
     except OSError as error:
         raise WorkflowHistoryError(f"{target} cannot be replaced: {error.strerror}") from error

@@ -25,7 +25,7 @@ from .column_cache.blocks import DIGESTS, all_blocks, block_ranges, missing_bloc
 from .connection.advisory_lock import OnWait, acquire_lock
 from .connection.engine import (
     connect,
-    get_backend,
+    get_dialect,
     is_read_only,
     make_file,
     read_transaction,
@@ -143,14 +143,14 @@ class History:
             if not redact_stored.erasure_pending(connection):
                 return
         with translate_errors(self._url):
-            get_backend(self._url).secure_delete(self._connection)
+            get_dialect(self._url).secure_delete(self._connection)
         with self._writing() as connection:
             redact_stored.record_erasure(connection)
 
     def data_version(self) -> int:
         """Return a number that changes when another connection commits changes."""
         with translate_errors(self._url):
-            return get_backend(self._url).data_version(self._connection)
+            return get_dialect(self._url).data_version(self._connection)
 
     def refresh_schema(self) -> None:
         """Check or upgrade the tables again if another program has changed the database."""
@@ -163,7 +163,7 @@ class History:
     def flush(self) -> None:
         """Run the database's maintenance after the last write, if something was written."""
         if self._needs_flush:
-            get_backend(self._url).after_last_write(self._connection)
+            get_dialect(self._url).after_last_write(self._connection)
             self._needs_flush = False
 
     @contextmanager
@@ -314,7 +314,7 @@ class History:
         import numpy as np  # noqa: PLC0415 - it takes longer to import than most commands take
 
         with self._reading() as connection:
-            where = build_where(run_filter, get_backend(connection))
+            where = build_where(run_filter, get_dialect(connection))
             # As one text, since 100,000 rows would take four times as long.
             keys = func.aggregate_strings(cast(workflows.c.key, Text), ",")
             text = connection.scalar(select(keys).where(*where.clauses()))
@@ -375,7 +375,7 @@ class History:
         """Yield some columns of a table in batches, all from one snapshot."""
         columns = [source.columns[name] for name in names]
         with self._reading() as connection:
-            clauses = build_where(run_filter, get_backend(connection)).clauses()
+            clauses = build_where(run_filter, get_dialect(connection)).clauses()
             yield from source.batches(connection, clauses, columns)
 
     # --- patterns over many runs
@@ -441,7 +441,7 @@ class History:
         """Add up the costs of the runs that match a filter."""
         with self._reading() as connection:
             return run_queries.costs_of(
-                connection, build_where(run_filter, get_backend(connection)).clauses()
+                connection, build_where(run_filter, get_dialect(connection)).clauses()
             )
 
     def homes(self) -> list[Home]:
@@ -680,32 +680,28 @@ class History:
 
     def copy_to(self, file: Path) -> bool:
         """Copy the current state into an empty file; return False if this kind of database cannot."""
-        copy = get_backend(self._url).copy_to
-        if copy is None:
-            return False
         with translate_errors(self._url):
-            copy(self._connection, file)
-        return True
+            return get_dialect(self._url).copy_to(self._connection, file)
 
     def before_close(self) -> None:
         """Prepare for closing, as the database file may have been replaced."""
         with translate_errors(self._url):
-            get_backend(self._url).before_close(self._connection)
+            get_dialect(self._url).before_close(self._connection)
 
     def vacuum(self) -> None:
         """Release unused space; takes as long as copying the whole history."""
         with translate_errors(self._url):
-            get_backend(self._url).vacuum(self._connection)
+            get_dialect(self._url).vacuum(self._connection)
 
     def size(self) -> int:
         """Return the size of the history in bytes."""
         with translate_errors(self._url):
-            return get_backend(self._url).size(self._connection)
+            return get_dialect(self._url).size(self._connection)
 
     def checkpoint_wal(self) -> None:
         """Merge the log into the database file; no other connection may be open."""
         with translate_errors(self._url):
-            get_backend(self._url).checkpoint_wal(self._connection)
+            get_dialect(self._url).checkpoint_wal(self._connection)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, case, func, or_, select
 
-from .connection.engine import get_backend
+from .connection.engine import get_dialect
 from .reading.cost_sql import total_cost
 from .tables.schema import agent_runs, pruned_runs, workflows
 from .writing.pattern_totals import verify_totals
@@ -14,7 +14,7 @@ def check_integrity(connection: Connection) -> list[str]:
     """Return one message per problem; an empty list if there is none."""
     from .derived_checks import verify_derived  # noqa: PLC0415 - numpy takes longer to import than most commands take
 
-    if errors := get_backend(connection).integrity_errors(connection):
+    if errors := get_dialect(connection).integrity_errors(connection):
         return errors  # further checks of damaged data are meaningless
     return [
         *_verify_costs(connection),

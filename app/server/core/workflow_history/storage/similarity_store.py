@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .connection.engine import TransactionFactory, get_backend
+from .connection.engine import TransactionFactory, get_dialect
 from .writing import similarity_rows
 from .writing.similarity_rows import FeatureRow, SimilarPairRow, StaleRun
 
@@ -23,7 +23,7 @@ class SimilarityStore:
     def version(self) -> int:
         """Return a number that changes when another program has written to the history."""
         with self._reading() as connection:
-            return get_backend(connection).data_version(connection)
+            return get_dialect(connection).data_version(connection)
 
     def stale_runs(self, model: str) -> list[StaleRun]:
         """Return the runs whose lists were computed before their last change, or by another model."""

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection
 
 from ...common.errors import BusyError
-from .engine import get_backend
+from .engine import get_dialect
 
 HOST_VARIABLE: Final = "WORKFLOW_HISTORY_HOST"
 
@@ -52,7 +52,7 @@ def acquire_lock(
     `wait` is the maximum wait in seconds, None for no limit. Raises BusyError if another process still owns
     the lock after that. `on_wait` is called once, when a wait begins.
     """
-    dialect = get_backend(connection)
+    dialect = get_dialect(connection)
     deadline = None if wait is None else time.monotonic() + wait
     pause = _FIRST_PAUSE
     while (release := dialect.try_lock(connection, name, _describe_process())) is None:

@@ -12,7 +12,7 @@ from sqlalchemy import URL, Connection, Engine, Select, inspect
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from ...common.errors import ConnectionLostError, WorkflowHistoryError
-from .dialects import DIALECTS, Backend
+from .dialects import DIALECTS, Dialect
 
 TransactionFactory = Callable[[], AbstractContextManager[Connection]]
 """Function that opens a transaction, or returns the caller's own one, as a context manager."""
@@ -21,8 +21,8 @@ VERSION_TABLE: Final = "workflow_history_version"
 """Schema revision table of every history; not Alembic's default name, as a server database may be shared."""
 
 
-def get_backend(source: URL | Connection) -> Backend:
-    """Return the `Backend` of the database behind a URL or connection."""
+def get_dialect(source: URL | Connection) -> Dialect:
+    """Return the `Dialect` of the database behind a URL or connection."""
     name = source.get_backend_name() if isinstance(source, URL) else source.dialect.name
     return DIALECTS[name]
 
@@ -34,12 +34,12 @@ def engine_for(url: URL, *, read_only: bool = False) -> Engine:
 
 @lru_cache(maxsize=8)
 def _cached_engine(url: URL, read_only: bool, _process: int) -> Engine:
-    return get_backend(url).create_engine(url, read_only)
+    return get_dialect(url).create_engine(url, read_only)
 
 
 def is_read_only(url: URL) -> bool:
     """Return whether the database can be read but not written."""
-    return get_backend(url).is_read_only(url)
+    return get_dialect(url).is_read_only(url)
 
 
 def exists(url: URL) -> bool:
@@ -47,7 +47,7 @@ def exists(url: URL) -> bool:
 
     Raises WorkflowHistoryError if the server cannot be reached.
     """
-    file = get_backend(url).file(url)
+    file = get_dialect(url).file(url)
     return _has_history(url) if file is None else file.exists()
 
 
@@ -65,7 +65,7 @@ def _has_history(url: URL) -> bool:
 
 def make_file(url: URL) -> None:
     """Create a missing database file, readable by its owner only, and its directories; skips servers."""
-    file = get_backend(url).file(url)
+    file = get_dialect(url).file(url)
     if file is None or file.exists():
         return
     try:
@@ -88,10 +88,10 @@ def translate_errors(url: URL) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, _driver_error_class(url)) as error:
-        file = get_backend(url).file(url)
+        file = get_dialect(url).file(url)
         if file is None or file.exists():
             text = str(error.orig) if isinstance(error, DBAPIError) else str(error)
-            explanation = get_backend(url).explain_error(text)
+            explanation = get_dialect(url).explain_error(text)
         else:
             explanation = "there is no such file; a sync makes one"
         # An error without a statement comes from a failed attempt to connect.
@@ -142,7 +142,7 @@ def fetch_raw_rows(
 
 def display_name(url: URL) -> str:
     """Return the name of a database for messages: the path of a file, or a URL without secrets."""
-    file = get_backend(url).file(url)
+    file = get_dialect(url).file(url)
     if file is not None:
         return str(file)
     shown = {key: value for key, value in url.query.items() if "pass" not in key and "@" not in value}

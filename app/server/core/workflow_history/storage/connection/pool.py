@@ -20,7 +20,7 @@ from ...common.errors import ConnectionLostError, WorkflowHistoryError
 from ...common.temporary_files import scratch_folder
 from ..history import History
 from ..tables.migrate import LATEST_REVISION, reject_newer, stored_revision
-from .engine import connect, display_name, exists, get_backend, read_transaction, translate_errors
+from .engine import connect, display_name, exists, get_dialect, read_transaction, translate_errors
 from .url import database_url
 
 if TYPE_CHECKING:
@@ -51,16 +51,15 @@ def open_read_only(location: Path | str | URL) -> Iterator[History]:
 
 @contextmanager
 def _open_upgraded_copy(url: URL, connection: Connection) -> Iterator[History]:
-    copy_to = get_backend(url).copy_to
-    if copy_to is None:
-        raise WorkflowHistoryError(
-            f"{display_name(url)}: its tables are of an older version; any command on it brings them up "
-            f"to date"
-        )
     with scratch_folder() as folder:
         file = folder / "history.db"
         with translate_errors(url):
-            copy_to(connection, file)
+            is_copied = get_dialect(url).copy_to(connection, file)
+        if not is_copied:
+            raise WorkflowHistoryError(
+                f"{display_name(url)}: its tables are of an older version; any command on it brings them up "
+                f"to date"
+            )
         with History.open(file) as history:
             yield history
 
@@ -192,7 +191,7 @@ def _close_all(histories: list[_PooledHistory]) -> None:
 
 def _identity(url: URL) -> tuple[Hashable, ...]:
     """Return the identity of the current database; another file of the same name has another identity."""
-    file = get_backend(url).file(url)
+    file = get_dialect(url).file(url)
     if file is not None and not file.exists():
         raise WorkflowHistoryError(f"cannot read the database {file}: there is no such file")
-    return (os.getpid(), url, *get_backend(url).identity(url))
+    return (os.getpid(), url, *get_dialect(url).identity(url))

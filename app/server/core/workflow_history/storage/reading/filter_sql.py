@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from ...common.filters import SCORES, Range, RunFilter
-from ..connection.dialects import Backend
+from ..connection.dialects import Dialect
 from ..rows.column_types import MAX_INTEGER, NANODOLLARS, sanitize_text, to_timestamp
 from ..tables.schema import agent_runs, occurrences, patterns, silent_agents, workflows
 from .current_status import has_status
@@ -69,7 +69,7 @@ class WhereClauses(NamedTuple):
         return [*clauses, *(key.not_in(keys) for keys in self.excluded_keys)]
 
 
-def build_where(run_filter: RunFilter, dialect: Backend) -> WhereClauses:
+def build_where(run_filter: RunFilter, dialect: Dialect) -> WhereClauses:
     """Return the conditions of a filter."""
     run, run_filter = workflows.c, run_filter.at()
     conditions = [
@@ -97,7 +97,7 @@ def build_where(run_filter: RunFilter, dialect: Backend) -> WhereClauses:
     return _add_related_conditions(run_filter, WhereClauses(conditions, [], [], [], has_own_index), dialect)
 
 
-def _add_related_conditions(run_filter: RunFilter, where: WhereClauses, dialect: Backend) -> WhereClauses:
+def _add_related_conditions(run_filter: RunFilter, where: WhereClauses, dialect: Dialect) -> WhereClauses:
     """Add the conditions on other tables and indexes."""
     if run_filter.phase:
         where.included_keys.append(_runs_with_agents("phase", run_filter.phase))
@@ -122,7 +122,7 @@ def _add_related_conditions(run_filter: RunFilter, where: WhereClauses, dialect:
     return where
 
 
-def _add_search(search: str, where: WhereClauses, dialect: Backend) -> None:
+def _add_search(search: str, where: WhereClauses, dialect: Dialect) -> None:
     """Add the condition that a run contains all words of a search; a search without words matches no run."""
     terms = parse_search(sanitize_text(search))
     included = [term for term in terms if not term.is_excluded]

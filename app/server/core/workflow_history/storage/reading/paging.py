@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Column, ColumnElement, Connection, Select, func, select, tuple_
 
-from ..connection.engine import get_backend
+from ..connection.engine import get_dialect
 from ..tables.schema import workflows
 from .filter_sql import WhereClauses, build_where
 from .page_query import MAX_ROWS, PageCursor, PageQuery
@@ -39,7 +39,7 @@ _MAX_LOOKUPS = 2_000
 
 def page_keys(connection: Connection, query: PageQuery, *, within: Sequence[Select[Any]] = ()) -> PageKeys:
     """Return the keys of a page and its end; its runs must be in all sets of `within`, too."""
-    where = build_where(query.run_filter, get_backend(connection))
+    where = build_where(query.run_filter, get_dialect(connection))
     where.included_keys.extend(within)
     total = connection.scalar(count_query(where)) or 0
     if not query.limit or not total:

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Text, cast, literal_co
 
 from ...common.errors import InvalidQueryError, PatternNotFoundError
 from ...common.filters import RunFilter
-from ..connection.engine import fetch_raw_rows, get_backend
+from ..connection.engine import fetch_raw_rows, get_dialect
 from ..rows.column_types import from_time, redacted_text, sanitize_text, without_unknown_zone
 from ..tables.schema import occurrences, patterns, workflows
 from ..writing.pattern_totals import AGGREGATES, TOTAL_COLUMNS
@@ -56,7 +56,7 @@ def pattern_totals(
             query = query.where(pattern.runs > literal_column("1"))
             query = query.with_hint(patterns, "INDEXED BY ix_patterns_recurring", "sqlite")
     else:
-        conditions = build_where(run_filter, get_backend(connection)).clauses()
+        conditions = build_where(run_filter, get_dialect(connection)).clauses()
         query = _totals_in_runs(select(workflows.c.key).where(*conditions), min_runs)
     if kinds is not None:
         query = query.where(pattern.kind.in_(kinds))

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from ...common.errors import DatabaseTooNewError, WorkflowHistoryError
-from ..connection.engine import VERSION_TABLE, get_backend, read_transaction, write_transaction
+from ..connection.engine import VERSION_TABLE, get_dialect, read_transaction, write_transaction
 from .schema import metadata
 from .views import VIEW_SQL
 
@@ -45,7 +45,7 @@ def ensure_schema(connection: Connection) -> None:
 
     Raises DatabaseTooNewError if a newer version of the program has upgraded the database.
     """
-    get_backend(connection).on_connect(connection)
+    get_dialect(connection).on_connect(connection)
     with read_transaction(connection):
         if stored_revision(connection) == LATEST_REVISION:
             return
@@ -85,7 +85,7 @@ def stored_revision(connection: Connection) -> str | None:
 def create_tables(connection: Connection) -> None:
     """Create all tables, indexes, triggers and views of the schema."""
     metadata.create_all(connection, checkfirst=False)
-    for statement in get_backend(connection).extra_ddl:
+    for statement in get_dialect(connection).extra_ddl:
         connection.exec_driver_sql(statement)
     for name, query in VIEW_SQL.items():
         connection.exec_driver_sql(f"CREATE VIEW {name} AS {query}")

@@ -13,7 +13,7 @@ from sqlalchemy import BigInteger, Connection, bindparam, delete, func, insert, 
 
 from ...costs.accounting.deduplication import Unit
 from ...costs.accounting.message_claims import Claim, packed, seen_more, to_replaced_claim, units_of, unpacked
-from ..connection.engine import get_backend
+from ..connection.engine import get_dialect
 from ..rows.column_types import sanitize_text
 from ..tables.schema import agent_runs, claim_units, claims
 from .bulk_insert import batched, execute_many
@@ -92,7 +92,7 @@ def runs_sharing(connection: Connection, units: Iterable[Unit]) -> set[int]:
     sorted_units = sorted(units)
     keys: set[int] = set()
     for batch in batched(sorted_units, _UNIT_BATCH_SIZE):
-        batch_rows = get_backend(connection).integer_rows(batch)
+        batch_rows = get_dialect(connection).integer_rows(batch)
         columns = claim_units.c
         shared = (
             select(columns.unit)
@@ -110,7 +110,7 @@ def runs_having(connection: Connection, units: Iterable[Unit]) -> set[int]:
     """Return the keys of the runs that have any of these units."""
     keys: set[int] = set()
     for batch in batched(sorted(units), _UNIT_BATCH_SIZE):
-        batch_rows = get_backend(connection).integer_rows(batch)
+        batch_rows = get_dialect(connection).integer_rows(batch)
         query = select(claim_units.c.workflow_key).join_from(
             batch_rows, claim_units, claim_units.c.unit == batch_rows.c.value
         )

@@ -25,7 +25,7 @@ from ...common.redaction import (
 )
 from ...costs.accounting.message_claims import cleaned
 from ..column_cache.blocks import invalidate_blocks
-from ..connection.engine import get_backend
+from ..connection.engine import get_dialect
 from ..rows.column_types import encode_extra, redacted_text
 from ..rows.row_codec import AGENT_RUN, MODEL_USAGE, SYNC_RUN, WORKFLOW, Codec
 from ..tables.schema import (
@@ -99,7 +99,7 @@ def redact_all(connection: Connection, *, no_text: bool) -> RedactionResult:
     rows += _redact_patterns(connection, secrets, no_text=no_text)
     rows += _redact_claims(connection, no_text=no_text)
     connection.execute(delete(stream_marks))
-    pending = get_backend(connection).insert(unfinished).values(step=_ERASE_STEP)
+    pending = get_dialect(connection).insert(unfinished).values(step=_ERASE_STEP)
     connection.execute(pending.on_conflict_do_nothing())
     return RedactionResult(rows, dict(secrets), keeps_text=not no_text)
 

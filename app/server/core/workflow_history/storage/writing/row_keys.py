@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, Table, func, select
 
-from ..connection.engine import get_backend
+from ..connection.engine import get_dialect
 from ..tables.schema import last_keys
 
 
@@ -25,7 +25,7 @@ def new_keys(connection: Connection, table: Table, count: int) -> range:
     first = last_key(connection, table) + 1
     keys = range(first, first + count)
     if keys:
-        statement = get_backend(connection).insert(last_keys).values(name=table.name, key=keys[-1])
+        statement = get_dialect(connection).insert(last_keys).values(name=table.name, key=keys[-1])
         connection.execute(
             statement.on_conflict_do_update(index_elements=["name"], set_={"key": statement.excluded.key})
         )

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, delete, insert, select
 
 from ...common.models import Problem
-from ..connection.engine import get_backend
+from ..connection.engine import get_dialect
 from ..rows.column_types import redacted_text, sanitize_text
 from ..rows.row_codec import SYNC_RUN, Row
 from ..tables.schema import occurrences, patterns, problems, stream_marks, sync_runs
@@ -124,7 +124,7 @@ def _stored_keys(connection: Connection, names: Iterable[PatternName]) -> dict[P
 def _upsert_occurrences(connection: Connection, rows: Sequence[Row]) -> None:
     """Store occurrences; replaces those of another detector for the same pattern and run."""
     columns = occurrences.columns.keys()
-    statement = get_backend(connection).insert(occurrences)
+    statement = get_dialect(connection).insert(occurrences)
     changes = {name: statement.excluded[name] for name in columns[2:]}
     upsert = statement.on_conflict_do_update(index_elements=columns[:2], set_=changes)
     execute_many(connection, upsert, columns, rows)
@@ -243,7 +243,7 @@ def save_other_places(
         for key, (folder, fingerprint) in former_places.items()
     ]
     if rows:
-        statement = get_backend(connection).insert(other_places_table)
+        statement = get_dialect(connection).insert(other_places_table)
         newer = {"fingerprint": statement.excluded.fingerprint}
         index_elements = [columns.agents_dir, columns.workflow_key]
         connection.execute(statement.on_conflict_do_update(index_elements=index_elements, set_=newer), rows)

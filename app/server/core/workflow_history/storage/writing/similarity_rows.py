@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Select, bindparam, delete, func, insert, null
 from sqlalchemy.sql.dml import Insert, Update
 
 from ..column_cache.blocks import VECTORS, invalidate_blocks
-from ..connection.engine import fetch_raw_rows, get_backend
+from ..connection.engine import fetch_raw_rows, get_dialect
 from ..reading.cost_sql import whole_duration
 from ..tables.schema import likeness, similar_pairs, workflows
 from .bulk_insert import batched, execute_many
@@ -52,7 +52,7 @@ class StaleRun(NamedTuple):
 
 def mark_stale(connection: Connection, keys: Sequence[int]) -> None:
     """Mark the lists of these runs as stale, as the runs may have changed; drop their packed vectors."""
-    statement = get_backend(connection).insert(likeness)
+    statement = get_dialect(connection).insert(likeness)
     mark = statement.on_conflict_do_update(index_elements=["workflow_key"], set_={"text_model": null()})
     execute_many(connection, mark, ["workflow_key"], [(key,) for key in keys])
     invalidate_blocks(connection, keys, family=VECTORS)
@@ -151,7 +151,7 @@ def lists_containing(connection: Connection, keys: Sequence[int]) -> set[int]:
 def save_features(connection: Connection, rows: Iterable[FeatureRow], model: str) -> None:
     """Store the features of runs whose lists are current."""
     names = [*(column.name for column in _FEATURE_COLUMNS), "text_model"]
-    statement = get_backend(connection).insert(likeness)
+    statement = get_dialect(connection).insert(likeness)
     new_values = {name: statement.excluded[name] for name in names[1:]}
     upsert = statement.on_conflict_do_update(index_elements=["workflow_key"], set_=new_values)
     keys: list[int] = []

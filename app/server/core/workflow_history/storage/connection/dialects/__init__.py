@@ -1,11 +1,11 @@
-"""Database backends by dialect name; a further database is one more entry in DIALECTS."""
+"""Database engines by name; a further database is one more entry in DIALECTS."""
 
 from typing import Final
 
-from .base import Backend
-from .postgresql import POSTGRESQL
-from .sqlite import SQLITE
+from .base import Dialect
+from .postgresql import PostgresqlDialect
+from .sqlite import SqliteDialect
 
-__all__ = ["DIALECTS", "Backend"]
+__all__ = ["DIALECTS", "Dialect"]
 
-DIALECTS: Final = {"sqlite": SQLITE, "postgresql": POSTGRESQL}
+DIALECTS: Final[dict[str, Dialect]] = {"sqlite": SqliteDialect(), "postgresql": PostgresqlDialect()}

@@ -21,6 +21,7 @@ from sqlalchemy import (
     FromClause,
     NullPool,
     Select,
+    Table,
     and_,
     column,
     create_engine,
@@ -40,7 +41,7 @@ from ...reading.search_query import SearchTerm, normalize
 from ...tables.fulltext_index import SEARCH_INDEX, SEARCH_TABLE
 from ...tables.schema import metadata, workflows
 from ...writing.pattern_totals import TOTALS_TRIGGERS
-from .base import MALFORMED_MESSAGE, Backend
+from .base import MALFORMED_MESSAGE, Dialect
 
 LOCK_WAIT_SECONDS: Final = 600
 CONNECT_SECONDS: Final = 10
@@ -66,29 +67,6 @@ _MAX_WORD_LENGTH: Final = 200  # characters of an indexed word; longer words are
 
 
 # --- connections
-
-
-def _create_engine(url: URL, read_only: bool) -> Engine:  # noqa: ARG001 - the role's privileges decide
-    try:
-        import_module("psycopg")
-    except ImportError as error:  # also if its library libpq is missing
-        raise WorkflowHistoryError(
-            'a history on PostgreSQL needs the driver psycopg: pip install "workflow-history[postgres]"'
-        ) from error
-    defaults = {"application_name": "workflow-history", "connect_timeout": CONNECT_SECONDS}
-    connect_args = {name: value for name, value in defaults.items() if name not in url.query}
-    # No pool: a history is one connection, and a server process keeps histories open itself.
-    engine = create_engine(
-        url,
-        poolclass=NullPool,
-        connect_args={**connect_args, "client_encoding": "utf8"},
-        use_native_hstore=False,
-    )
-    event.listen(engine, "connect", _on_connect)
-    event.listen(engine, "begin", _on_begin)
-    event.listen(engine, "commit", _on_commit)
-    event.listen(engine, "rollback", _on_rollback)
-    return engine
 
 
 def _on_connect(connection: Any, record: Any) -> None:
@@ -142,26 +120,6 @@ def _on_rollback(connection: Connection) -> None:
     connection.info["has_counter"] = False  # the rollback may have removed the counter table
 
 
-def _check_server(connection: Connection) -> None:
-    raw: Any = connection.connection.dbapi_connection
-    info = raw.info
-    encoding = info.parameter_status("server_encoding")
-    if encoding != "UTF8":
-        raise WorkflowHistoryError(
-            f"the database {info.dbname!r} holds its text as {encoding}; make one with ENCODING 'UTF8'"
-        )
-    if info.server_version < MIN_SERVER_VERSION:
-        raise WorkflowHistoryError("this PostgreSQL is too old; a history needs version 13 or newer")
-
-
-def _data_version(connection: Connection) -> int:
-    if connection.in_transaction():
-        number: Any = connection.exec_driver_sql(_READ_COUNTER).scalar_one()
-    else:
-        number = _run_autocommit(connection, _READ_COUNTER)
-    return int(number) - int(connection.info["own_writes"])  # own writes are not changes by others
-
-
 def _run_autocommit(connection: Connection, statement: str) -> Any:
     """Run a statement without SQLAlchemy, which would begin a transaction first; return its first value."""
     import psycopg  # noqa: PLC0415 - the driver is an extra
@@ -182,71 +140,10 @@ def _run_autocommit(connection: Connection, statement: str) -> Any:
 # --- queries and maintenance
 
 
-def _do_nothing(connection: Connection) -> None:
-    """Do nothing: the server maintains its own files."""
-
-
-def _integrity_errors(connection: Connection) -> list[str]:
-    invalid_indexes = connection.exec_driver_sql(
-        "SELECT c.relname FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid"
-        " WHERE NOT i.indisvalid AND c.relnamespace = current_schema()::regnamespace ORDER BY c.relname"
-    ).scalars()
-    unindexed = connection.exec_driver_sql(
-        f"SELECT w.project, w.id FROM workflows AS w LEFT JOIN {SEARCH_TABLE} AS s"  # noqa: S608 - a name
-        " ON s.workflow_key = w.key WHERE s.workflow_key IS NULL ORDER BY w.key"
-    ).all()
-    messages = [f"index {name} is not valid: REINDEX INDEX {name}" for name in invalid_indexes]
-    return messages + [f"{project}/{run_id}: no search finds it" for project, run_id in unindexed]
-
-
-def _vacuum(connection: Connection) -> None:
-    """Free the space of deleted rows for new rows, without blocking readers and writers."""
-    _run_vacuum(connection, "ANALYZE")
-
-
-def _secure_delete(connection: Connection) -> None:
-    """Rewrite the tables without deleted rows; the server's own log and backups still contain them."""
-    _run_vacuum(connection, "FULL, ANALYZE")
-
-
 def _run_vacuum(connection: Connection, options: str) -> None:
     schema = _run_autocommit(connection, "SELECT quote_ident(current_schema())")
     tables = ", ".join(f"{schema}.{name}" for name in _TABLES)
     _run_autocommit(connection, f"VACUUM ({options}) {tables}")
-
-
-def _size(connection: Connection) -> int:
-    names = ", ".join(f"('{name}')" for name in _TABLES)
-    sizes = "sum(pg_total_relation_size(to_regclass(name)))"
-    return int(_run_autocommit(connection, f"SELECT {sizes} FROM (VALUES {names}) AS ours (name)"))  # noqa: S608 - names
-
-
-def _try_lock(connection: Connection, name: str, owner: str) -> ReleaseLock | None:
-    """Take a session lock, which the server releases when the connection ends for any reason."""
-    if not _run_autocommit(connection, f"SELECT pg_try_advisory_lock({_lock_key(name)})"):
-        return None
-    _name_session(connection, f"{_LOCK_PREFIX}{owner}")
-
-    def release() -> None:
-        try:
-            _run_autocommit(connection, f"SELECT pg_advisory_unlock({_lock_key(name)})")
-            _name_session(connection, "workflow-history")
-        except DBAPIError as error:
-            if not error.connection_invalidated:  # otherwise the server has released it already
-                raise
-
-    return release
-
-
-def _lock_owner(connection: Connection, name: str) -> str:
-    session_name = _run_autocommit(
-        connection,
-        "SELECT max(a.application_name) FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)"  # noqa: S608
-        " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
-        " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-        f" AND (l.classid::bigint << 32) | l.objid::bigint = {_lock_key(name)}",
-    )
-    return str(session_name or "").removeprefix(_LOCK_PREFIX)
 
 
 def _lock_key(name: str) -> str:
@@ -261,24 +158,6 @@ def _name_session(connection: Connection, name: str) -> None:
 def _safe_literal(text: str) -> str:
     """Return text that is safe in an SQL literal; other characters become `_`."""
     return re.sub(r"[^ \w./:-]", "_", text, flags=re.ASCII)
-
-
-def _fulltext_query(terms: Sequence[SearchTerm]) -> Select[Any]:
-    search_table = table(SEARCH_TABLE, column("workflow_key"), column("words"))
-    run = workflows.alias("searched")
-    matches: list[Any] = []
-    phrases: list[Any] = []
-    for term in terms:
-        words = normalize(term.text)
-        matches.append(search_table.c.words.op("@@")(func.run_search_query(words, term.is_prefix)))
-        if not (words.isascii() and words.isalnum() and len(words) <= _MAX_WORD_LENGTH):
-            # The index has the words of a run but not their order, so a phrase is matched in the run's text.
-            text = literal("% ") + func.run_search_text(words) + ("%" if term.is_prefix else " %")
-            phrases.append(func.run_search_line(literal_column("searched")).like(text))
-    query = select(search_table.c.workflow_key).where(*matches)
-    if phrases:
-        query = query.join(run, run.c.key == search_table.c.workflow_key).where(and_(*phrases))
-    return query
 
 
 _EXPLANATIONS: Final = (
@@ -303,40 +182,129 @@ _EXPLANATIONS: Final = (
 """Fragments of error messages, and their explanations for users."""
 
 
-def _explain_error(text: str) -> str:
-    summary = " ".join(text.split("\n", maxsplit=1)[0].split())
-    return next(
-        (f"{explanation} ({summary})" for fragment, explanation in _EXPLANATIONS if fragment in text), summary
-    )
+class PostgresqlDialect(Dialect):
+    """PostgreSQL."""
 
+    extra_ddl = (*_CREATE_COUNTER, *SEARCH_INDEX["postgresql"], *TOTALS_TRIGGERS["postgresql"])
 
-def _integer_rows(values: Sequence[int]) -> FromClause:
-    """Return integers as rows, from one parameter."""
-    rows = func.unnest(literal(list(values), ARRAY(BigInteger)))
-    return rows.table_valued(column("value", BigInteger)).render_derived(name="integers")
+    def create_engine(self, url: URL, read_only: bool) -> Engine:  # noqa: ARG002 - the role's privileges decide
+        try:
+            import_module("psycopg")
+        except ImportError as error:  # also if its library libpq is missing
+            raise WorkflowHistoryError(
+                'a history on PostgreSQL needs the driver psycopg: pip install "workflow-history[postgres]"'
+            ) from error
+        defaults = {"application_name": "workflow-history", "connect_timeout": CONNECT_SECONDS}
+        connect_args = {name: value for name, value in defaults.items() if name not in url.query}
+        # No pool: a history is one connection, and a server process keeps histories open itself.
+        engine = create_engine(
+            url,
+            poolclass=NullPool,
+            connect_args={**connect_args, "client_encoding": "utf8"},
+            use_native_hstore=False,
+        )
+        event.listen(engine, "connect", _on_connect)
+        event.listen(engine, "begin", _on_begin)
+        event.listen(engine, "commit", _on_commit)
+        event.listen(engine, "rollback", _on_rollback)
+        return engine
 
+    def on_connect(self, connection: Connection) -> None:
+        raw: Any = connection.connection.dbapi_connection
+        info = raw.info
+        encoding = info.parameter_status("server_encoding")
+        if encoding != "UTF8":
+            raise WorkflowHistoryError(
+                f"the database {info.dbname!r} holds its text as {encoding}; make one with ENCODING 'UTF8'"
+            )
+        if info.server_version < MIN_SERVER_VERSION:
+            raise WorkflowHistoryError("this PostgreSQL is too old; a history needs version 13 or newer")
 
-POSTGRESQL: Final = Backend(
-    create_engine=_create_engine,
-    is_read_only=lambda _url: False,  # a read-only role can read; the server refuses its writes
-    insert=postgresql.insert,
-    integer_rows=_integer_rows,
-    on_connect=_check_server,
-    after_last_write=_do_nothing,
-    integrity_errors=_integrity_errors,
-    file=lambda _url: None,
-    identity=lambda url: (url,),
-    before_close=_do_nothing,
-    replace_file=None,
-    fulltext_query=_fulltext_query,
-    data_version=_data_version,
-    copy_to=None,  # merging a history into an empty file makes a copy
-    checkpoint_wal=_do_nothing,
-    vacuum=_vacuum,
-    secure_delete=_secure_delete,
-    size=_size,
-    try_lock=_try_lock,
-    lock_owner=_lock_owner,
-    explain_error=_explain_error,
-    extra_ddl=(*_CREATE_COUNTER, *SEARCH_INDEX["postgresql"], *TOTALS_TRIGGERS["postgresql"]),
-)
+    def insert(self, into: Table) -> postgresql.Insert:
+        return postgresql.insert(into)
+
+    def fulltext_query(self, terms: Sequence[SearchTerm]) -> Select[Any]:
+        search_table = table(SEARCH_TABLE, column("workflow_key"), column("words"))
+        run = workflows.alias("searched")
+        matches: list[Any] = []
+        phrases: list[Any] = []
+        for term in terms:
+            words = normalize(term.text)
+            matches.append(search_table.c.words.op("@@")(func.run_search_query(words, term.is_prefix)))
+            if not (words.isascii() and words.isalnum() and len(words) <= _MAX_WORD_LENGTH):
+                # The index has a run's words but not their order, so a phrase is matched in the run's text.
+                text = literal("% ") + func.run_search_text(words) + ("%" if term.is_prefix else " %")
+                phrases.append(func.run_search_line(literal_column("searched")).like(text))
+        query = select(search_table.c.workflow_key).where(*matches)
+        if phrases:
+            query = query.join(run, run.c.key == search_table.c.workflow_key).where(and_(*phrases))
+        return query
+
+    def integer_rows(self, values: Sequence[int]) -> FromClause:
+        rows = func.unnest(literal(list(values), ARRAY(BigInteger)))
+        return rows.table_valued(column("value", BigInteger)).render_derived(name="integers")
+
+    def data_version(self, connection: Connection) -> int:
+        if connection.in_transaction():
+            number: Any = connection.exec_driver_sql(_READ_COUNTER).scalar_one()
+        else:
+            number = _run_autocommit(connection, _READ_COUNTER)
+        return int(number) - int(connection.info["own_writes"])  # own writes are not changes by others
+
+    def integrity_errors(self, connection: Connection) -> list[str]:
+        invalid_indexes = connection.exec_driver_sql(
+            "SELECT c.relname FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid"
+            " WHERE NOT i.indisvalid AND c.relnamespace = current_schema()::regnamespace ORDER BY c.relname"
+        ).scalars()
+        unindexed = connection.exec_driver_sql(
+            f"SELECT w.project, w.id FROM workflows AS w LEFT JOIN {SEARCH_TABLE} AS s"  # noqa: S608 - a name
+            " ON s.workflow_key = w.key WHERE s.workflow_key IS NULL ORDER BY w.key"
+        ).all()
+        messages = [f"index {name} is not valid: REINDEX INDEX {name}" for name in invalid_indexes]
+        return messages + [f"{project}/{run_id}: no search finds it" for project, run_id in unindexed]
+
+    def vacuum(self, connection: Connection) -> None:
+        # Frees the space of deleted rows for new rows, without blocking readers and writers.
+        _run_vacuum(connection, "ANALYZE")
+
+    def secure_delete(self, connection: Connection) -> None:
+        # Rewrites the tables without deleted rows; the server's own log and backups still contain them.
+        _run_vacuum(connection, "FULL, ANALYZE")
+
+    def size(self, connection: Connection) -> int:
+        names = ", ".join(f"('{name}')" for name in _TABLES)
+        sizes = "sum(pg_total_relation_size(to_regclass(name)))"
+        return int(_run_autocommit(connection, f"SELECT {sizes} FROM (VALUES {names}) AS ours (name)"))  # noqa: S608 - names
+
+    def try_lock(self, connection: Connection, name: str, owner: str) -> ReleaseLock | None:
+        # A session lock, which the server releases when the connection ends for any reason.
+        if not _run_autocommit(connection, f"SELECT pg_try_advisory_lock({_lock_key(name)})"):
+            return None
+        _name_session(connection, f"{_LOCK_PREFIX}{owner}")
+
+        def release() -> None:
+            try:
+                _run_autocommit(connection, f"SELECT pg_advisory_unlock({_lock_key(name)})")
+                _name_session(connection, "workflow-history")
+            except DBAPIError as error:
+                if not error.connection_invalidated:  # otherwise the server has released it already
+                    raise
+
+        return release
+
+    def lock_owner(self, connection: Connection, name: str) -> str:
+        session_name = _run_autocommit(
+            connection,
+            "SELECT max(a.application_name) FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)"  # noqa: S608
+            " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
+            " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            f" AND (l.classid::bigint << 32) | l.objid::bigint = {_lock_key(name)}",
+        )
+        return str(session_name or "").removeprefix(_LOCK_PREFIX)
+
+    def explain_error(self, text: str) -> str:
+        summary = " ".join(text.split("\n", maxsplit=1)[0].split())
+        return next(
+            (f"{explanation} ({summary})" for fragment, explanation in _EXPLANATIONS if fragment in text),
+            summary,
+        )

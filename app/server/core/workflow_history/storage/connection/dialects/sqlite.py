@@ -12,7 +12,7 @@ from collections.abc import Hashable, Sequence
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import (
     URL,
@@ -22,6 +22,7 @@ from sqlalchemy import (
     FromClause,
     NullPool,
     Select,
+    Table,
     create_engine,
     event,
     func,
@@ -38,7 +39,7 @@ from ....common.file_lock import ReleaseLock, read_owner, try_lock
 from ...reading.search_query import SearchTerm, to_fts5
 from ...tables.fulltext_index import SEARCH_CHECK, SEARCH_INDEX, SEARCH_TABLE, STALE_ENTRIES_SQL
 from ...writing.pattern_totals import TOTALS_TRIGGERS
-from .base import MALFORMED_MESSAGE, Backend, malformed_error
+from .base import MALFORMED_MESSAGE, Dialect, malformed_error
 from .sqlite_files import (
     DatabaseConnection,
     file_identity,
@@ -63,19 +64,6 @@ class _HintingCompiler(SQLiteCompiler):
         return text
 
 
-def _create_engine(url: URL, read_only: bool) -> Engine:
-    # No pool: a closed history leaves no file open, so a deleted or replaced file is never used again.
-    # Connecting creates no file: one that was just deleted must not come back empty.
-    file = _database_file(url)
-    creator = partial(_open_read_only, file) if read_only else partial(_open, file, "mode=rw")
-    engine = create_engine(url, poolclass=NullPool, creator=creator, json_deserializer=_parse_json)
-    engine.dialect.statement_compiler = _HintingCompiler
-    event.listen(engine, "connect", _on_connect)
-    event.listen(engine, "begin", _on_begin)
-    event.listen(engine, "handle_error", _on_error)
-    return engine
-
-
 def _parse_json(text: str) -> Any:
     """Parse the JSON of a column; this package wrote it, so invalid JSON is damage."""
     try:
@@ -92,11 +80,6 @@ def _on_error(context: ExceptionContext) -> None:
 
 def _database_file(url: URL) -> Path:
     return Path(str(url.database))
-
-
-def _is_read_only(url: URL) -> bool:
-    file = _database_file(url)
-    return file.exists() and not (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK))
 
 
 def _open_read_only(file: Path) -> sqlite3.Connection:
@@ -151,7 +134,7 @@ def _begin_write(connection: Connection) -> None:
         try:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         except DatabaseError as error:
-            version = _data_version(connection)
+            version = _pragma(connection, "data_version")
             if version != last_version:
                 last_version, last_change = version, time.monotonic()
             if (
@@ -175,41 +158,7 @@ def _check_not_replaced(connection: Connection) -> None:
             "there, try again"
         )
 
-
-def _identity(url: URL) -> tuple[Hashable, ...]:
-    file = _database_file(url)
-    return (file_identity(file), is_without_wal(file))
-
-
-def _before_close(connection: Connection) -> None:
-    raw = connection.connection.dbapi_connection
-    if isinstance(raw, DatabaseConnection):
-        remove_replaced_wal(raw)
-
-
-def _prepare_connection(connection: Connection) -> None:
-    _remove_stale_lock_files(_database_file(connection.engine.url))
-    if _pragma(connection, "journal_mode") == "wal":
-        return
-    try:
-        _pragma(connection, "journal_mode = WAL")
-    except DatabaseError as error:
-        if "locked" not in str(error.orig):
-            raise
         # Another process uses the file. It has set WAL before, or the next process to open the file does.
-
-
-def _after_last_write(connection: Connection) -> None:
-    # It doesn't wait for readers; the last connection to close does the rest.
-    _pragma(connection, "wal_checkpoint(PASSIVE)")
-
-
-def _integrity_errors(connection: Connection) -> list[str]:
-    damages = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
-    orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
-    messages = [f"database file: {line}" for line in damages if line != "ok"]
-    messages += [f"{table} row {row}: its {parent} row is missing" for table, row, parent, _ in orphans]
-    return messages or _search_index_errors(connection)
 
 
 def _search_index_errors(connection: Connection) -> list[str]:
@@ -222,42 +171,6 @@ def _search_index_errors(connection: Connection) -> list[str]:
     return [f"search index: {differing} words are not as in the runs' rows"] if differing else []
 
 
-def _fulltext_query(terms: Sequence[SearchTerm]) -> Select[Any]:
-    matches = literal_column(SEARCH_TABLE).op("MATCH")(to_fts5(terms))
-    return select(literal_column("rowid")).select_from(table(SEARCH_TABLE)).where(matches)
-
-
-def _data_version(connection: Connection) -> int:
-    return int(_pragma(connection, "data_version"))
-
-
-def _copy_to(connection: Connection, file: Path) -> None:
-    # The driver's own connection: SQLite copies page by page and includes concurrent writes.
-    source: Any = connection.connection.driver_connection
-    with closing(sqlite3.connect(file)) as copy:
-        source.backup(copy)
-
-
-def _checkpoint_wal(connection: Connection) -> None:
-    _pragma(connection, "journal_mode = DELETE")
-
-
-def _vacuum(connection: Connection) -> None:
-    _run_outside_transaction(connection, "VACUUM", "PRAGMA optimize")
-    _pragma(connection, "wal_checkpoint(TRUNCATE)")
-
-
-def _secure_delete(connection: Connection) -> None:
-    # Deleted data remains in the index until it is merged, in free pages of the file, and in the log.
-    rebuild = f"INSERT INTO {SEARCH_TABLE} ({SEARCH_TABLE}) VALUES ('rebuild')"  # noqa: S608 - a name
-    _run_outside_transaction(connection, rebuild, "VACUUM")
-    if _pragma(connection, "wal_checkpoint(TRUNCATE)"):
-        raise WorkflowHistoryError(
-            "redacted text may still be in the log, because another program has the history open. "
-            "Stop it, and redact again: workflow-history db redact"
-        )
-
-
 def _run_outside_transaction(connection: Connection, *statements: str) -> None:
     """Run statements without SQLAlchemy, which would begin a transaction first."""
     for statement in statements:
@@ -265,23 +178,6 @@ def _run_outside_transaction(connection: Connection, *statements: str) -> None:
             connection.connection.cursor().execute(statement)
         except sqlite3.DatabaseError as error:
             raise DatabaseError(statement, None, error) from error
-
-
-def _size(connection: Connection) -> int:
-    return int(_pragma(connection, "page_count")) * int(_pragma(connection, "page_size"))
-
-
-def _try_lock(connection: Connection, name: str, owner: str) -> ReleaseLock | None:
-    try:
-        return try_lock(_lock_file(connection, name), owner)
-    except OSError as error:
-        # If files cannot be locked, the stored rows are checked again before anything is written.
-        logger.warning("no_lock name=%s error=%s", name, error)
-        return lambda: None
-
-
-def _lock_owner(connection: Connection, name: str) -> str:
-    return read_owner(_lock_file(connection, name))
 
 
 def _remove_stale_lock_files(database: Path) -> None:
@@ -309,11 +205,6 @@ def _pragma(connection: Connection, name: str) -> Any:
         raise malformed_error(error) from error
 
 
-def _integer_rows(values: Sequence[int]) -> FromClause:
-    """Return integers as rows, from one parameter: SQLite allows 32,766 parameters per statement."""
-    return func.json_each(json.dumps(list(values))).table_valued("value", name="integers")
-
-
 _EXPLANATIONS = (
     ("is full", "make room and sync again; what was stored before is kept"),
     ("disk I/O error", "the disk is full, a quota is met, or it fails; what was stored before is kept"),
@@ -324,48 +215,131 @@ _EXPLANATIONS = (
 """Fragments of SQLite messages, and the remedies."""
 
 
-def _explain_error(text: str) -> str:
-    if "not a database" in text:
-        return (
-            "this file is no SQLite database (any more); name another file, or put a backup in its place "
-            "(db restore FILE), or move it away and sync anew (that knows nothing of runs whose files are "
-            "gone)"
-        )
-    if "readonly" in text:
-        return "it can only be read here: the file or its folder cannot be written"
-    if "unable to open" in text:
-        return (
-            "it cannot be opened here, or too many files are open; where changes wait in its -wal file, its "
-            "folder has to be writable"
-        )
-    if "locked" in text:
-        return "another program is writing to it; try again when it is done"
-    return next(
-        (f"{text}: {explanation}" for fragment, explanation in _EXPLANATIONS if fragment in text), text
-    )
+class SqliteDialect(Dialect):
+    """SQLite: a file, its log, and lock files next to it."""
 
+    extra_ddl = (*SEARCH_INDEX["sqlite"], *TOTALS_TRIGGERS["sqlite"])
 
-SQLITE: Final = Backend(
-    create_engine=_create_engine,
-    is_read_only=_is_read_only,
-    insert=sqlite.insert,
-    integer_rows=_integer_rows,
-    on_connect=_prepare_connection,
-    after_last_write=_after_last_write,
-    integrity_errors=_integrity_errors,
-    file=lambda url: _database_file(url) if url.database else None,
-    identity=_identity,
-    before_close=_before_close,
-    replace_file=replace_file,
-    fulltext_query=_fulltext_query,
-    data_version=_data_version,
-    copy_to=_copy_to,
-    checkpoint_wal=_checkpoint_wal,
-    vacuum=_vacuum,
-    secure_delete=_secure_delete,
-    size=_size,
-    try_lock=_try_lock,
-    lock_owner=_lock_owner,
-    explain_error=_explain_error,
-    extra_ddl=(*SEARCH_INDEX["sqlite"], *TOTALS_TRIGGERS["sqlite"]),
-)
+    def create_engine(self, url: URL, read_only: bool) -> Engine:
+        # No pool: a closed history leaves no file open, so a deleted or replaced file is never used again.
+        # Connecting creates no file: one that was just deleted must not come back empty.
+        file = _database_file(url)
+        creator = partial(_open_read_only, file) if read_only else partial(_open, file, "mode=rw")
+        engine = create_engine(url, poolclass=NullPool, creator=creator, json_deserializer=_parse_json)
+        engine.dialect.statement_compiler = _HintingCompiler
+        event.listen(engine, "connect", _on_connect)
+        event.listen(engine, "begin", _on_begin)
+        event.listen(engine, "handle_error", _on_error)
+        return engine
+
+    def is_read_only(self, url: URL) -> bool:
+        file = _database_file(url)
+        return file.exists() and not (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK))
+
+    def file(self, url: URL) -> Path | None:
+        return _database_file(url) if url.database else None
+
+    def identity(self, url: URL) -> tuple[Hashable, ...]:
+        file = _database_file(url)
+        return (file_identity(file), is_without_wal(file))
+
+    def on_connect(self, connection: Connection) -> None:
+        _remove_stale_lock_files(_database_file(connection.engine.url))
+        if _pragma(connection, "journal_mode") == "wal":
+            return
+        try:
+            _pragma(connection, "journal_mode = WAL")
+        except DatabaseError as error:
+            if "locked" not in str(error.orig):
+                raise
+
+    def before_close(self, connection: Connection) -> None:
+        raw = connection.connection.dbapi_connection
+        if isinstance(raw, DatabaseConnection):
+            remove_replaced_wal(raw)
+
+    def after_last_write(self, connection: Connection) -> None:
+        # It doesn't wait for readers; the last connection to close does the rest.
+        _pragma(connection, "wal_checkpoint(PASSIVE)")
+
+    def insert(self, into: Table) -> sqlite.Insert:
+        return sqlite.insert(into)
+
+    def integer_rows(self, values: Sequence[int]) -> FromClause:
+        # SQLite allows 32,766 parameters per statement.
+        return func.json_each(json.dumps(list(values))).table_valued("value", name="integers")
+
+    def fulltext_query(self, terms: Sequence[SearchTerm]) -> Select[Any]:
+        matches = literal_column(SEARCH_TABLE).op("MATCH")(to_fts5(terms))
+        return select(literal_column("rowid")).select_from(table(SEARCH_TABLE)).where(matches)
+
+    def data_version(self, connection: Connection) -> int:
+        return int(_pragma(connection, "data_version"))
+
+    def integrity_errors(self, connection: Connection) -> list[str]:
+        damages = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
+        orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+        messages = [f"database file: {line}" for line in damages if line != "ok"]
+        messages += [f"{table} row {row}: its {parent} row is missing" for table, row, parent, _ in orphans]
+        return messages or _search_index_errors(connection)
+
+    def copy_to(self, connection: Connection, file: Path) -> bool:
+        # The driver's own connection: SQLite copies page by page and includes concurrent writes.
+        source: Any = connection.connection.driver_connection
+        with closing(sqlite3.connect(file)) as copy:
+            source.backup(copy)
+        return True
+
+    def replace_file(self, new_file: Path, target: Path, backup: Path) -> None:
+        replace_file(new_file, target, backup)
+
+    def checkpoint_wal(self, connection: Connection) -> None:
+        _pragma(connection, "journal_mode = DELETE")
+
+    def vacuum(self, connection: Connection) -> None:
+        _run_outside_transaction(connection, "VACUUM", "PRAGMA optimize")
+        _pragma(connection, "wal_checkpoint(TRUNCATE)")
+
+    def secure_delete(self, connection: Connection) -> None:
+        # Deleted data remains in the index until it is merged, in free pages of the file, and in the log.
+        rebuild = f"INSERT INTO {SEARCH_TABLE} ({SEARCH_TABLE}) VALUES ('rebuild')"  # noqa: S608 - a name
+        _run_outside_transaction(connection, rebuild, "VACUUM")
+        if _pragma(connection, "wal_checkpoint(TRUNCATE)"):
+            raise WorkflowHistoryError(
+                "redacted text may still be in the log, because another program has the history open. "
+                "Stop it, and redact again: workflow-history db redact"
+            )
+
+    def size(self, connection: Connection) -> int:
+        return int(_pragma(connection, "page_count")) * int(_pragma(connection, "page_size"))
+
+    def try_lock(self, connection: Connection, name: str, owner: str) -> ReleaseLock | None:
+        try:
+            return try_lock(_lock_file(connection, name), owner)
+        except OSError as error:
+            # If files cannot be locked, the stored rows are checked again before anything is written.
+            logger.warning("no_lock name=%s error=%s", name, error)
+            return lambda: None
+
+    def lock_owner(self, connection: Connection, name: str) -> str:
+        return read_owner(_lock_file(connection, name))
+
+    def explain_error(self, text: str) -> str:
+        if "not a database" in text:
+            return (
+                "this file is no SQLite database (any more); name another file, or put a backup in its "
+                "place (db restore FILE), or move it away and sync anew (that knows nothing of runs whose "
+                "files are gone)"
+            )
+        if "readonly" in text:
+            return "it can only be read here: the file or its folder cannot be written"
+        if "unable to open" in text:
+            return (
+                "it cannot be opened here, or too many files are open; where changes wait in its -wal file, "
+                "its folder has to be writable"
+            )
+        if "locked" in text:
+            return "another program is writing to it; try again when it is done"
+        return next(
+            (f"{text}: {explanation}" for fragment, explanation in _EXPLANATIONS if fragment in text), text
+        )
