@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 from app.server.core.workflow_history import demo, sync
 from app.server.core.workflow_history.cli.app import COMMANDS, app
-from app.server.core.workflow_history.queries.json.encoding import field_descriptions, json_schema, to_json
+from app.server.core.workflow_history.common.field_docs import Doc, field_docs
+from app.server.core.workflow_history.queries.json.encoding import json_schema, to_json
 from app.server.core.workflow_history.queries.json.schemas import SCHEMAS, get_schema
 from app.server.core.workflow_history.storage.history import History
 from scripts import make_json_schemas
@@ -191,15 +192,15 @@ def test_the_schema_command_prints_what_is_published():
 class Part:
     """A part."""
 
-    cost: float | None  # US dollars
+    cost: Annotated[float | None, Doc("US dollars")]
 
 
 @dataclass(frozen=True, slots=True)
 class Whole:
     """An answer of another topic."""
 
-    since: datetime  # the first day
-    parts: tuple[Part, ...] = ()  # by phase,
+    since: Annotated[datetime, Doc("the first day")]
+    parts: Annotated[tuple[Part, ...], Doc("by phase")] = ()
     by_name: dict[str, Part] | None = None
 
 
@@ -209,4 +210,4 @@ def test_a_typed_answers_schema_holds_for_its_json_and_names_every_field():
     assert schema["required"] == ["schema_version", "since", "parts", "by_name"]
     assert schema["properties"]["since"]["description"] == "the first day"
     assert schema["$defs"]["Part"]["properties"]["cost"]["description"] == "US dollars"
-    assert field_descriptions(Whole) == {"since": "the first day", "parts": "by phase,"}
+    assert field_docs(Whole) == {"since": "the first day", "parts": "by phase"}

@@ -11,9 +11,10 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from .errors import InvalidQueryError
+from .field_docs import Doc
 
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """Earliest plausible time; no agent is older."""
@@ -39,17 +40,17 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 class RunWithImplausibleDate:
     """A run whose creation time is implausible."""
 
-    id: str
-    project: str | None
-    created_at: datetime  # creation time from its files, UTC
+    id: Annotated[str, Doc("id of the run")]
+    project: Annotated[str | None, Doc("project of the run; null: no project is named")]
+    created_at: Annotated[datetime, Doc("creation time from its files, UTC")]
 
 
 @dataclass(frozen=True, slots=True)
 class ImplausibleDates:
     """Runs with an implausible creation time: before 2000, or more than a day after now."""
 
-    runs: int  # number of these runs; they are in no time window, day, week or month
-    shown: tuple[RunWithImplausibleDate, ...]  # latest of these runs, newest first, at most 5
+    runs: Annotated[int, Doc("number of these runs; they are in no time window, day, week or month")]
+    shown: Annotated[tuple[RunWithImplausibleDate, ...], Doc("latest of these runs, newest first, at most 5")]
 
 
 NO_IMPLAUSIBLE_DATES: Final = ImplausibleDates(0, ())

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
+from ..common.field_docs import field_docs
 from .value_encoding import NANODOLLARS
 
 Kind = Literal["text", "whole", "real", "money", "float", "time", "clock", "flag", "dict", "list"]
@@ -56,9 +57,13 @@ def fields_of(record: type, money: Collection[str] = ()) -> tuple[Field, ...]:
 
     Values other than numbers, text, times and booleans are exported as JSON.
     """
-    hints = get_type_hints(record)
+    hints, meanings = get_type_hints(record), field_docs(record)
     return tuple(
-        Field(field.name, "money" if field.name in money else _kind_of(hints[field.name]))
+        Field(
+            field.name,
+            "money" if field.name in money else _kind_of(hints[field.name]),
+            meanings.get(field.name, ""),
+        )
         for field in fields(record)
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from ..analysis.anomalies.sentences import describe_change, describe_outlier
 from ..analysis.anomalies.series import AGENT_COLUMNS, MEASURES, RUN_COLUMNS, recent_cutoff
 from ..common.column_data import ColumnTable, Floats, Integers
 from ..common.errors import InvalidQueryError
+from ..common.field_docs import Doc
 from ..common.filters import RunFilter, parse_period
 from ..common.plausible_dates import NO_IMPLAUSIBLE_DATES, ImplausibleDates, resolve_now
 from ..common.proportions import significant
@@ -42,8 +43,8 @@ MeasureName = Literal["cost", "failures", "duration", "turns", "cache", "tool_er
 class RunRef:
     """Reference to one run."""
 
-    id: str  # id of the run
-    project: str | None  # project of the run; None: no project is named
+    id: Annotated[str, Doc("id of the run")]
+    project: Annotated[str | None, Doc("project of the run; null: no project is named")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,70 +54,82 @@ class MeasureChange:
     Cost in USD, duration in seconds, turns as a count; failures, cache and tool_errors as shares, 0 to 1.
     """
 
-    phase: str | None  # phase; None: the run as a whole
-    measure: MeasureName  # name of the measure
-    before: float  # median before the change; of failures the share of runs
-    before_runs: int  # number of runs before the change
-    after: float  # median after the change; of failures the share of runs
-    after_runs: int  # number of runs after the change
-    ratio: float | None  # after divided by before; None: before is 0
-    robust_z: float | None  # shift of the median in robust standard deviations; None for failures
+    phase: Annotated[str | None, Doc("phase; null: the run as a whole")]
+    measure: Annotated[MeasureName, Doc("name of the measure")]
+    before: Annotated[float, Doc("median before the change; of failures the share of runs")]
+    before_runs: Annotated[int, Doc("number of runs before the change")]
+    after: Annotated[float, Doc("median after the change; of failures the share of runs")]
+    after_runs: Annotated[int, Doc("number of runs after the change")]
+    ratio: Annotated[float | None, Doc("after divided by before; null: before is 0")]
+    robust_z: Annotated[
+        float | None, Doc("shift of the median in robust standard deviations; null for failures")
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One regression or improvement, with the changes that came with it."""
 
-    template: str | None  # name of the workflow; None: runs without a workflow name
-    worse: bool  # whether this is a regression
-    since: datetime  # change point: creation time of the first run after the change
-    main: MeasureChange  # change of the main measure
-    p: float  # probability of a difference as large anywhere in the series without a real change
-    along: tuple[MeasureChange, ...]  # other changes at that point: of the same phase, or of the run's cost
-    others: tuple[MeasureChange, ...]  # changes of other phases at about the same time
-    excess_cost: float | None  # excess cost of all runs since, USD; below 0: savings; None: not about cost
-    model_before: str | None  # usual model just before the change, if it changed; else None
-    model_after: str | None  # usual model since the change, if it changed; else None
-    project_before: str | None  # usual project just before the change, if it changed; else None
-    project_after: str | None  # usual project since the change, if it changed; else None
-    runs: tuple[RunRef, ...]  # runs with the largest change, at most 5
-    curve: tuple[float, ...]  # medians of the main measure over time, oldest first, at most 32
-    curve_change: int  # index of the first entry of the curve after the change
-    sentence: str  # description of the finding in one sentence
+    template: Annotated[str | None, Doc("name of the workflow; null: runs without a workflow name")]
+    worse: Annotated[bool, Doc("whether this is a regression")]
+    since: Annotated[datetime, Doc("change point: creation time of the first run after the change")]
+    main: Annotated[MeasureChange, Doc("change of the main measure")]
+    p: Annotated[
+        float, Doc("probability of a difference as large anywhere in the series without a real change")
+    ]
+    along: Annotated[
+        tuple[MeasureChange, ...], Doc("other changes at that point: of the same phase, or of the run's cost")
+    ]
+    others: Annotated[tuple[MeasureChange, ...], Doc("changes of other phases at about the same time")]
+    excess_cost: Annotated[
+        float | None, Doc("excess cost of all runs since, USD; below 0: savings; null: not about cost")
+    ]
+    model_before: Annotated[str | None, Doc("usual model just before the change, if it changed; else null")]
+    model_after: Annotated[str | None, Doc("usual model since the change, if it changed; else null")]
+    project_before: Annotated[
+        str | None, Doc("usual project just before the change, if it changed; else null")
+    ]
+    project_after: Annotated[str | None, Doc("usual project since the change, if it changed; else null")]
+    runs: Annotated[tuple[RunRef, ...], Doc("runs with the largest change, at most 5")]
+    curve: Annotated[
+        tuple[float, ...], Doc("medians of the main measure over time, oldest first, at most 32")
+    ]
+    curve_change: Annotated[int, Doc("index of the first entry of the curve after the change")]
+    sentence: Annotated[str, Doc("description of the finding in one sentence")]
 
 
 @dataclass(frozen=True, slots=True)
 class OutlierRun:
     """One recent run far above the other runs of its workflow and phase."""
 
-    id: str  # id of the run
-    project: str | None  # project of the run; None: no project is named
-    template: str | None  # name of the workflow; None: no workflow is named
-    created_at: datetime  # creation time of the run
-    phase: str | None  # phase; None: the run as a whole
-    measure: MeasureName  # name of the measure
-    value: float  # value of the measure, in the units of MeasureChange
-    baseline: float  # median of the runs it is compared with
-    baseline_runs: int  # number of runs it is compared with
-    modified_z: float  # modified z-score; 3.5 and more is far (Iglewicz and Hoaglin)
-    excess_cost: float | None  # excess cost above the median, USD; None: not about cost
-    sentence: str  # description of the outlier in one sentence
+    id: Annotated[str, Doc("id of the run")]
+    project: Annotated[str | None, Doc("project of the run; null: no project is named")]
+    template: Annotated[str | None, Doc("name of the workflow; null: no workflow is named")]
+    created_at: Annotated[datetime, Doc("creation time of the run")]
+    phase: Annotated[str | None, Doc("phase; null: the run as a whole")]
+    measure: Annotated[MeasureName, Doc("name of the measure")]
+    value: Annotated[float, Doc("value of the measure, in the units of MeasureChange")]
+    baseline: Annotated[float, Doc("median of the runs it is compared with")]
+    baseline_runs: Annotated[int, Doc("number of runs it is compared with")]
+    modified_z: Annotated[float, Doc("modified z-score; 3.5 and more is far (Iglewicz and Hoaglin)")]
+    excess_cost: Annotated[float | None, Doc("excess cost above the median, USD; null: not about cost")]
+    sentence: Annotated[str, Doc("description of the outlier in one sentence")]
 
 
 @dataclass(frozen=True, slots=True)
 class Anomalies:
     """Recent regressions, improvements and outliers."""
 
-    runs: int  # number of runs analysed
-    latest: datetime | None  # creation time of the latest run; None: no run has a time
-    recent_since: datetime | None  # start of the recent window; None: no run has a time
-    series: int  # number of time series (workflow, phase and measure) with enough runs
-    false_discovery_rate: float  # expected share of reported changes that are due to chance
-    regressions: tuple[Finding, ...]  # regressions, highest excess cost first
-    improvements: tuple[Finding, ...]  # improvements, highest savings first
-    outliers: tuple[OutlierRun, ...]  # outliers, highest excess cost first, at most 20
-    outliers_found: int  # number of all outliers found
-    invalid_timestamps: ImplausibleDates  # runs with implausible dates, which are excluded
+    runs: Annotated[int, Doc("number of runs analysed")]
+    latest: Annotated[datetime | None, Doc("creation time of the latest run; null: no run has a time")]
+    recent_since: Annotated[datetime | None, Doc("start of the recent window; null: no run has a time")]
+    series: Annotated[int, Doc("number of time series (workflow, phase and measure) with enough runs")]
+    false_discovery_rate: Annotated[float, Doc("expected share of reported changes that are due to chance")]
+    regressions: Annotated[tuple[Finding, ...], Doc("regressions, highest excess cost first")]
+    improvements: Annotated[tuple[Finding, ...], Doc("improvements, highest savings first")]
+    outliers: Annotated[tuple[OutlierRun, ...], Doc("outliers, highest excess cost first, at most 20")]
+    outliers_found: Annotated[int, Doc("number of all outliers found")]
+    invalid_timestamps: Annotated[ImplausibleDates, Doc("runs with implausible dates, which are excluded")]
 
 
 def find_anomalies(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo
 
 from .. import database
@@ -21,6 +21,7 @@ from ..analysis.anomalies.budgets import (
 from ..analysis.anomalies.sentences import describe_budget
 from ..common.column_data import ColumnTable, is_known
 from ..common.errors import ConfigMissingError, InvalidQueryError
+from ..common.field_docs import Doc
 from ..common.plausible_dates import ImplausibleDates, resolve_now, to_microseconds
 from ..common.time_zones import LOCAL_ZONE
 from ..storage.history import History
@@ -38,53 +39,59 @@ _SECOND_DAY: Final = datetime(1, 1, 2, tzinfo=UTC)
 class BudgetRun:
     """One run that contributes to the spending of a budget."""
 
-    id: str  # id of the run
-    project: str | None  # project of the run; None: no project is named
-    cost: float  # cost of the run, USD
-    is_lower_bound: bool  # whether the cost is a lower bound
+    id: Annotated[str, Doc("id of the run")]
+    project: Annotated[str | None, Doc("project of the run; null: no project is named")]
+    cost: Annotated[float, Doc("cost of the run, USD")]
+    is_lower_bound: Annotated[bool, Doc("whether the cost is a lower bound")]
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetStatus:
     """Status of one budget."""
 
-    scope: Scope  # scope of the budget: all, template or project
-    name: str | None  # name of the workflow or project; None: all runs
-    span: Span  # run: each run since the start; else a calendar day, week or month
-    start: datetime  # start of the day, week or month, or of the checked runs
-    end: datetime  # end of the period, exclusive
-    limit: float  # limit, USD
-    spent: float  # lower bound of the spending, USD; of a budget per run, the highest cost of a run
-    share: float | None  # spending divided by the limit; None: the limit is 0
-    state: BudgetStateName  # within, near (80% and more) or exceeded
-    is_lower_bound: bool  # whether more may have been spent
-    runs: int  # number of checked runs
-    unknown_runs: int  # number of runs with unknown cost, which count as 0
-    runs_over: int  # number of runs above a budget per run; 0 for a day, week or month
-    never_seen: bool  # whether no run has this workflow or project, maybe because of a typo
-    top_runs: tuple[BudgetRun, ...]  # runs above a budget per run, else those of the highest cost, at most 5
-    sentence: str  # description of the status in one sentence
+    scope: Annotated[Scope, Doc("scope of the budget: all, template or project")]
+    name: Annotated[str | None, Doc("name of the workflow or project; null: all runs")]
+    span: Annotated[Span, Doc("run: each run since the start; else a calendar day, week or month")]
+    start: Annotated[datetime, Doc("start of the day, week or month, or of the checked runs")]
+    end: Annotated[datetime, Doc("end of the period, exclusive")]
+    limit: Annotated[float, Doc("limit, USD")]
+    spent: Annotated[
+        float, Doc("lower bound of the spending, USD; of a budget per run, the highest cost of a run")
+    ]
+    share: Annotated[float | None, Doc("spending divided by the limit; null: the limit is 0")]
+    state: Annotated[BudgetStateName, Doc("within, near (80% and more) or exceeded")]
+    is_lower_bound: Annotated[bool, Doc("whether more may have been spent")]
+    runs: Annotated[int, Doc("number of checked runs")]
+    unknown_runs: Annotated[int, Doc("number of runs with unknown cost, which count as 0")]
+    runs_over: Annotated[int, Doc("number of runs above a budget per run; 0 for a day, week or month")]
+    never_seen: Annotated[bool, Doc("whether no run has this workflow or project, maybe because of a typo")]
+    top_runs: Annotated[
+        tuple[BudgetRun, ...], Doc("runs above a budget per run, else those of the highest cost, at most 5")
+    ]
+    sentence: Annotated[str, Doc("description of the status in one sentence")]
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetReport:
     """Status of all budgets, exceeded ones first."""
 
-    ok: bool  # whether no budget is exceeded and no regression was found, if requested
-    config: str  # path of the settings file
-    since: datetime  # start of the checked period
-    until: datetime  # end of the checked period, usually now
-    time_zone: str | None  # time zone of days, weeks and months; None: local
-    exceeded: int  # number of exceeded budgets
-    near: int  # number of budgets near the limit
-    latest_run: datetime | None  # creation time of the latest synced run; None: no run has a time
-    undated_runs: int  # number of runs without a date, which count in no day, week or month
-    invalid_timestamps: (
-        ImplausibleDates  # runs dated before 2000 or after the end, which also count in no period
-    )
-    budgets: tuple[BudgetStatus, ...]  # status of each budget
-    regressions: tuple[Finding, ...] | None  # recent regressions; None: not requested
-    series: int | None  # number of time series checked for regressions; None: not requested
+    ok: Annotated[bool, Doc("whether no budget is exceeded and no regression was found, if requested")]
+    config: Annotated[str, Doc("path of the settings file")]
+    since: Annotated[datetime, Doc("start of the checked period")]
+    until: Annotated[datetime, Doc("end of the checked period, usually now")]
+    time_zone: Annotated[str | None, Doc("time zone of days, weeks and months; null: local")]
+    exceeded: Annotated[int, Doc("number of exceeded budgets")]
+    near: Annotated[int, Doc("number of budgets near the limit")]
+    latest_run: Annotated[
+        datetime | None, Doc("creation time of the latest synced run; null: no run has a time")
+    ]
+    undated_runs: Annotated[int, Doc("number of runs without a date, which count in no day, week or month")]
+    invalid_timestamps: Annotated[
+        ImplausibleDates, Doc("runs dated before 2000 or after the end, which also count in no period")
+    ]
+    budgets: Annotated[tuple[BudgetStatus, ...], Doc("status of each budget")]
+    regressions: Annotated[tuple[Finding, ...] | None, Doc("recent regressions; null: not requested")]
+    series: Annotated[int | None, Doc("number of time series checked for regressions; null: not requested")]
 
 
 def check_budgets(

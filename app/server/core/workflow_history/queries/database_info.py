@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from .. import database
+from ..common.field_docs import Doc
 from .list_runs import find_runs
 from .sync_status import find_syncs
 
@@ -13,11 +15,15 @@ from .sync_status import find_syncs
 class DatabaseInfo:
     """Location, size and content of the history database."""
 
-    path: str  # path of the database file, or database URL without its password
-    bytes: int | None  # size of the database in bytes; null: there is no history yet
-    database_version: str | None  # revision of the database tables; null: there is no history yet
-    runs: int  # number of stored runs
-    last_sync_at: str | None  # start of the last sync that changed the history; null: there is none
+    path: Annotated[str, Doc("path of the database file, or database URL without its password")]
+    bytes: Annotated[int | None, Doc("size of the database in bytes; null: there is no history yet")]
+    database_version: Annotated[
+        str | None, Doc("revision of the database tables; null: there is no history yet")
+    ]
+    runs: Annotated[int, Doc("number of stored runs")]
+    last_sync_at: Annotated[
+        str | None, Doc("start of the last sync that changed the history; null: there is none")
+    ]
 
 
 def database_info() -> DatabaseInfo:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO, Any, Final, NamedTuple
+from typing import IO, Annotated, Any, Final, NamedTuple
 
 from ..common.errors import InvalidQueryError
+from ..common.field_docs import Doc
 from ..common.filters import RunFilter
 from ..common.time_zones import LOCAL_ZONE
 from ..database import open_if_exists
@@ -20,7 +21,6 @@ from ..exporting.formats import EXTENSIONS, FORMATS
 from ..exporting.writer import DrainableBuffer, Writer, atomic_write
 from ..storage.reading.export_source import EXPORT_SOURCES, ExportSource
 from .check_names import validate_filter_names
-from .json.encoding import field_descriptions
 from .statistics import GroupStatistics, run_statistics
 
 
@@ -48,10 +48,7 @@ def table_from_records(
     record: type, query: Callable[[RunFilter], Sequence[Any]], money: Sequence[str] = ()
 ) -> Table:
     """Build an exportable table from flat dataclasses; fields named in `money` are in US dollars."""
-    descriptions = field_descriptions(record)
-    fields = tuple(
-        field._replace(meaning=descriptions.get(field.name, "")) for field in fields_of(record, money)
-    )
+    fields = fields_of(record, money)
 
     def batches(where: RunFilter, wanted_fields: Sequence[Field]) -> Generator[ColumnBatch]:
         yield to_batch(query(where), wanted_fields)
@@ -63,34 +60,38 @@ def table_from_records(
 class StatisticsRow:
     """Statistics of one group of runs."""
 
-    name: str | None  # name of the group; null: unknown
-    across: str | None  # name of the group in the second grouping
-    first_day: date | None  # first day of the day, week or month
-    runs: int  # number of runs, without copies of other runs
-    copies: int  # number of copies of other runs, which count their cost
-    agent_runs: int | None  # number of agent runs with a stream, if grouped by phase or agent
-    completed: int  # number of completed runs
-    failed: int  # number of failed runs
-    success_rate: float | None  # completed divided by completed plus failed runs, 0 to 1
-    success_rate_of: int  # number of runs that completed or failed
-    cost: float | None  # recorded cost of all runs, USD
-    cost_mean: float | None  # mean cost of a run, USD
-    cost_median: float | None  # median cost of a run, USD
-    cost_p90: float | None  # 90th percentile of the cost of a run, USD
-    cost_runs: int  # number of runs with a known cost
-    lower_bound_cost: float | None  # lower bound of the cost beyond `cost`, USD
-    runs_without_cost: int  # number of runs with neither a recorded cost nor a lower bound
-    runs_costing_more: int  # number of runs that spent more than the recorded cost
-    input_tokens: int | None  # number of uncached input tokens
-    output_tokens: int | None  # number of output tokens
-    cache_read_tokens: int | None  # number of cache read tokens
-    cache_creation_tokens: int | None  # number of cache write tokens
-    total_tokens: int | None  # number of tokens of all four kinds
-    cache_hit_rate: float | None  # cache hit rate: cache read divided by all input tokens, 0 to 1
-    duration_seconds: float | None  # total duration of runs with a completely known duration, s
-    duration_mean_seconds: float | None  # mean duration of a run, s
-    duration_median_seconds: float | None  # median duration of a run, s
-    duration_p90_seconds: float | None  # 90th percentile of the duration of a run, s
+    name: Annotated[str | None, Doc("name of the group; null: unknown")]
+    across: Annotated[str | None, Doc("name of the group in the second grouping")]
+    first_day: Annotated[date | None, Doc("first day of the day, week or month")]
+    runs: Annotated[int, Doc("number of runs, without copies of other runs")]
+    copies: Annotated[int, Doc("number of copies of other runs, which count their cost")]
+    agent_runs: Annotated[int | None, Doc("number of agent runs with a stream, if grouped by phase or agent")]
+    completed: Annotated[int, Doc("number of completed runs")]
+    failed: Annotated[int, Doc("number of failed runs")]
+    success_rate: Annotated[float | None, Doc("completed divided by completed plus failed runs, 0 to 1")]
+    success_rate_of: Annotated[int, Doc("number of runs that completed or failed")]
+    cost: Annotated[float | None, Doc("recorded cost of all runs, USD")]
+    cost_mean: Annotated[float | None, Doc("mean cost of a run, USD")]
+    cost_median: Annotated[float | None, Doc("median cost of a run, USD")]
+    cost_p90: Annotated[float | None, Doc("90th percentile of the cost of a run, USD")]
+    cost_runs: Annotated[int, Doc("number of runs with a known cost")]
+    lower_bound_cost: Annotated[float | None, Doc("lower bound of the cost beyond `cost`, USD")]
+    runs_without_cost: Annotated[int, Doc("number of runs with neither a recorded cost nor a lower bound")]
+    runs_costing_more: Annotated[int, Doc("number of runs that spent more than the recorded cost")]
+    input_tokens: Annotated[int | None, Doc("number of uncached input tokens")]
+    output_tokens: Annotated[int | None, Doc("number of output tokens")]
+    cache_read_tokens: Annotated[int | None, Doc("number of cache read tokens")]
+    cache_creation_tokens: Annotated[int | None, Doc("number of cache write tokens")]
+    total_tokens: Annotated[int | None, Doc("number of tokens of all four kinds")]
+    cache_hit_rate: Annotated[
+        float | None, Doc("cache hit rate: cache read divided by all input tokens, 0 to 1")
+    ]
+    duration_seconds: Annotated[
+        float | None, Doc("total duration of runs with a completely known duration, s")
+    ]
+    duration_mean_seconds: Annotated[float | None, Doc("mean duration of a run, s")]
+    duration_median_seconds: Annotated[float | None, Doc("median duration of a run, s")]
+    duration_p90_seconds: Annotated[float | None, Doc("90th percentile of the duration of a run, s")]
 
 
 def statistics_table(by: str, across: str | None = None, tz: str = LOCAL_ZONE) -> Table:
@@ -145,11 +146,11 @@ DEFAULT_GROUPING: Final = "month"
 class ExportResult:
     """Result of an export."""
 
-    what: str  # name of the table: runs, agent-runs, statistics, …
-    format: str  # file format: csv, jsonl or parquet
-    path: str | None  # path of the file; null: an open file was given
-    columns: tuple[str, ...]  # names of the columns, in order
-    rows: int  # number of rows without the header
+    what: Annotated[str, Doc("name of the table: runs, agent-runs, statistics, …")]
+    format: Annotated[str, Doc("file format: csv, jsonl or parquet")]
+    path: Annotated[str | None, Doc("path of the file; null: an open file was given")]
+    columns: Annotated[tuple[str, ...], Doc("names of the columns, in order")]
+    rows: Annotated[int, Doc("number of rows without the header")]
 
 
 TABLES: Final[Mapping[str, Table]] = {

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Annotated, Final
 
 from ..analysis.patterns.ranking import ScoredPattern
 from ..analysis.patterns.records import PatternStatus, PatternTotals
 from ..analysis.patterns.savings import known_cost, per_month, residual_share, steps_of
+from ..common.field_docs import Doc
 from ..common.proportions import significant
 
 _NANODOLLARS: Final = 1e9
@@ -19,62 +20,75 @@ _MICROSECONDS: Final = 1e6
 class PatternRef:
     """Reference to one pattern."""
 
-    id: str  # id of the pattern
-    kind: str  # kind of the pattern: operation or sequence
-    signature: str  # normalized operations of the pattern
-    occurrences: int  # number of occurrences in all runs
-    cost: float | None  # estimated cost of all occurrences, USD; None: unknown
+    id: Annotated[str, Doc("id of the pattern")]
+    kind: Annotated[str, Doc("kind of the pattern: operation or sequence")]
+    signature: Annotated[str, Doc("normalized operations of the pattern")]
+    occurrences: Annotated[int, Doc("number of occurrences in all runs")]
+    cost: Annotated[float | None, Doc("estimated cost of all occurrences, USD; null: unknown")]
 
 
 @dataclass(frozen=True, slots=True)
 class RankedPattern:
     """One pattern over many runs, with its rank and decision. Costs overlap: never add them up."""
 
-    id: str  # id of 16 hexadecimal digits, the same in every history
-    kind: str  # kind of the pattern: operation, sequence or phases
-    signature: str  # normalized operations of the pattern
-    steps: int  # number of operations in a row; 1 except for sequences
-    scriptable: bool  # False: phases, and tools that a script cannot replace
-    status: PatternStatus  # decision: detected (none), accepted or dismissed
-    note: str | None  # reason of the decision
-    decided_at: str | None  # time of the decision, ISO 8601 UTC
-    first_seen_at: str | None  # time at which the pattern was first stored, ISO 8601 UTC
-    runs: int  # number of runs with the pattern
-    occurrences: int  # number of occurrences in all of these runs
-    successes: int  # number of successful occurrences
-    failures: int  # number of failed occurrences; unknown outcomes count as neither
-    success_rate: float | None  # successes divided by known outcomes, 0 to 1; None: no outcome is known
-    success_rate_lower_bound: float | None  # lower end of the 95% interval (Wilson) of the success rate
-    stability: float | None  # share of a sequence's starts that run to the end; else runs by occurrences
-    cost: float | None  # estimated cost of all occurrences, USD; None: unknown
-    cost_is_lower_bound: bool  # whether the cost is a lower bound: the cost in some runs is unknown
-    cost_per_time: float | None  # cost per occurrence, USD; a lower bound if the cost is one
-    seconds: float | None  # estimated duration of all occurrences, in seconds; None: unknown
-    seconds_is_lower_bound: (
-        bool  # whether the duration is a lower bound: the duration in some runs is unknown
-    )
-    residual_cost: float | None  # residual cost: share that remains with a script; None: no script can do it
-    estimated_savings: float | None  # estimated savings by a script, USD; None: unknown
-    estimated_savings_is_lower_bound: (
-        bool  # whether the savings are a lower bound: some costs or outcomes are unknown
-    )
-    savings_per_month: (
-        float | None
-    )  # estimated savings per month, USD; None: unknown, or under 7 days of runs
-    risk_adjusted_savings: (
-        float | None
-    )  # risk-adjusted savings, USD: cost * (1 - residual_cost) * success_rate_lower_bound * stability
-    covered_by: PatternRef | None  # larger pattern that already covers the cost of this pattern
-    covers: tuple[PatternRef, ...]  # patterns covered by this one, highest cost first
+    id: Annotated[str, Doc("id of 16 hexadecimal digits, the same in every history")]
+    kind: Annotated[str, Doc("kind of the pattern: operation, sequence or phases")]
+    signature: Annotated[str, Doc("normalized operations of the pattern")]
+    steps: Annotated[int, Doc("number of operations in a row; 1 except for sequences")]
+    scriptable: Annotated[bool, Doc("false: phases, and tools that a script cannot replace")]
+    status: Annotated[PatternStatus, Doc("decision: detected (none), accepted or dismissed")]
+    note: Annotated[str | None, Doc("reason of the decision")]
+    decided_at: Annotated[str | None, Doc("time of the decision, ISO 8601 UTC")]
+    first_seen_at: Annotated[str | None, Doc("time at which the pattern was first stored, ISO 8601 UTC")]
+    runs: Annotated[int, Doc("number of runs with the pattern")]
+    occurrences: Annotated[int, Doc("number of occurrences in all of these runs")]
+    successes: Annotated[int, Doc("number of successful occurrences")]
+    failures: Annotated[int, Doc("number of failed occurrences; unknown outcomes count as neither")]
+    success_rate: Annotated[
+        float | None, Doc("successes divided by known outcomes, 0 to 1; null: no outcome is known")
+    ]
+    success_rate_lower_bound: Annotated[
+        float | None, Doc("lower end of the 95% interval (Wilson) of the success rate")
+    ]
+    stability: Annotated[
+        float | None, Doc("share of a sequence's starts that run to the end; else runs by occurrences")
+    ]
+    cost: Annotated[float | None, Doc("estimated cost of all occurrences, USD; null: unknown")]
+    cost_is_lower_bound: Annotated[
+        bool, Doc("whether the cost is a lower bound: the cost in some runs is unknown")
+    ]
+    cost_per_time: Annotated[float | None, Doc("cost per occurrence, USD; a lower bound if the cost is one")]
+    seconds: Annotated[float | None, Doc("estimated duration of all occurrences, in seconds; null: unknown")]
+    seconds_is_lower_bound: Annotated[
+        bool, Doc("whether the duration is a lower bound: the duration in some runs is unknown")
+    ]
+    residual_cost: Annotated[
+        float | None, Doc("residual cost: share that remains with a script; null: no script can do it")
+    ]
+    estimated_savings: Annotated[float | None, Doc("estimated savings by a script, USD; null: unknown")]
+    estimated_savings_is_lower_bound: Annotated[
+        bool, Doc("whether the savings are a lower bound: some costs or outcomes are unknown")
+    ]
+    savings_per_month: Annotated[
+        float | None, Doc("estimated savings per month, USD; null: unknown, or under 7 days of runs")
+    ]
+    risk_adjusted_savings: Annotated[
+        float | None,
+        Doc("risk-adjusted savings, USD: cost * (1 - residual_cost) * success_rate_lower_bound * stability"),
+    ]
+    covered_by: Annotated[
+        PatternRef | None, Doc("larger pattern that already covers the cost of this pattern")
+    ]
+    covers: Annotated[tuple[PatternRef, ...], Doc("patterns covered by this one, highest cost first")]
 
 
 @dataclass(frozen=True, slots=True)
 class RunPeriod:
     """Number and period of the runs that were queried."""
 
-    runs: int  # number of runs, with or without a pattern
-    first: datetime | None  # creation time of the first run; None: no run has a time
-    last: datetime | None  # creation time of the last run; None: no run has a time
+    runs: Annotated[int, Doc("number of runs, with or without a pattern")]
+    first: Annotated[datetime | None, Doc("creation time of the first run; null: no run has a time")]
+    last: Annotated[datetime | None, Doc("creation time of the last run; null: no run has a time")]
 
     @property
     def duration_us(self) -> int | None:
@@ -88,52 +102,60 @@ class RunPeriod:
 class PatternReport:
     """Recurring patterns, highest risk-adjusted savings first."""
 
-    span: RunPeriod  # number and period of the runs
-    residual_cost: float  # assumed residual cost per occurrence, 0 to 1; of a sequence at least one call
-    found: int  # number of patterns found, including those beyond the limit
-    hidden: int  # number of further patterns that are covered by these
-    commands_cost: float | None  # cost of all recurring commands, each call counted once, USD; None: unknown
-    commands_cost_is_lower_bound: (
-        bool  # whether the cost of the commands is a lower bound: some of it is unknown
-    )
-    patterns: tuple[RankedPattern, ...]  # the patterns, up to the limit
+    span: Annotated[RunPeriod, Doc("number and period of the runs")]
+    residual_cost: Annotated[
+        float, Doc("assumed residual cost per occurrence, 0 to 1; of a sequence at least one call")
+    ]
+    found: Annotated[int, Doc("number of patterns found, including those beyond the limit")]
+    hidden: Annotated[int, Doc("number of further patterns that are covered by these")]
+    commands_cost: Annotated[
+        float | None, Doc("cost of all recurring commands, each call counted once, USD; null: unknown")
+    ]
+    commands_cost_is_lower_bound: Annotated[
+        bool, Doc("whether the cost of the commands is a lower bound: some of it is unknown")
+    ]
+    patterns: Annotated[tuple[RankedPattern, ...], Doc("the patterns, up to the limit")]
 
 
 @dataclass(frozen=True, slots=True)
 class ExampleRun:
     """One run with an example of a pattern."""
 
-    run: str  # id of the run
-    project: str | None  # project of the run; None: no project is named
-    created_at: str | None  # creation time of the run, ISO 8601 UTC
-    occurrences: int | None  # number of occurrences in this run; None: unknown
-    cost: float | None  # estimated cost in this run, USD; None: unknown
-    agents_dir: str | None  # agents folder from which the run was read
-    path: str | None  # path of a file with an example, relative to the agents folder
-    line: int | None  # line number of the example, from 1
+    run: Annotated[str, Doc("id of the run")]
+    project: Annotated[str | None, Doc("project of the run; null: no project is named")]
+    created_at: Annotated[str | None, Doc("creation time of the run, ISO 8601 UTC")]
+    occurrences: Annotated[int | None, Doc("number of occurrences in this run; null: unknown")]
+    cost: Annotated[float | None, Doc("estimated cost in this run, USD; null: unknown")]
+    agents_dir: Annotated[str | None, Doc("agents directory from which the run was read")]
+    path: Annotated[str | None, Doc("path of a file with an example, relative to the agents directory")]
+    line: Annotated[int | None, Doc("line number of the example, from 1")]
 
 
 @dataclass(frozen=True, slots=True)
 class PatternDetail:
     """One pattern with examples."""
 
-    span: RunPeriod  # number and period of the runs
-    residual_cost: float  # assumed residual cost per occurrence, 0 to 1; of a sequence at least one call
-    pattern: RankedPattern  # the pattern
-    examples: tuple[ExampleRun, ...]  # examples in the newest runs with the pattern
+    span: Annotated[RunPeriod, Doc("number and period of the runs")]
+    residual_cost: Annotated[
+        float, Doc("assumed residual cost per occurrence, 0 to 1; of a sequence at least one call")
+    ]
+    pattern: Annotated[
+        RankedPattern, Doc("cost, savings and decision of the pattern over all runs of the query")
+    ]
+    examples: Annotated[tuple[ExampleRun, ...], Doc("examples in the newest runs with the pattern")]
 
 
 @dataclass(frozen=True, slots=True)
 class PatternDecision:
     """A decision on a pattern. It stays in force for all later syncs."""
 
-    id: str  # id of 16 hexadecimal digits
-    kind: str  # kind of the pattern: operation, sequence or phases
-    signature: str  # normalized operations of the pattern
-    status: PatternStatus  # decision now: detected (none), accepted or dismissed
-    before: PatternStatus  # decision before: detected (none), accepted or dismissed
-    note: str | None  # reason of the decision
-    decided_at: str | None  # time of the decision, ISO 8601 UTC; None: no decision
+    id: Annotated[str, Doc("id of 16 hexadecimal digits")]
+    kind: Annotated[str, Doc("kind of the pattern: operation, sequence or phases")]
+    signature: Annotated[str, Doc("normalized operations of the pattern")]
+    status: Annotated[PatternStatus, Doc("decision now: detected (none), accepted or dismissed")]
+    before: Annotated[PatternStatus, Doc("decision before: detected (none), accepted or dismissed")]
+    note: Annotated[str | None, Doc("reason of the decision")]
+    decided_at: Annotated[str | None, Doc("time of the decision, ISO 8601 UTC; null: no decision")]
 
 
 def to_ranked_pattern(scored: ScoredPattern, span: RunPeriod, residual_cost: float) -> RankedPattern:

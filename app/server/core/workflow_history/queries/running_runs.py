@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from .. import database
 from ..common.coercion import coerce_number, moment_in_utc
 from ..common.errors import WorkflowNotFoundError
+from ..common.field_docs import Doc
 from ..common.filters import RunFilter
 from ..common.spending import run_spending
 from .forecast.records import Remaining
@@ -24,28 +25,32 @@ _RUNNING_STATUS: Final = "running"
 class RunProgress:
     """Progress of one run, as of the last sync."""
 
-    id: str  # id of the run
-    project: str  # project of the run; empty: no project is named
-    status: str | None  # status of the run
-    request: str | None  # request of the run
-    template: str | None  # name of the workflow
-    phase: str | None  # current phase; null: the run has not begun, or it is unknown
-    started_at: datetime | None  # start of the run
-    started_derived: bool | None  # whether the start was derived from ids or file times; null: it is unknown
-    elapsed_seconds: float | None  # time until the last write of a running run, else its duration, in seconds
-    spent: float | None  # cost so far, US dollars
-    spent_is_lower_bound: bool  # whether more may have been spent, always true while running
-    tokens: int | None  # number of tokens so far, a lower bound
-    flight: Remaining | None  # forecast of the remaining work; null: the run has ended
+    id: Annotated[str, Doc("id of the run")]
+    project: Annotated[str, Doc("project of the run; empty: no project is named")]
+    status: Annotated[str | None, Doc("status of the run")]
+    request: Annotated[str | None, Doc("request of the run")]
+    template: Annotated[str | None, Doc("name of the workflow")]
+    phase: Annotated[str | None, Doc("current phase; null: the run has not begun, or it is unknown")]
+    started_at: Annotated[datetime | None, Doc("start of the run")]
+    started_derived: Annotated[
+        bool | None, Doc("whether the start was derived from ids or file times; null: it is unknown")
+    ]
+    elapsed_seconds: Annotated[
+        float | None, Doc("time until the last write of a running run, else its duration, in seconds")
+    ]
+    spent: Annotated[float | None, Doc("cost so far, US dollars")]
+    spent_is_lower_bound: Annotated[bool, Doc("whether more may have been spent, always true while running")]
+    tokens: Annotated[int | None, Doc("number of tokens so far, a lower bound")]
+    flight: Annotated[Remaining | None, Doc("forecast of the remaining work; null: the run has ended")]
 
 
 @dataclass(frozen=True, slots=True)
 class RunningRuns:
     """The running runs."""
 
-    at: datetime  # current time
-    total: int  # number of running runs
-    runs: tuple[RunProgress, ...]  # the newest running runs
+    at: Annotated[datetime, Doc("current time")]
+    total: Annotated[int, Doc("number of running runs")]
+    runs: Annotated[tuple[RunProgress, ...], Doc("the newest running runs")]
 
 
 def running_runs(now: datetime, *, most: int = MAX_RUNS) -> RunningRuns:

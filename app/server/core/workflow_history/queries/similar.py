@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from ..analysis.similarity.text_vectors import text_vector
 from ..analysis.similarity.version import MODEL_VERSION
 from ..common.column_data import MISSING_INT, ColumnTable, Flags, Integers
 from ..common.errors import InvalidQueryError, WorkflowNotFoundError
+from ..common.field_docs import Doc
 from ..common.filters import RunFilter
 from ..common.models import Workflow
 from ..storage.history import History
@@ -39,55 +40,57 @@ NANODOLLARS: Final = 1e9  # in one US dollar
 class SharedWord:
     """A word of the request with its equivalent in the other run's request."""
 
-    word: str  # word of the request
-    other: str  # same word in another form, or a word with a similar meaning
-    gave: float  # contribution to the similarity of the texts, before its floor is subtracted
+    word: Annotated[str, Doc("word of the request")]
+    other: Annotated[str, Doc("same word in another form, or a word with a similar meaning")]
+    gave: Annotated[float, Doc("contribution to the similarity of the texts, before its floor is subtracted")]
 
 
 @dataclass(frozen=True, slots=True)
 class ScorePart:
     """One component of a score."""
 
-    name: str  # name of the component: text, status, cost, duration
-    weight: float  # weight of the component, 0 to 1, before missing components are left out
-    value: float | None  # similarity, 0 to 1; None: one of the two runs has no value
-    gave: float | None  # contribution to the score; the contributions add up to it
+    name: Annotated[str, Doc("name of the component: text, status, cost, duration")]
+    weight: Annotated[float, Doc("weight of the component, 0 to 1, before missing components are left out")]
+    value: Annotated[float | None, Doc("similarity, 0 to 1; null: one of the two runs has no value")]
+    gave: Annotated[float | None, Doc("contribution to the score; the contributions add up to it")]
 
 
 @dataclass(frozen=True, slots=True)
 class SimilarRun:
     """One similar run with its score and the reasons for it."""
 
-    id: str  # id of the run
-    project: str  # project of the run; empty: no project is named
-    score: float  # similarity score, 0 to 1
-    parts: tuple[ScorePart, ...]  # components of the score
-    shared: tuple[SharedWord, ...]  # words in both requests, highest contribution first
-    related: tuple[SharedWord, ...]  # related words of the two requests, highest contribution first
-    status: str | None  # status of the run
-    template: str | None  # name of the workflow
-    request: str | None  # beginning of the request
-    created_at: str | None  # creation time of the run, ISO 8601 UTC
-    cost: float | None  # recorded cost, USD; without a recorded cost, the lower bound
-    cost_basis: str | None  # basis of the cost: reported, computed, lower_bound or unpriced
-    lower_bound_cost: float | None  # lower bound of the cost beyond the recorded cost, USD
-    duration_seconds: float | None  # duration of the run, in seconds
+    id: Annotated[str, Doc("id of the run")]
+    project: Annotated[str, Doc("project of the run; empty: no project is named")]
+    score: Annotated[float, Doc("similarity score, 0 to 1")]
+    parts: Annotated[tuple[ScorePart, ...], Doc("components of the score")]
+    shared: Annotated[tuple[SharedWord, ...], Doc("words in both requests, highest contribution first")]
+    related: Annotated[
+        tuple[SharedWord, ...], Doc("related words of the two requests, highest contribution first")
+    ]
+    status: Annotated[str | None, Doc("status of the run")]
+    template: Annotated[str | None, Doc("name of the workflow")]
+    request: Annotated[str | None, Doc("beginning of the request")]
+    created_at: Annotated[str | None, Doc("creation time of the run, ISO 8601 UTC")]
+    cost: Annotated[float | None, Doc("recorded cost, USD; without a recorded cost, the lower bound")]
+    cost_basis: Annotated[str | None, Doc("basis of the cost: reported, computed, lower_bound or unpriced")]
+    lower_bound_cost: Annotated[float | None, Doc("lower bound of the cost beyond the recorded cost, USD")]
+    duration_seconds: Annotated[float | None, Doc("duration of the run, in seconds")]
 
 
 @dataclass(frozen=True, slots=True)
 class SimilarRuns:
     """The most similar runs, best first."""
 
-    id: str | None  # id of the given run; None: a text was given
-    project: str | None  # project of the given run
-    request: str | None  # beginning of the compared request
-    basis: str  # run: all four components are compared; text: only words
-    threshold: float  # minimum score, 0 to 1
-    limit: int  # maximum number of similar runs
-    compared: int  # number of runs that were compared
-    without_request: int  # number of compared runs without words in their request
-    runs: tuple[SimilarRun, ...]  # the similar runs
-    note: str | None  # limitation of the comparison, if there is one
+    id: Annotated[str | None, Doc("id of the given run; null: a text was given")]
+    project: Annotated[str | None, Doc("project of the given run")]
+    request: Annotated[str | None, Doc("beginning of the compared request")]
+    basis: Annotated[str, Doc("run: all four components are compared; text: only words")]
+    threshold: Annotated[float, Doc("minimum score, 0 to 1")]
+    limit: Annotated[int, Doc("maximum number of similar runs")]
+    compared: Annotated[int, Doc("number of runs that were compared")]
+    without_request: Annotated[int, Doc("number of compared runs without words in their request")]
+    runs: Annotated[tuple[SimilarRun, ...], Doc("the similar runs")]
+    note: Annotated[str | None, Doc("limitation of the comparison, if there is one")]
 
 
 def similar_runs(

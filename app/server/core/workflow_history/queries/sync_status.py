@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from .. import database
 from ..common.errors import InvalidQueryError
+from ..common.field_docs import Doc
 
 MAX_PROBLEMS: Final = 500
 
@@ -78,30 +79,36 @@ def _parse_cursor(cursor: str) -> int:
 class LastSync:
     """Result of the last sync."""
 
-    ended_at: datetime  # time at which the sync ended
-    duration_seconds: float  # duration of the sync, in seconds
-    scanned: int  # number of runs found
-    inserted: int  # number of new runs
-    changed: int  # number of stored runs that were written again
-    unchanged: int  # number of stored runs that needed no write
-    failed: int  # number of runs with a failure
-    newly_missing: int  # number of runs whose files went missing since the sync before
-    problems: int  # number of problems found while reading
+    ended_at: Annotated[datetime, Doc("time at which the sync ended")]
+    duration_seconds: Annotated[float, Doc("duration of the sync, in seconds")]
+    scanned: Annotated[int, Doc("number of runs found")]
+    inserted: Annotated[int, Doc("number of new runs")]
+    changed: Annotated[int, Doc("number of stored runs that were written again")]
+    unchanged: Annotated[int, Doc("number of stored runs that needed no write")]
+    failed: Annotated[int, Doc("number of runs with a failure")]
+    newly_missing: Annotated[int, Doc("number of runs whose files went missing since the sync before")]
+    problems: Annotated[int, Doc("number of problems found while reading")]
 
 
 @dataclass(frozen=True, slots=True)
 class SyncStatus:
     """Status of a server's sync and the folders it follows."""
 
-    state: str  # off: there is no folder; idle; running; failed: the sync is retried
-    agents_dir: str | None  # agents folder that is synced; null: none
-    project: str | None  # project under which the runs are stored; null: there is no folder
-    watch: str | None  # events, polling, listing (remote folder), waiting (missing folder); null: off
-    phase: str | None = None  # stage of the running sync: scan, enrich, store ...
-    done: int | None = None  # progress of the sync stage, in runs or folders
-    total: int | None = None  # estimated total of the sync stage; it may grow
-    started_at: datetime | None = None  # start of the running sync
-    last: LastSync | None = None  # last successful sync since the start of the server; null: none
-    error: str | None = None  # reason why the last sync failed, and the remedy; null: it did not fail
-    next_retry_at: datetime | None = None  # time of the next automatic retry
-    folders: tuple[str, ...] = ()  # all synced folders: agents_dir and the project's others
+    state: Annotated[str, Doc("off: there is no folder; idle; running; failed: the sync is retried")]
+    agents_dir: Annotated[str | None, Doc("agents directory that is synced; null: none")]
+    project: Annotated[str | None, Doc("project under which the runs are stored; null: there is no folder")]
+    watch: Annotated[
+        str | None, Doc("events, polling, listing (remote folder), waiting (missing folder); null: off")
+    ]
+    phase: Annotated[str | None, Doc("stage of the running sync: scan, enrich, store ...")] = None
+    done: Annotated[int | None, Doc("progress of the sync stage, in runs or folders")] = None
+    total: Annotated[int | None, Doc("estimated total of the sync stage; it may grow")] = None
+    started_at: Annotated[datetime | None, Doc("start of the running sync")] = None
+    last: Annotated[
+        LastSync | None, Doc("last successful sync since the start of the server; null: none")
+    ] = None
+    error: Annotated[
+        str | None, Doc("reason why the last sync failed, and the remedy; null: it did not fail")
+    ] = None
+    next_retry_at: Annotated[datetime | None, Doc("time of the next automatic retry")] = None
+    folders: Annotated[tuple[str, ...], Doc("all synced folders: agents_dir and the project's others")] = ()

@@ -3,139 +3,165 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from ...common.field_docs import Doc
 
 
 @dataclass(frozen=True, slots=True)
 class NumberComparison:
     """One number of two runs; the difference is B - A."""
 
-    name: str
-    unit: str  # unit of the number: USD, tokens, seconds, share (0 to 1), count, score (0 to 100)
-    a: float | None  # value of A; None if unknown
-    b: float | None  # value of B; None if unknown
-    difference: float | None  # difference B - A; None if one is unknown or only one run has the value
-    percent: float | None  # difference in percent of A; None also if A is 0
-    certain: bool  # False if A or B is only a lower bound
-    a_certain: bool  # False if A is only a lower bound
-    b_certain: bool  # False if B is only a lower bound
+    name: Annotated[str, Doc("key of the compared metric, such as total_cost")]
+    unit: Annotated[
+        str, Doc("unit of the number: USD, tokens, seconds, share (0 to 1), count, score (0 to 100)")
+    ]
+    a: Annotated[float | None, Doc("value of A; null if unknown")]
+    b: Annotated[float | None, Doc("value of B; null if unknown")]
+    difference: Annotated[
+        float | None, Doc("difference B - A; null if one is unknown or only one run has the value")
+    ]
+    percent: Annotated[float | None, Doc("difference in percent of A; null also if A is 0")]
+    certain: Annotated[bool, Doc("false if A or B is only a lower bound")]
+    a_certain: Annotated[bool, Doc("false if A is only a lower bound")]
+    b_certain: Annotated[bool, Doc("false if B is only a lower bound")]
 
 
 @dataclass(frozen=True, slots=True)
 class TextComparison:
     """One text field of two runs."""
 
-    name: str
-    a: str | None  # text of A; None if unknown
-    b: str | None  # text of B; None if unknown
-    same: bool  # whether both texts are equal
+    name: Annotated[str, Doc("key of the compared field, such as workflow_template")]
+    a: Annotated[str | None, Doc("text of A; null if unknown")]
+    b: Annotated[str | None, Doc("text of B; null if unknown")]
+    same: Annotated[bool, Doc("whether both texts are equal")]
 
 
 @dataclass(frozen=True, slots=True)
 class AgentTotals:
     """Totals of the agent runs of one phase or one agent in one run."""
 
-    agent_runs: int  # number of agent runs, superseded attempts included
-    outcome: str | None  # worst outcome of the agent runs that were not superseded
-    models: tuple[str, ...]  # names of the models used
-    cost: float | None  # known cost, USD
-    cost_is_certain: bool  # False if the cost is a lower bound
+    agent_runs: Annotated[int, Doc("number of agent runs, superseded attempts included")]
+    outcome: Annotated[str | None, Doc("worst outcome of the agent runs that were not superseded")]
+    models: Annotated[tuple[str, ...], Doc("names of the models used")]
+    cost: Annotated[float | None, Doc("known cost, USD")]
+    cost_is_certain: Annotated[bool, Doc("false if the cost is a lower bound")]
 
 
 @dataclass(frozen=True, slots=True)
 class StepComparison:
     """Comparison of one agent or one phase in two runs."""
 
-    name: str
-    a: AgentTotals | None  # totals of A; None if A has no such agent or phase
-    b: AgentTotals | None  # totals of B; None if B has no such agent or phase
-    figures: tuple[
-        NumberComparison, ...
-    ]  # comparisons of cost, duration_seconds, total_tokens, turns, tool_calls, tool_errors
+    name: Annotated[str, Doc("name of the agent or phase")]
+    a: Annotated[AgentTotals | None, Doc("totals of A; null if A has no such agent or phase")]
+    b: Annotated[AgentTotals | None, Doc("totals of B; null if B has no such agent or phase")]
+    figures: Annotated[
+        tuple[NumberComparison, ...],
+        Doc("comparisons of cost, duration_seconds, total_tokens, turns, tool_calls, tool_errors"),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class Phase:
     """Comparison of one phase in two runs, with its agents."""
 
-    step: StepComparison
-    agents: tuple[StepComparison, ...]
+    step: Annotated[StepComparison, Doc("comparison of the phase as a whole")]
+    agents: Annotated[tuple[StepComparison, ...], Doc("comparisons of the agents of the phase")]
 
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
     """One phase's contribution to a difference; a phase that one run lacks counts there as 0."""
 
-    phase: str | None  # phase name; None for cost outside the agent runs
-    difference: float  # difference B - A, USD or seconds
-    share: float | None  # share of the whole difference, 1 is all of it; negative if it acts against it
+    phase: Annotated[str | None, Doc("phase name; null for cost outside the agent runs")]
+    difference: Annotated[float, Doc("difference B - A, USD or seconds")]
+    share: Annotated[
+        float | None, Doc("share of the whole difference, 1 is all of it; negative if it acts against it")
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """Comparison of the two requests."""
 
-    a: str | None  # beginning of A's request; None if unknown
-    b: str | None  # beginning of B's request; None if unknown
-    same: bool | None  # whether the requests are identical; None if one is unknown
-    likeness: float | None  # text component of the similarity, 0 to 1; None if a text is missing
-    shared: tuple[str, ...]  # words of both requests, in A's form, strongest first
-    only_a: tuple[str, ...]  # words that B lacks in any form, heaviest first
-    only_b: tuple[str, ...]  # words that A lacks in any form, heaviest first
+    a: Annotated[str | None, Doc("beginning of A's request; null if unknown")]
+    b: Annotated[str | None, Doc("beginning of B's request; null if unknown")]
+    same: Annotated[bool | None, Doc("whether the requests are identical; null if one is unknown")]
+    likeness: Annotated[
+        float | None, Doc("text component of the similarity, 0 to 1; null if a text is missing")
+    ]
+    shared: Annotated[tuple[str, ...], Doc("words of both requests, in A's form, strongest first")]
+    only_a: Annotated[tuple[str, ...], Doc("words that B lacks in any form, heaviest first")]
+    only_b: Annotated[tuple[str, ...], Doc("words that A lacks in any form, heaviest first")]
 
 
 @dataclass(frozen=True, slots=True)
 class PriceChange:
     """A rate of a model that both runs used, with different prices at their dates."""
 
-    model: str
-    kind: str  # kind of tokens: input, output, cache read ...
-    a: float  # rate at A's date, USD per million units
-    b: float  # rate at B's date, USD per million units
+    model: Annotated[str, Doc("name of the model")]
+    kind: Annotated[str, Doc("kind of tokens: input, output, cache read ...")]
+    a: Annotated[float, Doc("rate at A's date, USD per million units")]
+    b: Annotated[float, Doc("rate at B's date, USD per million units")]
 
 
 @dataclass(frozen=True, slots=True)
 class ModelChange:
     """A phase in which the two runs used different models."""
 
-    phase: str
-    a: tuple[str, ...]  # models of A
-    b: tuple[str, ...]  # models of B
+    phase: Annotated[str, Doc("name of the phase")]
+    a: Annotated[tuple[str, ...], Doc("models of A")]
+    b: Annotated[tuple[str, ...], Doc("models of B")]
 
 
 @dataclass(frozen=True, slots=True)
 class LikenessPart:
     """One component of the similarity; see docs/similarity.md."""
 
-    name: str  # component: text, status, cost or duration
-    weight: float  # weight, 0 to 1, before missing components are dropped
-    value: float | None  # value, 0 to 1; None if one of the runs lacks it
+    name: Annotated[str, Doc("component: text, status, cost or duration")]
+    weight: Annotated[float, Doc("weight, 0 to 1, before missing components are dropped")]
+    value: Annotated[float | None, Doc("value, 0 to 1; null if one of the runs lacks it")]
 
 
 @dataclass(frozen=True, slots=True)
 class RunRef:
     """Identity and status of one of the two runs."""
 
-    id: str
-    project: str
-    created_at: str | None  # creation time, ISO 8601 UTC
-    status: str | None
-    status_reason: str | None
+    id: Annotated[str, Doc("id of the run")]
+    project: Annotated[str, Doc("project of the run; empty: no project is named")]
+    created_at: Annotated[str | None, Doc("creation time, ISO 8601 UTC")]
+    status: Annotated[
+        str | None,
+        Doc("status of the run: completed, failed, running, incomplete or unknown; null: not stored"),
+    ]
+    status_reason: Annotated[str | None, Doc("source of the status; null: not stored")]
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """Comparison of two runs."""
 
-    a: RunRef
-    b: RunRef
-    similarity: float  # similarity score, 0 to 1
-    similarity_parts: tuple[LikenessPart, ...]
-    request: Request
-    facts: tuple[TextComparison, ...]
-    figures: tuple[NumberComparison, ...]
-    phases: tuple[Phase, ...]
-    cost_from: tuple[Contribution, ...]  # contributions to the difference in cost, largest first
-    duration_from: tuple[Contribution, ...]  # contributions to the difference in working time
-    other_models: tuple[ModelChange, ...]
-    price_changes: tuple[PriceChange, ...]
-    notes: tuple[str, ...]  # caveats, one sentence each
+    a: Annotated[RunRef, Doc("identity and status of run A")]
+    b: Annotated[RunRef, Doc("identity and status of run B")]
+    similarity: Annotated[float, Doc("similarity score, 0 to 1")]
+    similarity_parts: Annotated[tuple[LikenessPart, ...], Doc("components of the similarity score")]
+    request: Annotated[Request, Doc("comparison of the request texts")]
+    facts: Annotated[
+        tuple[TextComparison, ...], Doc("comparisons of text fields: status, workflow, model and others")
+    ]
+    figures: Annotated[
+        tuple[NumberComparison, ...], Doc("comparisons of numbers: cost, duration, tokens, scores and others")
+    ]
+    phases: Annotated[tuple[Phase, ...], Doc("comparisons by phase, in the order of the workflow")]
+    cost_from: Annotated[
+        tuple[Contribution, ...], Doc("contributions to the difference in cost, largest first")
+    ]
+    duration_from: Annotated[tuple[Contribution, ...], Doc("contributions to the difference in working time")]
+    other_models: Annotated[
+        tuple[ModelChange, ...], Doc("phases in which the two runs used different models")
+    ]
+    price_changes: Annotated[
+        tuple[PriceChange, ...],
+        Doc("rates that differ between the dates of the runs, for models that both used"),
+    ]
+    notes: Annotated[tuple[str, ...], Doc("caveats, one sentence each")]

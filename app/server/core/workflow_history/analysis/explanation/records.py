@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
+from typing import Annotated
+
+from ...common.field_docs import Doc
 
 JsonValue = str | float | int | bool | None
 
@@ -12,78 +15,94 @@ JsonValue = str | float | int | bool | None
 class Source:
     """Source location of a value."""
 
-    path: str  # path of the file, absolute if the run's directory is known
-    line: int | None  # line number, starting at 1; None for the whole file
-    there: bool | None  # whether the file exists now; None if its content was overwritten or unknown
-    says: str  # short description of the content at this location
+    path: Annotated[str, Doc("path of the file, absolute if the run's directory is known")]
+    line: Annotated[int | None, Doc("line number, starting at 1; null for the whole file")]
+    there: Annotated[
+        bool | None, Doc("whether the file exists now; null if its content was overwritten or unknown")
+    ]
+    says: Annotated[str, Doc("short description of the content at this location")]
 
 
 @dataclass(frozen=True, slots=True)
 class PriceTerm:
     """One term of a price calculation: units times a rate."""
 
-    kind: str  # units: input, output, cache read, 5-minute cache write, 1-hour cache write, web search
-    count: int  # number of tokens or web search requests
-    rate: float | None  # rate at that time, USD per million units; None if not in the table
-    cost: float | None  # count times rate, USD
+    kind: Annotated[
+        str, Doc("units: input, output, cache read, 5-minute cache write, 1-hour cache write, web search")
+    ]
+    count: Annotated[int, Doc("number of tokens or web search requests")]
+    rate: Annotated[float | None, Doc("rate at that time, USD per million units; null if not in the table")]
+    cost: Annotated[float | None, Doc("count times rate, USD")]
 
 
 @dataclass(frozen=True, slots=True)
 class PriceCalculation:
     """Price calculation for one model: tokens times the rates of the date, by the installed price table."""
 
-    model: str | None
-    priced_at: str | None  # time whose prices apply, ISO 8601 UTC; None if unknown
-    terms: tuple[PriceTerm, ...]
-    total: float | None  # sum of the terms, USD; None if a rate or the model is unknown
-    stored: float | None  # computed cost stored in the history, USD
-    difference: float | None  # `total` minus `stored`, USD
-    why: str | None  # reason for a missing total or a difference
+    model: Annotated[str | None, Doc("name of the model; null: the transcript names none")]
+    priced_at: Annotated[str | None, Doc("time whose prices apply, ISO 8601 UTC; null if unknown")]
+    terms: Annotated[tuple[PriceTerm, ...], Doc("terms of the sum, one for each kind of tokens with a count")]
+    total: Annotated[float | None, Doc("sum of the terms, USD; null if a rate or the model is unknown")]
+    stored: Annotated[float | None, Doc("computed cost stored in the history, USD")]
+    difference: Annotated[float | None, Doc("`total` minus `stored`, USD")]
+    why: Annotated[str | None, Doc("reason for a missing total or a difference")]
 
 
 @dataclass(frozen=True, slots=True)
 class Component:
     """One component of a value."""
 
-    name: str
-    value: JsonValue  # value of the component, in the unit of the explanation
-    adds: bool  # whether the component is part of the sum
-    rule: str  # rule behind the component, one sentence
-    basis: str | None = None  # cost basis: reported, computed, lower_bound or unpriced
-    weight: float | None = None  # weight of a score or similarity component
-    inputs: dict[str, JsonValue] = dataclass_field(default_factory=dict)
-    sources: tuple[Source, ...] = ()
-    arithmetic: tuple[PriceCalculation, ...] = ()  # price calculations, one for each model
+    name: Annotated[str, Doc("name of the component, such as an agent or a metric")]
+    value: Annotated[JsonValue, Doc("value of the component, in the unit of the explanation")]
+    adds: Annotated[bool, Doc("whether the component is part of the sum")]
+    rule: Annotated[str, Doc("rule behind the component, one sentence")]
+    basis: Annotated[str | None, Doc("cost basis: reported, computed, lower_bound or unpriced")] = None
+    weight: Annotated[float | None, Doc("weight of a score or similarity component")] = None
+    inputs: Annotated[
+        dict[str, JsonValue], Doc("values that the rule of the component uses, by key; a null one is unknown")
+    ] = dataclass_field(default_factory=dict)
+    sources: Annotated[tuple[Source, ...], Doc("files and lines that contain the component")] = ()
+    arithmetic: Annotated[tuple[PriceCalculation, ...], Doc("price calculations, one for each model")] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class PriceVersions:
     """Price table versions of the stored cost and of this calculation."""
 
-    stored: str | None  # price table version of the stored cost
-    installed: str  # version of the installed price table
-    same: bool  # whether both versions are equal
+    stored: Annotated[str | None, Doc("price table version of the stored cost")]
+    installed: Annotated[str, Doc("version of the installed price table")]
+    same: Annotated[bool, Doc("whether both versions are equal")]
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """Provenance of one value of a run."""
 
-    id: str
-    project: str
-    field: str
-    value: JsonValue  # stored value; None if unknown, see why_unknown
-    unit: str | None  # unit: USD, tokens, seconds, count, score (0 to 100) or percent; None for text
-    rule: str  # rule behind the value, one sentence
-    why_unknown: str | None = None  # reason for an unknown value
-    inputs: dict[str, JsonValue] = dataclass_field(default_factory=dict)
-    sources: tuple[Source, ...] = ()
-    parts: tuple[Component, ...] = ()
-    total: float | None = None  # sum of the components that add; None if the value is not a sum
-    remainder: float | None = None  # `value` minus `total`; None if there is no sum
-    is_lower_bound: bool = False  # whether the value is a lower bound
-    unknown_parts: int = 0  # number of components with unknown spending, whose `value` is null
-    prices: PriceVersions | None = None  # price table versions, if the value depends on prices
-    notes: tuple[str, ...] = ()
-    docs: str = "docs/provenance.md"
-    of: tuple[Explanation, ...] = ()  # explanations of the fields of an overview
+    id: Annotated[str, Doc("id of the run")]
+    project: Annotated[str, Doc("project of the run; empty: no project is named")]
+    field: Annotated[str, Doc("key of the explained value; overview: the most important ones")]
+    value: Annotated[JsonValue, Doc("stored value; null if unknown, see why_unknown")]
+    unit: Annotated[
+        str | None, Doc("unit: USD, tokens, seconds, count, score (0 to 100) or percent; null for text")
+    ]
+    rule: Annotated[str, Doc("rule behind the value, one sentence")]
+    why_unknown: Annotated[str | None, Doc("reason for an unknown value")] = None
+    inputs: Annotated[
+        dict[str, JsonValue], Doc("stored values that the rule uses, by key; a null one is unknown")
+    ] = dataclass_field(default_factory=dict)
+    sources: Annotated[tuple[Source, ...], Doc("files and lines that contain the value")] = ()
+    parts: Annotated[tuple[Component, ...], Doc("components of the value")] = ()
+    total: Annotated[float | None, Doc("sum of the components that add; null if the value is not a sum")] = (
+        None
+    )
+    remainder: Annotated[float | None, Doc("`value` minus `total`; null if there is no sum")] = None
+    is_lower_bound: Annotated[bool, Doc("whether the value is a lower bound")] = False
+    unknown_parts: Annotated[
+        int, Doc("number of components with unknown spending, whose `value` is null")
+    ] = 0
+    prices: Annotated[PriceVersions | None, Doc("price table versions, if the value depends on prices")] = (
+        None
+    )
+    notes: Annotated[tuple[str, ...], Doc("caveats, one sentence each")] = ()
+    docs: Annotated[str, Doc("documentation page about the provenance of values")] = "docs/provenance.md"
+    of: Annotated[tuple[Explanation, ...], Doc("explanations of the fields of an overview")] = ()

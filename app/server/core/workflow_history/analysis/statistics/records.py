@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Annotated
 
+from ...common.field_docs import Doc
 from ...common.plausible_dates import ImplausibleDates
 
 
@@ -12,57 +14,73 @@ from ...common.plausible_dates import ImplausibleDates
 class Distribution:
     """Distribution of an amount over runs: cost in US dollars, duration in seconds."""
 
-    total: float | None  # sum of the known values; 0.0 if there are no runs
-    mean: float | None  # mean of the known values
-    median: float | None  # median of the known values
-    p90: float | None  # 90th percentile of the known values, linearly interpolated
-    runs: int  # number of runs with a known value, the base of mean, median and p90
+    total: Annotated[float | None, Doc("sum of the known values; 0.0 if there are no runs")]
+    mean: Annotated[float | None, Doc("mean of the known values")]
+    median: Annotated[float | None, Doc("median of the known values")]
+    p90: Annotated[float | None, Doc("90th percentile of the known values, linearly interpolated")]
+    runs: Annotated[int, Doc("number of runs with a known value, the base of mean, median and p90")]
 
 
 @dataclass(frozen=True, slots=True)
 class TokenTotals:
     """Total tokens by kind, over the runs in which that kind is known."""
 
-    input: int | None  # uncached input tokens
-    output: int | None  # output tokens
-    cache_read: int | None  # cache read tokens
-    cache_creation: int | None  # cache write tokens
-    total: int | None  # tokens of all kinds
+    input: Annotated[int | None, Doc("uncached input tokens")]
+    output: Annotated[int | None, Doc("output tokens")]
+    cache_read: Annotated[int | None, Doc("cache read tokens")]
+    cache_creation: Annotated[int | None, Doc("cache write tokens")]
+    total: Annotated[int | None, Doc("tokens of all kinds")]
 
 
 @dataclass(frozen=True, slots=True)
 class GroupStatistics:
     """Statistics of one group of runs."""
 
-    name: str | None  # name of the group; None: unknown
-    across: str | None  # name of the second grouping's group; None: unknown, or no second grouping
-    first_day: date | None  # first day of the day, week or month, in the requested time zone
-    runs: int  # number of runs without copies of other runs, which are in no other figure
-    copies: int  # number of skipped runs, whose whole cost other runs count
-    agent_runs: int | None  # number of agent runs with a transcript; None unless by phase or agent
-    completed: int  # number of completed runs
-    failed: int  # number of failed runs
-    success_rate: float | None  # completed runs divided by completed plus failed runs, 0 to 1; None if none
-    success_rate_of: int  # number of completed and failed runs; others are running, incomplete or unknown
-    cost: Distribution  # recorded cost, US dollars
-    lower_bound_cost: float | None  # US dollars spent at least beyond the recorded cost
-    runs_without_cost: int  # number of runs without any known cost
-    runs_costing_more: int  # number of runs that cost more than recorded: interrupted, no transcript or price
-    tokens: TokenTotals  # total tokens by kind
-    cache_hit_rate: float | None  # cache hit rate, 0 to 1, over runs with all input token kinds known
-    duration: Distribution  # duration of the runs, seconds
+    name: Annotated[str | None, Doc("name of the group; null: unknown")]
+    across: Annotated[
+        str | None, Doc("name of the second grouping's group; null: unknown, or no second grouping")
+    ]
+    first_day: Annotated[date | None, Doc("first day of the day, week or month, in the requested time zone")]
+    runs: Annotated[int, Doc("number of runs without copies of other runs, which are in no other figure")]
+    copies: Annotated[int, Doc("number of skipped runs, whose whole cost other runs count")]
+    agent_runs: Annotated[
+        int | None, Doc("number of agent runs with a transcript; null unless by phase or agent")
+    ]
+    completed: Annotated[int, Doc("number of completed runs")]
+    failed: Annotated[int, Doc("number of failed runs")]
+    success_rate: Annotated[
+        float | None, Doc("completed runs divided by completed plus failed runs, 0 to 1; null if none")
+    ]
+    success_rate_of: Annotated[
+        int, Doc("number of completed and failed runs; others are running, incomplete or unknown")
+    ]
+    cost: Annotated[Distribution, Doc("recorded cost, US dollars")]
+    lower_bound_cost: Annotated[float | None, Doc("US dollars spent at least beyond the recorded cost")]
+    runs_without_cost: Annotated[int, Doc("number of runs without any known cost")]
+    runs_costing_more: Annotated[
+        int, Doc("number of runs that cost more than recorded: interrupted, no transcript or price")
+    ]
+    tokens: Annotated[TokenTotals, Doc("total tokens by kind")]
+    cache_hit_rate: Annotated[
+        float | None, Doc("cache hit rate, 0 to 1, over runs with all input token kinds known")
+    ]
+    duration: Annotated[Distribution, Doc("duration of the runs, seconds")]
 
 
 @dataclass(frozen=True, slots=True)
 class RunStatistics:
     """Statistics of selected runs, by group."""
 
-    by: str  # name of the grouping
-    across: str | None  # name of the second grouping; None: not requested
-    time_zone: str | None  # time zone of days and hours; None: not grouped by time
-    total: GroupStatistics  # statistics of all runs, each counted once
-    groups: tuple[GroupStatistics, ...]  # groups in order of time, or by descending cost; unknown last
-    invalid_timestamps: ImplausibleDates | None  # runs with invalid timestamps; None: not grouped by time
+    by: Annotated[str, Doc("name of the grouping")]
+    across: Annotated[str | None, Doc("name of the second grouping; null: not requested")]
+    time_zone: Annotated[str | None, Doc("time zone of days and hours; null: not grouped by time")]
+    total: Annotated[GroupStatistics, Doc("statistics of all runs, each counted once")]
+    groups: Annotated[
+        tuple[GroupStatistics, ...], Doc("groups in order of time, or by descending cost; unknown last")
+    ]
+    invalid_timestamps: Annotated[
+        ImplausibleDates | None, Doc("runs with invalid timestamps; null: not grouped by time")
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,77 +98,95 @@ class Timeline:
 class WasteKind:
     """Wasted cost of one category."""
 
-    kind: str  # waste category: failed_runs, retries, false_successes, errors, interrupted
-    runs: int  # number of runs with waste of this category, of known cost or not
-    cost: float | None  # US dollars, lower bound, without costs of earlier categories; None: unknown
-    counted_above: float  # US dollars of this category that an earlier category counts
-    partial: bool  # true if it cost more, which no earlier category counts
+    kind: Annotated[str, Doc("waste category: failed_runs, retries, false_successes, errors, interrupted")]
+    runs: Annotated[int, Doc("number of runs with waste of this category, of known cost or not")]
+    cost: Annotated[
+        float | None, Doc("US dollars, lower bound, without costs of earlier categories; null: unknown")
+    ]
+    counted_above: Annotated[float, Doc("US dollars of this category that an earlier category counts")]
+    partial: Annotated[bool, Doc("true if it cost more, which no earlier category counts")]
 
 
 @dataclass(frozen=True, slots=True)
 class WasteLocation:
     """Wasted cost of one workflow or phase."""
 
-    name: str | None  # name of the workflow or phase; None: unknown
-    wasted: float  # wasted US dollars, lower bound
-    spent: float  # US dollars spent in the workflow or phase, lower bound
-    share: float | None  # wasted share of the spent dollars, 0 to 1; None: no known cost
-    wasted_partial: bool  # true if more was wasted
-    partial: bool  # true if more was spent
+    name: Annotated[str | None, Doc("name of the workflow or phase; null: unknown")]
+    wasted: Annotated[float, Doc("wasted US dollars, lower bound")]
+    spent: Annotated[float, Doc("US dollars spent in the workflow or phase, lower bound")]
+    share: Annotated[float | None, Doc("wasted share of the spent dollars, 0 to 1; null: no known cost")]
+    wasted_partial: Annotated[bool, Doc("true if more was wasted")]
+    partial: Annotated[bool, Doc("true if more was spent")]
 
 
 @dataclass(frozen=True, slots=True)
 class Waste:
     """Wasted cost: spent on work that failed or had to be repeated; each dollar is counted once."""
 
-    runs: int  # number of runs, without copies
-    wasted: float  # wasted US dollars, lower bound: the sum over all categories
-    spent: float  # US dollars spent, lower bound: recorded costs plus lower bounds beyond them
-    partial: bool  # true if more was spent
-    share: float | None  # wasted share of the spent dollars, 0 to 1; None: no known cost
-    kinds: tuple[WasteKind, ...]  # waste by category, in the order in which a dollar is counted
-    doubtful_runs: int  # number of completed runs with a false success
-    doubtful_cost: float  # US dollars that the doubtful runs cost at least; not part of the waste
-    doubtful_partial: bool  # true if the doubtful runs cost more
-    by_template: tuple[WasteLocation, ...]  # waste by workflow, most wasteful first
-    by_phase: tuple[WasteLocation, ...]  # waste by phase, most wasteful first; name None: no agent's cost
+    runs: Annotated[int, Doc("number of runs, without copies")]
+    wasted: Annotated[float, Doc("wasted US dollars, lower bound: the sum over all categories")]
+    spent: Annotated[
+        float, Doc("US dollars spent, lower bound: recorded costs plus lower bounds beyond them")
+    ]
+    partial: Annotated[bool, Doc("true if more was spent")]
+    share: Annotated[float | None, Doc("wasted share of the spent dollars, 0 to 1; null: no known cost")]
+    kinds: Annotated[
+        tuple[WasteKind, ...], Doc("waste by category, in the order in which a dollar is counted")
+    ]
+    doubtful_runs: Annotated[int, Doc("number of completed runs with a false success")]
+    doubtful_cost: Annotated[
+        float, Doc("US dollars that the doubtful runs cost at least; not part of the waste")
+    ]
+    doubtful_partial: Annotated[bool, Doc("true if the doubtful runs cost more")]
+    by_template: Annotated[tuple[WasteLocation, ...], Doc("waste by workflow, most wasteful first")]
+    by_phase: Annotated[
+        tuple[WasteLocation, ...], Doc("waste by phase, most wasteful first; name null: no agent's cost")
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """One metric in a period and in the previous one."""
 
-    figure: str  # metric: runs, success_rate, cost, cost_per_run, duration, tokens, cache_hit_rate
-    unit: str  # unit of the values: runs, share (0 to 1), USD, seconds, tokens
-    now: float | None  # value in the period; None: unknown
-    before: float | None  # value in the previous period; None: unknown
-    change: float | None  # `now` minus `before`, in the unit; None if one is unknown
-    change_percent: float | None  # change in percent of `before`; None if that is 0 or unknown
-    runs_now: int  # number of runs that `now` is based on
-    runs_before: int  # number of runs that `before` is based on
-    low_n: bool  # true if one value is based on so few runs that the change may be noise
+    figure: Annotated[
+        str, Doc("metric: runs, success_rate, cost, cost_per_run, duration, tokens, cache_hit_rate")
+    ]
+    unit: Annotated[str, Doc("unit of the values: runs, share (0 to 1), USD, seconds, tokens")]
+    now: Annotated[float | None, Doc("value in the period; null: unknown")]
+    before: Annotated[float | None, Doc("value in the previous period; null: unknown")]
+    change: Annotated[float | None, Doc("`now` minus `before`, in the unit; null if one is unknown")]
+    change_percent: Annotated[
+        float | None, Doc("change in percent of `before`; null if that is 0 or unknown")
+    ]
+    runs_now: Annotated[int, Doc("number of runs that `now` is based on")]
+    runs_before: Annotated[int, Doc("number of runs that `before` is based on")]
+    low_n: Annotated[bool, Doc("true if one value is based on so few runs that the change may be noise")]
 
 
 @dataclass(frozen=True, slots=True)
 class Trend:
     """Comparison of a period with the previous one of equal length."""
 
-    begins: datetime  # start of the period, UTC, inclusive
-    ends: datetime  # end of the period, UTC, exclusive
-    before_begins: datetime  # start of the previous period, UTC; it ends when this one begins
-    before_is_whole: bool  # false if the first run is later than the start of the previous period
-    changes: tuple[Change, ...]  # changes by metric
-    invalid_timestamps: ImplausibleDates  # runs with invalid timestamps, in neither period
+    begins: Annotated[datetime, Doc("start of the period, UTC, inclusive")]
+    ends: Annotated[datetime, Doc("end of the period, UTC, exclusive")]
+    before_begins: Annotated[datetime, Doc("start of the previous period, UTC; it ends when this one begins")]
+    before_is_whole: Annotated[
+        bool, Doc("false if the first run is later than the start of the previous period")
+    ]
+    changes: Annotated[tuple[Change, ...], Doc("changes by metric")]
+    invalid_timestamps: Annotated[ImplausibleDates, Doc("runs with invalid timestamps, in neither period")]
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
     """Overview of selected runs: totals, statistics by group, waste and trend."""
 
-    total: GroupStatistics  # statistics of all runs
-    weeks: RunStatistics  # statistics by week
-    templates: RunStatistics  # statistics by workflow
-    models: RunStatistics  # statistics by model
-    phases: RunStatistics  # statistics by phase
-    waste: Waste  # wasted cost
-    trend: Trend | None  # comparison of the last period with the previous one; None if dates are filtered
+    total: Annotated[GroupStatistics, Doc("statistics of all runs")]
+    weeks: Annotated[RunStatistics, Doc("statistics by week")]
+    templates: Annotated[RunStatistics, Doc("statistics by workflow")]
+    models: Annotated[RunStatistics, Doc("statistics by model")]
+    phases: Annotated[RunStatistics, Doc("statistics by phase")]
+    waste: Annotated[Waste, Doc("wasted cost")]
+    trend: Annotated[
+        Trend | None, Doc("comparison of the last period with the previous one; null if dates are filtered")
+    ]

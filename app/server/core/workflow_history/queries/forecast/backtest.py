@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from ...analysis.forecast.past_runs import PastRuns
 from ...analysis.similarity.portable_numerics import mean_of
 from ...common.column_data import MISSING_CODE
 from ...common.errors import InvalidQueryError
+from ...common.field_docs import Doc
 from ...common.proportions import significant
 from .past_runs import load_past_runs, load_text_vectors
 
@@ -49,95 +50,101 @@ _BINS = ((0.0, 0.5), (0.5, 0.7), (0.7, 0.8), (0.8, 0.9), (0.9, 0.95), (0.95, 1.0
 class MethodError:
     """Error of one forecasting method."""
 
-    name: str  # method: forecast; mean or median of earlier runs; template median of the workflow's
-    count: int  # number of runs
-    absolute: float  # median absolute error, US dollars or seconds
-    log: float | None  # median absolute error of the natural logarithm: 0.1 is about 10% off
+    name: Annotated[
+        str, Doc("method: forecast; mean or median of earlier runs; template median of the workflow's")
+    ]
+    count: Annotated[int, Doc("number of runs")]
+    absolute: Annotated[float, Doc("median absolute error, US dollars or seconds")]
+    log: Annotated[float | None, Doc("median absolute error of the natural logarithm: 0.1 is about 10% off")]
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """Coverage of the p10-p90 intervals; nominal is 80%."""
 
-    count: int  # number of runs with a forecast and an actual value
-    inside: int  # number of actual values inside the interval
-    below: int  # number of actual values below p10; nominal is 10%
-    above: int  # number of actual values above p90; nominal is 10%
-    share: float  # coverage, 0 to 1
-    low: float  # lower end of the 95% interval of the coverage
-    high: float  # upper end of the 95% interval of the coverage
+    count: Annotated[int, Doc("number of runs with a forecast and an actual value")]
+    inside: Annotated[int, Doc("number of actual values inside the interval")]
+    below: Annotated[int, Doc("number of actual values below p10; nominal is 10%")]
+    above: Annotated[int, Doc("number of actual values above p90; nominal is 10%")]
+    share: Annotated[float, Doc("coverage, 0 to 1")]
+    low: Annotated[float, Doc("lower end of the 95% interval of the coverage")]
+    high: Annotated[float, Doc("upper end of the 95% interval of the coverage")]
 
 
 @dataclass(frozen=True, slots=True)
 class BaselineComparison:
     """Comparison of forecasts with a simpler method, run by run."""
 
-    against: str  # name of the other method, as in MethodError
-    word: Comparison  # verdict; no better: the interval of the share includes 0.5
-    count: int  # number of runs
-    share: float  # share of runs with a closer forecast, 0 to 1; equal ones count half
-    low: float  # lower end of the 95% interval of the share
-    high: float  # upper end of the 95% interval of the share
+    against: Annotated[str, Doc("name of the other method, as in MethodError")]
+    word: Annotated[Comparison, Doc("verdict; no better: the interval of the share includes 0.5")]
+    count: Annotated[int, Doc("number of runs")]
+    share: Annotated[float, Doc("share of runs with a closer forecast, 0 to 1; equal ones count half")]
+    low: Annotated[float, Doc("lower end of the 95% interval of the share")]
+    high: Annotated[float, Doc("upper end of the 95% interval of the share")]
 
 
 @dataclass(frozen=True, slots=True)
 class FigureCalibration:
     """Calibration of the forecasts of cost or duration."""
 
-    forecast: int  # number of runs with an interval
-    coverage: Coverage | None  # coverage of the intervals; None: no run
-    errors: tuple[MethodError, ...]  # errors of each method, for the same runs
-    errors_with_template: tuple[MethodError, ...]  # errors for runs whose workflow had earlier runs
-    verdicts: tuple[BaselineComparison, ...]  # comparisons with each of the other methods
+    forecast: Annotated[int, Doc("number of runs with an interval")]
+    coverage: Annotated[Coverage | None, Doc("coverage of the intervals; null: no run")]
+    errors: Annotated[tuple[MethodError, ...], Doc("errors of each method, for the same runs")]
+    errors_with_template: Annotated[
+        tuple[MethodError, ...], Doc("errors for runs whose workflow had earlier runs")
+    ]
+    verdicts: Annotated[tuple[BaselineComparison, ...], Doc("comparisons with each of the other methods")]
 
 
 @dataclass(frozen=True, slots=True)
 class ReliabilityBin:
     """Runs with about the same predicted success probability."""
 
-    least: float  # lowest predicted probability, 0 to 1
-    most: float  # highest predicted probability, not included
-    count: int  # number of runs
-    predicted: float  # mean predicted probability
-    completed: float  # actual success rate
+    least: Annotated[float, Doc("lowest predicted probability, 0 to 1")]
+    most: Annotated[float, Doc("highest predicted probability, not included")]
+    count: Annotated[int, Doc("number of runs")]
+    predicted: Annotated[float, Doc("mean predicted probability")]
+    completed: Annotated[float, Doc("actual success rate")]
 
 
 @dataclass(frozen=True, slots=True)
 class SuccessCalibration:
     """Calibration of the forecasts of success."""
 
-    count: int  # number of runs
-    brier: float | None  # Brier score, 0 (certain and correct) to 1
-    brier_base: float | None  # Brier score of predicting the success rate of all earlier runs
-    bins: tuple[ReliabilityBin, ...]  # runs by predicted probability
-    verdict: Comparison | None  # comparison with predicting the success rate of all earlier runs
-    gain: float | None  # `brier_base` minus `brier`: above 0 is better
-    gain_low: float | None  # lower end of the 95% interval of the gain
-    gain_high: float | None  # upper end of the 95% interval of the gain
+    count: Annotated[int, Doc("number of runs")]
+    brier: Annotated[float | None, Doc("Brier score, 0 (certain and correct) to 1")]
+    brier_base: Annotated[float | None, Doc("Brier score of predicting the success rate of all earlier runs")]
+    bins: Annotated[tuple[ReliabilityBin, ...], Doc("runs by predicted probability")]
+    verdict: Annotated[
+        Comparison | None, Doc("comparison with predicting the success rate of all earlier runs")
+    ]
+    gain: Annotated[float | None, Doc("`brier_base` minus `brier`: above 0 is better")]
+    gain_low: Annotated[float | None, Doc("lower end of the 95% interval of the gain")]
+    gain_high: Annotated[float | None, Doc("upper end of the 95% interval of the gain")]
 
 
 @dataclass(frozen=True, slots=True)
 class TemplateCalibration:
     """Calibration of the forecasts of one workflow's runs."""
 
-    template: str | None  # name of the workflow; None: runs without a workflow name
-    cost: Coverage | None  # coverage of the cost intervals
-    duration: Coverage | None  # coverage of the duration intervals
+    template: Annotated[str | None, Doc("name of the workflow; null: runs without a workflow name")]
+    cost: Annotated[Coverage | None, Doc("coverage of the cost intervals")]
+    duration: Annotated[Coverage | None, Doc("coverage of the duration intervals")]
 
 
 @dataclass(frozen=True, slots=True)
 class CalibrationReport:
     """Calibration of forecasts of stored runs, each from runs that had ended before it began."""
 
-    runs: int  # number of stored runs with a date that have ended
-    backtested: int  # number of the latest of these runs that were backtested
-    unlike: int  # number of backtested runs without workflow and with too few similar runs
-    low_n: int  # number of backtested runs without a cost interval: too few earlier runs
-    undated: int  # number of stored runs left out since their date is unknown
-    cost: FigureCalibration  # calibration of the cost, US dollars
-    duration: FigureCalibration  # calibration of the duration, in seconds
-    success: SuccessCalibration  # calibration of the success probability
-    templates: tuple[TemplateCalibration, ...]  # calibration by workflow, most frequent first
+    runs: Annotated[int, Doc("number of stored runs with a date that have ended")]
+    backtested: Annotated[int, Doc("number of the latest of these runs that were backtested")]
+    unlike: Annotated[int, Doc("number of backtested runs without workflow and with too few similar runs")]
+    low_n: Annotated[int, Doc("number of backtested runs without a cost interval: too few earlier runs")]
+    undated: Annotated[int, Doc("number of stored runs left out since their date is unknown")]
+    cost: Annotated[FigureCalibration, Doc("calibration of the cost, US dollars")]
+    duration: Annotated[FigureCalibration, Doc("calibration of the duration, in seconds")]
+    success: Annotated[SuccessCalibration, Doc("calibration of the success probability")]
+    templates: Annotated[tuple[TemplateCalibration, ...], Doc("calibration by workflow, most frequent first")]
 
 
 def calibration(

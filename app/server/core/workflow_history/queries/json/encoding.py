@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
-import io
-import sys
-import textwrap
-import tokenize
+import json
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
@@ -17,48 +12,6 @@ from typing import Any, Final, get_args, get_type_hints, is_typeddict
 import msgspec
 
 from ...exporting.schema_version import SCHEMA_VERSION
-
-
-def field_descriptions(record: type) -> dict[str, str]:
-    """Return the comments of the fields of a class and its bases, by field name.
-
-    Without source code, as in a program frozen into one file, the result is empty.
-    """
-    try:
-        source = textwrap.dedent(inspect.getsource(record))
-    except (OSError, TypeError):
-        return {}
-    (class_node,) = ast.parse(source).body
-    descriptions: dict[str, str] = {}
-    for base in _base_classes(class_node, record):
-        descriptions |= field_descriptions(base)
-    return descriptions | _own_field_descriptions(class_node, source)
-
-
-def _base_classes(class_node: ast.stmt, record: type) -> list[type]:
-    """Return the bases in a class statement; a TypedDict does not keep them at run time."""
-    module_names = vars(sys.modules[record.__module__])
-    base_nodes = class_node.bases if isinstance(class_node, ast.ClassDef) else []
-    bases = [module_names.get(base.id) for base in base_nodes if isinstance(base, ast.Name)]
-    return [base for base in bases if isinstance(base, type)]
-
-
-def _own_field_descriptions(class_node: ast.stmt, source: str) -> dict[str, str]:
-    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    comment_by_line = {
-        token.start[0]: token.string.lstrip("# ").strip()
-        for token in tokens
-        if token.type == tokenize.COMMENT
-    }
-    descriptions = {}
-    for node in ast.walk(class_node):
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
-            comments = [comment_by_line[line] for line in lines if line in comment_by_line]
-            if comments:
-                descriptions[node.target.id] = " ".join(comments)
-    return descriptions
-
 
 JSON_SCHEMA_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 SCHEMA_VERSION_SCHEMA: Final = {"const": SCHEMA_VERSION, "description": "version of this shape"}
@@ -97,13 +50,16 @@ def to_builtins(value: Any) -> Any:
 
 
 def json_schema(answer: type) -> dict[str, Any]:
-    """Build the JSON Schema of a result with `schema_version`; comments of fields become descriptions."""
-    _, components = msgspec.json.schema_components([answer], ref_template="#/$defs/{name}")
-    classes = {record.__name__: record for record in _classes_in(answer)}
-    schemas = {name: _with_descriptions(component, classes[name]) for name, component in components.items()}
-    schema = schemas[answer.__name__]
-    if not _is_recursive(answer):
-        del schemas[answer.__name__]
+    """Build the JSON Schema of a result with `schema_version`; descriptions are part of the fields' types."""
+    _, schemas = msgspec.json.schema_components([answer], ref_template="#/$defs/{name}")
+    for record in _records_in(answer):
+        properties = {name: schemas[record.__name__]["properties"][name] for name in get_type_hints(record)}
+        present = getattr(record, "__required_keys__", properties)  # in JSON, defaults are present, too
+        required = [name for name in properties if name in present]
+        schemas[record.__name__] |= {"properties": properties, "required": required}
+    schema, name = schemas[answer.__name__], answer.__name__
+    if f'"#/$defs/{name}"' not in json.dumps(schemas):
+        del schemas[name]
     return {
         "$schema": JSON_SCHEMA_DIALECT,
         **schema,
@@ -113,32 +69,14 @@ def json_schema(answer: type) -> dict[str, Any]:
     }
 
 
-def _is_recursive(record: type) -> bool:
-    return any(record in _classes_in(hint) for hint in get_type_hints(record).values())
-
-
-def _classes_in(hint: Any) -> set[type]:
+def _records_in(hint: Any) -> set[type]:
     """Return all dataclasses and TypedDicts in a type, at any depth; a class may contain itself."""
-    classes: set[type] = set()
+    records: set[type] = set()
     hints = [hint]
     while hints:
         member = hints.pop()
-        if (is_dataclass(member) or is_typeddict(member)) and member not in classes:
-            classes.add(member)
+        if (is_dataclass(member) or is_typeddict(member)) and member not in records:
+            records.add(member)
             hints += get_type_hints(member).values()
         hints += get_args(member)
-    return classes
-
-
-def _with_descriptions(schema: dict[str, Any], record: type) -> dict[str, Any]:
-    """Return a class's schema with descriptions; fields that are always present are required.
-
-    The description of a field without a comment is its name.
-    """
-    descriptions, described_properties = field_descriptions(record), schema["properties"]
-    properties = {
-        name: {**described_properties[name], "description": descriptions.get(name, name.replace("_", " "))}
-        for name in get_type_hints(record)
-    }
-    required = getattr(record, "__required_keys__", properties)
-    return {**schema, "properties": properties, "required": [name for name in properties if name in required]}
+    return records
