@@ -319,7 +319,7 @@ class TestNumbers:
     def test_a_budget_beyond_all_numbers_is_refused_with_its_file(self, tmp_path: Path, number: str) -> None:
         file = tmp_path / "budgets.toml"
         file.write_text(f"[budget]\nday = {number}\n")
-        with pytest.raises(ConfigError, match=r"budgets\.toml is no TOML"):
+        with pytest.raises(ConfigError, match=r"budgets\.toml is not valid TOML"):
             read_config(file)
 
     def test_the_largest_page_is_given_and_a_larger_one_refused(self, agents: Path) -> None:

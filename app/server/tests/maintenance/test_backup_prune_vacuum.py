@@ -301,13 +301,13 @@ def test_rules_of_the_settings_file_are_applied(file: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[budget]\nrun = 5\n", "no .*retention"),
-        ("[retention]\n", "means every run"),
-        ("[retention]\nkeep = 5\n", "means every run"),
+        ("[budget]\nrun = 5\n", "has no table .*retention"),
+        ("[retention]\n", "selects every run; add an age"),
+        ("[retention]\nkeep = 5\n", "selects every run; add an age"),
         ('[retention]\nolder_then = "1y"\n', "'older_then' is unknown; allowed: older_than"),
-        ("[retention]\nolder_than = 5\n", "5 is no age"),
+        ("[retention]\nolder_than = 5\n", "5 is not an age"),
         ('[retention]\nolder_than = "1y"\nkeep = "many"\n', "keep='many'"),
-        ("retention = 5\n", "allowed: a table"),
+        ("retention = 5\n", "retention: expected a table"),
     ],
 )
 def test_a_rule_with_a_slip_in_it_is_no_rule(tmp_path: Path, text: str, said: str) -> None:

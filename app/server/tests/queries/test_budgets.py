@@ -238,28 +238,32 @@ def test_a_span_that_ends_before_it_begins_is_refused():
 # --- the file
 
 
+AMOUNT = "is not an amount of US dollars from 0 to 1,000,000,000, such as 5.00"
+ZONE = 'is not a time zone, such as "Europe/Berlin"'
+KEYS = "allowed: run, day, week, month"
 FAULTS = {
-    "": "holds no [budget]",
-    "budget = 5": "budget is 5; allowed: a table, written as [budget]",
-    "[budget]": "budget holds no amount; allowed: run, day, week, month",
-    "[budgets]\nday = 5": "budgets is unknown; allowed here: budget",
-    "[budget]\ndaily = 5": "budget.daily is unknown; allowed here: run, day, week, month, time_zone",
-    "[budget]\nday = -5": "budget.day is -5; allowed: US dollars from 0",
-    "[budget]\nday = inf": "budget.day is infinity; allowed: US dollars from 0",
-    "[budget]\nday = nan": "budget.day is nan; allowed: US dollars from 0",
-    "[budget]\nday = 1e99": "budget.day is 1e+99; allowed: US dollars from 0",
-    "[budget]\nday = true": "budget.day is true; allowed: an amount of US dollars",
-    '[budget]\nday = "5"': "budget.day is the text '5'; allowed: an amount of US dollars",
-    "[budget]\nday = [5]": "budget.day is a list; allowed: an amount of US dollars",
-    "[budget]\nday = 5\ntime_zone = 1": "budget.time_zone is 1; allowed: a name such as",
-    '[budget]\nday = 5\ntime_zone = "Mars/Base"': "budget.time_zone is the text 'Mars/Base'; allowed: a name",
-    '[budget]\nday = 5\ntime_zone = "../x"': "budget.time_zone is the text '../x'; allowed: a name",
-    "[budget]\ntemplates = 5": "budget.templates is 5; allowed: a table",
-    "[budget.templates]\nx = 5": "budget.templates.x is 5; allowed: a table",
-    "[budget.projects.x]\nhour = 5": "budget.projects.x.hour is unknown; allowed here: run, day, week, month",
-    "[budget.projects.x]\nrun = -1": "budget.projects.x.run is -1; allowed: US dollars",
-    "[budget": "is no TOML",
-    "odd = " + "[" * 50_000: "is no TOML",
+    "": " has no table [budget]; workflow-history budget init --config NEW_FILE writes an example",
+    "budget = 5": ": budget: expected a table [budget], but found int",
+    "[budget]": f": [budget] has no amount; {KEYS}",
+    "[budgets]\nday = 5": ": unknown key 'budgets'; allowed: budget, retention",
+    "[budget]\ndaily = 5": f": budget: unknown key 'daily'; {KEYS}, time_zone, templates, projects",
+    "[budget]\nday = -5": f": budget.day: -5 {AMOUNT}",
+    "[budget]\nday = inf": f": budget.day: infinity {AMOUNT}",
+    "[budget]\nday = nan": f": budget.day: nan {AMOUNT}",
+    "[budget]\nday = 1e99": f": budget.day: 1e+99 {AMOUNT}",
+    "[budget]\nday = true": f": budget.day: true {AMOUNT}",
+    '[budget]\nday = "5"': f": budget.day: '5' {AMOUNT}",
+    "[budget]\nday = [5]": f": budget.day: a list {AMOUNT}",
+    "[budget]\nday = 2026-03-01": f": budget.day: 2026-03-01 {AMOUNT}",
+    "[budget]\nday = 5\ntime_zone = 1": f": budget.time_zone: 1 {ZONE}",
+    '[budget]\nday = 5\ntime_zone = "Mars/Base"': f": budget.time_zone: 'Mars/Base' {ZONE}",
+    '[budget]\nday = 5\ntime_zone = "../x"': f": budget.time_zone: '../x' {ZONE}",
+    "[budget]\ntemplates = 5": ": budget.templates: expected a table [budget.templates], but found int",
+    "[budget.templates]\nx = 5": ": budget.templates.x: expected a table [budget.templates.x], but found int",
+    "[budget.projects.x]\nhour = 5": f": budget.projects.x: unknown key 'hour'; {KEYS}",
+    "[budget.projects.x]\nrun = -1": f": budget.projects.x.run: -1 {AMOUNT}",
+    "[budget": " is not valid TOML: Expected ']'",
+    "odd = " + "[" * 50_000: " is not valid TOML: ",
 }
 
 
@@ -268,13 +272,12 @@ def test_every_fault_names_the_file_the_key_and_what_is_allowed(text: str, messa
     Path("workflow-history.toml").write_text(text)
     with pytest.raises(ConfigError) as raised:
         read_config()
-    assert str(raised.value).startswith("workflow-history.toml")
-    assert message.lower() in str(raised.value).lower()
+    assert str(raised.value).startswith(f"workflow-history.toml{message}")
 
 
 def test_a_file_that_is_no_text_is_a_fault():
     Path("workflow-history.toml").write_bytes(b"\xff\xfe[budget]")
-    with pytest.raises(ConfigError, match="is no TOML"):
+    with pytest.raises(ConfigError, match="is not valid TOML"):
         read_config()
 
 
@@ -402,7 +405,7 @@ def test_init_writes_a_first_file_and_never_over_another():
     assert Path("workflow-history.toml").read_text() == TEMPLATE
     again = type_in("budget", "init")
     assert again.exit_code == 2
-    assert "is there already" in again.output
+    assert "already exists; edit it" in again.output
 
 
 def test_hostile_names_reach_no_terminal():

@@ -79,7 +79,7 @@ def with_max_age(
 def _cutoff(age: Any, now: datetime) -> datetime:
     match = _AGE.fullmatch(age.strip().lower()) if isinstance(age, str) else None
     if match is None:
-        raise InvalidQueryError(f"{age!r} is no age; say it as 90d, 12w, 18mo or 2y")
+        raise InvalidQueryError(f"{age!r} is not an age; write e.g. 90d, 12w, 18mo or 2y")
     number, unit = int(match[1]), match[2]
     try:
         if unit in _DAYS:

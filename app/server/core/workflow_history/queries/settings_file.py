@@ -1,4 +1,4 @@
-"""Find, parse and validate the settings file (TOML), or create a first one: budgets or retention rules out.
+"""Find, parse and validate the settings file (TOML) with budgets and retention rules, or create a first one.
 
 An unknown key is an error: a budget with a typo in its name would never be exceeded.
 """
@@ -6,17 +6,20 @@ An unknown key is an error: a budget with a typo in its name would never be exce
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
+import msgspec
 from platformdirs import user_config_path
 
-from ..analysis.anomalies.budgets import BudgetLimits, Budgets
+from ..analysis.anomalies.budgets import SPANS, BudgetLimits, Budgets, Nanodollars
 from ..common.errors import ConfigError, ConfigMissingError, InvalidQueryError
 from ..common.temporary_files import scratch_folder
 from ..maintenance.retention_rules import RetentionRule, parse_rule
@@ -24,12 +27,12 @@ from ..maintenance.retention_rules import RetentionRule, parse_rule
 ENV_VARIABLE: Final = "WORKFLOW_HISTORY_CONFIG"
 FILE_NAME: Final = "workflow-history.toml"
 
-_LIMIT_KEYS: Final = BudgetLimits._fields
-_TABLE_KEYS: Final = ("budget", "retention")
-_SCOPE_KEYS: Final = ("templates", "projects")
-_BUDGET_KEYS: Final = (*_LIMIT_KEYS, "time_zone", *_SCOPE_KEYS)
 _NANODOLLARS: Final = 10**9  # in one US dollar
 _MAX_BUDGET: Final = Decimal(10**9)  # maximum budget in US dollars: integer sums stay exact
+
+_EXAMPLE_HINT: Final = "workflow-history budget init --config NEW_FILE writes an example"
+_UNKNOWN_KEY: Final = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
+_NOT_A_TABLE: Final = re.compile(r"Expected `(?:object|array).*`, got `(.*)`")
 
 TEMPLATE: Final = """\
 # Budgets in US dollars, for `workflow-history budget check`. All are optional; delete what you do not need.
@@ -55,6 +58,22 @@ month = 500.00
 """
 
 
+class _BudgetTable(BudgetLimits, frozen=True):
+    """The table [budget]."""
+
+    time_zone: ZoneInfo | None = None
+    # Converted one by one, so that errors name the table.
+    templates: dict[str, Any] = msgspec.field(default_factory=dict)
+    projects: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    budget: dict[str, Any] | None = None
+    retention: dict[str, Any] | list[dict[str, Any]] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Budgets from the settings file."""
@@ -76,13 +95,13 @@ def candidate_paths(path: Path | None = None) -> list[Path]:
 def read_config(path: Path | None = None) -> Settings:
     """Read the budgets; raise ConfigError if there is no file or its content is invalid."""
     config_path, _, content = _load(path)
-    return _Reader(config_path).config(content)
+    return _parse_budgets(config_path, content)
 
 
 def read_retention_rules(path: Path | None = None) -> list[RetentionRule]:
     """Read the retention rules; raise ConfigError if there is no file, no rule, or a rule is invalid."""
     config_path, _, content = _load(path)
-    return _Reader(config_path).retention(content)
+    return _parse_retention(config_path, content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +116,15 @@ class ConfigFile:
 def load_config(path: Path | None = None) -> ConfigFile:
     """Read and validate the whole file; raise ConfigError if there is none or its content is invalid."""
     config_path, text, content = _load(path)
-    _Reader(config_path).check(content)
+    if content.budget is not None:
+        _parse_budgets(config_path, content)
+    if content.retention is not None:
+        _parse_retention(config_path, content)
     return ConfigFile(config_path, text, tomllib.loads(text))
 
 
-def _load(path: Path | None) -> tuple[Path, str, dict[str, Any]]:
-    """Return the path of the file in use, its text, and its content with exact decimals."""
+def _load(path: Path | None) -> tuple[Path, str, _File]:
+    """Return the path of the file in use, its text, and its tables with exact decimals."""
     candidates = candidate_paths(path)
     config_path = next((candidate for candidate in candidates if candidate.is_file()), None)
     if config_path is None:
@@ -110,11 +132,12 @@ def _load(path: Path | None) -> tuple[Path, str, dict[str, Any]]:
         raise ConfigMissingError(f"no settings in {names}; workflow-history budget init writes a first file")
     try:
         text = config_path.read_text("utf-8")
-        return config_path, text, tomllib.loads(text, parse_float=Decimal)
+        content = tomllib.loads(text, parse_float=Decimal)
     except (ValueError, ArithmeticError, RecursionError) as error:  # also for numbers that are too long
-        raise ConfigError(f"{config_path} is no TOML: {error}") from error
+        raise ConfigError(f"{config_path} is not valid TOML: {error}") from error
     except OSError as error:
         raise ConfigError(f"{config_path} cannot be read: {error.strerror}") from error
+    return config_path, text, _convert(config_path, "", content, _File)
 
 
 def create_default_config(path: Path | None = None) -> Path:
@@ -128,112 +151,78 @@ def create_default_config(path: Path | None = None) -> Path:
             os.link(temporary_file, config_path)  # atomic; fails if the file exists
     except FileExistsError as error:
         raise ConfigError(
-            f"{config_path} is there already; edit it, or name another with --config"
+            f"{config_path} already exists; edit it, or name another file with --config"
         ) from error
     except OSError as error:
         raise ConfigError(f"{config_path} cannot be written: {error.strerror}") from error
     return config_path
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """Parser of a settings file; every error names the file, the key and the allowed values."""
+def _parse_budgets(path: Path, content: _File) -> Settings:
+    if content.budget is None:
+        raise ConfigError(f"{path} has no table [budget]; {_EXAMPLE_HINT}")
+    table = _convert(path, "budget", content.budget, _BudgetTable)
 
-    path: Path
+    def limits_of(scope: str, tables: dict[str, Any]) -> dict[str, BudgetLimits]:
+        return {
+            name: _convert(path, f"budget.{scope}.{name}", limits, BudgetLimits)
+            for name, limits in tables.items()
+        }
 
-    def check(self, content: Mapping[str, Any]) -> None:
-        """Validate each table of the file."""
-        self._check_keys(content, _TABLE_KEYS, "")
-        if "budget" in content:
-            self.config(content)
-        if "retention" in content:
-            self.retention(content)
+    budgets = Budgets(table, limits_of("templates", table.templates), limits_of("projects", table.projects))
+    if all(limits.is_empty for _, _, limits in budgets.scopes):
+        raise ConfigError(f"{path}: [budget] has no amount; allowed: {', '.join(SPANS)}")
+    return Settings(path, budgets, table.time_zone)
 
-    def config(self, content: Mapping[str, Any]) -> Settings:
-        self._check_keys(content, _TABLE_KEYS, "")
-        if "budget" not in content:
-            raise self._error("", "holds no [budget]; workflow-history budget init shows what one looks like")
-        budget = self._require_table(content["budget"], "budget")
-        self._check_keys(budget, _BUDGET_KEYS, "budget")
-        scopes = {scope: self._parse_scope(budget.get(scope, {}), f"budget.{scope}") for scope in _SCOPE_KEYS}
-        budgets = Budgets(self._parse_limits(budget, "budget"), **scopes)
-        if not any(limit is not None for _, _, limits in budgets.scopes for limit in limits):
-            raise self._error("budget", f"holds no amount; allowed: {', '.join(_LIMIT_KEYS)}")
-        return Settings(self.path, budgets, self._parse_time_zone(budget.get("time_zone")))
 
-    def retention(self, content: Mapping[str, Any]) -> list[RetentionRule]:
-        self._check_keys(content, _TABLE_KEYS, "")
-        tables = content.get("retention")
-        if tables is None:
-            raise self._error(
-                "", "holds no [[retention]]; workflow-history budget init shows what one looks like"
-            )
-        rules = []
-        for table in tables if isinstance(tables, list) else [tables]:
-            try:
-                rule = parse_rule(self._require_table(table, "retention"))
-            except (InvalidQueryError, TypeError, ValueError, AttributeError) as error:
-                raise self._error("retention", str(error)) from error
-            if rule.matches_all:
-                raise self._error(
-                    "retention", "means every run; say an age, as older_than, or what narrows it"
-                )
-            rules.append(rule)
-        return rules
-
-    def _parse_scope(self, value: object, key: str) -> dict[str, BudgetLimits]:
-        limits = {}
-        for name, scope_table in self._require_table(value, key).items():
-            scope_key = f"{key}.{name}"
-            self._check_keys(self._require_table(scope_table, scope_key), _LIMIT_KEYS, scope_key)
-            limits[name] = self._parse_limits(scope_table, scope_key)
-        return limits
-
-    def _parse_limits(self, table: Mapping[str, Any], key: str) -> BudgetLimits:
-        return BudgetLimits(*(self._parse_amount(table.get(span), f"{key}.{span}") for span in _LIMIT_KEYS))
-
-    def _parse_amount(self, value: object, key: str) -> int | None:
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int | Decimal):
-            raise self._error(
-                key, f"is {_describe_value(value)}; allowed: an amount of US dollars such as 5.00"
-            )
-        amount = Decimal(value)
-        if not amount.is_finite() or not 0 <= amount <= _MAX_BUDGET:
-            raise self._error(key, f"is {value}; allowed: US dollars from 0 to {_MAX_BUDGET:,}")
-        return int(amount * _NANODOLLARS)
-
-    def _parse_time_zone(self, value: object) -> ZoneInfo | None:
-        if value is None:
-            return None
+def _parse_retention(path: Path, content: _File) -> list[RetentionRule]:
+    if content.retention is None:
+        raise ConfigError(f"{path} has no table [[retention]]; {_EXAMPLE_HINT}")
+    rules = []
+    for table in content.retention if isinstance(content.retention, list) else [content.retention]:
         try:
+            rule = parse_rule(table)
+        except (InvalidQueryError, TypeError, ValueError, AttributeError) as error:
+            raise ConfigError(f"{path}: [[retention]]: {error}") from error
+        if rule.matches_all:
+            raise ConfigError(f"{path}: [[retention]] selects every run; add an age (older_than) or a filter")
+        rules.append(rule)
+    return rules
+
+
+_Table = TypeVar("_Table", bound=msgspec.Struct)
+
+
+def _convert(path: Path, table: str, content: object, kind: type[_Table]) -> _Table:
+    """Convert a table; raise ConfigError with the file, the key and the allowed keys or values."""
+    try:
+        return msgspec.convert(content, kind, dec_hook=_convert_value)
+    except msgspec.ValidationError as error:
+        problem, _, key = str(error).partition(" - at `$")
+        name = f"{table}{key.removesuffix('`')}".lstrip(".")
+        if unknown := _UNKNOWN_KEY.fullmatch(problem):
+            problem = f"unknown key {unknown[1]!r}; allowed: {', '.join(kind.__struct_fields__)}"
+        elif other := _NOT_A_TABLE.fullmatch(problem):
+            problem = f"expected a table [{name}], but found {other[1]}"
+        raise ConfigError(f"{path}: {name}: {problem}" if name else f"{path}: {problem}") from error
+
+
+def _convert_value(kind: type, value: Any) -> Any:
+    """Convert an amount or a time zone; raises ValueError, to which msgspec adds the key."""
+    if kind is ZoneInfo:
+        with suppress(ValueError, OSError, LookupError):  # not in the system's time zones
             if isinstance(value, str):
                 return ZoneInfo(value)
-        except (ValueError, OSError, LookupError):
-            pass  # not in the time zone database of the system
-        raise self._error(
-            "budget.time_zone", f'is {_describe_value(value)}; allowed: a name such as "Europe/Berlin"'
+        raise ValueError(f'{_describe(value)} is not a time zone, such as "Europe/Berlin"')
+    amount = Decimal(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else None
+    if amount is None or not amount.is_finite() or not 0 <= amount <= _MAX_BUDGET:
+        raise ValueError(
+            f"{_describe(value)} is not an amount of US dollars from 0 to {_MAX_BUDGET:,}, such as 5.00"
         )
-
-    def _require_table(self, value: object, key: str) -> Mapping[str, Any]:
-        if not isinstance(value, dict):
-            raise self._error(key, f"is {_describe_value(value)}; allowed: a table, written as [{key}]")
-        return value
-
-    def _check_keys(self, table: Mapping[str, Any], allowed: tuple[str, ...], key: str) -> None:
-        unknown = [name for name in table if name not in allowed]
-        if unknown:
-            full_key = f"{key}.{unknown[0]}" if key else unknown[0]
-            raise self._error(full_key, f"is unknown; allowed here: {', '.join(allowed)}")
-
-    def _error(self, key: str, problem: str) -> ConfigError:
-        return ConfigError(f"{self.path}: {key} {problem}" if key else f"{self.path} {problem}")
+    return Nanodollars(amount * _NANODOLLARS)
 
 
-def _describe_value(value: object) -> str:
+def _describe(value: object) -> str:
     if isinstance(value, dict | list):
         return "a table" if isinstance(value, dict) else "a list"
-    if isinstance(value, str):
-        return f"the text {value!r}"
-    return str(value).lower()  # true, false, inf and numbers, as TOML writes them
+    return repr(value) if isinstance(value, str) else str(value).lower()  # true and inf, as TOML writes them

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, get_args
 
+import msgspec
 import numpy as np
 
 from ...common.column_data import ColumnTable, Flags, Integers, is_known
@@ -23,17 +24,27 @@ BUDGET_COLUMNS: Final = (
 )  # fmt: skip
 
 Span = Literal["run", "day", "week", "month"]
+SPANS: Final[tuple[Span, ...]] = get_args(Span)
 Scope = Literal["all", "template", "project"]
 BudgetStateName = Literal["within", "near", "exceeded"]
 
 
-class BudgetLimits(NamedTuple):
-    """Budgets of one scope, in nanodollars; None means no budget."""
+class Nanodollars(int):
+    """Whole nanodollars; the settings file has US dollars."""
 
-    run: int | None = None  # for each single run
-    day: int | None = None
-    week: int | None = None
-    month: int | None = None
+
+class BudgetLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Budgets of one scope; None means no budget."""
+
+    run: Nanodollars | None = None  # for each single run
+    day: Nanodollars | None = None
+    week: Nanodollars | None = None
+    month: Nanodollars | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no budget."""
+        return all(getattr(self, span) is None for span in SPANS)
 
 
 @dataclass(frozen=True, slots=True)
