@@ -193,6 +193,14 @@ def test_a_login_that_stands_on_another_site_is_refused(guarded):
     )
 
 
+def test_a_browser_that_logs_in_over_https_sends_its_cookie_over_https_only(guarded):
+    for scheme, is_secure in (("https", True), ("http", False)):
+        own = {"Origin": f"{scheme}://127.0.0.1:8765"}
+        reply = guarded.post("/login", data={"token": WORD}, headers=own, follow_redirects=False)
+        assert reply.status_code == 303
+        assert ("; secure" in reply.headers["set-cookie"].lower()) is is_secure
+
+
 def test_a_server_for_others_must_have_a_token_of_some_length():
     for wrong in ({"host": "0.0.0.0"}, {"host": "192.168.0.2"}, {"host": "::"}, {"token": "short"}):  # noqa: S104
         with pytest.raises(InvalidQueryError):

@@ -43,7 +43,10 @@ async def log_in(request: Request, context: ContextDep, target: Next = "/") -> R
         )
     context.guess_limiter.record_right(address)
     response = RedirectResponse(_local_path(target), 303)
-    response.set_cookie(COOKIE, token, max_age=_COOKIE_SECONDS, httponly=True, samesite="strict")
+    over_https = request.headers.get("origin", "").startswith("https://")  # of a proxy; its host is verified
+    response.set_cookie(
+        COOKIE, token, max_age=_COOKIE_SECONDS, httponly=True, samesite="strict", secure=over_https
+    )
     return response
 
 
