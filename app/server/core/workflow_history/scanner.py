@@ -6,13 +6,19 @@ import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path, PurePath, PurePosixPath
+from typing import NamedTuple
 
 from .common.models import Problem, Workflow
 from .common.urls import is_url, url_path
 from .ingest.files import FolderPath, to_path
 from .ingest.runs import Scan, read_one, scan
 from .ingest.runs.build_run import read_run, read_stream, shows_a_run
-from .ingest.runs.discovery import agents_folders_inside, usual_folders, walk_agents_folder
+from .ingest.runs.discovery import (
+    agents_folders_inside,
+    unread_stream_folders,
+    usual_folders,
+    walk_agents_folder,
+)
 from .ingest.runs.nested_folders import TranscriptFolders, look_inside
 from .ingest.runs.records import STATE_FILE
 
@@ -37,11 +43,11 @@ __all__ = [
     "contains_runs",
     "default_agents_dir",
     "find_agents_folders",
-    "folders_to_sync",
     "parse_workflow_directory",
     "project_name",
     "scan",
     "scan_agents_directory",
+    "search_project",
     "unread_files",
     "validate_workflow_data",
 ]
@@ -68,25 +74,34 @@ def find_agents_folders(path: FolderPath) -> list[FolderPath]:
     only these transcripts are read from it. Without any agents directory, the directory itself is read,
     and the transcripts in hidden directories such as `.claude`.
     """
-    return list(folders_to_sync(path))
+    return list(search_project(path).folders)
 
 
-def folders_to_sync(path: FolderPath) -> dict[FolderPath, TranscriptFolders | None]:
-    """Return the directories of `find_agents_folders`, each with its transcript directories.
+class ProjectFolders(NamedTuple):
+    """Directories to read for a path."""
 
-    The value lists the directories inside it that are read only for transcripts, or is None.
-    """
+    folders: dict[FolderPath, TranscriptFolders | None]
+    """Directories of `find_agents_folders`; the value lists those inside it read only for transcripts."""
+
+    unread: list[Problem]  # a warning for each directory of transcripts that is not read
+
+
+def search_project(path: FolderPath) -> ProjectFolders:
+    """Find the directories to read for a path, as `find_agents_folders` does."""
     if path.name == "agents":
-        return {path: None}
+        return ProjectFolders({path: None}, [])
     if not isinstance(path, Path):
-        return dict.fromkeys([folder for folder in usual_folders(path) if folder.is_dir()] or [path])
+        existing = [folder for folder in usual_folders(path) if folder.is_dir()]
+        return ProjectFolders(dict.fromkeys(existing or [path]), [])
     nested_folders = look_inside(path)
     folders: dict[FolderPath, TranscriptFolders | None] = dict.fromkeys(
         agents_folders_inside(path, nested_folders)
     )
     if not folders:
-        return {path: nested_folders.hidden}
-    return folders | {path: transcript_set} if (transcript_set := nested_folders.beside_agents) else folders
+        return ProjectFolders({path: nested_folders.hidden}, [])
+    if transcript_set := nested_folders.beside_agents:
+        folders[path] = transcript_set
+    return ProjectFolders(folders, unread_stream_folders(path, nested_folders))
 
 
 def project_name(path: FolderPath) -> str:

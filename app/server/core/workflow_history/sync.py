@@ -88,11 +88,9 @@ def sync_workflow_history(
         roots = [scanner.default_agents_dir()]
     else:
         roots = agents_dir if isinstance(agents_dir, list) else [to_path(agents_dir)]
-    folders = {
-        folder: transcript_set
-        for root in roots
-        for folder, transcript_set in scanner.folders_to_sync(root).items()
-    }
+    projects = [scanner.search_project(root) for root in roots]
+    folders = {folder: found for each in projects for folder, found in each.folders.items()}
+    unread = {next(iter(each.folders)): each.unread for each in projects if each.unread}
     started = time.monotonic()
     try:
         with ExitStack() as stack:
@@ -111,6 +109,7 @@ def sync_workflow_history(
                     wait=wait,
                     waiting=waiting,
                     with_pruned=with_pruned,
+                    unread=unread.get(folder, ()),
                 )
                 for (folder, transcript_set), readers in zip(folders.items(), backends, strict=True)
             ]
@@ -142,8 +141,12 @@ def _sync_folder(
     wait: WaitPolicy,
     waiting: OnWait | None,
     with_pruned: bool,
+    unread: Sequence[Problem],
 ) -> SyncContext:
-    """Sync one agents directory and return its context; `transcript_set` as in `folders_to_sync`."""
+    """Sync one agents directory and return its context; `transcript_set` as in `ProjectFolders`.
+
+    `unread` are warnings of directories that are not read.
+    """
     started = time.monotonic()
     log = logger.debug if silent else logger.info
     stats = empty_stats(
@@ -157,6 +160,7 @@ def _sync_folder(
         )
         job.engine, job.with_pruned, job.transcript_set = readers, with_pruned, transcript_set
         job.keeps_text = history.check_text_policy(no_text=no_text)
+        job.add_problem(None, unread)
         find_home(job, named=project)
         _run_phases(job)
         for home, ids in job.runs_of_other_homes.items():

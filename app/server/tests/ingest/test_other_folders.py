@@ -134,6 +134,25 @@ def logs_called(folder: Path, *names: str) -> Path:
     return folder
 
 
+def test_streams_beside_an_agents_folder_are_named_with_the_command_that_reads_them(tmp_path: Path) -> None:
+    shop = tmp_path / "shop"
+    stream(run(shop / "agents", "a1b2c3d4"), "planner", init("s"), result(1.0, session="s"))
+    logs = logs_called(shop / "my logs", "a.jsonl", "b.jsonl")
+    (shop / "data").mkdir()
+    (shop / "data" / "train.jsonl").write_text('{"question": "?", "answer": "!"}\n' * 3)
+    done = sync_workflow_history(silent=True, agents_dir=shop)
+    assert (done["scanned"], done["total_cost"], done["failed"], done["unread"]) == (1, 1.0, 0, 0)
+    (warning,) = done["errors"]
+    assert (warning["path"], warning["severity"]) == (str(logs), "warning")
+    assert warning["reason"].startswith("2 files of agents' transcripts not read")
+    assert warning["reason"].endswith(f"workflow-history sync '{logs}'")
+    (problem,) = folder_costs(shop)["problems"]
+    assert problem["path"] == str(logs)
+    again = sync_workflow_history(silent=True, agents_dir=shop)
+    assert (again["unchanged"], len(again["errors"])) == (1, 1)
+    assert sync_workflow_history(silent=True, agents_dir=logs)["inserted"] == 2
+
+
 ANY_NAMES = ("a.log", "b.ndjson", "c.txt", "d.out", "e", "f.jsonl", f"{SESSION}.log")
 
 

@@ -110,12 +110,10 @@ def folder_costs(
     and so do the names of runs whose name is already taken.
     Raises AgentsFolderError if a folder cannot be listed.
     """
-    all_roots = (
-        root for agents_dir in agents_dirs for root in scanner.find_agents_folders(to_path(agents_dir))
-    )
-    roots = list(dict.fromkeys(all_roots))
+    projects = [scanner.search_project(to_path(agents_dir)) for agents_dir in agents_dirs]
+    roots = list(dict.fromkeys(root for project_folders in projects for root in project_folders.folders))
     run_by_name: dict[str, RunCost] = {}
-    problems: list[Problem] = []
+    problems = [problem for project_folders in projects for problem in project_folders.unread]
     for root in roots:
         walk = walk_agents_folder(root)
         for run in compute_run_costs(root, walk):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import re
+import shlex
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...common.errors import AgentsFolderError, StorageUnreachableError, WorkflowHistoryError
+from ...common.formatting.numbers import pluralize
 from ...common.models import Problem
 from ..files import DirLister, FileEntry, FolderPath, RemoteListing, directory_lister, join_address, open_file
 from ..streams.block_reader import BlockReader
@@ -40,6 +42,7 @@ _SYSTEM_ERRORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO}
 """Error codes caused by the system's state, not by the directory."""
 
 _HEAD_BYTES = 65_536  # bytes read from a loose file to find its session or its kind
+_SAMPLE_FILES = 3  # files of a directory that are opened to see whether it contains streams
 _NDJSON = ".ndjson"  # another extension of streams
 _TEXT_SUFFIXES = (".log", ".out", ".txt")  # extensions of text files that often contain streams
 _COPY_OR_PACKED = re.compile(r"\.(?:jsonl|ndjson)[.~]|~$")
@@ -79,7 +82,7 @@ def walk_agents_folder(
 ) -> FolderScan:
     """List `root` and return the walk over its candidates for runs, whose directories are not yet listed.
 
-    `beside` is the result of `find_transcripts` if the caller already has it.
+    `transcript_set` is the result of `find_transcripts` if the caller already has it.
     Raises AgentsFolderError if `root` is not a directory that can be listed, WorkflowHistoryError if the
     system lacks memory or file handles, or has an I/O error.
     """
@@ -135,6 +138,32 @@ def agents_folders_inside(project: Path, inside: Inside) -> list[FolderPath]:
     return [*(folder for folder in usual if folder.is_dir()), *with_runs]
 
 
+def unread_stream_folders(project: Path, inside: Inside) -> list[Problem]:
+    """Return a warning for each directory of streams beside agents directories, with the command to read it.
+
+    They are not runs by themselves: a repository may contain transcripts as test data.
+    """
+    return [
+        Problem(
+            str(project / folder),
+            f"{pluralize(len(names), 'file')} of agents' transcripts not read, as the project has an agents "
+            f"directory; to store them: workflow-history sync {shlex.quote(str(project / folder))}",
+            severity="warning",
+        )
+        for folder, names in sorted(inside.other_files.items())
+        if any(_file_contains_stream(project / folder / name) for name in names[:_SAMPLE_FILES])
+    ]
+
+
+def _file_contains_stream(path: Path) -> bool:
+    try:
+        handle, status = open_file(str(path))
+        with handle:
+            return contains_stream(next(BlockReader(handle, min(status.st_size, _HEAD_BYTES)).pieces(), b""))
+    except OSError:
+        return False
+
+
 def _transcript_groups(root: FolderPath, transcripts: TranscriptFolders) -> Iterator[list[FileEntry]]:
     for shown in sorted(filter(None, transcripts.folders)):
         yield [_TranscriptFolderEntry(shown.partition("/")[0], join_address(str(root), shown), shown)]  # type: ignore[list-item]
@@ -163,7 +192,7 @@ def find_runs(
 ) -> Iterator[RunFolder]:
     """Yield the files of the runs with these ids, sorted by id, without listing other runs' directories.
 
-    `beside`: see `walk_agents_folder`.
+    `transcript_set`: see `walk_agents_folder`.
     """
     names = {run_id.split("/", maxsplit=1)[0] for run_id in ids}
     runs = {run.id: run for run in _walk_names(root, names, transcript_set) if run.id in ids}

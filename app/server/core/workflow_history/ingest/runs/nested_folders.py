@@ -33,6 +33,9 @@ class Inside:
     transcripts: list[str] = field(default_factory=list)
     """Other directories with loose sessions, relative to the project; "": the project, with any `.jsonl`."""
 
+    other_files: dict[str, list[str]] = field(default_factory=dict)
+    """Names of `.jsonl` and `.ndjson` files in directories without a session, by directory as above."""
+
     @property
     def beside_agents(self) -> TranscriptFolders | None:
         """Transcripts to read if the project also has agents directories; None if there are none."""
@@ -91,6 +94,8 @@ def _search(folder: str, path: str, depth: int, date_depth: int, inside: Inside)
     sessions = [entry.name for entry in folders] + [name.removesuffix(".jsonl") for name in streams]
     if any(map(is_session, sessions)) or (streams and not path):
         inside.transcripts.append(path)
+    elif other := [e.name for e in entries if e.name.endswith((".jsonl", ".ndjson")) and e not in folders]:
+        inside.other_files[path] = sorted(other)
     for entry in folders:
         is_date = date_depth > 0 and entry.name.isdigit()
         if entry.name == AGENTS_FOLDER:
