@@ -23,8 +23,9 @@ from app.server.core.workflow_history.queries.anomalies import find_anomalies
 from app.server.core.workflow_history.queries.patterns import decide_pattern, find_patterns
 from app.server.core.workflow_history.queries.statistics import run_statistics, timeline
 from app.server.core.workflow_history.storage.history import History
+from app.server.core.workflow_history.web import caches
 from app.server.core.workflow_history.web.app import create_app
-from app.server.core.workflow_history.web.query_cache import CACHE_SECONDS, MAX_ENTRIES, QueryCache
+from app.server.core.workflow_history.web.caches import CACHE_SECONDS, MAX_ENTRIES, QueryCache
 from app.server.tests.support.html_pages import Page
 
 END = datetime(2026, 3, 31, 18, tzinfo=UTC)
@@ -404,9 +405,10 @@ def test_many_runs_without_a_vector_are_only_read_where_somebody_asks(tmp_path: 
     assert page(found.links("/compare?a=")[0]).text.count("Compare with") == 3
 
 
-def test_an_answer_is_kept_for_a_moment_and_no_longer_than_the_history_stays(tmp_path: Path):
+def test_an_answer_is_kept_for_a_moment_and_no_longer_than_the_history_stays(tmp_path: Path, monkeypatch):
     now, asked = [0.0], []
-    kept = QueryCache(lambda: now[0])
+    monkeypatch.setattr(caches, "monotonic", lambda: now[0])
+    kept = QueryCache()
 
     def ask(what: str) -> int:
         asked.append(what)

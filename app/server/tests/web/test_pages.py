@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 
 from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.web.app import create_app
-from app.server.core.workflow_history.web.query_cache import FILTER_CHOICES_SECONDS, FilterChoices
+from app.server.core.workflow_history.web.caches import QueryCache, filter_choices
 from app.server.tests.support.html_pages import Page
 
 START = datetime(2026, 1, 1, 9, tzinfo=UTC)
@@ -297,16 +297,14 @@ def test_filters_that_are_on_can_be_dropped_one_by_one(history: History, client:
     assert "unknown cost" in page.text
 
 
-def test_filters_offer_the_words_of_the_history_and_new_ones_a_moment_later(history: History) -> None:
-    now = [0.0]
-    words = FilterChoices(lambda: now[0])
-    assert words.names()["template"] == []
+def test_filters_offer_the_words_of_the_history_and_new_ones_at_once(history: History) -> None:
+    ask = QueryCache()
+    assert ask(filter_choices)["template"] == []
     save(history, run(1, workflow_template="adw_sdlc"))
-    assert words.names()["template"] == ["adw_sdlc"]
+    assert ask(filter_choices)["template"] == ["adw_sdlc"]
+    assert ask(filter_choices) is ask(filter_choices)
     save(history, run(2, workflow_template="adw_patch"))
-    assert words.names()["template"] == ["adw_sdlc"]
-    now[0] = FILTER_CHOICES_SECONDS
-    assert words.names()["template"] == ["adw_patch", "adw_sdlc"]
+    assert ask(filter_choices)["template"] == ["adw_patch", "adw_sdlc"]
 
 
 def test_an_empty_history_says_what_to_type(client: TestClient) -> None:

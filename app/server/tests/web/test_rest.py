@@ -23,6 +23,7 @@ from app.server.core.workflow_history.cli.app import app as command_line
 from app.server.core.workflow_history.common.errors import WorkflowNotFoundError
 from app.server.core.workflow_history.queries.json.schemas import SCHEMAS, get_schema
 from app.server.core.workflow_history.storage.history import History
+from app.server.core.workflow_history.web import caches
 from app.server.core.workflow_history.web.api import export
 from app.server.core.workflow_history.web.api.parameters import MAX_TEXT_CHARS
 from app.server.core.workflow_history.web.app import create_app
@@ -560,7 +561,7 @@ def test_what_is_stored_meanwhile_is_in_the_next_answer(own, tmp_path):
 
 def test_an_answer_is_given_again_while_nothing_was_stored_and_for_a_moment_only(own, tmp_path, monkeypatch):
     now = 1_000.0
-    monkeypatch.setattr(response_cache, "monotonic", lambda: now)
+    monkeypatch.setattr(caches, "monotonic", lambda: now)
     asked = []
     page_of = History.summary_page
     monkeypatch.setattr(
@@ -582,15 +583,16 @@ def test_an_answer_is_given_again_while_nothing_was_stored_and_for_a_moment_only
         assert own.get(f"{V1}/runs?limit=x").status_code == 422
 
 
-def test_kept_answers_are_bounded_by_their_bytes(own, tmp_path, monkeypatch):
+def test_kept_answers_are_bounded_by_their_bytes(tmp_path, monkeypatch):
     monkeypatch.setattr(response_cache, "MAX_CACHE_BYTES", 600)
     asked = []
     page_of = History.summary_page
     monkeypatch.setattr(
         History, "summary_page", lambda self, query: asked.append(query) or page_of(self, query)
     )
-    for limit in (*range(1, 20), 1):
-        own.get(f"{V1}/runs?limit={limit}")
+    with History.open(tmp_path / "history.db"), client_of() as client:
+        for limit in (*range(1, 20), 1):
+            client.get(f"{V1}/runs?limit={limit}")
     assert len(asked) == 20
 
 

@@ -10,11 +10,11 @@ from fastapi import Depends, Request
 
 from .. import database
 from ..common.errors import WorkflowHistoryError
+from .caches import QueryCache
 from .guess_limiter import GuessLimiter
 from .live.change_notifier import current_change_token
 from .live.service import LiveService
 from .middleware.metrics import Metrics
-from .query_cache import FilterChoices, QueryCache
 from .settings import ServerSettings
 
 MAX_CONCURRENT_EXPORTS: Final = 4
@@ -26,7 +26,6 @@ class Context:
 
     settings: ServerSettings
     live: LiveService
-    filter_choices: FilterChoices = field(default_factory=FilterChoices)
     query_cache: QueryCache = field(default_factory=QueryCache)
     guess_limiter: GuessLimiter = field(default_factory=GuessLimiter)
     metrics: Metrics = field(default_factory=Metrics)

@@ -7,9 +7,7 @@ current time, such as `since=7d`. Responses with `no-store` or without an ETag a
 from __future__ import annotations
 
 from asyncio import Event
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from time import monotonic
 from typing import Any, Final, NamedTuple
 
 from starlette.datastructures import Headers
@@ -18,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ... import database
 from ...common.errors import WorkflowHistoryError
+from ..caches import ExpiringCache
 from ..json_response import etag_matches, not_modified
 from ..paths import API_PREFIX, STREAMED_PREFIXES
 
@@ -29,8 +28,6 @@ _Key = tuple[str, bytes, bool]  # path, query, whether the client accepts gzip
 
 
 class _CachedResponse(NamedTuple):
-    change_token: Hashable  # of the history before the request
-    expires_at: float  # expiry in seconds of the monotonic clock
     start: Message
     body: bytes
     route: Any  # the matched route, for metrics
@@ -42,8 +39,9 @@ class ResponseCacheMiddleware:
     def __init__(self, app: ASGIApp, max_age: float = CACHE_SECONDS) -> None:
         self._app = app
         self._max_age = max_age
-        self._responses: OrderedDict[_Key, _CachedResponse] = OrderedDict()
-        self._bytes = 0
+        self._responses: ExpiringCache[_CachedResponse] = ExpiringCache(
+            max_age, MAX_CACHE_BYTES, lambda response: len(response.body)
+        )
         self._in_progress: dict[_Key, Event] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,7 +58,7 @@ class ResponseCacheMiddleware:
             return
         headers = Headers(scope=scope)
         key = (scope["path"], scope["query_string"], "gzip" in headers.get("accept-encoding", ""))
-        while (cached := self._find(key, change_token)) is None and key in self._in_progress:
+        while (cached := self._responses.get((key, change_token))) is None and key in self._in_progress:
             await self._in_progress[key].wait()  # an equal request is in progress: use its response
             change_token = _current_change_token()
         if cached is not None:
@@ -71,8 +69,8 @@ class ResponseCacheMiddleware:
 
         def on_complete(start: Message | None, body: bytes) -> None:
             if start is not None:
-                expires_at = monotonic() + self._max_age
-                self._store(key, _CachedResponse(change_token, expires_at, start, body, scope.get("route")))
+                response = _CachedResponse(start, body, scope.get("route"))
+                self._responses.put((key, change_token), response)  # the token from before the request
             if self._in_progress.get(key) is done:
                 del self._in_progress[key]
             done.set()
@@ -81,20 +79,6 @@ class ResponseCacheMiddleware:
             await self._app(scope, receive, _BufferedSend(send, on_complete))
         finally:
             on_complete(None, b"")
-
-    def _find(self, key: _Key, change_token: Hashable) -> _CachedResponse | None:
-        cached = self._responses.get(key)
-        if cached is None or cached.change_token != change_token or monotonic() >= cached.expires_at:
-            return None
-        return cached
-
-    def _store(self, key: _Key, response: _CachedResponse) -> None:
-        previous = self._responses.pop(key, None)
-        self._responses[key] = response
-        self._bytes += len(response.body) - (len(previous.body) if previous else 0)
-        while self._bytes > MAX_CACHE_BYTES:
-            _, oldest = self._responses.popitem(last=False)
-            self._bytes -= len(oldest.body)
 
 
 class _BufferedSend:

@@ -15,6 +15,7 @@ from ...presentation.forecast import VERDICT_LABELS, headline, run_headline
 from ...queries.forecast import CalibrationReport, calibration, forecast, forecast_run
 from ...queries.list_runs import list_run_summaries
 from ..api.parameters import MAX_TEXT_CHARS, Project, RunId, qualified_id
+from ..caches import filter_choices
 from ..context import ContextDep
 from ..rendering import render_page
 from ..views import calibration as calibration_view
@@ -48,11 +49,11 @@ def new_task(request: Request, context: ContextDep) -> Response:
         request,
         "forecast.html",
         text=text or "",
-        fields=_select_fields(params, context.filter_choices.names()),
+        fields=_select_fields(params, context.query_cache(filter_choices)),
         forecast=result,
         headline=headline(result) if result else None,
         running=list_run_summaries(RunFilter(status=("running",)), limit=_MAX_RUNNING).workflows,
-        history_is_empty=not any(context.filter_choices.names().values()),
+        history_is_empty=not any(context.query_cache(filter_choices).values()),
         **_forecast_values(result),
         **(
             _calibration_values(context.query_cache(calibration))

@@ -11,6 +11,7 @@ from fastapi import Request
 from ...common.errors import InvalidQueryError
 from ...common.filters import RunFilter
 from ...common.time_zones import LOCAL_ZONE
+from ..caches import filter_choices
 from ..context import Context
 from ..filter_params import parse_filter_leniently
 from ..views.filter_form import FilterForm, SelectField, build_filter_form
@@ -38,7 +39,7 @@ class PageQuery:
     ) -> FilterForm:
         """Return the filter form of the page; `own` are its additional fields."""
         return build_filter_form(
-            path, self.filter_params, context.filter_choices.names(), own_fields, has_period=has_period
+            path, self.filter_params, context.query_cache(filter_choices), own_fields, has_period=has_period
         )
 
 

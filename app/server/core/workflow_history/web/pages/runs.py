@@ -16,6 +16,7 @@ from ...presentation.run_list import list_footer, list_legend
 from ...queries.check_names import KNOWN_STATUSES
 from ...queries.list_runs import SORT_ALIASES, RunPage, costs_of, list_run_summaries
 from ...queries.running_runs import running_runs
+from ..caches import filter_choices
 from ..context import ContextDep
 from ..filter_params import ParsedFilter, parse_filter_leniently
 from ..rendering import render_page
@@ -49,7 +50,7 @@ def runs(request: Request, context: ContextDep) -> Response:
             run_page = _load_runs(parsed.where, view, query.get("after", [None])[-1])
         except InvalidQueryError as error:
             error_message = str(error)
-    options = _filter_options(parsed, context.filter_choices.names())
+    options = _filter_options(parsed, context.query_cache(filter_choices))
     return render_page(
         request,
         "runs.html",
