@@ -20,7 +20,7 @@ from typing import Any
 
 from . import database, scanner
 from .common.errors import BusyError
-from .common.models import Problem
+from .common.models import Problem, Severity
 from .ingest.files import FolderPath, to_path
 from .ingest.runs.discovery import find_runs, walk_agents_folder
 from .ingest.runs.nested_folders import TranscriptFolders
@@ -236,7 +236,7 @@ def _phases_1_to_3(job: SyncContext) -> Iterator[list[ReadResult]]:
     Runs that turn out to be copies come last and are read again, because their file times were misjudged.
     """
     if not job.root.exists():
-        problem = Problem(str(job.root), "the agents folder does not exist", None, "warning")
+        problem = Problem(str(job.root), "the agents folder does not exist", None, Severity.WARNING)
         job.other_problems.append((None, problem))
         yield []
         return

@@ -29,7 +29,13 @@ from app.server.core.workflow_history.analysis.patterns.host_detector import (
 )
 from app.server.core.workflow_history.analysis.patterns.tool_operations import shell_operations
 from app.server.core.workflow_history.common.errors import WorkflowHistoryError
-from app.server.core.workflow_history.common.models import MessageUsage, StreamFacts, TokenUsage, ToolCall
+from app.server.core.workflow_history.common.models import (
+    MessageUsage,
+    StreamFacts,
+    StreamFormat,
+    TokenUsage,
+    ToolCall,
+)
 from app.server.tests.support.paths import ROOT
 from app.server.tests.support.patience import BUSY, PATIENCE
 
@@ -45,7 +51,7 @@ def stream(agent: str, *calls: ToolCall, weights: dict[str, int] | None = None) 
     said = tuple(
         MessageUsage(name, "some-model", TokenUsage(input=tokens), 1) for name, tokens in spent.items()
     )
-    return StreamFacts(f"{agent}/raw_output.jsonl", "claude", agent, messages=said, tools=calls)
+    return StreamFacts(f"{agent}/raw_output.jsonl", StreamFormat.CLAUDE, agent, messages=said, tools=calls)
 
 
 def agent_run(agent: str, phase: str = "build", cost: float | None = 1.0, **more):
@@ -338,7 +344,7 @@ def test_a_messages_part_goes_by_its_tokens_and_evenly_to_its_operations():
 def test_tokens_weigh_by_kind():
     usages = {"in": TokenUsage(input=50), "out": TokenUsage(output=10), "read": TokenUsage(cache_read=500)}
     messages = tuple(MessageUsage(name, None, usage, 1) for name, usage in usages.items())
-    facts = StreamFacts("x", "claude", "x", messages=messages)
+    facts = StreamFacts("x", StreamFormat.CLAUDE, "x", messages=messages)
     (run,) = operation_records([facts], [])
     assert {said["weight"] for said in run["messages"]} == {50.0}
 

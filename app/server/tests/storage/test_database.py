@@ -30,7 +30,7 @@ from app.server.core.workflow_history.common.errors import (
     WorkflowHistoryError,
     WorkflowNotFoundError,
 )
-from app.server.core.workflow_history.common.models import Problem
+from app.server.core.workflow_history.common.models import Problem, Severity
 from app.server.core.workflow_history.common.spending import run_spending, to_decimal
 from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.storage.rows.column_types import to_nanodollars, to_timestamp
@@ -605,7 +605,7 @@ def test_problems_are_those_of_the_last_sync_of_their_folder(history: History) -
     [ref] = history.list_refs()
     history.save_run_problems("one", {ref.key: [Problem("a/x.jsonl", "old"), Problem("a/y.jsonl", "old")]})
     history.save_run_problems("one", {ref.key: [Problem("a/x.jsonl", "cut", 3)]})
-    transcript_set = [Problem("b", "no JSON", None, "warning")]
+    transcript_set = [Problem("b", "no JSON", None, Severity.WARNING)]
     assert not history.folder_problems_unchanged("two", transcript_set)
     history.save_folder_problems("two", transcript_set)
     assert history.folder_problems_unchanged("two", transcript_set)

@@ -10,6 +10,7 @@ from app.server.core.workflow_history.common.models import (
     ReportedModelCost,
     ResultLine,
     StreamFacts,
+    StreamFormat,
     TokenUsage,
 )
 
@@ -36,13 +37,14 @@ def spent(
 def stream(
     agent: str = "planner",
     *,
+    format: str = StreamFormat.CLAUDE,  # noqa: A002 - the name of the field
     results: tuple[ResultLine, ...] = (),
     messages: tuple[MessageUsage, ...] = (),
     **more: Any,
 ) -> StreamFacts:
     fields = {
         "path": f"{agent}/raw_output.jsonl",
-        "format": "claude",
+        "format": StreamFormat(format),
         "agent": agent,
         "model": SONNET,
         "lines": 10,

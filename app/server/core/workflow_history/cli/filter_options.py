@@ -11,6 +11,7 @@ import typer
 
 from ..common.filter_options import FILTER_OPTIONS, FilterOption, build_filter
 from ..common.filters import RunFilter
+from ..common.models import SourceState
 from ..common.time_zones import LOCAL_ZONE, TZ_HELP, zone_named
 from .common_options import CommandGroup, HistoryCommand, declared_params, decode_argument
 
@@ -35,8 +36,8 @@ _SOURCE_FILTER = "gone"
 class Source(StrEnum):
     """Whether the files of a run still exist."""
 
-    MISSING = "missing"
-    PRESENT = "present"
+    MISSING = SourceState.MISSING
+    PRESENT = SourceState.PRESENT
 
 
 class FilteredCommand(HistoryCommand):

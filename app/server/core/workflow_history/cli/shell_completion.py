@@ -16,6 +16,7 @@ from typing import Any, Final
 from typer.completion import completion_init  # type: ignore[attr-defined] # Typer types no re-exports
 
 from ..common.filters import SCORES
+from ..common.models import RunStatus
 from .common_options import GlobalOptions
 
 MAX_COMPLETIONS: Final = 50  # maximum number of values from a history
@@ -114,7 +115,7 @@ COMPLETERS: Final[dict[str, Completer]] = {
     "WHAT": _registry_names("..queries.export", "TABLES"),
     "KEY": _registry_names("..queries.statistics", "GROUPINGS"),
     "SCHEMA": _registry_names("..queries.json.schemas", "SCHEMAS"),
-    "--status": _fixed_words("completed", "failed", "stopped", "running", "incomplete", "unknown"),
+    "--status": _fixed_words(*RunStatus),
     "--kind": _registry_names("..queries.patterns", "PATTERN_KINDS"),
     "--state": _registry_names("..queries.patterns", "PATTERN_STATUSES"),
     "--sort": _registry_names("..queries.list_runs", "SORT_ALIASES"),

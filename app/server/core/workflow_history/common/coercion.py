@@ -12,6 +12,8 @@ from decimal import Decimal
 from math import fsum, isfinite
 from typing import Any, Final
 
+from .models import DurationBasis
+
 _NUMBER_TYPES = (int, float, Decimal)  # a tuple, because `int | float` is built again at each call
 _LIST_TYPES = (list, tuple)
 _DATE_LENGTH = 10  # length of a date without a time
@@ -96,7 +98,8 @@ def moment_in_utc(value: object) -> datetime | None:
 def is_duration_lower_bound(run: Mapping[str, Any]) -> bool:
     """Return whether a run's duration is known only as a lower bound, as some agents' work is missing."""
     return (
-        run.get("duration_basis") == "lower_bound" and coerce_number(run.get("duration_seconds")) is not None
+        run.get("duration_basis") == DurationBasis.LOWER_BOUND
+        and coerce_number(run.get("duration_seconds")) is not None
     )
 
 

@@ -11,34 +11,90 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal, TypedDict
+from enum import StrEnum
+from typing import Any, Final, TypedDict
 
 import msgspec
 
 Workflow = dict[str, Any]
 """One run at the public interface, with the keys of docs/database-schema.md; unknown keys are kept."""
 
-CostBasis = Literal["reported", "computed", "lower_bound", "unpriced"]
-"""Source of a cost: reported result, tokens x dated price, minimum of an interrupted stream, or no price."""
 
-Ending = Literal["answered", "unanswered", "stopped", "error"]
-"""State of a stream after its last line. `answered`: ends with an answer. `unanswered`: ends with a prompt,
-a tool call or its result. `stopped`: interrupted by the user. `error`: ends with an API error."""
+class RunStatus(StrEnum):
+    """State of a run. A stored run may have another word of its state file instead."""
 
-StreamFormat = Literal[
-    "claude",
-    "claude_transcript",
-    "gemini",
-    "codex",
-    "cursor",
-    "opencode",
-    "unknown",
-    "empty",
-    "unreadable",
-    "unread",
-]
-"""Format of a stream. `unknown`: JSON of an unsupported agent program. `unreadable`: contains no JSON.
-`unread`: the system denied access, which may succeed in the next sync."""
+    COMPLETED = "completed"
+    FAILED = "failed"
+    STOPPED = "stopped"  # by the user
+    RUNNING = "running"
+    INCOMPLETE = "incomplete"  # ended without a result or an error
+    UNKNOWN = "unknown"
+
+
+class CostBasis(StrEnum):
+    """Source of a cost."""
+
+    REPORTED = "reported"  # result of the agent program
+    COMPUTED = "computed"  # tokens x dated price
+    LOWER_BOUND = "lower_bound"  # minimum of an interrupted stream
+    UNPRICED = "unpriced"  # no price is known
+
+
+RECORDED_BASES: Final = (CostBasis.REPORTED, CostBasis.COMPUTED)
+"""Bases of a recorded cost, which is no lower bound."""
+
+
+class TimeBasis(StrEnum):
+    """Source of the times of a run or agent run."""
+
+    REPORTED = "reported"  # times in the files
+    DERIVED = "derived"  # ids or file times
+
+
+class DurationBasis(StrEnum):
+    """Source of the duration of a run."""
+
+    REPORTED = "reported"
+    DERIVED = "derived"
+    LOWER_BOUND = "lower_bound"  # agent runs may be missing
+
+
+class SourceState(StrEnum):
+    """Whether the files of a stored run still exist."""
+
+    PRESENT = "present"
+    MISSING = "missing"
+
+
+class Severity(StrEnum):
+    """Severity of a problem."""
+
+    ERROR = "error"  # data is missing
+    WARNING = "warning"  # data is doubtful
+
+
+class Ending(StrEnum):
+    """State of a stream after its last line."""
+
+    ANSWERED = "answered"  # ends with an answer
+    UNANSWERED = "unanswered"  # ends with a prompt, a tool call or its result
+    STOPPED = "stopped"  # interrupted by the user
+    ERROR = "error"  # ends with an API error
+
+
+class StreamFormat(StrEnum):
+    """Format of a stream."""
+
+    CLAUDE = "claude"
+    CLAUDE_TRANSCRIPT = "claude_transcript"
+    GEMINI = "gemini"
+    CODEX = "codex"
+    CURSOR = "cursor"
+    OPENCODE = "opencode"
+    UNKNOWN = "unknown"  # JSON of an unsupported agent program
+    EMPTY = "empty"
+    UNREADABLE = "unreadable"  # contains no JSON
+    UNREAD = "unread"  # the system denied access, which may succeed in the next sync
 
 
 class TokenUsage(msgspec.Struct, frozen=True, gc=False):
@@ -117,12 +173,12 @@ class Problem:
     path: str  # relative to the agents directory, POSIX separators
     reason: str
     line: int | None = None  # 1-based
-    severity: Literal["error", "warning"] = "error"  # error: data is missing; warning: data is doubtful
+    severity: Severity = Severity.ERROR
     refused: bool = False  # whether the system denied access, which may succeed next time; not stored
 
     def as_dict(self) -> dict[str, Any]:
         """Return the problem as a JSON-serializable dict."""
-        return {"path": self.path, "line": self.line, "reason": self.reason, "severity": self.severity}
+        return {"path": self.path, "line": self.line, "reason": self.reason, "severity": self.severity.value}
 
 
 class Call(msgspec.Struct, frozen=True, gc=False):
@@ -268,7 +324,7 @@ class AgentRun(TypedDict, total=False):
     agent: str
     model: str | None  # most expensive model
     cost: float | None  # USD; None: unknown
-    cost_basis: CostBasis
+    cost_basis: str | None  # CostBasis; None: it contains no spending
     computed_cost: float | None  # USD, tokens x dated price, to compare with a reported cost
     lower_bound_cost: float | None  # USD, minimum beyond `cost`: after the last result, or without any result
     input_tokens: int | None  # tokens, not cached
@@ -286,10 +342,10 @@ class AgentRun(TypedDict, total=False):
     tool_errors: int
     timestamp: str | None  # start, ISO 8601 UTC
     ended_at: str | None  # ISO 8601 UTC
-    time_basis: str | None  # reported, derived
+    time_basis: str | None  # TimeBasis
     is_error: bool | None
     error: str | None
-    outcome: str  # success, error, false_success, stopped, incomplete, empty, unreadable, unknown
+    outcome: str  # Outcome
     is_retry: bool
     attempt: int  # 1 for the first content of this file, 2 after it was overwritten ...
     superseded: bool  # whether a later attempt overwrote the file
@@ -297,7 +353,7 @@ class AgentRun(TypedDict, total=False):
     line: int | None  # line of the stream with the cost, 1-based
     identity: str | None
     session_id: str | None
-    format: str
+    format: str  # StreamFormat
     models: list[dict[str, Any]]  # {model, cost, cost_basis, computed_cost, the token fields}
     cost_disputed: bool  # whether the computed cost differs from the reported cost by more than 1%
     cost_difference_percent: float | None  # difference in percent of the reported cost; None: not comparable
@@ -315,7 +371,7 @@ class CostData(TypedDict, total=False):
     """All known cost data of one run."""
 
     total_cost: float | None  # USD, recorded cost (reported or computed); the lower bound if there is none
-    cost_basis: CostBasis | None  # basis of the whole run's cost: the weakest basis of its parts
+    cost_basis: str | None  # CostBasis: basis of the whole run's cost: the weakest basis of its parts
     lower_bound_cost: float | None  # USD, minimum beyond `total_cost`: no dollar is in both
     computed_cost: float | None  # USD, tokens x dated price
     cost_disputed: bool  # whether the reported cost of any stream is disputed

@@ -4,11 +4,28 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from enum import StrEnum
 from typing import Final
 
-from .models import ResultLine, StreamFacts
+from .models import Ending, ResultLine, StreamFacts, StreamFormat
 
-DID_NOTHING: Final = frozenset({"empty", "false_success"})
+
+class Outcome(StrEnum):
+    """How an agent run ended."""
+
+    SUCCESS = "success"
+    ERROR = "error"
+    FALSE_SUCCESS = "false_success"  # reported success, but no model was used
+    STOPPED = "stopped"  # interrupted by the user
+    INCOMPLETE = "incomplete"  # neither a result nor an error
+    EMPTY = "empty"  # the stream contains nothing
+    UNREADABLE = "unreadable"
+    UNKNOWN = "unknown"  # stream of an unsupported agent program
+
+
+FAILED_OUTCOMES: Final = (Outcome.ERROR, Outcome.FALSE_SUCCESS)
+
+DID_NOTHING: Final = frozenset({Outcome.EMPTY, Outcome.FALSE_SUCCESS})
 """Outcomes of agents that produced no work; nothing that other agents need was lost with them."""
 
 _MAX_HELPER_COST = Decimal("0.01")  # USD
@@ -19,52 +36,57 @@ _REFUSAL = re.compile(
 )
 """Beginning of the answer of a CLI that reached no model; some versions do not mark it as an error."""
 
-_OUTCOME_BY_ENDING: Final = {"stopped": "stopped", "error": "error"}
+_OUTCOME_BY_ENDING: Final = {Ending.STOPPED: Outcome.STOPPED, Ending.ERROR: Outcome.ERROR}
+_OUTCOME_BY_FORMAT: Final = {
+    StreamFormat.UNREAD: Outcome.UNREADABLE,
+    StreamFormat.UNREADABLE: Outcome.UNREADABLE,
+    StreamFormat.EMPTY: Outcome.EMPTY,
+    StreamFormat.UNKNOWN: Outcome.UNKNOWN,
+}
+"""Outcomes of streams without any data."""
 
 
-def classify_outcome(facts: StreamFacts) -> str:
-    """Return success, error, false_success, stopped, incomplete, empty, unreadable or unknown.
+def classify_outcome(facts: StreamFacts) -> Outcome:
+    """Return how the agent run of a stream ended.
 
     The last result line decides. A native transcript has none: its last line decides instead. A false
     success reports success without any work: the CLI did not recognize the command or never reached a model.
     It may still report a fraction of a cent, because a helper model was called.
 
-    >>> classify_outcome(StreamFacts("a/raw_output.jsonl", "claude", "a", lines=3))
-    'incomplete'
+    >>> classify_outcome(StreamFacts("a/raw_output.jsonl", StreamFormat.CLAUDE, "a", lines=3))
+    <Outcome.INCOMPLETE: 'incomplete'>
     """
-    if facts.format == "unread":
-        return "unreadable"
-    if facts.format in ("empty", "unreadable", "unknown"):
-        return facts.format
+    if facts.format in _OUTCOME_BY_FORMAT:
+        return _OUTCOME_BY_FORMAT[facts.format]
     if not facts.results:
         return _outcome_of_last_line(facts)
     return _outcome_of_result(facts.results[-1])
 
 
-def _outcome_of_result(result: ResultLine) -> str:
+def _outcome_of_result(result: ResultLine) -> Outcome:
     if result.is_error or (result.subtype or "").startswith("error"):
-        return "error"
+        return Outcome.ERROR
     if not result.ended:
-        return "incomplete"
+        return Outcome.INCOMPLETE
     text = result.text.strip()
     if not _used_no_model(result):
-        return "success"
+        return Outcome.SUCCESS
     if _REFUSAL.match(text):
-        return "error"
-    return "false_success" if not text or _UNKNOWN_COMMAND.match(text) else "success"
+        return Outcome.ERROR
+    return Outcome.FALSE_SUCCESS if not text or _UNKNOWN_COMMAND.match(text) else Outcome.SUCCESS
 
 
 def has_answer(facts: StreamFacts) -> bool:
     """Return whether a stream ends with an answer of the agent."""
-    return bool(facts.results[-1].text.strip()) if facts.results else facts.ending == "answered"
+    return bool(facts.results[-1].text.strip()) if facts.results else facts.ending == Ending.ANSWERED
 
 
-def _outcome_of_last_line(facts: StreamFacts) -> str:
+def _outcome_of_last_line(facts: StreamFacts) -> Outcome:
     if facts.is_truncated or facts.ending is None:
-        return "incomplete"
-    if facts.ending == "answered" and facts.format == "claude_transcript":
-        return "success"
-    return _OUTCOME_BY_ENDING.get(facts.ending, "incomplete")
+        return Outcome.INCOMPLETE
+    if facts.ending == Ending.ANSWERED and facts.format == StreamFormat.CLAUDE_TRANSCRIPT:
+        return Outcome.SUCCESS
+    return _OUTCOME_BY_ENDING.get(facts.ending, Outcome.INCOMPLETE)
 
 
 def _used_no_model(result: ResultLine) -> bool:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from .models import CostBasis
+from .models import RECORDED_BASES, CostBasis
+from .outcomes import Outcome
 
 UNKNOWN = "\N{EN DASH}"
 """Displayed in place of an unknown value; never 0."""
@@ -18,7 +19,6 @@ UNKNOWN = "\N{EN DASH}"
 ANOTHER_RUN = ": "
 """Separator between run and stream path in `duplicate_of`; a path alone refers to the same run."""
 
-RECORDED_BASES = frozenset({"reported", "computed"})
 _CENT, _SMALL = Decimal("0.01"), Decimal("0.0001")
 _BEYOND_ALL = 1e15  # every cost, count and time of a run is below this
 
@@ -125,7 +125,7 @@ def is_copy(agents: Collection[Mapping[str, Any]]) -> bool:
     (True, False)
     """
     copied = [agent for agent in agents if agent.get("duplicate_of")]
-    return bool(copied) and all(a.get("duplicate_of") or a.get("outcome") == "empty" for a in agents)
+    return bool(copied) and all(a.get("duplicate_of") or a.get("outcome") == Outcome.EMPTY for a in agents)
 
 
 def original_of(agents: Collection[Mapping[str, Any]]) -> str | None:
@@ -157,11 +157,11 @@ def is_whole(basis: str | None, agents: Collection[Mapping[str, Any]]) -> bool:
 
 
 def run_basis(
-    basis: CostBasis | None,
+    basis: str | None,
     agents: Collection[Mapping[str, Any]],
     silent: Iterable[str],
     counted_elsewhere: Container[str] = (),
-) -> CostBasis | None:
+) -> str | None:
     """Return the cost basis of a run from that of its streams; an agent without a stream has unknown cost.
 
     `silent` lists the agents without a stream. `counted_elsewhere` only matters for a copy: it contains the
@@ -172,7 +172,7 @@ def run_basis(
     ('lower_bound', None)
     """
     unknown = [agent for agent in silent if basis is not None or agent not in counted_elsewhere]
-    return "lower_bound" if unknown and is_whole(basis, agents) else basis
+    return CostBasis.LOWER_BOUND.value if unknown and is_whole(basis, agents) else basis
 
 
 def why_no_cost(agents: Collection[Mapping[str, Any]]) -> str:
@@ -207,7 +207,7 @@ def agent_spending(agent: Mapping[str, Any]) -> Spending:
     if agent.get("cost_basis") in RECORDED_BASES:
         return Spending(cost, beyond, beyond is not None or bool(agent.get("unpriced_tokens")))
     known = [amount for amount in (cost, beyond) if amount is not None]
-    nothing = bool(agent.get("duplicate_of")) or agent.get("outcome") == "empty"
+    nothing = bool(agent.get("duplicate_of")) or agent.get("outcome") == Outcome.EMPTY
     return Spending(None, sum(known, Decimal(0)) if known else None, bool(known) or not nothing)
 
 
@@ -225,9 +225,9 @@ def total_spending(every: Sequence[Spending]) -> Spending:
 
 def has_recorded_cost(workflow: Mapping[str, Any]) -> bool:
     """Return whether a run's total contains a recorded cost, and is not only a lower bound."""
-    if workflow.get("cost_basis") != "lower_bound" or workflow.get("lower_bound_cost") is not None:
+    if workflow.get("cost_basis") != CostBasis.LOWER_BOUND or workflow.get("lower_bound_cost") is not None:
         return True
     agents = workflow.get("phase_costs")
     if agents:
-        return any(agent.get("cost_basis") in ("reported", "computed") for agent in agents)
+        return any(agent.get("cost_basis") in RECORDED_BASES for agent in agents)
     return bool(workflow.get("agents_without_stream"))

@@ -13,7 +13,7 @@ from typing import Any
 
 from .. import database
 from ..common.errors import InvalidQueryError
-from ..common.spending import RECORDED_BASES
+from ..common.models import RECORDED_BASES, RunStatus
 from ..costs.accounting.deduplication import Unit
 from ..costs.accounting.message_claims import Claim, units_of
 from ..pipeline.shared_messages import recompute_shares, settle_shares
@@ -71,8 +71,8 @@ def _matching_runs(history: History, rules: Sequence[RetentionRule]) -> list[dic
     matching: dict[int, dict[str, Any]] = {}
     for rule in rules:
         runs = history.merge_store().pruning_fields([int(key) for key in history.matching_keys(rule.where)])
-        keeps_running = "running" not in rule.where.status
-        candidates = [run for run in runs if not (keeps_running and run["status"] == "running")]
+        keeps_running = RunStatus.RUNNING not in rule.where.status
+        candidates = [run for run in runs if not (keeps_running and run["status"] == RunStatus.RUNNING)]
         matching |= {run["key"]: run for run in _without_newest(candidates, rule.keep)}
     return [matching[key] for key in sorted(matching)]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
+from ..common.models import SourceState
 from ..ingest.runs.build_run import FUTURE_PREFIX, NOT_YET_PREFIX, RUNNING_PREFIX, SILENT_PREFIX
 from ..ingest.runs.file_times import FileTimes
 from ..ingest.runs.records import RunFolder
@@ -30,7 +31,8 @@ def is_unchanged(
     """
     if stored is None:
         return False
-    is_there = stored.source_state == "present"  # in the other folder; if not, this copy replaces it
+    # If it is missing in the other folder, this copy replaces it.
+    is_there = stored.source_state == SourceState.PRESENT
     known_fingerprint = (
         stored.fingerprint if stored.agents_dir == agents_dir else copy_fingerprint if is_there else None
     )
@@ -66,7 +68,7 @@ def previous_places(
         if (stored := known.get(run_id)) is not None
         and stored.agents_dir not in {None, agents_dir}
         and stored.fingerprint
-        and stored.source_state == "present"
+        and stored.source_state == SourceState.PRESENT
     }
 
 

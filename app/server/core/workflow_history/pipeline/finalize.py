@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from ..common.models import Problem
+from ..common.models import Problem, RunStatus, Severity, SourceState
 from ..costs.accounting.money import sum_known, to_decimal, to_usd_float
 from ..storage.history import History
 from ..storage.rows.column_types import from_time, redacted_text, sanitize_text
@@ -31,10 +31,14 @@ def pending_writes(job: SyncContext) -> PendingWrites:
     copied_keys = job.history.lying_elsewhere([job.known[run_id].key for run_id in missing_ids])
     missing_ids = [run_id for run_id in missing_ids if job.known[run_id].key not in copied_keys]
     lost_keys = tuple(
-        job.known[run_id].key for run_id in missing_ids if job.known[run_id].source_state != "missing"
+        job.known[run_id].key
+        for run_id in missing_ids
+        if job.known[run_id].source_state != SourceState.MISSING
     )
     restored_keys = tuple(
-        job.known[run_id].key for run_id in job.unchanged_ids if job.known[run_id].source_state == "missing"
+        job.known[run_id].key
+        for run_id in job.unchanged_ids
+        if job.known[run_id].source_state == SourceState.MISSING
     )
     job.stats.update(missing=len(missing_ids), newly_missing=len(lost_keys), returned=len(restored_keys))
     problems = tuple(problem for _, problem in job.other_problems)
@@ -154,14 +158,14 @@ def stored_run_statistics(history: History, counted: Iterable[CountedRuns], now:
     ]
     statuses: Counter[str] = Counter()
     for row in rows:
-        statuses[row.status or "unknown"] += row.runs - row.copies
-    ended_count = statuses["completed"] + statuses["failed"]
+        statuses[row.status or RunStatus.UNKNOWN.value] += row.runs - row.copies
+    ended_count = statuses[RunStatus.COMPLETED] + statuses[RunStatus.FAILED]
     return {
         "requests": sum(row.requests for row in rows),
         "statuses": {status: runs for status, runs in statuses.most_common() if runs},
         "copies": sum(row.copies for row in rows),
         "repeating": sum(row.repeating for row in rows),
-        "success_rate": statuses["completed"] / ended_count if ended_count else None,
+        "success_rate": statuses[RunStatus.COMPLETED] / ended_count if ended_count else None,
         "success_rate_of": ended_count,
         "undated": sum(row.runs - row.dated for row in rows),
         "first_created_at": _format_time(min((row.first for row in rows if row.first), default=None)),
@@ -181,7 +185,7 @@ def _stored_errors(job: SyncContext) -> list[dict[str, Any]]:
     id_by_key = {run.key: run.id for run in job.known.values()}
     id_by_key.update({key: run_id for run_id, key in job.keys.items()})
     errors = [
-        to_error(id_by_key[key], Problem(**row))
+        to_error(id_by_key[key], Problem(**{**row, "severity": Severity(row["severity"])}))
         for row in rows
         if (key := row.pop("workflow_key")) in id_by_key and id_by_key[key] in job.seen_ids
     ]

@@ -18,7 +18,8 @@ from msgspec import structs
 
 from .. import scanner
 from ..common.errors import PER_RUN_ERRORS
-from ..common.models import AgentRun, Problem, StreamFacts, Workflow
+from ..common.models import AgentRun, Problem, Severity, StreamFacts, StreamFormat, TimeBasis, Workflow
+from ..common.outcomes import Outcome
 from ..common.phases import classify_phase
 from ..common.spending import is_whole, original_of, originals_of, run_basis
 from ..common.urls import join_url
@@ -195,7 +196,11 @@ def _ids_to_read_with_messages(runs: Sequence[RunCost]) -> set[str]:
 
     A stream only has messages of its own session; a Claude transcript may repeat those of any session.
     """
-    if any(claim.facts and claim.facts.format == "claude_transcript" for run in runs for claim in run.claims):
+    if any(
+        claim.facts and claim.facts.format == StreamFormat.CLAUDE_TRANSCRIPT
+        for run in runs
+        for claim in run.claims
+    ):
         return {run.id for run in runs if run.without_messages}
     repeated_sessions = in_several(run.sessions for run in runs)
     return {run.id for run in runs if run.without_messages and not repeated_sessions.isdisjoint(run.sessions)}
@@ -304,11 +309,11 @@ def _run_cost(
         ],
         tuple([structs.replace(claim, written=scanned.written.get(claim.path)) for claim in claims]),
         not with_messages
-        and any(stream.format == "claude" and not stream.messages for stream in facts.streams),
+        and any(stream.format == StreamFormat.CLAUDE and not stream.messages for stream in facts.streams),
         tuple(workflow.get("agents_without_stream") or ()),
         errors,
         times,
-        workflow["times_basis"] != "reported",
+        workflow["times_basis"] != TimeBasis.REPORTED,
         workflow["times_source"],
         frozenset().union(*map(sessions_of, facts.streams)),
     )
@@ -316,7 +321,7 @@ def _run_cost(
 
 def _means_missing_cost(problem: Problem) -> bool:
     """Return whether a problem means that some spending is not counted."""
-    return problem.severity == "error" or problem.reason == UNKNOWN_KIND
+    return problem.severity == Severity.ERROR or problem.reason == UNKNOWN_KIND
 
 
 def _created_at(workflow: Workflow) -> str | None:
@@ -350,7 +355,7 @@ def _groups(
             run_entries, key=lambda run: (run["copy_of"] is not None, -minimum_cost(run), run["name"])
         )
     known_run_ids = {
-        run.id for run in runs if run.silent_agents or any(a["outcome"] != "empty" for a in run.agents)
+        run.id for run in runs if run.silent_agents or any(a["outcome"] != Outcome.EMPTY for a in run.agents)
     }
     entries: list[tuple[str | None, str, Mapping[str, Any]]]
     if kind == "model":
@@ -378,7 +383,7 @@ def _sum_by_name(
     for name, run_id, entry in entries:
         groups.setdefault(name, []).append(entry)
         run_ids.setdefault(name, set()).add(run_id)
-        if _has_known_spending(entry) or (entry.get("outcome") == "empty" and run_id in known_run_ids):
+        if _has_known_spending(entry) or (entry.get("outcome") == Outcome.EMPTY and run_id in known_run_ids):
             accounted_ids[name].add(run_id)
     return [
         _group(name, group, len(run_ids[name]), all_known=run_ids[name] == accounted_ids[name])

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..analytics import calculate_phase_metrics, score_parts
 from ..common.coercion import moment_in_utc
-from ..common.models import AgentRun, Workflow
+from ..common.models import AgentRun, DurationBasis, RunStatus, StreamFormat, TimeBasis, Workflow
 from ..common.plausible_dates import is_plausible
 from ..enrichment import COST_FIELDS
 from ..ingest.runs.prompts import FIRST, FIRST_OWN
@@ -71,7 +71,7 @@ def merge_run(stored: Workflow | None, new: Workflow, *, inferred: bool = False)
     merged = {**stored, **{name: value for name, value in new.items() if value is not None}}
     if merged.get("status") != stored.get("status"):
         merged.update({name: new.get(name) for name in STATUS_FIELDS if name in merged})
-    if merged.get("status") == "incomplete" and "completed_at" in merged:
+    if merged.get("status") == RunStatus.INCOMPLETE and "completed_at" in merged:
         merged["completed_at"] = None  # an earlier version stored the time of the last interruption
     if _is_other_runs_request(stored, merged):
         merged["workflow_template"] = new.get("workflow_template")
@@ -92,14 +92,14 @@ def _is_other_runs_request(stored: Workflow, merged: Workflow) -> bool:
 def _drop_lost_values(stored: Workflow, new: Workflow, *, inferred: bool) -> Workflow:
     """Return the new values without those that only result from missing or broken files."""
     lost_fields: set[str] = set()
-    if stored.get("times_basis") == "reported" and new.get("times_basis") != "reported":
+    if stored.get("times_basis") == TimeBasis.REPORTED and new.get("times_basis") != TimeBasis.REPORTED:
         lost_fields.update(TIME_FIELDS)
     is_from_file = (
         str(stored.get("status_reason")).startswith(_FILE_REASON_PREFIXES)
-        and stored.get("status") != "running"
+        and stored.get("status") != RunStatus.RUNNING
     )
-    is_uninformative = new.get("status") == "unknown" or (inferred and is_from_file)
-    if is_uninformative and stored.get("status") != "unknown" and not _has_new_stream(stored, new):
+    is_uninformative = new.get("status") == RunStatus.UNKNOWN or (inferred and is_from_file)
+    if is_uninformative and stored.get("status") != RunStatus.UNKNOWN and not _has_new_stream(stored, new):
         lost_fields.update(("status", *STATUS_FIELDS))
     return {name: value for name, value in new.items() if name not in lost_fields}
 
@@ -107,19 +107,23 @@ def _drop_lost_values(stored: Workflow, new: Workflow, *, inferred: bool) -> Wor
 def _has_new_stream(stored: Workflow, new: Workflow) -> bool:
     """Return whether the files have a stream that is not stored yet."""
     stored_identities = {run.get("identity") for run in stored.get("phase_costs") or ()}
-    read_agent_runs = (run for run in new.get("phase_costs") or () if run.get("format") != "unread")
+    read_agent_runs = (
+        run for run in new.get("phase_costs") or () if run.get("format") != StreamFormat.UNREAD
+    )
     return any(run.get("identity") not in stored_identities for run in read_agent_runs)
 
 
 def agents_with_stream(stored: Workflow | None) -> frozenset[str]:
     """Return the agents of a stored run that had a stream, even if its file is missing now."""
     agent_runs = (stored or {}).get("phase_costs") or ()
-    return frozenset(run["agent"] for run in agent_runs if run.get("format") != "unread" and run.get("agent"))
+    return frozenset(
+        run["agent"] for run in agent_runs if run.get("format") != StreamFormat.UNREAD and run.get("agent")
+    )
 
 
 def drop_file_times(stored: Workflow) -> Workflow:
     """Return a stored workflow without times derived from file times, which are those of a copy."""
-    file_bases = ("derived", "lower_bound")
+    file_bases = (DurationBasis.DERIVED, DurationBasis.LOWER_BOUND)
     derived_fields = [
         name for name in TIME_FIELDS if stored.get(_BASIS_FIELDS.get(name, "times_basis")) in file_bases
     ]

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from ..common.coercion import moment_in_utc
-from ..common.models import Workflow
+from ..common.models import DurationBasis, Workflow
 from ..common.plausible_dates import MAX_DURATION
 from ..common.spending import ANOTHER_RUN
 from ..ingest.runs.run_times import CLOCK, FIRST_TO_LAST, SO_FAR
@@ -61,5 +61,5 @@ def _duration_fields(run: Workflow, start: datetime, end: datetime) -> dict[str,
     if source not in (None, FIRST_TO_LAST) or end - start > MAX_DURATION:
         return {}
     duration = round((end - start).total_seconds(), 3)
-    basis = "lower_bound" if run.get("agents_without_stream") else "reported"
-    return {"duration_seconds": duration, "duration_basis": basis, "duration_source": FIRST_TO_LAST}
+    basis = DurationBasis.LOWER_BOUND if run.get("agents_without_stream") else DurationBasis.REPORTED
+    return {"duration_seconds": duration, "duration_basis": basis.value, "duration_source": FIRST_TO_LAST}

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ..analysis.patterns.host_detector import Detector
 from ..common.errors import PER_RUN_ERRORS
-from ..common.models import ScannedRun, Workflow
+from ..common.models import RunStatus, ScannedRun, SourceState, TimeBasis, Workflow
 from ..common.redaction import has_no_text, strip_quotes, strip_texts
 from ..common.spending import is_copy
 from ..costs.accounting.message_claims import as_known, to_store, without_messages_elsewhere
@@ -74,7 +74,7 @@ def _read_run(batch: TaskBatch, task: ReadTask, detector: Detector | None) -> Re
         result.is_not_a_run = not facts.is_broken
         result.skipped = not_a_run_problem(facts) if result.is_not_a_run else None
         return result
-    was_running = task.stored is not None and task.stored.get("status") == "running"
+    was_running = task.stored is not None and task.stored.get("status") == RunStatus.RUNNING
     has_grown = task.has_grown or was_running
     scanned = build_run(
         facts,
@@ -85,7 +85,7 @@ def _read_run(batch: TaskBatch, task: ReadTask, detector: Detector | None) -> Re
         elsewhere=task.counted_elsewhere,
         known_agents=agents_with_stream(task.stored),
     )
-    result.is_undated = scanned.workflow["times_basis"] != "reported"
+    result.is_undated = scanned.workflow["times_basis"] != TimeBasis.REPORTED
     known_ids = stream_ids(task.stored or {})
     result.is_different_run = bool(known_ids) and known_ids.isdisjoint(
         stream.identity for stream in scanned.streams
@@ -206,7 +206,7 @@ def _convert_to_rows(result: ReadResult, workflow: Workflow, fingerprint: str, b
         **strip_derived(workflow),
         "agents_dir": batch.agents_dir,
         "host": batch.host,
-        "source_state": "present",
+        "source_state": SourceState.PRESENT.value,
         "fingerprint": fingerprint,
         "file_times": result.times.file_times,
         "first_written_ns": result.times.first,

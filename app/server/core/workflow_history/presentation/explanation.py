@@ -9,7 +9,8 @@ from typing import Any, Final, NamedTuple
 from ..analysis.explanation.records import Component, Explanation, PriceCalculation, Source
 from ..common.formatting.numbers import format_duration, format_percent_change, format_timestamp, pluralize
 from ..common.formatting.text import single_line, truncate
-from ..common.spending import RECORDED_BASES, UNKNOWN, number, to_decimal
+from ..common.models import RECORDED_BASES
+from ..common.spending import UNKNOWN, number, to_decimal
 from .run_list import first_line
 
 MAX_REQUEST_CHARS: Final = 300  # characters; a longer request is cut

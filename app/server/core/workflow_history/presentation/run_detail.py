@@ -17,8 +17,8 @@ from ..common.formatting.numbers import (
     pluralize,
 )
 from ..common.formatting.text import single_line
+from ..common.models import RECORDED_BASES, CostBasis
 from ..common.spending import (
-    RECORDED_BASES,
     UNKNOWN,
     Spending,
     format_usd,
@@ -107,7 +107,7 @@ def cost_fact(run: Run) -> RunFact:
     silent_names = ", ".join(map(single_line, run.get("agents_without_stream") or ()))
     return _fact(
         format_minimum(spending),
-        None if amounts and basis == "lower_bound" else basis_note,
+        None if amounts and basis == CostBasis.LOWER_BOUND else basis_note,
         FactNote(amounts) if amounts else None,
         _computed_cost_note(run),
         unpriced if unpriced_tokens else None,
@@ -190,8 +190,8 @@ def _source_note(basis: Any, source: Any) -> FactNote | None:
 def _computed_cost_note(run: Run) -> FactNote | None:
     """Return a note on the computed cost and its difference from the reported cost, if there is one."""
     data, computed = run.get("cost_data") or {}, run.get("computed_cost")
-    is_reported = any(agent.get("cost_basis") == "reported" for agent in run.get("phase_costs") or ())
-    has_cost = run.get("cost_basis") in RECORDED_BASES | {"lower_bound"}
+    is_reported = any(agent.get("cost_basis") == CostBasis.REPORTED for agent in run.get("phase_costs") or ())
+    has_cost = run.get("cost_basis") in (*RECORDED_BASES, CostBasis.LOWER_BOUND)
     if to_decimal(computed) is None or not has_cost or not is_reported:
         return None
     difference = data.get("cost_difference_percent")

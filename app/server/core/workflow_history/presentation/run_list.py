@@ -14,6 +14,7 @@ from ..common.coercion import is_duration_lower_bound
 from ..common.formatting.costs import format_run_cost, format_total_spending
 from ..common.formatting.numbers import format_duration, format_timestamp, pluralize
 from ..common.formatting.text import non_empty_lines, single_line, truncate
+from ..common.models import SourceState, TimeBasis
 from ..common.spending import UNKNOWN, Spending
 
 Run = Mapping[str, Any]
@@ -138,12 +139,12 @@ def format_run_duration(run: Run) -> str:
 
 def is_derived(run: Run) -> bool:
     """Return whether a run's times are derived from the times of its files."""
-    return run.get("times_basis") == "derived" and run.get("created_at") is not None
+    return run.get("times_basis") == TimeBasis.DERIVED and run.get("created_at") is not None
 
 
 def is_source_deleted(run: Run) -> bool:
     """Return whether a run's files are missing, so that only this history has it."""
-    return run.get("source_state") == "missing"
+    return run.get("source_state") == SourceState.MISSING
 
 
 def list_footer(shown: int, total: int, spending: Spending) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ..common.formatting.numbers import pluralize
 from ..common.formatting.text import single_line
-from ..common.models import Problem
+from ..common.models import Problem, RunStatus
 from ..common.spending import format_fraction
 from .run_list import copies_note
 
@@ -31,9 +31,6 @@ _SUPPORTED_FORMATS: Final = (
     "holds such files. The sessions that Codex, Gemini CLI and Copilot CLI keep by themselves are not read"
 )
 """Supported file formats and the directories to name instead."""
-
-_STATUS_ORDER: Final = ("completed", "failed", "stopped", "running", "incomplete", "unknown")
-"""Display order of the statuses; others follow by name."""
 
 
 def stage_label(name: Any) -> str:
@@ -106,9 +103,9 @@ def describe_statuses(stats: Mapping[str, Any]) -> list[str]:
     copies = list(filter(None, [copies_note(int(stats.get("copies") or 0))]))
     if not statuses:
         return copies
-    names = [name for name in _STATUS_ORDER if name in statuses]
+    names: list[str] = [name for name in RunStatus if name in statuses]
     names += sorted(statuses.keys() - names)
-    ended, completed = int(stats.get("success_rate_of") or 0), statuses.get("completed", 0)
+    ended, completed = int(stats.get("success_rate_of") or 0), statuses.get(RunStatus.COMPLETED, 0)
     rate = f"{format_fraction(stats.get('success_rate'))} ({completed:,} of {ended:,} with a known end)"
     return [
         *(f"{statuses[name]:,} {single_line(name)}" for name in names),

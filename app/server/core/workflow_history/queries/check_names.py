@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..common.errors import AmbiguousPatternError, InvalidQueryError, PatternNotFoundError
 from ..common.filters import RunFilter
+from ..common.models import RunStatus
 from ..storage.history import History
 from ..storage.reading.filter_sql import NAME_COLUMNS
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:  # importing it loads numpy and the pattern detection
     from ..analysis.patterns.records import PatternTotals
     from ..common.column_data import Integers
 
-KNOWN_STATUSES: Final = ("completed", "failed", "stopped", "running", "incomplete", "unknown")
+KNOWN_STATUSES: Final = tuple(RunStatus)
 """Usual statuses; a run may have another one from its state file."""
 
 _MAX_NAMES: Final = 30  # maximum number of names in a message

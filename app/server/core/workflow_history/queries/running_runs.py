@@ -12,13 +12,14 @@ from ..common.coercion import coerce_number, moment_in_utc
 from ..common.errors import WorkflowNotFoundError
 from ..common.field_docs import Doc
 from ..common.filters import RunFilter
+from ..common.models import RunStatus, TimeBasis
 from ..common.spending import run_spending
 from .forecast.records import Remaining
 from .forecast.stored_run import forecast_remaining
 
 MAX_RUNS: Final = 20
 
-_RUNNING_STATUS: Final = "running"
+_RUNNING_STATUS: Final = RunStatus.RUNNING
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def _to_progress(run: Mapping[str, Any], remaining: Remaining | None) -> RunProg
         run.get("workflow_template"),
         remaining.phase if remaining is not None else run.get("current_phase"),
         started,
-        None if started is None else run.get("times_basis") != "reported",
+        None if started is None else run.get("times_basis") != TimeBasis.REPORTED,
         coerce_number(run.get("duration_seconds")),
         None if spent.minimum is None else float(spent.minimum),
         is_running or spent.partial,

@@ -20,7 +20,7 @@ from ..common.column_data import MISSING_INT, ColumnTable, Flags, Integers
 from ..common.errors import InvalidQueryError, WorkflowNotFoundError
 from ..common.field_docs import Doc
 from ..common.filters import RunFilter
-from ..common.models import Workflow
+from ..common.models import RunStatus, Workflow
 from ..storage.history import History
 from .check_names import matching_keys
 
@@ -225,7 +225,7 @@ def _load_index(history: History) -> tuple[Integers, RunIndex]:
 
 def _to_pair_side(columns: ColumnTable, norms: Integers) -> PairSide:
     status, nanodollars = columns.categorical["status"], columns.integers["total_cost"]
-    codes = np.where(status.equals("unknown"), NO_STATUS, status.codes.astype(np.int64) + 1)
+    codes = np.where(status.equals(RunStatus.UNKNOWN), NO_STATUS, status.codes.astype(np.int64) + 1)
     costs = np.where(nanodollars == MISSING_INT, np.nan, nanodollars / NANODOLLARS)
     return PairSide(norms, codes, costs, columns.floats["duration_seconds"])
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 from .. import database
 from ..common.errors import InvalidQueryError
 from ..common.field_docs import Doc
+from ..common.models import Severity
 
 MAX_PROBLEMS: Final = 500
 
@@ -27,7 +28,7 @@ def list_read_errors(*, most: int = MAX_PROBLEMS) -> ReadErrors:
     """Return the read problems by agents folder: errors first, then sorted by path and line."""
     with database.open_if_exists() as history:
         rows = [] if history is None else history.view("unreadable")
-    errors = sum(1 for row in rows if row["severity"] == "error")
+    errors = sum(1 for row in rows if row["severity"] == Severity.ERROR)
     folders: dict[str, list[dict[str, Any]]] = {}
     for row in rows[:most]:
         folders.setdefault(row["agents_dir"], []).append(row)

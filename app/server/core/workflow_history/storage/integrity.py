@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, case, func, or_, select
 
+from ..common.models import RECORDED_BASES, CostBasis
 from .connection.engine import get_dialect
 from .reading.cost_sql import total_cost
 from .tables.schema import agent_runs, pruned_runs, workflows
@@ -30,14 +31,14 @@ def _verify_costs(connection: Connection) -> list[str]:
 
     Lower bounds are not part of a recorded cost; they are the total only if no cost is recorded.
     """
-    cost, basis = agent_runs.c.cost_nanodollars, func.coalesce(agent_runs.c.cost_basis, "reported")
-    bounds = (case((basis == "lower_bound", cost)), agent_runs.c.lower_bound_cost_nanodollars)
+    cost, basis = agent_runs.c.cost_nanodollars, func.coalesce(agent_runs.c.cost_basis, CostBasis.REPORTED)
+    bounds = (case((basis == CostBasis.LOWER_BOUND, cost)), agent_runs.c.lower_bound_cost_nanodollars)
     bound_sum = func.coalesce(bounds[0], 0) + func.coalesce(bounds[1], 0)
     bound = case((func.coalesce(*bounds).is_not(None), bound_sum))
     sums = (
         select(
             agent_runs.c.workflow_key,
-            func.sum(case((basis.in_(("reported", "computed")), cost))).label("recorded"),
+            func.sum(case((basis.in_(RECORDED_BASES), cost))).label("recorded"),
             func.sum(bound).label("bounds"),
             func.count().label("parts"),
         )
@@ -45,7 +46,7 @@ def _verify_costs(connection: Connection) -> list[str]:
         .subquery()
     )
     total = total_cost()
-    only_bounds = case((workflows.c.cost_basis == "lower_bound", sums.c.bounds))
+    only_bounds = case((workflows.c.cost_basis == CostBasis.LOWER_BOUND, sums.c.bounds))
     expected = func.coalesce(sums.c.recorded, only_bounds)
     query = (
         select(workflows.c.project, workflows.c.id, total, expected)

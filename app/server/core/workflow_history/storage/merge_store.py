@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, Table, bindparam, func, insert, select, update
 
-from ..common.models import Problem, Workflow
+from ..common.models import Problem, Severity, Workflow
 from ..costs.accounting.message_claims import Claim
 from .column_cache.blocks import invalidate_blocks
 from .connection.engine import TransactionFactory
@@ -276,8 +276,10 @@ def _read_problems(connection: Connection, keys: Sequence[int]) -> dict[int, lis
     query = select(*(problems.c[name] for name in names)).order_by(problems.c.key)
     problems_by_run: dict[int, list[Problem]] = defaultdict(list)
     for batch in batched(keys):
-        for key, *values in connection.execute(query.where(problems.c.workflow_key.in_(batch))):
-            problems_by_run[key].append(Problem(*values))
+        for key, path, reason, line, severity in connection.execute(
+            query.where(problems.c.workflow_key.in_(batch))
+        ):
+            problems_by_run[key].append(Problem(path, reason, line, Severity(severity)))
     return problems_by_run
 
 

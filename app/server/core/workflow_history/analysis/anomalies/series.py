@@ -21,11 +21,11 @@ from ...common.column_data import (
     Integers,
     is_known,
 )
+from ...common.models import RECORDED_BASES, RunStatus
+from ...common.outcomes import FAILED_OUTCOMES, Outcome
 
 BASELINE_RUNS: Final = 500  # runs of a template before the recent ones: enough for a comparison, not too old
 
-FAILED_OUTCOMES: Final = ("error", "false_success")
-_RECORDED_BASES: Final = ("reported", "computed")
 _PROMPT_TOKENS: Final = ("cache_read_tokens", "input_tokens", "cache_creation_tokens")
 
 RUN_COLUMNS: Final = (
@@ -89,7 +89,7 @@ def recent_cutoff(created_at: Integers, recent_us: int | None, recent_runs: int 
 def template_series(runs: ColumnTable, agents: ColumnTable, since: int) -> Iterator[TemplateSeries]:
     """Yield each template that has recent runs, without running runs and runs without a time."""
     created = runs.integers["created_at"]
-    ended = is_known(created) & ~runs.categorical["status"].equals("running")
+    ended = is_known(created) & ~runs.categorical["status"].equals(RunStatus.RUNNING)
     templates = runs.categorical["workflow_template"]
     for code in np.unique(templates.codes[ended]).tolist():
         rows = np.flatnonzero(ended & (templates.codes == code))
@@ -146,7 +146,7 @@ def _phase_measures(agents: ColumnTable, positions: Integers, run_count: int) ->
     priced = is_recorded(agents) & is_known(integers["cost"])
     outcomes = agents.categorical["outcome"]
     failed = np.logical_or.reduce([outcomes.equals(outcome) for outcome in FAILED_OUTCOMES])
-    judged = failed | outcomes.equals("success")
+    judged = failed | outcomes.equals(Outcome.SUCCESS)
     any_failed = np.bincount(positions, failed, run_count) > 0
     none_failed = _all_known(judged, positions, run_count)
     return {
@@ -162,7 +162,7 @@ def _phase_measures(agents: ColumnTable, positions: Integers, run_count: int) ->
 def _run_measures(runs: ColumnTable) -> dict[SeriesKey, Floats]:
     """Return the measures that a run itself reports: users see its own total, not the sum."""
     cost, status = runs.integers["total_cost"], runs.categorical["status"]
-    failed, completed = status.equals("failed"), status.equals("completed")
+    failed, completed = status.equals(RunStatus.FAILED), status.equals(RunStatus.COMPLETED)
     return {
         (None, "cost"): np.where(is_recorded(runs) & is_known(cost), cost, np.nan),
         (None, "failures"): np.where(failed | completed, failed, np.nan),
@@ -173,7 +173,7 @@ def _run_measures(runs: ColumnTable) -> dict[SeriesKey, Floats]:
 def is_recorded(rows: ColumnTable) -> Flags:
     """Return a mask of the rows with a completely recorded cost."""
     basis, lower_bounds = rows.categorical["cost_basis"], rows.integers["lower_bound_cost"]
-    has_basis = np.logical_or.reduce([basis.equals(name) for name in _RECORDED_BASES])
+    has_basis = np.logical_or.reduce([basis.equals(name) for name in RECORDED_BASES])
     recorded: Flags = has_basis & ~(is_known(lower_bounds) & (lower_bounds > 0))
     return recorded
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...common.coercion import moment_in_utc
 from ...common.errors import PriceUnknownError
-from ...common.models import TokenUsage
+from ...common.models import RunStatus, TokenUsage
 from ...costs.pricing import price_breakdown
 from ..similarity.scores import explain_similarity
 from ..similarity.shared_words import missing_words, shared_words
@@ -105,7 +105,7 @@ def _notes(a: Run, b: Run) -> tuple[str, ...]:
             notes.append(f"{name}'s cost is unknown: nothing says what the difference in cost is")
         elif not cost.certain:
             notes.append(f"{name} cost at least that much: the difference in cost is not certain")
-        if run.get("status") == "running":
+        if run.get("status") == RunStatus.RUNNING:
             notes.append(f"{name} was still running when it was read last: its figures may grow")
     versions = a.get("price_version"), b.get("price_version")
     if None not in versions and versions[0] != versions[1]:

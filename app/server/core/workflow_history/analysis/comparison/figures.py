@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from ...common.coercion import coerce_number, is_duration_lower_bound, list_agent_runs
+from ...common.models import RECORDED_BASES
 from ...costs.accounting.cost_sums import minimum_cost, sum_costs
 from ...costs.accounting.money import TOKEN_FIELDS, sum_known, to_decimal, to_usd_float
 from .records import NumberComparison, TextComparison
@@ -40,7 +41,7 @@ def run_cost(run: Run) -> Cost:
     amount = sum_known(
         [to_decimal(coerce_number(run.get(key))) for key in ("total_cost", "lower_bound_cost")]
     )
-    return Cost(amount, run.get("cost_basis") in ("reported", "computed"))
+    return Cost(amount, run.get("cost_basis") in RECORDED_BASES)
 
 
 def agents_cost(agents: Iterable[Run]) -> Cost:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from ...common.coercion import list_agent_runs, worked_seconds
+from ...common.outcomes import Outcome
 from ...common.phases import PHASES
 from ...costs.accounting.missing_parts import silent_agents
 from ...costs.accounting.money import TOKEN_FIELDS
@@ -16,7 +17,15 @@ from .records import AgentTotals, Contribution, ModelChange, Phase, StepComparis
 Run = Mapping[str, Any]
 Agents = Sequence[Run]
 
-_OUTCOMES_WORST_FIRST = ("error", "false_success", "unreadable", "empty", "stopped", "incomplete", "success")
+_OUTCOMES_WORST_FIRST = (
+    Outcome.ERROR,
+    Outcome.FALSE_SUCCESS,
+    Outcome.UNREADABLE,
+    Outcome.EMPTY,
+    Outcome.STOPPED,
+    Outcome.INCOMPLETE,
+    Outcome.SUCCESS,
+)
 _TOKENS = TOKEN_FIELDS[:4]
 
 

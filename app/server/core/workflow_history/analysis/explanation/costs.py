@@ -7,10 +7,11 @@ from math import fsum
 from typing import Any
 
 from ...common.coercion import coerce_number, worked_seconds
+from ...common.models import RECORDED_BASES, CostBasis
+from ...common.outcomes import Outcome
 from ...common.spending import agent_spending, is_whole, run_spending, why_no_cost
 from ...costs.accounting.cost_sums import sum_costs
 from ...costs.accounting.money import sum_known, to_decimal, to_usd_float
-from ...costs.accounting.run_cost import RECORDED_BASES
 from .context import Agent, ExplanationContext, agent_name, sum_parts
 from .price_arithmetic import price_terms
 from .records import Component, Explanation, Source
@@ -18,10 +19,11 @@ from .records import Component, Explanation, Source
 DOCS = "docs/costs.md"
 
 _BASIS_RULES = {
-    "reported": "the last result line of its process says so; a result's cost is cumulative",
-    "computed": "no result gives a cost: final token counts times the price of the day",
-    "lower_bound": "no result line: what its messages show, at the price of the day; maybe more was spent",
-    "unpriced": "tokens were spent on a model without a known price",
+    CostBasis.REPORTED: "the last result line of its process says so; a result's cost is cumulative",
+    CostBasis.COMPUTED: "no result gives a cost: final token counts times the price of the day",
+    CostBasis.LOWER_BOUND: "no result line: what its messages show, at the price of the day; "
+    "maybe more was spent",
+    CostBasis.UNPRICED: "tokens were spent on a model without a known price",
 }
 
 
@@ -86,7 +88,7 @@ def explain_lower_bound(context: ExplanationContext) -> Explanation:
         "what was spent at least is the total itself: nothing is on record"
         if is_lower_bound
         else why_no_cost(context.agents)
-        if context.run.get("cost_basis") == "unpriced"
+        if context.run.get("cost_basis") == CostBasis.UNPRICED
         else "no stream shows spending beyond its record"
     )
     return context.explain_sum(
@@ -284,14 +286,14 @@ def describe_rule(agent: Agent) -> str:
         return f"a copy: what it spent is counted in {agent['duplicate_of']}"
     basis = agent.get("cost_basis")
     restarts = int(coerce_number(agent.get("restarts")) or 0)
-    if basis == "reported" and restarts:
+    if basis == CostBasis.REPORTED and restarts:
         rule = f"{restarts + 1} processes wrote into one file: the last result of each, added up"
     elif basis is None:
-        empty = agent.get("outcome") == "empty"
+        empty = agent.get("outcome") == Outcome.EMPTY
         rule = "an empty stream: nothing shows that it spent anything" if empty else "its stream does not say"
-    elif basis == "unpriced" and agent.get("lower_bound_cost") is not None:
+    elif basis == CostBasis.UNPRICED and agent.get("lower_bound_cost") is not None:
         rule = "the priced part, spent at least: other tokens were spent on a model without a known price"
-    elif basis == "lower_bound" and agent.get("line"):
+    elif basis == CostBasis.LOWER_BOUND and agent.get("line"):
         rule = "its results cannot be all that was spent, see the run's problems: what is known at least"
     else:
         rule = _BASIS_RULES.get(basis, str(basis))
@@ -318,7 +320,7 @@ def _recorded_cost(agent: Agent) -> Any:
 def _lower_bound_cost(agent: Agent) -> Any:
     """Return the known spending of an agent run beyond its recorded cost."""
     lower_bound = agent.get("lower_bound_cost")
-    if agent.get("cost_basis") != "lower_bound" or agent.get("cost") is None:
+    if agent.get("cost_basis") != CostBasis.LOWER_BOUND or agent.get("cost") is None:
         return lower_bound
     amounts = (to_decimal(coerce_number(value)) for value in (agent["cost"], lower_bound))
     total = sum_known(amounts)
@@ -328,13 +330,13 @@ def _lower_bound_cost(agent: Agent) -> Any:
 def _lower_bound_part(context: ExplanationContext, agent: Agent, lower_bound: Any) -> Component:
     rule = "messages that its results leave out: spent at least"
     sources = (context.source(agent["path"], None, "its messages"),) if agent.get("path") else ()
-    return Component(agent_name(agent), lower_bound, True, rule, "lower_bound", sources=sources)
+    return Component(agent_name(agent), lower_bound, True, rule, CostBasis.LOWER_BOUND, sources=sources)
 
 
 def _is_lower_bound_only(context: ExplanationContext) -> bool:
     """Return whether the total is a lower bound because there is no recorded cost."""
     recorded = any(_recorded_cost(agent) is not None for agent in context.agents)
-    return context.run.get("cost_basis") == "lower_bound" and not recorded
+    return context.run.get("cost_basis") == CostBasis.LOWER_BOUND and not recorded
 
 
 def _reason_if_unknown(context: ExplanationContext, name: str, reason: str) -> str | None:

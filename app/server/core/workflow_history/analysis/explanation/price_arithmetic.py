@@ -9,7 +9,7 @@ from typing import Any
 
 from ...common.coercion import coerce_number, moment_in_utc
 from ...common.errors import PriceUnknownError
-from ...common.models import TokenUsage
+from ...common.models import CostBasis, TimeBasis, TokenUsage
 from ...costs.accounting.money import sum_known, to_decimal, to_usd_float
 from ...costs.pricing import SYNTHETIC, price_breakdown
 from .context import Agent, ExplanationContext
@@ -20,7 +20,7 @@ _MILLION = 1_000_000
 
 def price_terms(context: ExplanationContext, agent: Agent) -> tuple[PriceCalculation, ...]:
     """Return the price calculation for each model of an agent run, by the installed price table."""
-    stream_start = agent.get("timestamp") if agent.get("time_basis") == "reported" else None
+    stream_start = agent.get("timestamp") if agent.get("time_basis") == TimeBasis.REPORTED else None
     start = stream_start or context.run.get("started_at") or context.run.get("created_at")
     pricing_time = moment_in_utc(start)
     entries = agent.get("models") or ([agent] if _token_usage(agent) != TokenUsage() else [])
@@ -65,7 +65,7 @@ def _calculate_price(entry: Mapping[str, Any], pricing_time: datetime | None) ->
 def _why_different(difference: Decimal | None, entry: Mapping[str, Any]) -> str | None:
     if difference is None or not difference:
         return None
-    if entry.get("cost_basis") == "lower_bound" or entry.get("lower_bound_cost") is not None:
+    if entry.get("cost_basis") == CostBasis.LOWER_BOUND or entry.get("lower_bound_cost") is not None:
         return "the stored sum was made message by message, each at its own time, tier and terms"
     return (
         "the stored sum was made by another price table, at another time, or message by message on its terms"

@@ -6,6 +6,7 @@ from math import fsum
 from typing import Any
 
 from ...common.coercion import coerce_number, is_duration_lower_bound
+from ...common.models import DurationBasis, RunStatus
 from ...common.plausible_dates import SUMMED_DURATIONS
 from ..scores import phase_metrics
 from ..scores.constants import BOTTLENECK_SHARE
@@ -16,9 +17,9 @@ from .records import Component, Explanation, JsonValue, Source
 DOCS = "docs/runs.md"
 
 _BASIS_RULES = {
-    "reported": "as its files report it",
-    "derived": "derived: a stream without a clock ends at its file's time, or before its commit",
-    "lower_bound": "at least: nothing tells how long some of its agents worked",
+    DurationBasis.REPORTED: "as its files report it",
+    DurationBasis.DERIVED: "derived: a stream without a clock ends at its file's time, or before its commit",
+    DurationBasis.LOWER_BOUND: "at least: nothing tells how long some of its agents worked",
     None: "no file tells it",
 }
 _TIMESTAMP_RULES = {
@@ -177,7 +178,11 @@ def _phase_parts(context: ExplanationContext) -> tuple[Component, ...]:
 def _why_no_time(context: ExplanationContext, name: str) -> str | None:
     if context.run.get(name) is not None:
         return None
-    if name == "completed_at" and context.run.get("status") in ("running", "incomplete", "unknown"):
+    if name == "completed_at" and context.run.get("status") in (
+        RunStatus.RUNNING,
+        RunStatus.INCOMPLETE,
+        RunStatus.UNKNOWN,
+    ):
         return f"the run's status is {context.run['status']}: no end is known"
     return "no file tells it, and the files' own times are those of a copy or are missing"
 

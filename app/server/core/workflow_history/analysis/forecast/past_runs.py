@@ -21,6 +21,7 @@ from ...common.column_data import (
     Integers,
     is_known,
 )
+from ...common.models import CostBasis, RunStatus
 
 Vectors = npt.NDArray[np.float32]
 
@@ -80,7 +81,7 @@ def build_past(runs: ColumnTable, invalid_timestamps: int = 0) -> PastRuns:
     order = np.lexsort((runs.integers["key"], started))
     runs, started, dated = runs.take(order), started[order], dated[order]
     statuses = runs.categorical["status"]
-    interrupted = statuses.equals("incomplete") | statuses.equals("stopped")
+    interrupted = statuses.equals(RunStatus.INCOMPLETE) | statuses.equals(RunStatus.STOPPED)
     duration = _to_microseconds(runs.floats["duration_seconds"])
     known_duration = np.where(duration == MISSING_INT, 0, duration)
     return PastRuns(
@@ -88,7 +89,7 @@ def build_past(runs: ColumnTable, invalid_timestamps: int = 0) -> PastRuns:
         dated,
         started,
         np.where(
-            statuses.equals("running") | (runs.integers["is_copy"] == 1),
+            statuses.equals(RunStatus.RUNNING) | (runs.integers["is_copy"] == 1),
             MISSING_INT,
             np.where(dated, started + known_duration, started),
         ),
@@ -100,8 +101,8 @@ def build_past(runs: ColumnTable, invalid_timestamps: int = 0) -> PastRuns:
             _is_recorded(runs) & ~interrupted,
         ),
         Amounts(duration, ~interrupted),
-        statuses.equals("completed"),
-        statuses.equals("failed"),
+        statuses.equals(RunStatus.COMPLETED),
+        statuses.equals(RunStatus.FAILED),
         undated,
         invalid_timestamps,
     )
@@ -130,7 +131,7 @@ def to_float32(vectors: npt.NDArray[np.int8]) -> Vectors:
 
 def _is_recorded(runs: ColumnTable) -> Flags:
     basis = runs.categorical["cost_basis"]
-    recorded: Flags = (basis.equals("reported") | basis.equals("computed")) & ~is_known(
+    recorded: Flags = (basis.equals(CostBasis.REPORTED) | basis.equals(CostBasis.COMPUTED)) & ~is_known(
         runs.integers["lower_bound_cost"]
     )
     return recorded

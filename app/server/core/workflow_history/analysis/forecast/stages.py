@@ -11,13 +11,13 @@ import numpy as np
 
 from ...common.coercion import coerce_number
 from ...common.column_data import MISSING_INT
+from ...common.models import RECORDED_BASES
+from ...common.outcomes import Outcome
 from ...common.phases import PHASES, classify_phase
 from .past_runs import Amounts
 
 Agent = Mapping[str, Any]
 """Fields of one agent run: phase, cost_nanodollars, lower_bound_cost_nanodollars, duration_seconds ..."""
-
-_RECORDED = frozenset({"reported", "computed"})
 
 
 class Amount(NamedTuple):
@@ -65,7 +65,7 @@ def _sum_amounts(amounts: Sequence[Amount]) -> Amount:
 def _agent_cost(agent: Agent) -> Amount:
     recorded, lower_bound = agent.get("cost_nanodollars"), agent.get("lower_bound_cost_nanodollars")
     known = [amount for amount in (recorded, lower_bound) if amount is not None]
-    exact = recorded is not None and lower_bound is None and agent.get("cost_basis") in _RECORDED
+    exact = recorded is not None and lower_bound is None and agent.get("cost_basis") in RECORDED_BASES
     return Amount(sum(known) if known else MISSING_INT, exact)
 
 
@@ -73,7 +73,7 @@ def _agent_duration(agent: Agent) -> Amount:
     seconds = coerce_number(agent.get("duration_seconds"))
     if seconds is None or seconds > 1e9:
         return Amount(MISSING_INT, False)
-    return Amount(round(seconds * 1e6), agent.get("outcome") not in ("incomplete", "stopped"))
+    return Amount(round(seconds * 1e6), agent.get("outcome") not in (Outcome.INCOMPLETE, Outcome.STOPPED))
 
 
 def list_phases(runs: Sequence[Sequence[PhaseSegment]]) -> list[str]:

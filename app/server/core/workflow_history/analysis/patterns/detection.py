@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
+from ...common.outcomes import FAILED_OUTCOMES, Outcome
 from .cost_attribution import MONEY_DECIMALS, attribute_costs, to_decimal, valid_amount
 from .records import (
     AgentActivity,
@@ -26,8 +27,6 @@ from .records import (
 from .sequences import command_steps, find_sequences, phase_signature
 
 Amount = TypeVar("Amount", Decimal, float)
-
-FAILED_OUTCOMES = frozenset({"error", "false_success"})
 
 
 def detect_patterns(runs: Sequence[AgentOperations]) -> list[PatternOccurrence]:
@@ -136,7 +135,11 @@ def _tally_phases(activities: Sequence[AgentActivity]) -> PatternTally:
     """
     outcome = activities[-1].about.get("outcome")
     tally = PatternTally(
-        activities[0].about.get("path"), None, 1, int(outcome == "success"), int(outcome in FAILED_OUTCOMES)
+        activities[0].about.get("path"),
+        None,
+        1,
+        int(outcome == Outcome.SUCCESS),
+        int(outcome in FAILED_OUTCOMES),
     )
     costs = [valid_amount(activity.about.get("cost")) for activity in activities]
     times = [valid_amount(activity.about.get("duration_seconds")) for activity in activities]

@@ -3,7 +3,11 @@
 Changing one of them changes stored scores: increase SCORE_VERSION too.
 """
 
+from collections.abc import Mapping
 from typing import Final
+
+from ...common.models import RunStatus
+from ...common.outcomes import Outcome
 
 SCORE_VERSION: Final = 1
 """Version stored with each score, so that scores of different formulas are never compared unnoticed."""
@@ -29,15 +33,19 @@ HALF_RETRY_SECONDS: Final = 120.0  # seconds: one repeated test or patch phase
 
 # Quality. The end of the run counts as much as everything before it.
 QUALITY_WEIGHTS: Final = {"outcome": 0.5, "agents": 0.2, "retries": 0.15, "tools": 0.15}
-STATUS_VALUES: Final = {"completed": 100.0, "incomplete": 25.0, "failed": 0.0}
+STATUS_VALUES: Final[Mapping[str, float]] = {
+    RunStatus.COMPLETED: 100.0,
+    RunStatus.INCOMPLETE: 25.0,
+    RunStatus.FAILED: 0.0,
+}
 """An incomplete run stopped without an error: parts may be usable, but its end is missing."""
 ERROR_MESSAGE_FACTOR: Final = 0.5  # a completed run that also reported an error counts half
-AGENT_VALUES: Final = {
-    "success": 1.0,
-    "incomplete": 0.5,  # a stream is often cut off because its agent commits the stream file itself
-    "error": 0.0,
-    "false_success": 0.0,
-    "empty": 0.0,
+AGENT_VALUES: Final[Mapping[str, float]] = {
+    Outcome.SUCCESS: 1.0,
+    Outcome.INCOMPLETE: 0.5,  # a stream is often cut off because its agent commits the stream file itself
+    Outcome.ERROR: 0.0,
+    Outcome.FALSE_SUCCESS: 0.0,
+    Outcome.EMPTY: 0.0,
 }
 HALF_RETRIES: Final = 2.0  # retries: one is normal, several are a problem
 HALF_TOOL_ERRORS: Final = 0.1  # errors per call: normal runs stay below 0.03

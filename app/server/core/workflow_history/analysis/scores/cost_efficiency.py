@@ -7,17 +7,18 @@ is an upper limit, and its `missing` includes the open part of the cost.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from ...common.coercion import coerce_number, coerce_word, sum_floats
+from ...common.models import CostBasis
 from ...common.spending import format_usd
 from .base import Score, ScorePart, decay_curve, no_score, weighted_mean
 from .constants import COST_WEIGHTS, HALF_SPEND, PRIOR_CACHE_SHARE, PRIOR_CACHE_TOKENS
 
 _CACHE_FIELDS = ("cache_read_tokens", "input_tokens", "cache_creation_tokens")
-_UNKNOWN_COSTS = {
-    "lower_bound": "the cost of what no result shows",
-    "unpriced": "the price of some tokens",
+_UNKNOWN_COSTS: Final[Mapping[str, str]] = {
+    CostBasis.LOWER_BOUND: "the cost of what no result shows",
+    CostBasis.UNPRICED: "the price of some tokens",
 }
 
 

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...common.coercion import coerce_number, coerce_word, list_agent_runs, sum_floats
-from ...common.outcomes import DID_NOTHING
+from ...common.models import RunStatus
+from ...common.outcomes import DID_NOTHING, Outcome
 from .base import Score, ScorePart, decay_curve, no_score, weighted_mean
 from .constants import HALF_RETRY_SECONDS, HALF_SECONDS, PERFORMANCE_WEIGHTS
 
-_UNKNOWN_OUTCOMES = frozenset({"unreadable", "unknown"})
+_UNKNOWN_OUTCOMES = frozenset({Outcome.UNREADABLE, Outcome.UNKNOWN})
 """Outcomes of agent runs without known work."""
 
 _WORK_FIELDS = ("cost", "lower_bound_cost", "output_tokens", "tool_calls")
@@ -24,7 +25,7 @@ def score(workflow: Mapping[str, Any]) -> Score:
 
     None for running runs, and for runs that did no work: those have no speed.
     """
-    if coerce_word(workflow.get("status")) == "running":
+    if coerce_word(workflow.get("status")) == RunStatus.RUNNING:
         return no_score("the end of the run")
     agents = list_agent_runs(workflow)
     if agents and all(map(_did_nothing, agents)):
@@ -44,7 +45,7 @@ def score(workflow: Mapping[str, Any]) -> Score:
 def _did_nothing(entry: Mapping[str, Any]) -> bool:
     """Return whether no work of an agent run is known; an error counts as work only with signs of work."""
     outcome = coerce_word(entry.get("outcome"))
-    if outcome == "error":
+    if outcome == Outcome.ERROR:
         return not any(coerce_number(entry.get(key)) for key in _WORK_FIELDS)
     return outcome in DID_NOTHING or outcome in _UNKNOWN_OUTCOMES
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...common.coercion import coerce_number, coerce_word, list_agent_runs, sum_floats
+from ...common.models import RunStatus
 from .base import Score, ScorePart, decay_curve, no_score, weighted_mean
 from .constants import (
     AGENT_VALUES,
@@ -26,7 +27,7 @@ def score(workflow: Mapping[str, Any]) -> Score:
 
     None for running runs, and if neither the status nor any agent outcome is known.
     """
-    if coerce_word(workflow.get("status")) == "running":
+    if coerce_word(workflow.get("status")) == RunStatus.RUNNING:
         return no_score("the end of the run")
     outcome, agents = _outcome_part(workflow), _agents_part(workflow)
     if outcome is None and agents is None:

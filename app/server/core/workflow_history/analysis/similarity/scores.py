@@ -14,7 +14,7 @@ from typing import TypedDict
 import numpy as np
 
 from ...common.coercion import is_duration_lower_bound
-from ...common.models import Workflow
+from ...common.models import RunStatus, Workflow
 from ...common.spending import has_recorded_cost
 from .feature_table import Key, RunFeatures, build_table
 from .pair_scores import PARTS, WEIGHTS, PairSide, pair_parts, pair_scores
@@ -101,7 +101,7 @@ def run_features(key: Key, workflow: Workflow) -> RunFeatures:
     return RunFeatures(
         key,
         text_vector(text) if isinstance(text, str) else None,
-        status_name if status_name not in ("", "unknown") else None,
+        status_name if status_name not in ("", RunStatus.UNKNOWN) else None,
         _nonnegative(workflow.get("total_cost")) if has_recorded_cost(workflow) else None,
         None if is_duration_lower_bound(workflow) else _nonnegative(workflow.get("duration_seconds")),
     )

@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from ...common.column_data import ColumnTable, Flags, Floats, Integers, is_known
+from ...common.models import RunStatus
 from .grouped_sums import Codes, as_summable, narrow_codes, widen_for_sum
 from .grouping import Group
 from .measurements import TOKENS, Measurements
@@ -73,8 +74,8 @@ def aggregate_measurements(
     rows = [
         sorted_groups.sizes,
         copies,
-        sorted_groups.count(status.equals("completed")),
-        sorted_groups.count(status.equals("failed")),
+        sorted_groups.count(status.equals(RunStatus.COMPLETED)),
+        sorted_groups.count(status.equals(RunStatus.FAILED)),
         sorted_groups.count(
             ~(is_known(measurements.cost) | is_known(measurements.lower_bound) | measurements.spent_nothing)
         ),

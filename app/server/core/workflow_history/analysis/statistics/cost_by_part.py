@@ -27,6 +27,8 @@ from ...common.column_data import (
     concat_categories,
     is_known,
 )
+from ...common.models import RECORDED_BASES
+from ...common.outcomes import Outcome
 from .grouped_sums import mask_invalid, mask_negative, narrow_codes, widen_for_sum
 from .grouping import group_by_category
 from .measurements import PARTIAL_BASES, TOKENS, is_any_of
@@ -51,7 +53,7 @@ def split_cost(parts: ColumnTable) -> tuple[Integers, Integers, Flags]:
 
     Both costs are in nanodollars. Those of a copy are unknown, and its flag is false.
     """
-    is_recorded = is_any_of(parts.categorical["cost_basis"], ("reported", "computed"))
+    is_recorded = is_any_of(parts.categorical["cost_basis"], RECORDED_BASES)
     cost, lower_bound_cost = (
         mask_negative(parts.integers["cost"]),
         mask_negative(parts.integers["lower_bound_cost"]),
@@ -76,7 +78,7 @@ def _find_copies(parts: ColumnTable) -> Flags | None:
 def _find_nothing_spent(parts: ColumnTable) -> Flags:
     """Return which parts spent nothing of their own: copies, and empty streams of runs that have others."""
     is_copy: Flags = parts.integers["is_copy"] == 1
-    is_empty = parts.categorical["outcome"].equals("empty")
+    is_empty = parts.categorical["outcome"].equals(Outcome.EMPTY)
     if not is_empty.any():
         return is_copy
     runs_with_streams = np.unique(parts.integers["workflow_key"][~is_empty])
@@ -88,7 +90,7 @@ def is_cost_unknown(parts: ColumnTable) -> Flags:
     """Return which parts have an unknown cost; empty streams and copies spent nothing."""
     has_no_basis = parts.categorical["cost_basis"].codes == MISSING_CODE
     is_unknown: Flags = (
-        has_no_basis & (parts.integers["is_copy"] != 1) & ~parts.categorical["outcome"].equals("empty")
+        has_no_basis & (parts.integers["is_copy"] != 1) & ~parts.categorical["outcome"].equals(Outcome.EMPTY)
     )
     return is_unknown
 

@@ -16,6 +16,7 @@ from ...common.column_data import (
     Integers,
     is_known,
 )
+from ...common.models import CostBasis
 from .grouped_sums import mask_invalid, mask_negative
 from .grouping import Grouping, group_by_category
 
@@ -30,7 +31,7 @@ RUN_COLUMNS: Final = (
 )  # fmt: skip
 """Columns of runs that statistics need."""
 
-PARTIAL_BASES: Final = ("lower_bound", "unpriced")
+PARTIAL_BASES: Final = (CostBasis.LOWER_BOUND, CostBasis.UNPRICED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from typing import Final
 import numpy as np
 
 from ...common.column_data import CategoricalColumn, ColumnTable, Flags, Integers, is_known
+from ...common.models import RunStatus
+from ...common.outcomes import Outcome
 from .aggregates import Aggregate
 from .cost_by_part import is_cost_unknown, split_cost
 from .grouped_sums import as_summable, grouped_sums, mask_negative, to_int64_or_object, to_usd
@@ -51,7 +53,11 @@ _Row = tuple[int, int, int, int, int]
 workflow or phase; number of runs or agent runs that wasted more than is known and than earlier categories
 count; number of runs or agent runs that spent more than is known."""
 
-_OUTCOME_OF_KIND: Final = {FALSE_SUCCESSES: "false_success", ERRORS: "error", INTERRUPTED: "incomplete"}
+_OUTCOME_OF_KIND: Final = {
+    FALSE_SUCCESSES: Outcome.FALSE_SUCCESS,
+    ERRORS: Outcome.ERROR,
+    INTERRUPTED: Outcome.INCOMPLETE,
+}
 
 
 class _AgentRuns:
@@ -65,8 +71,8 @@ class _AgentRuns:
         self.spent = _minimum_cost(recorded, lower_bound)
         self.has_partial_cost: Flags = is_partial | is_cost_unknown(self.columns)
         status = runs.categorical["status"].take(self.run)
-        self.failed = status.equals("failed")
-        self.may_have_succeeded = status.equals("running") | status.equals("completed")
+        self.failed = status.equals(RunStatus.FAILED)
+        self.may_have_succeeded = status.equals(RunStatus.RUNNING) | status.equals(RunStatus.COMPLETED)
 
     def has(self, kind: str) -> Flags:
         """Return which agent runs have waste of a category, whether or not its cost is known."""
@@ -102,7 +108,7 @@ class _AgentRuns:
         """Return the positions of the runs with a false success."""
         is_copy = self.columns.integers["is_copy"] == 1
         positions: Integers = np.unique(
-            self.run[self.columns.categorical["outcome"].equals("false_success") & ~is_copy]
+            self.run[self.columns.categorical["outcome"].equals(Outcome.FALSE_SUCCESS) & ~is_copy]
         )
         return positions
 
@@ -118,7 +124,7 @@ def aggregate_waste(runs: ColumnTable, agents: ColumnTable, silent: ColumnTable)
     )
     cost_partial = _has_partial_cost(runs)
     agent_waste_partial: Flags = np.logical_or.reduce([agent_runs.has_partial_waste(kind) for kind in KINDS])
-    has_failed = runs.categorical["status"].equals("failed")
+    has_failed = runs.categorical["status"].equals(RunStatus.FAILED)
     run_waste_partial = has_failed & cost_partial
     run_waste_partial[agent_runs.run[agent_waste_partial]] = True
     overlapping = agent_runs.overlapping_waste()
@@ -130,7 +136,7 @@ def aggregate_waste(runs: ColumnTable, agents: ColumnTable, silent: ColumnTable)
         np.where(agent_runs.failed, 0, agent_waste), agent_runs.run, len(runs)
     )
     doubtful = agent_runs.doubtful_runs()
-    doubtful = doubtful[runs.categorical["status"].equals("completed")[doubtful]]
+    doubtful = doubtful[runs.categorical["status"].equals(RunStatus.COMPLETED)[doubtful]]
     phases = _rows_by_name(
         _PHASE,
         agent_runs.columns.categorical["phase"],
@@ -261,7 +267,7 @@ def _rows_by_name(
 def _add_silent(phases: dict[Group, _Row], silent: ColumnTable, runs: ColumnTable) -> dict[Group, _Row]:
     """Add agents without a stream to the rows of phases: unknown cost, wasted in failed runs."""
     run, is_selected = row_positions(silent.integers["workflow_key"], runs.integers["key"])
-    failed = runs.categorical["status"].take(run[is_selected]).equals("failed")
+    failed = runs.categorical["status"].take(run[is_selected]).equals(RunStatus.FAILED)
     zeros = np.zeros(len(failed), np.int64)
     names = silent.categorical["phase"].take(is_selected)
     silent_rows = _rows_by_name(_PHASE, names, (zeros, zeros), (failed, np.ones(len(failed), np.bool_)))

@@ -21,6 +21,7 @@ from ...common.coercion import (
     parse_timestamp,
     sum_floats,
 )
+from ...common.models import RunStatus
 from ...common.spending import has_recorded_cost, is_copy
 
 UNKNOWN: Final = "unknown"
@@ -69,8 +70,8 @@ def summarize_groups(groups: Sequence[GroupTotals]) -> dict[str, Any]:
     last = max((group.last for group in groups if group.last), key=_sort_time, default=None)
     return {
         "total_workflows": sum(group.runs for group in groups),
-        "completed_count": statuses.get("completed", 0),
-        "failed_count": statuses.get("failed", 0),
+        "completed_count": statuses.get(RunStatus.COMPLETED, 0),
+        "failed_count": statuses.get(RunStatus.FAILED, 0),
         "success_rate_percent": _success_rate(groups),
         "success_rate_of": _count_ended(groups),
         "average_cost": _average_cost(groups),
@@ -186,13 +187,13 @@ def _breakdown(groups: Sequence[GroupTotals], key: str) -> dict[str, dict[str, A
 def _success_rate(groups: Sequence[GroupTotals]) -> float | None:
     """Return completed runs in percent of completed and failed runs; None if there are none."""
     ended = _count_ended(groups)
-    return 100.0 * _counts(groups, "status").get("completed", 0) / ended if ended else None
+    return 100.0 * _counts(groups, "status").get(RunStatus.COMPLETED, 0) / ended if ended else None
 
 
 def _count_ended(groups: Sequence[GroupTotals]) -> int:
     """Count the completed and failed runs; the success of all others is unknown."""
     statuses = _counts(groups, "status")
-    return statuses.get("completed", 0) + statuses.get("failed", 0)
+    return statuses.get(RunStatus.COMPLETED, 0) + statuses.get(RunStatus.FAILED, 0)
 
 
 def _costs(row: Row) -> tuple[tuple[Decimal, int], tuple[Decimal, int]]:

@@ -12,23 +12,25 @@ from typing import Any
 from rich.text import Text
 
 from ...common.formatting.text import outcome_symbol, single_line, status_symbol
+from ...common.models import RunStatus
+from ...common.outcomes import Outcome
 
 _STATUS_STYLES = {
-    "completed": "green",
-    "failed": "red",
-    "stopped": "magenta",
-    "running": "cyan",
-    "incomplete": "magenta",
-    "unknown": "dim",
+    RunStatus.COMPLETED: "green",
+    RunStatus.FAILED: "red",
+    RunStatus.STOPPED: "magenta",
+    RunStatus.RUNNING: "cyan",
+    RunStatus.INCOMPLETE: "magenta",
+    RunStatus.UNKNOWN: "dim",
 }
 _OUTCOME_STYLES = {
-    "success": "green",
-    "error": "red",
-    "false_success": "red",
-    "stopped": "magenta",
-    "incomplete": "magenta",
-    "empty": "red",
-    "unreadable": "red",
+    Outcome.SUCCESS: "green",
+    Outcome.ERROR: "red",
+    Outcome.FALSE_SUCCESS: "red",
+    Outcome.STOPPED: "magenta",
+    Outcome.INCOMPLETE: "magenta",
+    Outcome.EMPTY: "red",
+    Outcome.UNREADABLE: "red",
 }
 ASCII_FALLBACKS = str.maketrans({
     "✓": "+", "✗": "x", "●": "*", "◐": "~", "■": "%", "○": "o", "†": "!",
@@ -46,8 +48,8 @@ _HEIGHTS = "▁▂▃▄▅▆▇█"
 def status_text(status: Any, *, gone: bool = False, sign_only: bool = False) -> Text:
     """Return a status as sign and word, marked if the run's files are missing."""
     sign = status_symbol(status)
-    label = sign if sign_only else f"{sign} {single_line(status or 'unknown')}"
-    text = Text(label, style=_STATUS_STYLES.get(status or "unknown", ""))
+    label = sign if sign_only else f"{sign} {single_line(status or RunStatus.UNKNOWN)}"
+    text = Text(label, style=_STATUS_STYLES.get(status or RunStatus.UNKNOWN, ""))
     return text.append(" †" if sign_only else " † gone", style="dim") if gone else text
 
 

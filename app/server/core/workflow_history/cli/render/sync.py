@@ -11,6 +11,7 @@ from rich.text import Text
 from ...common.formatting.costs import format_minimum, format_total_spending, format_unknown_runs
 from ...common.formatting.numbers import day, format_duration, pluralize
 from ...common.formatting.text import single_line
+from ...common.models import Severity
 from ...common.spending import Spending, number, to_decimal
 from ...pipeline.sync_state import has_news
 from ...presentation.sync_summary import (
@@ -57,7 +58,7 @@ def unread_problems(stats: Stats) -> list[Mapping[str, Any]]:
     if not count(stats, "failed") + count(stats, "unread"):
         return []
     errors = stats.get("errors") or []
-    return [error for error in errors if error.get("severity") != "warning"] or list(errors)
+    return [error for error in errors if error.get("severity") != Severity.WARNING] or list(errors)
 
 
 def _unchanged(stats: Stats, width: int) -> Group:

@@ -15,6 +15,7 @@ from rich.text import Text
 from ...common.formatting.costs import format_total_spending
 from ...common.formatting.numbers import pluralize
 from ...common.formatting.text import single_line
+from ...common.models import Severity
 from ...common.plausible_dates import ImplausibleDates
 from ...common.spending import Spending, number
 
@@ -88,7 +89,7 @@ def _warning_kind(warning: Problem) -> str:
 
 
 def _is_warning(problem: Problem) -> bool:
-    return problem.get("severity") == "warning"
+    return problem.get("severity") == Severity.WARNING
 
 
 def _problem_location(problem: Problem) -> Text:

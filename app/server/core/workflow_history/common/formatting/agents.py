@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..models import SourceState
+from ..outcomes import Outcome
 from ..spending import UNKNOWN, number, to_decimal
 from .numbers import format_percent_change, pluralize
 from .text import single_line
@@ -37,12 +39,12 @@ def agent_notes(agent: Mapping[str, Any], *, at_work: bool = False) -> list[str]
     ['cut off', 'overwritten']
     """
     outcome_notes = {
-        "error": "error",
-        "false_success": "did nothing",
-        "stopped": "stopped",
-        "incomplete": "no result yet" if at_work else "cut off",
-        "empty": "empty",
-        "unreadable": "unreadable",
+        Outcome.ERROR: "error",
+        Outcome.FALSE_SUCCESS: "did nothing",
+        Outcome.STOPPED: "stopped",
+        Outcome.INCOMPLETE: "no result yet" if at_work else "cut off",
+        Outcome.EMPTY: "empty",
+        Outcome.UNREADABLE: "unreadable",
     }
     notes = [outcome_notes[agent["outcome"]]] if agent.get("outcome") in outcome_notes else []
     if agent.get("silent"):
@@ -55,7 +57,7 @@ def agent_notes(agent: Mapping[str, Any], *, at_work: bool = False) -> list[str]
         notes.append(pluralize(restarts, "restart"))
     if agent.get("superseded"):
         notes.append("overwritten")
-    elif agent.get("missing") or agent.get("source_state") == "missing":
+    elif agent.get("missing") or agent.get("source_state") == SourceState.MISSING:
         notes.append("gone")
     if agent.get("duplicate_of"):
         notes.append(f"counted in {single_line(agent['duplicate_of'])}")

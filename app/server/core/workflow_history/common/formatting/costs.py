@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from decimal import ROUND_DOWN, Decimal
 from typing import Any, Final
 
+from ..models import CostBasis
 from ..spending import UNKNOWN, Spending, format_usd, run_spending, to_decimal
 from .numbers import pluralize
 
 _MIN_SHOWN_AMOUNT: Final = Decimal("0.00005")  # USD; `format_usd` shows smaller amounts as "<$0.0001"
 
-COST_BASIS_NOTES = {
-    "reported": "as the agents report it",
-    "computed": "tokens times the price of the day",
-    "lower_bound": "a lower bound: some spending is not on record",
-    "unpriced": "a part has no known price",
+COST_BASIS_NOTES: Final[Mapping[str, str]] = {
+    CostBasis.REPORTED: "as the agents report it",
+    CostBasis.COMPUTED: "tokens times the price of the day",
+    CostBasis.LOWER_BOUND: "a lower bound: some spending is not on record",
+    CostBasis.UNPRICED: "a part has no known price",
 }
 """Explanation of each cost basis."""
 

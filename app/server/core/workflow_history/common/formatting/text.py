@@ -13,24 +13,26 @@ from typing import Any, Final
 
 from rich.cells import cell_len, set_cell_size
 
+from ..models import RunStatus
+from ..outcomes import Outcome
 from ..spending import UNKNOWN
 
 STATUS_SIGNS: Final = {
-    "completed": "✓",
-    "failed": "✗",
-    "stopped": "■",
-    "running": "●",
-    "incomplete": "◐",
-    "unknown": "?",
+    RunStatus.COMPLETED: "✓",
+    RunStatus.FAILED: "✗",
+    RunStatus.STOPPED: "■",
+    RunStatus.RUNNING: "●",
+    RunStatus.INCOMPLETE: "◐",
+    RunStatus.UNKNOWN: "?",
 }
 OUTCOME_SIGNS: Final = {
-    "success": "✓",
-    "error": "✗",
-    "false_success": "✗",
-    "stopped": "■",
-    "incomplete": "◐",
-    "empty": "○",
-    "unreadable": "○",
+    Outcome.SUCCESS: "✓",
+    Outcome.ERROR: "✗",
+    Outcome.FALSE_SUCCESS: "✗",
+    Outcome.STOPPED: "■",
+    Outcome.INCOMPLETE: "◐",
+    Outcome.EMPTY: "○",
+    Outcome.UNREADABLE: "○",
 }
 UNKNOWN_SYMBOL: Final = "·"
 
@@ -41,7 +43,7 @@ def status_symbol(status: Any) -> str:
     >>> status_symbol("failed"), status_symbol("paused"), status_symbol(None)
     ('✗', '·', '?')
     """
-    return STATUS_SIGNS.get(status or "unknown", UNKNOWN_SYMBOL)
+    return STATUS_SIGNS.get(status or RunStatus.UNKNOWN, UNKNOWN_SYMBOL)
 
 
 def outcome_symbol(outcome: Any) -> str:

@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from ..models import RunStatus
+
 TEXT_FIELDS: Final = "text_kept"
 """Key that is False on a run stored without its texts."""
 
@@ -54,7 +56,7 @@ def strip_texts(workflow: Mapping[str, Any]) -> dict[str, Any]:
     }
     for key in _NAME_KEYS:
         if isinstance(value := stripped.get(key), str) and not _NAME_PATTERN.fullmatch(value):
-            stripped[key] = "unknown" if key == "status" else None
+            stripped[key] = RunStatus.UNKNOWN.value if key == "status" else None
     for key in ("cost_data", "phase_costs"):
         if key in stripped:
             stripped[key] = _strip_costs(stripped[key])

@@ -7,8 +7,8 @@ from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from ...common.models import AgentRun, CostBasis, ResultLine, StreamFacts
-from ...common.outcomes import classify_outcome
+from ...common.models import AgentRun, CostBasis, ResultLine, StreamFacts, TimeBasis
+from ...common.outcomes import FAILED_OUTCOMES, Outcome, classify_outcome
 from ...common.phases import classify_phase
 from ...common.redaction import redact_text
 from .model_cost import ModelCost, sum_usage
@@ -30,7 +30,7 @@ def to_record_fields(cost: StreamCost, main_model: str | None) -> dict[str, Any]
     return {
         "model": top["model"] if top else main_model,
         "cost": to_usd_float(cost.cost),
-        "cost_basis": cost.basis,
+        "cost_basis": cost.basis and cost.basis.value,
         "lower_bound_cost": to_usd_float(cost.lower_bound),
         **_cost_comparison(cost),
         **token_fields(None if cost.basis is None else sum_usage(all_shares)),
@@ -48,7 +48,7 @@ def _by_model(shares: Iterable[ModelCost]) -> dict[str | None, ModelCost]:
 def _cost_comparison(cost: StreamCost) -> dict[str, Any]:
     """Compare computed and reported cost; they are disputed if they differ by more than 1%."""
     percent, disputed = None, False
-    claimed = cost.cost if cost.basis == "reported" else cost.claimed
+    claimed = cost.cost if cost.basis == CostBasis.REPORTED else cost.claimed
     if claimed is not None and cost.computed_cost is not None:
         percent = percent_difference(cost.computed_cost, claimed)
         disputed = percent is None or abs(percent) > COST_MISMATCH_PERCENT
@@ -72,13 +72,13 @@ def _model_entry(
         [part.reported or part.known_cost for part in parts if not (is_covered and part is covered)]
     )
     if any(part.unpriced for part in parts):
-        basis: CostBasis | None = "unpriced"
+        basis: CostBasis | None = CostBasis.UNPRICED
     else:
-        basis = stream_cost.basis if is_covered else "lower_bound"
+        basis = stream_cost.basis if is_covered else CostBasis.LOWER_BOUND
     return {
         "model": model,
         "cost": to_usd_float(cost),
-        "cost_basis": basis,
+        "cost_basis": basis and basis.value,
         "computed_cost": to_usd_float(covered.computed if covered else None),
         "lower_bound_cost": to_usd_float(lower_bound or None),
         **token_fields(sum_usage(parts)),
@@ -118,11 +118,11 @@ def build_agent_run(
 def _outcome_fields(facts: StreamFacts) -> dict[str, Any]:
     outcome = classify_outcome(facts)
     last = facts.results[-1] if facts.results else None
-    failed = outcome in {"error", "false_success"}
+    failed = outcome in FAILED_OUTCOMES
     text = (last.text.strip() or last.subtype) if last else facts.ending_text
     return {
-        "outcome": outcome,
-        "is_error": last.is_error if last else (True if outcome == "error" else None),
+        "outcome": outcome.value,
+        "is_error": last.is_error if last else (True if outcome == Outcome.ERROR else None),
         "error": redact_text(text)[:_ERROR_LENGTH] if failed and text else None,
     }
 
@@ -144,7 +144,7 @@ def _source_fields(facts: StreamFacts) -> dict[str, Any]:
         "line": last_result_line(facts) or facts.last_result_line,
         "identity": facts.identity,
         "session_id": sessions[0] if sessions else None,
-        "format": facts.format,
+        "format": facts.format.value,
     }
 
 
@@ -156,14 +156,14 @@ def time_fields(facts: StreamFacts) -> dict[str, Any]:
     duration = _sum_seconds(facts, lambda result: result.duration_ms)
     if duration is None and facts.started_at and facts.ended_at:
         duration = (facts.ended_at - facts.started_at).total_seconds()
-    start, end, basis = facts.started_at, facts.ended_at, "reported"
+    start, end, basis = facts.started_at, facts.ended_at, TimeBasis.REPORTED
     if not (start or end):
-        end, basis = facts.modified_at, "derived"
+        end, basis = facts.modified_at, TimeBasis.DERIVED
         start = None if end is None or duration is None else end - timedelta(seconds=duration)
     return {
         "timestamp": _format_utc(start),
         "ended_at": _format_utc(end),
-        "time_basis": basis if start or end else None,
+        "time_basis": basis.value if start or end else None,
         "duration_seconds": duration,
     }
 

@@ -7,9 +7,10 @@ same. So a stored attempt is dropped only if a current stream shows more of the 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, Final, cast
 
-from ...common.models import AgentRun
+from ...common.models import AgentRun, CostBasis
+from ...common.outcomes import Outcome
 from .money import TOKEN_FIELDS
 
 ATTEMPT_COST_FIELDS = (
@@ -29,7 +30,13 @@ ATTEMPT_COST_FIELDS = (
 )
 """Fields copied from a stored attempt that had seen more: its costs, but never its outcome."""
 
-_RANKS = {"reported": 3, "computed": 2, "lower_bound": 1, "unpriced": 1, None: 0}
+_RANKS: Final[Mapping[str | None, int]] = {
+    CostBasis.REPORTED: 3,
+    CostBasis.COMPUTED: 2,
+    CostBasis.LOWER_BOUND: 1,
+    CostBasis.UNPRICED: 1,
+    None: 0,
+}
 
 
 def merge_attempts(current: Sequence[AgentRun], former: Sequence[AgentRun]) -> list[AgentRun]:
@@ -77,8 +84,8 @@ def _is_empty_attempt(stored: AgentRun, current_paths: set[str | None]) -> bool:
     An unreadable attempt only counts as such if its file still exists: then it is most likely the same
     attempt as the current one, seen when the file could not be opened or had half a line.
     """
-    unread = stored.get("outcome") == "unreadable" and stored.get("identity") is None
-    return stored.get("outcome") == "empty" or (unread and stored.get("path") in current_paths)
+    unread = stored.get("outcome") == Outcome.UNREADABLE and stored.get("identity") is None
+    return stored.get("outcome") == Outcome.EMPTY or (unread and stored.get("path") in current_paths)
 
 
 def _is_same_attempt(run: AgentRun, stored: AgentRun, current_paths: set[str | None]) -> bool:
@@ -107,17 +114,19 @@ def _is_fuller(stored: AgentRun, run: AgentRun) -> bool:
     """
     stored_basis, basis = stored.get("cost_basis"), run.get("cost_basis")
     stored_rank, rank = _RANKS[stored_basis], _RANKS[basis]
-    if stored_rank != rank and not {stored_basis, basis}.isdisjoint({"reported", None}):
+    if stored_rank != rank and not {stored_basis, basis}.isdisjoint({CostBasis.REPORTED, None}):
         return stored_rank > rank and _known_cost(stored) >= _known_cost(run)
     if stored_rank != rank:
         return _has_more_tokens(stored, run)
-    return _known_cost(stored) > _known_cost(run) and (basis == "reported" or _has_more_tokens(stored, run))
+    return _known_cost(stored) > _known_cost(run) and (
+        basis == CostBasis.REPORTED or _has_more_tokens(stored, run)
+    )
 
 
 def completeness_key(run: AgentRun) -> tuple[bool, int, int, float]:
     """Return a sort key for records of one attempt; the record that saw most of its stream sorts last."""
     rank = _RANKS[run.get("cost_basis")]
-    return rank == _RANKS["reported"], _token_count(run), rank, _known_cost(run)
+    return rank == _RANKS[CostBasis.REPORTED], _token_count(run), rank, _known_cost(run)
 
 
 def _has_more_tokens(stored: AgentRun, run: AgentRun) -> bool:

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
+from ...common.models import RECORDED_BASES
+from ...common.outcomes import Outcome
 from .money import sum_counts, sum_known, sum_token_fields, to_decimal, to_usd_float
-from .run_cost import RECORDED_BASES, TOTAL_TOKEN_FIELDS
+from .run_cost import TOTAL_TOKEN_FIELDS
 
 Entry = Mapping[str, Any]
 
@@ -56,5 +58,5 @@ def _is_partial(entry: Entry) -> bool:
     """Return whether more may have been spent than an entry shows; an empty stream spent nothing."""
     if entry.get("lower_bound_cost") is not None or entry.get("unpriced_tokens"):
         return True
-    counted = entry.get("outcome") != "empty" and not entry.get("duplicate_of")
+    counted = entry.get("outcome") != Outcome.EMPTY and not entry.get("duplicate_of")
     return counted and not _is_recorded(entry)

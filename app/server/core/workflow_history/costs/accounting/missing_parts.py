@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...common.models import Problem, StreamFacts, Subagent
+from ...common.models import Problem, Severity, StreamFacts, StreamFormat, Subagent
 from ...common.phases import classify_phase
 
-NATIVE = "claude_transcript"
+NATIVE = StreamFormat.CLAUDE_TRANSCRIPT
 
 _TIME_KEYS = ("timestamp", "ended_at", "duration_seconds")
 """Times of a phase that a state file may contain."""
@@ -73,7 +73,7 @@ def unseen_problem(agent: Subagent, shown: str) -> Problem:
     name = f"sub-agent {agent.id}" if agent.id else "a sub-agent"
     used = f"used {agent.tokens:,} tokens or more" if agent.tokens else "worked"
     reason = f"{name} {used}, but its transcript is not there: the cost is a lower bound"
-    return Problem(shown, reason, agent.line, "warning")
+    return Problem(shown, reason, agent.line, Severity.WARNING)
 
 
 def _agent_id(stream: StreamFacts) -> str:

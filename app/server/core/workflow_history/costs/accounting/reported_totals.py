@@ -16,6 +16,7 @@ from msgspec import structs
 
 from ...common.models import (
     LIST_PRICE,
+    RECORDED_BASES,
     CostBasis,
     ReportedModelCost,
     ResultLine,
@@ -219,8 +220,8 @@ def _process_cost(
         record = _add_missing_tokens(record, missing, segments, main_model, at)
     elif segments[-1].is_error and record.cost == 0:
         record = _at_list_price(record)
-    if lacking and record.basis in ("reported", "computed"):
-        return structs.replace(record, basis="lower_bound")
+    if lacking and record.basis in RECORDED_BASES:
+        return structs.replace(record, basis=CostBasis.LOWER_BOUND)
     return record
 
 
@@ -244,11 +245,11 @@ def _cost_as_reported(
     else:
         shares = []
     if reported is not None:
-        return ReportedCost(reported, "reported", reported, merge_by_model(shares))
+        return ReportedCost(reported, CostBasis.REPORTED, reported, merge_by_model(shares))
     cost = sum_computed(shares)
     known = sum([part.known_cost for part in shares], Decimal(0))
-    basis: CostBasis = "lower_bound" if any(part.at_least for part in shares) else "computed"
-    return ReportedCost(cost, "unpriced" if cost is None else basis, known, merge_by_model(shares))
+    basis: CostBasis = CostBasis.LOWER_BOUND if any(part.at_least for part in shares) else CostBasis.COMPUTED
+    return ReportedCost(cost, CostBasis.UNPRICED if cost is None else basis, known, merge_by_model(shares))
 
 
 def _price_model(
@@ -275,21 +276,21 @@ def _add_missing_tokens(
     as_reported = structs.replace(priced, reported=main.reported)
     reported_shares = tuple([as_reported if part is main else part for part in record.shares])
     if record.cost is None or priced.computed is None:
-        basis: CostBasis = "unpriced" if record.basis == "unpriced" else "lower_bound"
+        basis: CostBasis = CostBasis.UNPRICED if record.basis == CostBasis.UNPRICED else CostBasis.LOWER_BOUND
         return structs.replace(record, shares=reported_shares, basis=basis)
     shares = tuple([priced if part is main else part for part in record.shares])
     cost = sum_known([part.computed if part.reported is None else part.reported for part in shares])
     difference = percent_difference(cost or record.cost, record.cost)
     if cost is None or (difference is not None and difference <= COST_MISMATCH_PERCENT):
         return structs.replace(record, shares=reported_shares)
-    return ReportedCost(cost, "lower_bound", cost, shares, claimed=record.cost)
+    return ReportedCost(cost, CostBasis.LOWER_BOUND, cost, shares, claimed=record.cost)
 
 
 def _at_list_price(record: ReportedCost) -> ReportedCost:
     """Price the tokens at list price if an error left a reported cost of 0."""
     shares = tuple([structs.replace(part, reported=None) for part in record.shares])
     cost = sum_computed(shares)
-    return ReportedCost(cost, "lower_bound", cost, shares, claimed=Decimal(0)) if cost else record
+    return ReportedCost(cost, CostBasis.LOWER_BOUND, cost, shares, claimed=Decimal(0)) if cost else record
 
 
 def _sum_if_all_known(models: Sequence[ReportedModelCost]) -> Decimal | None:
@@ -318,11 +319,16 @@ def _sum_processes(records: Sequence[ReportedCost]) -> ReportedCost:
     if len(records) == 1:
         return records[0]
     bases = {record.basis for record in records}
-    weakest_first: tuple[CostBasis, ...] = ("unpriced", "lower_bound", "computed", "reported")
+    weakest_first = (
+        CostBasis.UNPRICED,
+        CostBasis.LOWER_BOUND,
+        CostBasis.COMPUTED,
+        CostBasis.REPORTED,
+    )
     basis = next(basis for basis in weakest_first if basis in bases)
     claimed = [record.claimed or record.cost for record in records]
     return ReportedCost(
-        cost=None if basis == "unpriced" else sum_known(record.cost for record in records),
+        cost=None if basis == CostBasis.UNPRICED else sum_known(record.cost for record in records),
         basis=basis,
         known=sum((record.known for record in records), Decimal(0)),
         shares=merge_by_model(part for record in records for part in record.shares),

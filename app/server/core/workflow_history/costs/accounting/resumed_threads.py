@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from ...common.models import ReportedModelCost, ResultLine, StreamFacts, TokenUsage
+from ...common.models import ReportedModelCost, ResultLine, StreamFacts, StreamFormat, TokenUsage
 
-CUMULATIVE = "codex"
+CUMULATIVE = StreamFormat.CODEX
 
 
 class Total(NamedTuple):

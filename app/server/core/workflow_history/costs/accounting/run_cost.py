@@ -15,7 +15,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, cast
 
-from ...common.models import AgentRun, CostBasis, CostData, StreamFacts
+from ...common.models import RECORDED_BASES, AgentRun, CostBasis, CostData, StreamFacts
+from ...common.outcomes import Outcome
 from ...common.phases import PHASES, split_name
 from ..pricing import price_version
 from .agent_run import build_agent_run
@@ -44,7 +45,6 @@ from .money import (
     to_usd_float,
 )
 
-RECORDED_BASES = ("reported", "computed")
 TOTAL_TOKEN_FIELDS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
 
 _ITERATION_WORDS = frozenset({"iter", "iteration", "attempt", "try", "round"})
@@ -111,13 +111,13 @@ def cost_data(runs: Sequence[AgentRun]) -> CostData:
     recorded = sum_known(_usd(run, "cost") for run in marked if run.get("cost_basis") in RECORDED_BASES)
     lower_bounds = sum_known(_lower_bounds(marked))
     basis = _basis(marked, recorded, lower_bounds)
-    is_lower_bound = recorded is None and basis == "lower_bound"
+    is_lower_bound = recorded is None and basis == CostBasis.LOWER_BOUND
     tokens = sum_token_fields(marked)
     retry_count = sum(run["retries"] for run in marked)
     retry_cost = sum_known(_usd(run, "retry_cost") for run in marked if run["retries"])
     sums = {
         "total_cost": to_usd_float(lower_bounds if is_lower_bound else recorded),
-        "cost_basis": basis,
+        "cost_basis": basis and basis.value,
         "lower_bound_cost": None if is_lower_bound else to_usd_float(lower_bounds),
         **_cost_comparison(marked),
         "unpriced_tokens": sum([run.get("unpriced_tokens") or 0 for run in marked]),
@@ -144,27 +144,27 @@ def _basis(
 ) -> CostBasis | None:
     """Return the basis of the total: the weakest basis of its parts."""
     bases = {run.get("cost_basis") for run in runs}
-    if "unpriced" in bases:
-        return "unpriced"
+    if CostBasis.UNPRICED in bases:
+        return CostBasis.UNPRICED
     if recorded is None and lower_bounds is None:
         return None
     if lower_bounds is not None or any(_has_unknown_spending(run) for run in runs):
-        return "lower_bound"
-    return "computed" if "computed" in bases else "reported"
+        return CostBasis.LOWER_BOUND
+    return CostBasis.COMPUTED if CostBasis.COMPUTED in bases else CostBasis.REPORTED
 
 
 def _has_unknown_spending(run: AgentRun) -> bool:
     """Return whether a stream spent something that none of its numbers shows: interrupted, or unpriced."""
     if run.get("unpriced_tokens"):
         return True
-    silent = run.get("cost_basis") is None and run.get("outcome") != "empty"
+    silent = run.get("cost_basis") is None and run.get("outcome") != Outcome.EMPTY
     return silent and not run.get("duplicate_of")
 
 
 def _lower_bounds(runs: Iterable[AgentRun]) -> Iterator[Decimal | None]:
     for run in runs:
         yield _usd(run, "lower_bound_cost")
-        if run.get("cost_basis") == "lower_bound":
+        if run.get("cost_basis") == CostBasis.LOWER_BOUND:
             yield _usd(run, "cost")
 
 
@@ -175,7 +175,7 @@ def _cost_comparison(runs: Sequence[AgentRun]) -> dict[str, Any]:
     comparable = [
         (computed_cost, cost)
         for run in recorded
-        if run["cost_basis"] == "reported"
+        if run["cost_basis"] == CostBasis.REPORTED
         and (computed_cost := _usd(run, "computed_cost")) is not None
         and (cost := _usd(run, "cost")) is not None
     ]

@@ -9,7 +9,7 @@ from decimal import Decimal
 import msgspec
 from msgspec.structs import replace
 
-from ...common.models import CostBasis, MessageUsage, StreamFacts, TokenUsage
+from ...common.models import RECORDED_BASES, CostBasis, MessageUsage, StreamFacts, TokenUsage
 from .model_cost import ModelCost, price_messages, sum_computed
 from .money import sum_known
 from .reported_totals import ReportedCost, reported_cost, results_with_totals
@@ -58,8 +58,8 @@ def compute_stream_cost(
     else:
         cost = _cost_of_messages(uncovered, uncovered_shares)
     lacking = lacking or (record is None and any(result.lacking for result in facts.results))
-    if cost.basis in ("reported", "computed") and (lacking or is_damaged(facts)):
-        return replace(cost, basis="lower_bound")
+    if cost.basis in RECORDED_BASES and (lacking or is_damaged(facts)):
+        return replace(cost, basis=CostBasis.LOWER_BOUND)
     return cost
 
 
@@ -67,11 +67,13 @@ def _cost_of_messages(messages: Sequence[MessageUsage], shares: tuple[ModelCost,
     cost = sum_computed(shares)
     if reported := [message.cost for message in messages if message.cost]:
         is_whole = all(message.cost for message in messages if message.usage != TokenUsage())
-        known: CostBasis = "reported" if is_whole else "lower_bound"
+        known: CostBasis = CostBasis.REPORTED if is_whole else CostBasis.LOWER_BOUND
         return StreamCost(sum_known(reported), known, computed_cost=cost, shares=shares)
     if cost is None:
-        return StreamCost(None, "unpriced", lower_bound=_priced_part(shares), shares=shares)
-    basis: CostBasis = "computed" if all(message.is_final for message in messages) else "lower_bound"
+        return StreamCost(None, CostBasis.UNPRICED, lower_bound=_priced_part(shares), shares=shares)
+    basis: CostBasis = (
+        CostBasis.COMPUTED if all(message.is_final for message in messages) else CostBasis.LOWER_BOUND
+    )
     return StreamCost(cost, basis, computed_cost=cost, shares=shares)
 
 

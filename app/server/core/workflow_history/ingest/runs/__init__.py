@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ...common.errors import AgentsFolderError
-from ...common.models import Problem, ScannedRun
+from ...common.models import Problem, ScannedRun, Severity
 from ..files import FolderPath
 from .build_run import RunFacts, build_run, read_run, shows_a_run
 from .discovery import find_run, walk_agents_folder
@@ -108,10 +108,10 @@ def not_a_run_problem(run: RunFacts) -> Problem | None:
     reason = "neither a state, an agent's stream nor a failed log"
     parent, _, _ = run.id.rpartition("/")
     if not run.folder.files and [f"{run.id}.json"] == [file.shown for file in run.folder.others or ()]:
-        return Problem(parent, reason, None, "warning") if parent else None
+        return Problem(parent, reason, None, Severity.WARNING) if parent else None
     if run.problems:
         reason = f"{reason}: {run.problems[0].path} {run.problems[0].reason}"
-    return Problem(run.id, reason, None, "warning")
+    return Problem(run.id, reason, None, Severity.WARNING)
 
 
 def read_one(root: FolderPath, run_id: str, now: datetime) -> ScannedRun | None:

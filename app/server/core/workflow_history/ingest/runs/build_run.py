@@ -12,7 +12,16 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ...common.models import Problem, ScannedRun, StreamFacts, Workflow
+from ...common.models import (
+    DurationBasis,
+    Problem,
+    RunStatus,
+    ScannedRun,
+    Severity,
+    StreamFacts,
+    StreamFormat,
+    Workflow,
+)
 from ...common.phases import classify_phase
 from ...common.plausible_dates import MAX_DURATION, SILENCE_TIMEOUT
 from ...common.redaction import redact_text
@@ -62,11 +71,11 @@ long. Early: its files have times in the future. Not yet: a time in its files is
 continues with the time from which it counts, in seconds since 1970, and a blank.
 """
 
-_END_STATUSES = frozenset({"completed", "failed", "stopped"})
+_END_STATUSES = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.STOPPED})
 _MIN_SPREAD = timedelta(seconds=10)  # time between two files which shows that no copy wrote them
 _CLOCK_TOLERANCE = timedelta(minutes=2)  # tolerance for another machine's clock
 
-_UNREADABLE_FORMATS = ("unreadable", "unread")  # formats of streams without any data
+_UNREADABLE_FORMATS = (StreamFormat.UNREADABLE, StreamFormat.UNREAD)  # formats of streams without any data
 _LOG_TAIL = 20_000  # characters at the end of an error log that are redacted to get its last line
 _SUCCESS_KEYS = ("overall_success", "success")
 STATE_FIELDS = frozenset({
@@ -121,7 +130,7 @@ class RunFacts:
     @property
     def is_broken(self) -> bool:
         """Whether any file or line could not be read."""
-        return any(problem.severity == "error" for problem in self.problems)
+        return any(problem.severity == Severity.ERROR for problem in self.problems)
 
 
 def read_run(
@@ -232,10 +241,10 @@ def build_run(
     if (files_folder := _files_folder_of(facts.folder)) != facts.id:
         workflow["files_folder"] = files_folder
     silent_phases = _phases_without_stream(run.facts, heard_agents)
-    silent = [*silent_agents, *silent_phases.values()] if verdict.status != "running" else []
+    silent = [*silent_agents, *silent_phases.values()] if verdict.status != RunStatus.RUNNING else []
     workflow["agents_without_stream"] = [agent for agent, _ in silent]
     if silent and workflow["duration_source"] in STREAM_DURATION_SOURCES:
-        workflow["duration_basis"] = "lower_bound"
+        workflow["duration_basis"] = DurationBasis.LOWER_BOUND.value
     workflow["phases_without_stream"] = [_phase_times(name, run.facts, run.times) for name in silent_phases]
     problems = (
         *facts.problems,
@@ -336,7 +345,7 @@ def _workflow_fields(
     return {
         "id": facts.id,
         "adw_id": clean_text(state.get("adw_id")) or clean_text(state.get("id")),
-        "status": verdict.status,
+        "status": str(verdict.status),
         "status_reason": verdict.reason,
         "nl_input": request.text if request else None,
         "nl_input_source": request.source if request else None,
@@ -350,7 +359,7 @@ def _workflow_fields(
         "current_phase": phase,
         "error_message": verdict.error
         or state_error(state)
-        or (log_error.text if log_error and verdict.status == "failed" else None),
+        or (log_error.text if log_error and verdict.status == RunStatus.FAILED else None),
     }
 
 
@@ -382,13 +391,13 @@ def _fingerprint_prefix(
     """Return the fingerprint's prefix; "" if the status does not depend on the present time."""
     if window is not None and is_in_future(window.last, now):
         return FUTURE_PREFIX
-    if verdict.status == "running":
+    if verdict.status == RunStatus.RUNNING:
         return RUNNING_PREFIX
     written_at = evidence.written_at
     if (
-        verdict.status == "incomplete"
+        verdict.status == RunStatus.INCOMPLETE
         and written_at
-        and decide_status(evidence, written_at).status == "running"
+        and decide_status(evidence, written_at).status == RunStatus.RUNNING
     ):
         return SILENT_PREFIX
     return ""
@@ -434,7 +443,7 @@ def _read_prompt(file: ScannedFile, problems: list[Problem]) -> Prompt | None:
         return None
     agent = file.path.split("/prompts/")[0]
     if '{"' in text and _is_issue_cut_off(text):
-        problems.append(Problem(file.shown, "the issue in it is no whole JSON", severity="warning"))
+        problems.append(Problem(file.shown, "the issue in it is no whole JSON", severity=Severity.WARNING))
     return Prompt(classify_phase(agent), file.path, text)
 
 
@@ -551,17 +560,17 @@ def _extra_fields(state: dict[str, Any]) -> dict[str, Any]:
 
 def _time_fields(times: RunTimes, verdict: StatusDecision, window: FileTimeSpan | None) -> dict[str, Any]:
     finished = verdict.status in _END_STATUSES
-    so_far = _elapsed_fields(times, window) if verdict.status == "running" else {}
+    so_far = _elapsed_fields(times, window) if verdict.status == RunStatus.RUNNING else {}
     return {
         "created_at": _isoformat(times.created_at),
         "started_at": _isoformat(times.started_at),
         "completed_at": _isoformat(times.completed_at) if finished else None,
-        "times_basis": times.basis,
+        "times_basis": times.basis and times.basis.value,
         "times_source": times.source,
         "utc_offset_minutes": times.offset_minutes,
         "time_zone_known": times.zone_known,
         "duration_seconds": times.duration,
-        "duration_basis": times.duration_basis,
+        "duration_basis": times.duration_basis and times.duration_basis.value,
         "duration_source": times.duration_source,
         **so_far,
     }
@@ -574,8 +583,11 @@ def _elapsed_fields(times: RunTimes, window: FileTimeSpan | None) -> dict[str, A
     elapsed = window.last - times.started_at
     if not timedelta(0) <= elapsed <= MAX_DURATION:
         return {}
-    seconds = round(elapsed.total_seconds(), 3)
-    return {"duration_seconds": seconds, "duration_basis": "derived", "duration_source": SO_FAR}
+    return {
+        "duration_seconds": round(elapsed.total_seconds(), 3),
+        "duration_basis": DurationBasis.DERIVED.value,
+        "duration_source": SO_FAR,
+    }
 
 
 def _isoformat(when: datetime | None) -> str | None:
@@ -595,28 +607,28 @@ def _id_problems(facts: RunFacts, workflow: Workflow) -> list[Problem]:
         return []
     path = facts.folder.state.shown
     reason = f"the state says id {claimed[:MAX_QUOTED]!r}; the folder's name is the key"
-    return [Problem(path, reason, None, "warning")]
+    return [Problem(path, reason, None, Severity.WARNING)]
 
 
 def _field_problems(facts: RunFacts) -> Iterator[Problem]:
     """Yield a problem for each value of the state that can't be used as it is."""
     if facts.folder.state is not None:
         for reason in field_problems(facts.state):
-            yield Problem(facts.folder.state.shown, reason, None, "warning")
+            yield Problem(facts.folder.state.shown, reason, None, Severity.WARNING)
 
 
 def _time_problems(facts: RunFacts, plausible: PlausibleData, times: RunTimes) -> Iterator[Problem]:
     """Yield problems for unreadable times, impossible times, and durations that are too long for a run."""
     path = facts.folder.state.shown if facts.folder.state else facts.id
     for field, value in unparsable_times(facts.state):
-        yield Problem(path, f"{field} cannot be read as a time: {quote_value(value)}", None, "warning")
+        yield Problem(path, f"{field} cannot be read as a time: {quote_value(value)}", None, Severity.WARNING)
     display_paths = {file.path: file.shown for file in facts.folder.files}
     file_time_problems = [plausible.file_time] if plausible.file_time and times.created_at is None else []
     for path_in_run, reason in (*plausible.rejected, *file_time_problems):
-        yield Problem(display_paths[path_in_run], reason, None, "warning")
+        yield Problem(display_paths[path_in_run], reason, None, Severity.WARNING)
     for seconds, source in times.rejected:
         reason = f"{seconds:,.0f} s is longer than any run: its duration is not taken from {source}"
-        yield Problem(path, reason, None, "warning")
+        yield Problem(path, reason, None, Severity.WARNING)
 
 
 def _agents_without_stream(facts: RunFacts, heard_agents: AbstractSet[str]) -> list[tuple[str, Problem]]:
@@ -626,7 +638,7 @@ def _agents_without_stream(facts: RunFacts, heard_agents: AbstractSet[str]) -> l
         agent, prompt_name, _ = file.path.rpartition("/prompts/")
         if prompt_name and agent not in heard_agents and agent not in problems:
             reason = f"{agent} was given this prompt, but left no stream: its cost is unknown"
-            problems[agent] = Problem(file.shown, reason, None, "warning")
+            problems[agent] = Problem(file.shown, reason, None, Severity.WARNING)
     return list(problems.items())
 
 
@@ -653,7 +665,7 @@ def _phases_without_stream(facts: RunFacts, agents: AbstractSet[str]) -> dict[st
         if entry.get("success") is True or clean_text(entry.get("output_file")):
             shown = name[:MAX_QUOTED]
             reason = f"the state says that phase {shown} was done, but it left no stream: its cost is unknown"
-            silent_phases[name] = (name, Problem(facts.folder.state.shown, reason, None, "warning"))
+            silent_phases[name] = (name, Problem(facts.folder.state.shown, reason, None, Severity.WARNING))
     return silent_phases
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ...common.models import StreamFacts
-from ...common.outcomes import classify_outcome
+from ...common.outcomes import Outcome, classify_outcome
 from ...common.phases import classify_phase
 from ...common.redaction import redact_text
 from .issues import issue_in
@@ -147,7 +147,7 @@ class Clues:
             if (
                 classify_phase(stream.agent) == phase
                 and stream.results
-                and classify_outcome(stream) == "success"
+                and classify_outcome(stream) == Outcome.SUCCESS
             ):
                 yield stream.results[-1].text.strip()
 

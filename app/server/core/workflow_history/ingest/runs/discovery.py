@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from ...common.errors import AgentsFolderError, StorageUnreachableError, WorkflowHistoryError
 from ...common.formatting.numbers import pluralize
-from ...common.models import Problem
+from ...common.models import Problem, Severity
 from ..files import DirLister, FileEntry, FolderPath, RemoteListing, directory_lister, join_address, open_file
 from ..streams.block_reader import BlockReader
 from ..streams.format_detection import contains_stream
@@ -74,7 +74,7 @@ class FolderScan:
 
     def add_skipped(self, shown: str, reason: str) -> None:
         """Record a skipped entry and the reason."""
-        self.skipped.append(Problem(shown, reason, severity="warning"))
+        self.skipped.append(Problem(shown, reason, severity=Severity.WARNING))
 
 
 def walk_agents_folder(
@@ -148,7 +148,7 @@ def unread_stream_folders(project: Path, inside: Inside) -> list[Problem]:
             str(project / folder),
             f"{pluralize(len(names), 'file')} of agents' transcripts not read, as the project has an agents "
             f"directory; to store them: workflow-history sync {shlex.quote(str(project / folder))}",
-            severity="warning",
+            severity=Severity.WARNING,
         )
         for folder, names in sorted(inside.other_files.items())
         if any(_file_contains_stream(project / folder / name) for name in names[:_SAMPLE_FILES])

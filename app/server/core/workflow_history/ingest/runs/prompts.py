@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, pairwise, takewhile
 from typing import Any, Final, NamedTuple
 
-from ...common.models import StreamFacts
+from ...common.models import StreamFacts, StreamFormat
 from ...costs.accounting.message_claims import NOTHING_ELSEWHERE, Attempt, Elsewhere, repeated_messages
 from ..files import open_file
 from ..streams.claude import is_copied
@@ -52,7 +52,9 @@ FIRST: Final = "its first message"
 FIRST_OWN: Final = "its first own message"
 """Place of the request in a stream; own: after messages that are another run's work."""
 
-_FORMATS: Final = frozenset({"claude", "claude_transcript", "gemini", "codex"})
+_FORMATS: Final = frozenset(
+    {StreamFormat.CLAUDE, StreamFormat.CLAUDE_TRANSCRIPT, StreamFormat.GEMINI, StreamFormat.CODEX}
+)
 
 
 def first_prompt(

@@ -11,16 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import fsum
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from ...common.coercion import coerce_number
-from ...common.models import StreamFacts
+from ...common.models import DurationBasis, RunStatus, StreamFacts, StreamFormat, TimeBasis
 from ...common.plausible_dates import EARLIEST, MAX_DURATION, SUMMED_DURATIONS, read_moment
 from .small_files import Log, last_log
 from .state_words import stated_status
-
-TimeBasis = Literal["reported", "derived"]
-DurationBasis = Literal["reported", "derived", "lower_bound"]
 
 _EPOCH = re.compile(r"(?:^|[_-])(1[5-9]\d{8}|2[0-4]\d{8})(?:\d{3})?(?=[_-]|$)")
 _STAMP = re.compile(r"(?:^|\D)(20\d\d)(\d\d)(\d\d)[_T-]?(\d\d)(\d\d)(\d\d)(?:\D|$)")
@@ -86,7 +83,7 @@ def stream_duration(stream: StreamFacts) -> float | None:
 
 def is_later(window: FileTimeSpan, times: RunTimes) -> bool:
     """Return whether all files were written over a day after the reported start, so that they are a copy."""
-    began = times.created_at if times.basis == "reported" else None
+    began = times.created_at if times.basis == TimeBasis.REPORTED else None
     return began is not None and began >= EARLIEST and window.first - began > timedelta(days=1)
 
 
@@ -115,17 +112,17 @@ def run_times(
     spans = _stream_spans(streams, window)
     has_own_times = all(stream.started_at and stream.ended_at for stream in streams)
     created, source = next(iter(_start_candidates(run_id, state, logs, offset)), (None, None))
-    basis: TimeBasis | None = "reported" if created else None
+    basis: TimeBasis | None = TimeBasis.REPORTED if created else None
     completed = reported_end = _completion_time(state, logs, offset)
     started = parse_local_time(state.get("started_at") or state.get("start_time"), offset) or created
     if created is None:
         starts = [start for start, _ in spans] + ([birth] if birth else [])
         created = started = min(starts, default=window.first if window else None)
         source = None if created is None else CLOCK if has_own_times and spans else FILE_TIMES
-        basis = None if created is None else "reported" if source == CLOCK else "derived"
+        basis = None if created is None else TimeBasis.REPORTED if source == CLOCK else TimeBasis.DERIVED
         completed = completed or max((end for _, end in spans), default=None)  # only if no start is reported
     if created is None and committed is not None:
-        created, source, basis = committed, COMMIT, "derived"
+        created, source, basis = committed, COMMIT, TimeBasis.DERIVED
     durations = list(
         _duration_candidates(
             state, started if source not in (CLOCK, FILE_TIMES) else None, reported_end, spans, streams
@@ -201,7 +198,7 @@ def _completion_time(state: dict[str, Any], logs: Sequence[Log], offset: int | N
             return when
     ends = [parse_local_time(phase.get("completed_at"), offset) for phase in state_phases(state)]
     known = [end for end in ends if end]
-    if known and stated_status(state) in ("completed", "failed"):
+    if known and stated_status(state) in (RunStatus.COMPLETED, RunStatus.FAILED):
         return max(known)
     last = last_log(logs)
     ended = None if last is None else last.completed_at
@@ -232,19 +229,23 @@ def _duration_candidates(
     """Yield durations of the run as (seconds, basis, source), the best source first."""
     stated = coerce_number(state.get("duration_seconds"))
     if stated is not None:
-        yield stated, "reported", "adw_state.json: duration_seconds"
+        yield stated, DurationBasis.REPORTED, "adw_state.json: duration_seconds"
     if started and completed and completed >= started:
-        yield (completed - started).total_seconds(), "reported", "its reported start and end"
+        yield (completed - started).total_seconds(), DurationBasis.REPORTED, "its reported start and end"
     known = [seconds for stream in streams if (seconds := stream_duration(stream)) is not None]
     if known and spans:
         span = (max(end for _, end in spans) - min(start for start, _ in spans)).total_seconds()
         if all(stream.started_at and stream.ended_at for stream in streams):
-            yield round(span, 3), "reported", FIRST_TO_LAST
+            yield round(span, 3), DurationBasis.REPORTED, FIRST_TO_LAST
         else:
-            yield round(span, 3), "derived", FILES_FIRST_TO_LAST
+            yield round(span, 3), DurationBasis.DERIVED, FILES_FIRST_TO_LAST
     if known:
-        is_complete = len(known) == sum(stream.format != "empty" for stream in streams)
-        yield round(fsum(known), 3), "derived" if is_complete else "lower_bound", SUMMED_DURATIONS
+        is_complete = len(known) == sum(stream.format != StreamFormat.EMPTY for stream in streams)
+        yield (
+            round(fsum(known), 3),
+            DurationBasis.DERIVED if is_complete else DurationBasis.LOWER_BOUND,
+            SUMMED_DURATIONS,
+        )
 
 
 def _utc_offset(

@@ -10,7 +10,7 @@ from datetime import datetime
 from math import isfinite
 from typing import Any
 
-from ...common.models import Problem
+from ...common.models import Problem, Severity
 from ...common.plausible_dates import is_possible, read_moment
 from ...common.redaction import redact_json, redact_text
 from ..files import open_file
@@ -100,7 +100,7 @@ def read_text(file: ScannedFile, problems: list[Problem]) -> str | None:
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        problems.append(Problem(file.shown, f"not UTF-8 at byte {error.start}", severity="warning"))
+        problems.append(Problem(file.shown, f"not UTF-8 at byte {error.start}", severity=Severity.WARNING))
         return raw.decode("utf-8-sig", "replace")
 
 
@@ -155,7 +155,9 @@ def _replace_non_finite(value: Any, path: str, problems: list[Problem], key: str
     if not isinstance(value, float) or isfinite(value):
         return value
     if len(problems) < _MAX_PROBLEMS:
-        problems.append(Problem(path, f"{key[:200]} is {value}, no number: it is unknown", None, "warning"))
+        problems.append(
+            Problem(path, f"{key[:200]} is {value}, no number: it is unknown", None, Severity.WARNING)
+        )
     return None
 
 
@@ -205,7 +207,7 @@ def read_log(file: ScannedFile, problems: list[Problem]) -> Log:
         line = text.count("\n", 0, unparsable[0].start()) + 1
         more = f" (and {len(unparsable) - 1} more)" if len(unparsable) > 1 else ""
         reason = f"the line's time cannot be read as one of a run: {unparsable[0][0]!r}{more}"
-        problems.append(Problem(file.shown, reason, line, "warning"))
+        problems.append(Problem(file.shown, reason, line, Severity.WARNING))
     return Log(parts[-2] if len(parts) > 1 else "", text, first, last, file.path)
 
 

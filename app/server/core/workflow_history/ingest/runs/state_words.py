@@ -8,6 +8,7 @@ from typing import Any, Final
 from unicodedata import category
 
 from ...common.coercion import coerce_number
+from ...common.models import RunStatus
 
 REQUEST_KEYS: Final = ("nl_input", "task_description", "prompt", "task", "user_request")
 """Keys of the request in a state file, the best one first."""
@@ -21,22 +22,24 @@ _NAME_KEYS: Final = (
     "current_phase",
 )  # fmt: skip
 _STATUS_BY_WORD: Final = {
-    "completed": "completed", "complete": "completed", "success": "completed", "succeeded": "completed",
-    "successful": "completed", "done": "completed", "finished": "completed", "passed": "completed",
-    "ok": "completed", "approved": "completed", "accepted": "completed", "merged": "completed",
-    "shipped": "completed", "deployed": "completed", "released": "completed", "delivered": "completed",
-    "resolved": "completed",
-    "failed": "failed", "failure": "failed", "error": "failed", "errored": "failed", "aborted": "failed",
-    "crashed": "failed", "killed": "failed", "timeout": "failed", "timed_out": "failed", "fail": "failed",
-    "rejected": "failed", "unsuccessful": "failed",
-    "running": "running", "in_progress": "running", "started": "running", "active": "running",
-    "working": "running", "processing": "running", "ongoing": "running", "planning": "running",
-    "building": "running", "implementing": "running", "testing": "running", "reviewing": "running",
-    "patching": "running", "documenting": "running", "shipping": "running", "deploying": "running",
-    "stopped": "stopped", "interrupted": "stopped", "cancelled": "stopped", "canceled": "stopped",
-    "abandoned": "stopped",
-    "incomplete": "incomplete",
-}  # fmt: skip
+    word: status
+    for status, words in {
+        RunStatus.COMPLETED: (
+            "completed complete success succeeded successful done finished passed ok approved accepted "
+            "merged shipped deployed released delivered resolved"
+        ),
+        RunStatus.FAILED: (
+            "failed failure error errored aborted crashed killed timeout timed_out fail rejected unsuccessful"
+        ),
+        RunStatus.RUNNING: (
+            "running in_progress started active working processing ongoing planning building implementing "
+            "testing reviewing patching documenting shipping deploying"
+        ),
+        RunStatus.STOPPED: "stopped interrupted cancelled canceled abandoned",
+        RunStatus.INCOMPLETE: "incomplete",
+    }.items()
+    for word in words.split()
+}
 """Status of a run by the words that files use for it."""
 
 _UNFINISHED_WORDS: Final = frozenset({
@@ -98,11 +101,11 @@ def status_word(state: dict[str, Any]) -> str | None:
     return text[:_MAX_STATUS].strip() or None
 
 
-def stated_status(state: dict[str, Any]) -> str | None:
+def stated_status(state: dict[str, Any]) -> RunStatus | str | None:
     """Return a state file's status, normalized if the word is recognized, else unchanged; None if missing.
 
     >>> stated_status({"status": "In progress"}), stated_status({"status": "on hold"})
-    ('running', 'on hold')
+    (<RunStatus.RUNNING: 'running'>, 'on hold')
     """
     stated = status_word(state)
     return None if stated is None else _STATUS_BY_WORD.get(_normalize_status(stated), stated)

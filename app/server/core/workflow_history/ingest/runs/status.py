@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-from ...common.models import StreamFacts
-from ...common.outcomes import DID_NOTHING, classify_outcome, has_answer
+from ...common.models import RunStatus, Severity, StreamFacts
+from ...common.outcomes import DID_NOTHING, Outcome, classify_outcome, has_answer
 from ...common.phases import PHASES, classify_phase, split_name
 from ...common.plausible_dates import SILENCE_TIMEOUT, is_plausible
 from ..streams.claude_schema import error_text
@@ -28,16 +28,16 @@ _WORK_PHASES: Final = frozenset({"plan", "build", "test", "review", "patch", "do
 """Phases that need an agent if the workflow's name contains them."""
 
 _FAILURE_REASONS: Final = {
-    "error": "ended with an error",
-    "empty": "left an empty stream",
-    "false_success": "says success, but did nothing",
+    Outcome.ERROR: "ended with an error",
+    Outcome.EMPTY: "left an empty stream",
+    Outcome.FALSE_SUCCESS: "says success, but did nothing",
 }
 
 
 class StatusDecision(NamedTuple):
     """Status of a run, and the reason for it."""
 
-    status: str  # completed, failed, stopped, running, incomplete, unknown, or the state's own word
+    status: RunStatus | str  # a str is the state's own word
     reason: str
     error: str | None = None
     inferred: bool = False  # True: inferred from how the agents ended, not stated in a file
@@ -82,14 +82,14 @@ def decide_status(evidence: StatusEvidence, now: datetime) -> StatusDecision:
         verdict = rule(evidence, now)
         if verdict is not None:
             return verdict
-    return StatusDecision("unknown", _unknown_reason(evidence))
+    return StatusDecision(RunStatus.UNKNOWN, _unknown_reason(evidence))
 
 
 def _unknown_reason(evidence: StatusEvidence) -> str:
     if not evidence.streams:
         return "no stream and no word of an end"
     last = furthest_stream(evidence.streams, in_order=evidence.in_order)
-    if not last or any(classify_outcome(stream) != "success" for stream in last):
+    if not last or any(classify_outcome(stream) != Outcome.SUCCESS for stream in last):
         return "nothing tells how its last agent ended"
     unfinished = _unfinished_reason(evidence)
     return f"its last agent ended well, but {unfinished or 'without an answer'}"
@@ -100,12 +100,12 @@ def _decide_by_state(evidence: StatusEvidence, now: datetime) -> StatusDecision 
     if stated_word is None:
         return None
     status = stated_status(evidence.state) or stated_word
-    if status == "running" and not _is_being_written(evidence, now):
+    if status == RunStatus.RUNNING and not _is_being_written(evidence, now):
         return StatusDecision(
-            "incomplete", f"the state says {stated_word!r}, but nothing shows that anybody writes now"
+            RunStatus.INCOMPLETE, f"the state says {stated_word!r}, but nothing shows that anybody writes now"
         )
     failed = [entry for entry in state_phases(evidence.state) if entry.get("success") is False]
-    phase = clean_text(failed[-1].get("phase")) if failed and status == "failed" else None
+    phase = clean_text(failed[-1].get("phase")) if failed and status == RunStatus.FAILED else None
     reason = f"the state says {stated_word!r}" + (f"; its phase {phase!r} failed" if phase else "")
     return StatusDecision(status, reason, state_error(evidence.state))
 
@@ -130,9 +130,9 @@ def _error_message(error: Any) -> str | None:
 def _decide_failed(evidence: StatusEvidence, now: datetime) -> StatusDecision | None:
     if evidence.error_log is not None:
         path, error = evidence.error_log
-        return StatusDecision("failed", f"there is an error log: {path}", error)
+        return StatusDecision(RunStatus.FAILED, f"there is an error log: {path}", error)
     if evidence.summary is not None and evidence.summary[1] is False:
-        return StatusDecision("failed", f"its summary says that it failed: {evidence.summary[0]}")
+        return StatusDecision(RunStatus.FAILED, f"its summary says that it failed: {evidence.summary[0]}")
     if evidence.state.get("completed_at") and not evidence.streams:
         return None
     for stream in furthest_stream(evidence.streams, in_order=evidence.in_order):
@@ -140,7 +140,7 @@ def _decide_failed(evidence: StatusEvidence, now: datetime) -> StatusDecision | 
         if outcome in _FAILURE_REASONS:
             reason = f"{stream.agent} {_FAILURE_REASONS[outcome]} ({stream.path})"
             text = stream.results[-1].text if stream.results else stream.ending_text
-            return StatusDecision("failed", reason, text.strip() or None)
+            return StatusDecision(RunStatus.FAILED, reason, text.strip() or None)
     return _decide_failed_by_log(evidence, now)
 
 
@@ -152,7 +152,7 @@ def _decide_failed_by_log(evidence: StatusEvidence, now: datetime) -> StatusDeci
     if (evidence.streams or not error.is_last) and _is_being_written(evidence, now):
         return None
     reason = "ends with an error" if error.is_last else "has an error, and no agent worked"
-    return StatusDecision("failed", f"{error.path} {reason}", error.text)
+    return StatusDecision(RunStatus.FAILED, f"{error.path} {reason}", error.text)
 
 
 def _decide_unfinished(evidence: StatusEvidence, now: datetime) -> StatusDecision | None:
@@ -160,25 +160,29 @@ def _decide_unfinished(evidence: StatusEvidence, now: datetime) -> StatusDecisio
     if not evidence.streams or evidence.state.get("completed_at"):
         return None
     last = furthest_stream(evidence.streams, in_order=evidence.in_order)
-    stopped = [stream for stream in last if classify_outcome(stream) == "stopped"]
+    stopped = [stream for stream in last if classify_outcome(stream) == Outcome.STOPPED]
     if stopped:
         return StatusDecision(
-            "stopped", f"{stopped[0].agent} was interrupted by the user ({stopped[0].path})"
+            RunStatus.STOPPED, f"{stopped[0].agent} was interrupted by the user ({stopped[0].path})"
         )
     if any(
         map(_has_unreadable_end, last[:1])
     ):  # that line may have been a result, so the agent isn't running
         reason = f"the last line of {last[0].agent} cannot be read ({last[0].path})"
-        return None if evidence.completion or evidence.summary else StatusDecision("incomplete", reason)
+        return (
+            None if evidence.completion or evidence.summary else StatusDecision(RunStatus.INCOMPLETE, reason)
+        )
     in_sequence = (
         _sort_by_time(evidence.streams) if evidence.in_order else sorted(evidence.streams, key=_phase_rank)
     )
     if _is_being_written(evidence, now):
         for stream in (in_sequence[-1], *last[:1]):
-            if classify_outcome(stream) == "incomplete":
-                return StatusDecision("running", f"{stream.agent} has no result yet ({stream.path})")
-    elif last and classify_outcome(last[0]) == "incomplete":
-        return StatusDecision("incomplete", f"{last[0].agent} was cut off: no result ({last[0].path})")
+            if classify_outcome(stream) == Outcome.INCOMPLETE:
+                return StatusDecision(RunStatus.RUNNING, f"{stream.agent} has no result yet ({stream.path})")
+    elif last and classify_outcome(last[0]) == Outcome.INCOMPLETE:
+        return StatusDecision(
+            RunStatus.INCOMPLETE, f"{last[0].agent} was cut off: no result ({last[0].path})"
+        )
     return None
 
 
@@ -188,40 +192,42 @@ def _decide_running_by_log(evidence: StatusEvidence, now: datetime) -> StatusDec
     is_over = evidence.streams or evidence.summary is not None or evidence.state.get("completed_at")
     if error is None or is_over or not _is_being_written(evidence, now):
         return None
-    return StatusDecision("running", f"{error.path} goes on after an error")
+    return StatusDecision(RunStatus.RUNNING, f"{error.path} goes on after an error")
 
 
 def _decide_completed(evidence: StatusEvidence, _now: datetime) -> StatusDecision | None:
     if evidence.state.get("completed_at"):
-        return StatusDecision("completed", "the state has a completed_at")
+        return StatusDecision(RunStatus.COMPLETED, "the state has a completed_at")
     if evidence.summary is not None:
-        return StatusDecision("completed", f"there is a workflow summary: {evidence.summary[0]}")
+        return StatusDecision(RunStatus.COMPLETED, f"there is a workflow summary: {evidence.summary[0]}")
     if evidence.completion is not None:
         path, line = evidence.completion
-        return StatusDecision("completed", f"{path} says: {line}")
+        return StatusDecision(RunStatus.COMPLETED, f"{path} says: {line}")
     for stream in evidence.streams:
-        if classify_phase(stream.agent) == "ship" and classify_outcome(stream) == "success":
-            return StatusDecision("completed", f"{stream.agent} ended well ({stream.path})")
+        if classify_phase(stream.agent) == "ship" and classify_outcome(stream) == Outcome.SUCCESS:
+            return StatusDecision(RunStatus.COMPLETED, f"{stream.agent} ended well ({stream.path})")
     return None
 
 
 def _decide_completed_by_answer(evidence: StatusEvidence, _now: datetime) -> StatusDecision | None:
     """Decide "completed" if the last agent succeeded with an answer and no more work was planned."""
     last = furthest_stream(evidence.streams, in_order=evidence.in_order)[-1:]
-    if not last or classify_outcome(last[0]) != "success" or not has_answer(last[0]):
+    if not last or classify_outcome(last[0]) != Outcome.SUCCESS or not has_answer(last[0]):
         return None
     if _unfinished_reason(evidence) is not None:
         return None
     (stream,) = last
     if len(evidence.streams) == 1:
         agent = "the transcript" if not stream.results else f"{stream.agent}, its only agent,"
-        return StatusDecision("completed", f"{agent} ended with an answer ({stream.path})", inferred=True)
-    if all(classify_outcome(other) == "success" for other in evidence.streams):
         return StatusDecision(
-            "completed", f"all its {len(evidence.streams)} agents ended well", inferred=True
+            RunStatus.COMPLETED, f"{agent} ended with an answer ({stream.path})", inferred=True
+        )
+    if all(classify_outcome(other) == Outcome.SUCCESS for other in evidence.streams):
+        return StatusDecision(
+            RunStatus.COMPLETED, f"all its {len(evidence.streams)} agents ended well", inferred=True
         )
     reason = f"{stream.agent}, its last agent, ended with an answer ({stream.path})"
-    return StatusDecision("completed", reason, inferred=True)
+    return StatusDecision(RunStatus.COMPLETED, reason, inferred=True)
 
 
 def _unfinished_reason(evidence: StatusEvidence) -> str | None:
@@ -258,9 +264,9 @@ def _planned_phases(script: str) -> list[str]:
 def _has_unreadable_end(stream: StreamFacts) -> bool:
     """Return whether a stream's last line is complete but unreadable: it may be the result."""
     is_unreadable = any(
-        problem.line == stream.lines and problem.severity == "error" for problem in stream.problems
+        problem.line == stream.lines and problem.severity == Severity.ERROR for problem in stream.problems
     )
-    return is_unreadable and not stream.is_truncated and classify_outcome(stream) == "incomplete"
+    return is_unreadable and not stream.is_truncated and classify_outcome(stream) == Outcome.INCOMPLETE
 
 
 def _is_being_written(evidence: StatusEvidence, now: datetime) -> bool:

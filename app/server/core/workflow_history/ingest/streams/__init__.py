@@ -11,7 +11,7 @@ from typing import BinaryIO, NamedTuple
 
 from msgspec.structs import replace
 
-from ...common.models import Problem, StreamFacts
+from ...common.models import Problem, Severity, StreamFacts, StreamFormat
 from ..files import FileStamp, OpenFileStat, open_file
 from .block_reader import BLOCK_SIZE, BlockReader, hash_first_line
 from .checkpoint import MIN_SIZE, PARSERS, Checkpoint, StreamParser, boundary_hash_of, encode_state
@@ -95,7 +95,7 @@ def resume_stream(
             )
     except OSError as error:
         problem = Problem(path, f"cannot be read: {error.strerror or error}", refused=True)
-        return StreamRead(StreamFacts(path, "unread", agent, problems=(problem,)), None)
+        return StreamRead(StreamFacts(path, StreamFormat.UNREAD, agent, problems=(problem,)), None)
     if result.facts is None:
         return result
     modified = datetime.fromtimestamp(status.st_mtime, UTC)
@@ -141,14 +141,16 @@ def _read_from_start(opened: _OpenedStream) -> StreamRead:
 def _unidentified(opened: _OpenedStream, sniffer: Sniffer) -> StreamRead:
     path, lines = opened.path, sniffer.lines
     if sniffer.is_empty:
-        return StreamRead(StreamFacts(path, "empty", opened.agent), None)
+        return StreamRead(StreamFacts(path, StreamFormat.EMPTY, opened.agent), None)
     if sniffer.has_session_event:
-        problem = Problem(path, UNKNOWN_KIND, None, "warning")
-        return StreamRead(StreamFacts(path, "unknown", opened.agent, lines=lines, problems=(problem,)), None)
+        problem = Problem(path, UNKNOWN_KIND, None, Severity.WARNING)
+        return StreamRead(
+            StreamFacts(path, StreamFormat.UNKNOWN, opened.agent, lines=lines, problems=(problem,)), None
+        )
     if sniffer.is_json:
         lines_text = "its one line is of no" if lines == 1 else f"none of its {lines:,} lines is of a"
         reason = f"not read: {lines_text} known kind of stream"
-        return StreamRead(None, None, Problem(path, reason, severity="warning"))
+        return StreamRead(None, None, Problem(path, reason, severity=Severity.WARNING))
     is_begun = lines == 1 and sniffer.is_cut and sniffer.is_object_cut
     reason = "the first line is cut off" if is_begun else "no line of it is JSON"
     return StreamRead(_unreadable(opened, reason, lines, cut=sniffer.is_cut), None)
@@ -157,7 +159,7 @@ def _unidentified(opened: _OpenedStream, sniffer: Sniffer) -> StreamRead:
 def _unreadable(opened: _OpenedStream, reason: str, lines: int, *, cut: bool) -> StreamFacts:
     problem = Problem(opened.path, reason, 1)
     return StreamFacts(
-        opened.path, "unreadable", opened.agent, lines=lines, is_truncated=cut, problems=(problem,)
+        opened.path, StreamFormat.UNREADABLE, opened.agent, lines=lines, is_truncated=cut, problems=(problem,)
     )
 
 
@@ -198,7 +200,7 @@ def _read_elements(
         number = parser.feed(line_bytes, max(number, line - 1))
     facts = replace(parser.build_facts(opened.agent), identity=identity)
     if elements.cut_at is not None:
-        problem = Problem(facts.path, elements.cut_reason, max(number, elements.cut_at), "warning")
+        problem = Problem(facts.path, elements.cut_reason, max(number, elements.cut_at), Severity.WARNING)
         facts = replace(facts, is_truncated=True, problems=(*facts.problems, problem))
     return StreamRead(facts, None)
 
@@ -227,7 +229,7 @@ class _StreamPass:
         checkpoint = checkpoint or self._build_checkpoint()
         facts = self.parser.build_facts(self.opened.agent)
         if cut:
-            interrupted = Problem(facts.path, "the last line is cut off", self.number, "warning")
+            interrupted = Problem(facts.path, "the last line is cut off", self.number, Severity.WARNING)
             others = (problem for problem in facts.problems if problem.line != self.number)
             facts = replace(facts, problems=(*others, interrupted))
         return StreamRead(replace(facts, is_truncated=cut, identity=self.identity), checkpoint)

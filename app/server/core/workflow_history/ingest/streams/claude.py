@@ -18,7 +18,9 @@ from ...common.models import (
     Problem,
     ReportedModelCost,
     ResultLine,
+    Severity,
     StreamFacts,
+    StreamFormat,
     Subagent,
     TokenUsage,
     ToolCall,
@@ -153,7 +155,7 @@ class ClaudeParser(LineParser):
         ending, ending_text = self.ending or self.sidechain_ending or (None, "")
         return StreamFacts(
             path=self.path,
-            format="claude_transcript" if self.is_transcript else "claude",
+            format=StreamFormat.CLAUDE_TRANSCRIPT if self.is_transcript else StreamFormat.CLAUDE,
             agent=agent,
             session_ids=tuple(self.sessions),
             model=self.model or next((m.model for m in messages if m.model), None),
@@ -408,12 +410,12 @@ def _order_problems(parser: ClaudeParser) -> Iterator[Problem]:
     if len(parser.problems) >= MAX_PROBLEMS:
         return
     for _, number in list(parser.early_results.values())[:MAX_PROBLEMS]:
-        yield Problem(parser.path, "a tool result stands without its call", number, "warning")
+        yield Problem(parser.path, "a tool result stands without its call", number, Severity.WARNING)
     last_result = parser.results[-1].line if parser.results else None
     late_lines = [m.line for m in parser.messages.values() if last_result and m.line > last_result]
     if late_lines:
-        yield Problem(parser.path, "messages stand after the last result", min(late_lines), "warning")
+        yield Problem(parser.path, "messages stand after the last result", min(late_lines), Severity.WARNING)
     if parser.is_transcript or parser.first_type in (None, "system"):
         return
     if parser.messages and (parser.messages_before_init or parser.first_type == "result"):
-        yield Problem(parser.path, "the stream does not begin with its init line", 1, "warning")
+        yield Problem(parser.path, "the stream does not begin with its init line", 1, Severity.WARNING)

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from ...common.models import ReportedModelCost, ResultLine, StreamFacts, TokenUsage, ToolCall
+from ...common.models import ReportedModelCost, ResultLine, StreamFacts, StreamFormat, TokenUsage, ToolCall
 from .claude_schema import error_text, parse_count
 from .reading import LineParser, decode_record
 
@@ -138,7 +138,7 @@ class CodexParser(LineParser):
         """Build the facts of the lines read so far."""
         return StreamFacts(
             path=self.path,
-            format="codex",
+            format=StreamFormat.CODEX,
             agent=agent,
             model=self._only_model(),
             session_ids=tuple([thread for thread in self.threads if not thread.startswith("line ")]),

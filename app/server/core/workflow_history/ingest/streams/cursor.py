@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from ...common.models import ReportedModelCost, ResultLine, StreamFacts, TokenUsage, ToolCall
+from ...common.models import ReportedModelCost, ResultLine, StreamFacts, StreamFormat, TokenUsage, ToolCall
 from .claude_schema import answer_text, error_text, parse_count, parse_duration, time_from_ms
 from .reading import LineParser, decode_record
 
@@ -110,7 +110,7 @@ class CursorParser(LineParser):
         """Build the facts of the lines read so far."""
         return StreamFacts(
             path=self.path,
-            format="cursor",
+            format=StreamFormat.CURSOR,
             agent=agent,
             session_ids=tuple(self.sessions),
             model=self.model,

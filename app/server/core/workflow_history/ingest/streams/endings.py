@@ -13,9 +13,9 @@ from .claude_schema import Block, Line, Message
 StreamEnding = tuple[Ending, str]
 """Ending of a stream, and the error text; "" if it did not end with an error."""
 
-ANSWERED: Final[StreamEnding] = ("answered", "")
-UNANSWERED: Final[StreamEnding] = ("unanswered", "")
-STOPPED: Final[StreamEnding] = ("stopped", "")
+ANSWERED: Final[StreamEnding] = (Ending.ANSWERED, "")
+UNANSWERED: Final[StreamEnding] = (Ending.UNANSWERED, "")
+STOPPED: Final[StreamEnding] = (Ending.STOPPED, "")
 
 _INTERRUPTED: Final = "[Request interrupted"
 _INTERRUPTED_RAW: Final = b'"' + _INTERRUPTED.encode()
@@ -42,7 +42,7 @@ _MAX_ERROR_CHARS: Final = 2_000  # characters kept of an error
 def ending_of(line: Line) -> StreamEnding | None:
     """Return how a stream ends if this is its last line; None if the line before it decides."""
     if line.type == "system":
-        return ("error", _innermost_message(line.error)) if line.subtype == "api_error" else None
+        return (Ending.ERROR, _innermost_message(line.error)) if line.subtype == "api_error" else None
     if not isinstance(line.message, Message) or line.isMeta or line.isCompactSummary:
         return None
     return _assistant_ending(line, line.message) if line.type == "assistant" else _user_ending(line.message)
@@ -52,12 +52,12 @@ def _assistant_ending(line: Line, message: Message) -> StreamEnding | None:
     if message.model == SYNTHETIC or line.isApiErrorMessage:
         text = _joined_text(message)
         is_error = line.isApiErrorMessage or not text.startswith(_NO_ANSWER_REQUESTED)
-        return ("error", text[:_MAX_ERROR_CHARS]) if is_error else None
+        return (Ending.ERROR, text[:_MAX_ERROR_CHARS]) if is_error else None
     if message.stop_reason == REFUSAL:
         details = message.stop_details if isinstance(message.stop_details, dict) else {}
         explanation = details.get("explanation")
         reason = explanation.strip() if isinstance(explanation, str) else ""
-        return "error", refusal_text(_joined_text(message) or reason)
+        return Ending.ERROR, refusal_text(_joined_text(message) or reason)
     blocks = message.content
     if isinstance(blocks, list):
         last = blocks[-1] if blocks else None

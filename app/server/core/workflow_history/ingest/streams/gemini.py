@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from ...common.models import ReportedModelCost, ResultLine, StreamFacts, TokenUsage, ToolCall
+from ...common.models import ReportedModelCost, ResultLine, StreamFacts, StreamFormat, TokenUsage, ToolCall
 from .claude_schema import error_text, parse_count, parse_duration, parse_timestamp
 from .reading import LineParser, decode_record
 
@@ -139,7 +139,7 @@ class GeminiParser(LineParser):
         """Build the facts of the lines read so far."""
         return StreamFacts(
             path=self.path,
-            format="gemini",
+            format=StreamFormat.GEMINI,
             agent=agent,
             session_ids=tuple(self.sessions),
             model=None if self.model in _ANY_MODEL else self.model,

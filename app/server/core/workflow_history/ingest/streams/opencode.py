@@ -14,7 +14,15 @@ from typing import Any
 
 import msgspec
 
-from ...common.models import MessageUsage, ReportedModelCost, ResultLine, StreamFacts, TokenUsage, ToolCall
+from ...common.models import (
+    MessageUsage,
+    ReportedModelCost,
+    ResultLine,
+    StreamFacts,
+    StreamFormat,
+    TokenUsage,
+    ToolCall,
+)
 from .claude_schema import error_text, parse_count, parse_usd, time_from_ms, tool_detail
 from .endings import refusal_text
 from .reading import LineParser, decode_record
@@ -149,7 +157,7 @@ class OpencodeParser(LineParser):
         results = (self._build_result(),) if self.last_step else ()
         return StreamFacts(
             path=self.path,
-            format="opencode",
+            format=StreamFormat.OPENCODE,
             agent=agent,
             model=self._only_model(),
             session_ids=tuple(self.sessions),

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from ...common.models import Problem, ResultLine, StreamFacts
+from ...common.models import Problem, ResultLine, Severity, StreamFacts
 from ...common.plausible_dates import read_moment
 from ...costs.accounting.reported_totals import doubts
 from .block_reader import split_lines
@@ -76,7 +76,9 @@ class LineParser(ABC):
         if not warning and line is not None:
             self.bad_line = line
         if len(self.problems) < MAX_PROBLEMS:
-            self.problems.append(Problem(self.path, reason, line, "warning" if warning else "error"))
+            self.problems.append(
+                Problem(self.path, reason, line, Severity.WARNING if warning else Severity.ERROR)
+            )
 
     def record_time(self, when: datetime | None, value: Any, line: int) -> None:
         """Extend the time range to `when`; report the first value that is not a possible time with a zone."""
@@ -108,7 +110,7 @@ class LineParser(ABC):
         """
         checked = self.results if results is None else results
         for line, reason in doubts(checked, spent=has_spending, at=self.first_time):
-            yield Problem(self.path, reason, line, "warning")
+            yield Problem(self.path, reason, line, Severity.WARNING)
 
     def last_lost_line(self) -> int:
         """Return the number of the last line with missing data, or 0."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from ...common.models import StreamFacts
+from ...common.models import StreamFacts, StreamFormat
 from ...costs.accounting.reported_totals import reports_spending
 from ..files import OpenFileStat
 from .block_reader import BRACE, hash_first_line, skip_noise
@@ -132,7 +132,7 @@ class _ResultLines:
         claude = self.claude
         return StreamFacts(
             path=claude.path,
-            format="claude",
+            format=StreamFormat.CLAUDE,
             agent=agent,
             size=status.st_size,
             modified_at=datetime.fromtimestamp(status.st_mtime, UTC),

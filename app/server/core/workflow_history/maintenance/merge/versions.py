@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from ...common.coercion import moment_in_utc
-from ...common.models import AgentRun, Workflow
+from ...common.models import AgentRun, SourceState, Workflow
 from ...costs.accounting.attempts import completeness_key
 from ...costs.accounting.message_claims import Attempt
 from ...enrichment import with_costs
@@ -41,7 +41,7 @@ def version_sort_key(version: Workflow) -> tuple[Any, ...]:
     """Return a sort key for versions of a run, the latest last, by the state of the files that were read."""
     return (
         version.get("last_written_ns") or -1,
-        version.get("source_state") == "missing",
+        version.get("source_state") == SourceState.MISSING,
         version.get("missing_since") or "",
         version.get("completed_at") or "",
         len(version.get("phase_costs") or ()),

@@ -15,6 +15,7 @@ from ...analysis.forecast.stages import Amount, current_segment, split_into_segm
 from ...common.coercion import coerce_number
 from ...common.column_data import MISSING_INT
 from ...common.errors import WorkflowNotFoundError
+from ...common.models import RECORDED_BASES, RunStatus
 from ...storage.history import History
 from ..implausible_dates import from_microseconds
 from .conversion import (
@@ -31,7 +32,7 @@ from .records import Estimate, Forecast, ForecastRequest, Remaining, RunForecast
 
 __all__ = ["RunForecast", "forecast_remaining", "forecast_run"]
 
-RUNNING_STATUSES: Final = frozenset({"running", "incomplete"})
+RUNNING_STATUSES: Final = frozenset({RunStatus.RUNNING, RunStatus.INCOMPLETE})
 """Statuses of runs that may continue."""
 
 
@@ -125,7 +126,7 @@ def _cost_so_far(stored_run: _StoredRun) -> tuple[float | None, bool]:
         )
     known = [coerce_number(stored_run.run.get(key)) for key in ("total_cost", "lower_bound_cost")]
     amounts = [amount for amount in known if amount is not None]
-    is_exact = stored_run.run.get("cost_basis") in ("reported", "computed") and known[1] is None
+    is_exact = stored_run.run.get("cost_basis") in RECORDED_BASES and known[1] is None
     return (sum(amounts), not is_exact) if amounts else (None, False)
 
 

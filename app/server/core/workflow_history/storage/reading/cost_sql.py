@@ -6,14 +6,13 @@ An agent run's cost is a lower bound if its basis is; sums must not mix lower bo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import ColumnElement, case, exists, func, literal_column, or_
 
+from ...common.models import RECORDED_BASES
 from ...common.spending import ANOTHER_RUN
 from ..tables.schema import agent_runs, workflows
-
-_RECORDED_BASES: Final = ("reported", "computed")
 
 
 def total_cost() -> ColumnElement[Any]:
@@ -52,7 +51,7 @@ def split_costs(
     cost: ColumnElement[Any], lower_bound: ColumnElement[Any], basis: ColumnElement[Any]
 ) -> Mapping[str, ColumnElement[Any]]:
     """Return recorded cost and additional lower bound of a row with its own cost basis."""
-    is_recorded = basis.in_(_RECORDED_BASES)
+    is_recorded = basis.in_(RECORDED_BASES)
     return {
         "cost": case((is_recorded, cost)),
         "lower_bound_cost": case(

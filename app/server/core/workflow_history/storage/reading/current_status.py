@@ -12,12 +12,13 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, bindparam, case, or_
 
+from ...common.models import RunStatus
 from ...common.plausible_dates import SILENCE_TIMEOUT
 from ..rows.column_types import sanitize_text
 from ..tables.schema import workflows
 
-RUNNING: Final = "running"
-INCOMPLETE: Final = "incomplete"
+RUNNING: Final = RunStatus.RUNNING
+INCOMPLETE: Final = RunStatus.INCOMPLETE
 """Status that is shown for a running run that fell silent."""
 
 _SILENCE_TIMEOUT_NS: Final = int(SILENCE_TIMEOUT.total_seconds()) * 10**9

@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 
 from ...common.filters import SCORES, Range, RunFilter
+from ...common.models import SourceState
 from ..connection.dialects import Dialect
 from ..rows.column_types import MAX_INTEGER, NANODOLLARS, sanitize_text, to_timestamp
 from ..tables.schema import agent_runs, occurrences, patterns, silent_agents, workflows
@@ -91,7 +92,7 @@ def build_where(run_filter: RunFilter, dialect: Dialect) -> WhereClauses:
         cost = run.spent_nanodollars
         conditions.append(cost.is_not(None) if run_filter.has_cost else cost.is_(None))
     if run_filter.missing is not None:
-        is_missing = func.coalesce(run.source_state, "") == "missing"
+        is_missing = func.coalesce(run.source_state, "") == SourceState.MISSING
         conditions.append(is_missing if run_filter.missing else ~is_missing)
     has_own_index = run_filter == RunFilter(status=run_filter.status)  # or without any filter
     return _add_related_conditions(run_filter, WhereClauses(conditions, [], [], [], has_own_index), dialect)

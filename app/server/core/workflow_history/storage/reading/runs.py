@@ -20,7 +20,7 @@ from sqlalchemy import (
     select,
 )
 
-from ...common.models import Workflow
+from ...common.models import RECORDED_BASES, SourceState, Workflow
 from ...common.plausible_dates import EARLIEST
 from ...costs.accounting.money import sum_known, to_decimal, to_usd_float
 from ..connection.engine import fetch_raw_rows
@@ -276,7 +276,7 @@ def _present_conditions(project: str, agents_dir: str) -> list[ColumnElement[boo
     return [
         run.project == sanitize_text(project),
         run.agents_dir == sanitize_text(agents_dir),
-        run.source_state == "present",
+        run.source_state == SourceState.PRESENT,
     ]
 
 
@@ -331,7 +331,7 @@ def costs_of(connection: Connection, clauses: Sequence[ColumnElement[bool]]) -> 
     run = workflows.c
     recorded, lower_bound = run.recorded_cost_nanodollars, run.lower_bound_cost_nanodollars
     is_copy = run.copy_of.is_not(None)
-    is_complete = or_(run.cost_basis.in_(("reported", "computed")), is_copy)
+    is_complete = or_(run.cost_basis.in_(RECORDED_BASES), is_copy)
     # Not `spent_nanodollars`: in a sync, an index covers all of these columns.
     known_cost = func.coalesce(recorded, lower_bound)
     query = select(

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Any, Final
 
 from ...common.coercion import coerce_number, list_agent_runs, moment_in_utc
-from ...common.models import Workflow
+from ...common.models import CostBasis, Workflow
 from ...common.redaction import count_redactions, strip_texts
 from ...common.spending import has_recorded_cost, original_of
 from ...costs.accounting import totals_by_model
@@ -142,7 +142,7 @@ def _silent_rows(workflow: Mapping[str, Any]) -> list[Row] | None:
 
 def costs_from_columns(run: Fields) -> Fields:
     """Restore the dict form of a stored run: without a recorded cost, `total_cost` is the lower bound."""
-    is_lower_bound = run.get("cost_basis") == "lower_bound" and run.get("total_cost") is None
+    is_lower_bound = run.get("cost_basis") == CostBasis.LOWER_BOUND and run.get("total_cost") is None
     if is_lower_bound and run.get("lower_bound_cost") is not None:
         run |= {"total_cost": run["lower_bound_cost"], "lower_bound_cost": None}
     return run

@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import Insert
 
+from ...common.models import SourceState
 from ..column_cache.blocks import invalidate_blocks
 from ..connection.dialects import DIALECTS
 from ..reading.runs import Home
@@ -264,7 +265,10 @@ def move_run(connection: Connection, key: int, project: str, run_id: str, agents
 def mark_deleted(connection: Connection, keys: Sequence[int], at: str) -> None:
     """Record that the files of these runs are missing; a time recorded before is kept."""
     invalidate_blocks(connection, keys)
-    values = {"source_state": "missing", "missing_since": func.coalesce(workflows.c.missing_since, at)}
+    values = {
+        "source_state": SourceState.MISSING,
+        "missing_since": func.coalesce(workflows.c.missing_since, at),
+    }
     for batch in batched(keys):
         connection.execute(update(workflows).where(workflows.c.key.in_(batch)).values(values))
 
@@ -272,6 +276,6 @@ def mark_deleted(connection: Connection, keys: Sequence[int], at: str) -> None:
 def mark_restored(connection: Connection, keys: Sequence[int]) -> None:
     """Record that the files of these runs are present again."""
     invalidate_blocks(connection, keys)
-    values = {"source_state": "present", "missing_since": None}
+    values = {"source_state": SourceState.PRESENT, "missing_since": None}
     for batch in batched(keys):
         connection.execute(update(workflows).where(workflows.c.key.in_(batch)).values(values))

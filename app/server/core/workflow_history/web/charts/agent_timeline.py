@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from ...common.formatting.numbers import format_duration
+from ...common.models import TimeBasis
 from ...common.spending import number
 
 Agent = Mapping[str, Any]
@@ -76,7 +77,7 @@ def timeline(agents: Sequence[Agent]) -> Timeline | None:
         sum(end - begin for begin, end in gaps),
         _ticks(total),
         total,
-        any(agent.get("time_basis") == "derived" for agent, span in spans if span is not None),
+        any(agent.get("time_basis") == TimeBasis.DERIVED for agent, span in spans if span is not None),
     )
 
 

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from ...common.errors import InvalidQueryError
 from ...common.filters import RunFilter
 from ...common.formatting.text import single_line, truncate
+from ...common.models import RunStatus
 from ...presentation.forecast import VERDICT_LABELS, headline, run_headline
 from ...queries.forecast import CalibrationReport, calibration, forecast, forecast_run
 from ...queries.list_runs import list_run_summaries
@@ -52,7 +53,7 @@ def new_task(request: Request, context: ContextDep) -> Response:
         fields=_select_fields(params, context.query_cache(filter_choices)),
         forecast=result,
         headline=headline(result) if result else None,
-        running=list_run_summaries(RunFilter(status=("running",)), limit=_MAX_RUNNING).workflows,
+        running=list_run_summaries(RunFilter(status=(RunStatus.RUNNING,)), limit=_MAX_RUNNING).workflows,
         history_is_empty=not any(context.query_cache(filter_choices).values()),
         **_forecast_values(result),
         **(

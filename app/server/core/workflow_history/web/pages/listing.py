@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from ...common.filter_options import FILTER_OPTIONS, FilterOption
 from ...common.formatting.text import single_line, truncate
+from ...common.models import RunStatus
 from ...queries.list_runs import SORT_ALIASES, RunPage
 from ..rendering import url_for
 
@@ -43,8 +44,8 @@ SORTS: Final = (*dict.fromkeys([*SORT_ALIASES, "status", "id", "project", "issue
 
 VIEWS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("All", {}),
-    ("Running now", {"status": ["running"]}),
-    ("Failed this week", {"status": ["failed"], "since": "7d"}),
+    ("Running now", {"status": [RunStatus.RUNNING]}),
+    ("Failed this week", {"status": [RunStatus.FAILED], "since": "7d"}),
     ("Costliest", {"sort": "cost"}),
     ("Without cost", {"known-cost": "false"}),
 )

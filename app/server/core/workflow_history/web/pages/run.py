@@ -13,6 +13,7 @@ from ...common.errors import AmbiguousWorkflowError, WorkflowNotFoundError
 from ...common.formatting.agents import group_by_phase
 from ...common.formatting.costs import format_minimum
 from ...common.formatting.text import sanitize
+from ...common.models import RunStatus, SourceState
 from ...common.spending import agent_spending, total_spending
 from ...costs.accounting.missing_parts import silent_agents
 from ...presentation import run_detail
@@ -68,12 +69,14 @@ def _page_values(run: Mapping[str, Any]) -> dict[str, Any]:
     agents, without_stream = _records(run.get("phase_costs")), _records(silent_agents(run))
     return {
         "run": TemplateRecord(run),
-        "is_running": run.get("status") == "running",
+        "is_running": run.get("status") == RunStatus.RUNNING,
         "when": run_detail.period_fact(run),
         "duration": run_detail.duration_fact(run),
         "cost": run_detail.cost_fact(run),
         "tokens": run_detail.tokens_fact(run),
-        "deleted_note": run_detail.deleted_files_note(run) if run.get("source_state") == "missing" else None,
+        "deleted_note": run_detail.deleted_files_note(run)
+        if run.get("source_state") == SourceState.MISSING
+        else None,
         "cache_hit_rate": cache_hit_rate(run),
         "request_text": _request(run),
         "timeline": timeline(agents),

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from ...common.formatting.numbers import format_duration, pluralize
 from ...common.formatting.text import single_line, status_symbol, truncate
+from ...common.models import RunStatus
 from ...common.spending import UNKNOWN, format_fraction
 from ...presentation.forecast import describe_observed_range, format_actual_cost, format_interval
 from ...queries.forecast.records import (
@@ -187,10 +188,10 @@ def _estimate_plot(
 def _dot(run: ComparableRun, value: float | None, unit: AxisUnit) -> Dot | None:
     if value is None:
         return None
-    status = f"{status_symbol(run.status)} {single_line(run.status or 'unknown')}"
+    status = f"{status_symbol(run.status)} {single_line(run.status or RunStatus.UNKNOWN)}"
     title = f"{single_line(run.id)[:60]}: {unit.format(value)}, {status}"
     href = run_url({"id": run.id, "project": run.project})
-    return Dot(value, run.weight, f"{title}, counts {run.weight:.2f}", href, run.status != "failed")
+    return Dot(value, run.weight, f"{title}, counts {run.weight:.2f}", href, run.status != RunStatus.FAILED)
 
 
 def _interval_bar(estimate: Estimate, end: float, unit: AxisUnit) -> Markup | None:

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from ...analysis.statistics.records import Waste, WasteKind, WasteLocation
 from ...common.formatting.numbers import pluralize
 from ...common.formatting.text import single_line, truncate
+from ...common.models import RunStatus
 from ...common.spending import format_fraction, format_usd
 from ...presentation.budgets import notable_budgets
 from ...presentation.statistics import WASTE_LABELS, format_waste_cost
@@ -64,7 +65,7 @@ def waste_view(waste: Waste, filter_params: Mapping[str, Any]) -> WasteView:
     kinds = tuple(
         WasteRow(
             WASTE_LABELS[kind.kind],
-            url_for("/", {**filter_params, "status": ["failed"]})
+            url_for("/", {**filter_params, "status": [RunStatus.FAILED]})
             if kind.kind == "failed_runs" and kind.runs
             else None,
             kind.runs,
@@ -109,7 +110,7 @@ def _location_rows(
     return tuple(
         WasteRow(
             truncate(single_line(location.name), 48) if location.name else "unknown",
-            url_for("/", {**filter_params, parameter: [location.name], "status": ["failed"]})
+            url_for("/", {**filter_params, parameter: [location.name], "status": [RunStatus.FAILED]})
             if location.name
             else None,
             None,

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from ....common.formatting.numbers import pluralize
 from ....common.formatting.text import non_empty_lines, sanitize, single_line, truncate
+from ....common.models import SourceState
 from ....common.spending import UNKNOWN
 from ....presentation.run_detail import (
     NO_REQUEST,
@@ -40,7 +41,7 @@ _GAP = " " * 3
 
 def render_header(run: Run, width: int) -> RenderableType:
     """Render the run's name, which is never broken, its status and the reason for the status."""
-    gone = run.get("source_state") == "missing"
+    gone = run.get("source_state") == SourceState.MISSING
     name, status = unbroken_text(qualified_id(run), "bold"), symbols.status_text(run.get("status"), gone=gone)
     fits = name.cell_len + len(_GAP) + status.cell_len <= width
     lines = [name.append(_GAP).append_text(status)] if fits else [name, status]

@@ -15,6 +15,7 @@ from ....common.formatting.agents import agent_notes, group_by_phase, short_mode
 from ....common.formatting.costs import format_minimum
 from ....common.formatting.numbers import format_duration, format_tokens, pluralize
 from ....common.formatting.text import single_line
+from ....common.models import RunStatus
 from ....common.spending import UNKNOWN, Spending, agent_spending, number, total_spending
 from ....costs.accounting.missing_parts import silent_agents
 from ....presentation.run_detail import format_model_cost, models_used
@@ -66,7 +67,7 @@ class Row:
 def render_phases(run: Mapping[str, Any], width: int) -> RenderableType | None:
     """Render the table of phases, one row per agent run; several in a phase have their sum above them."""
     agents = [*(run.get("phase_costs") or ()), *silent_agents(run)]
-    is_running = run.get("status") == "running"
+    is_running = run.get("status") == RunStatus.RUNNING
     rows = [
         row
         for phase, members in group_by_phase(agents)
