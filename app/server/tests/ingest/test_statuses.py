@@ -22,6 +22,7 @@ from app.server.core.workflow_history import (
     find_runs,
     forecast,
     get_history_analytics,
+    get_workflow_by_id,
     get_workflow_history,
     run_statistics,
     sync_workflow_history,
@@ -34,7 +35,10 @@ from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.cli.render.table import Column, build_table
 from app.server.core.workflow_history.cli.render.text import render_problems
 from app.server.core.workflow_history.ingest.runs import scan
+from app.server.core.workflow_history.ingest.runs.build_run import NOT_YET_PREFIX
+from app.server.core.workflow_history.ingest.runs.discovery import walk_agents_folder
 from app.server.core.workflow_history.ingest.runs.log_failures import last_error
+from app.server.core.workflow_history.pipeline.change_detection import is_unchanged
 from app.server.core.workflow_history.queries.export import export
 from app.server.core.workflow_history.queries.running_runs import run_progress, running_runs
 from app.server.core.workflow_history.storage.history import History
@@ -114,6 +118,30 @@ def text(words: str) -> list[dict[str, Any]]:
 
 
 # --- agents that did nothing
+
+
+def test_an_empty_stream_fails_its_run_only_after_nobody_wrote_to_it_for_long(agents: Path) -> None:
+    empty = agents / "nightly.jsonl"
+    empty.touch()
+    sync_workflow_history(silent=True, agents_dir=agents)
+    found = get_workflow_by_id("nightly")
+    assert (found["status"], found["status_reason"]) == (
+        "incomplete", "main has written nothing yet (nightly.jsonl)"
+    )  # fmt: skip
+    with History.open(database.current_url()) as history, history.transaction():
+        (stored,) = history.stored_runs("shop").values()
+    assert stored.fingerprint.startswith(NOT_YET_PREFIX)
+    folder = next(iter(walk_agents_folder(agents)))
+    for minutes, is_same in ((29, True), (31, False)):
+        assert is_unchanged(stored, folder, str(agents), now() + timedelta(minutes=minutes)) is is_same
+    long_ago = (now() - timedelta(hours=1)).timestamp()
+    os.utime(empty, (long_ago, long_ago))
+    sync_workflow_history(silent=True, agents_dir=agents)
+    found = get_workflow_by_id("nightly")
+    assert (found["status"], found["status_reason"]) == (
+        "failed",
+        "main left an empty stream (nightly.jsonl)",
+    )
 
 
 @pytest.mark.parametrize("name", ["ops", "setup", "primer"])

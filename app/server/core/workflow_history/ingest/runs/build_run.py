@@ -394,12 +394,13 @@ def _fingerprint_prefix(
     if verdict.status == RunStatus.RUNNING:
         return RUNNING_PREFIX
     written_at = evidence.written_at
-    if (
-        verdict.status == RunStatus.INCOMPLETE
-        and written_at
-        and decide_status(evidence, written_at).status == RunStatus.RUNNING
-    ):
+    if verdict.status != RunStatus.INCOMPLETE or written_at is None:
+        return ""
+    if decide_status(evidence, written_at).status == RunStatus.RUNNING:
         return SILENT_PREFIX
+    silent_at = written_at + SILENCE_TIMEOUT + timedelta(seconds=1)
+    if now < silent_at and decide_status(evidence, silent_at).status != verdict.status:
+        return f"{NOT_YET_PREFIX}{silent_at.timestamp():.0f} "
     return ""
 
 

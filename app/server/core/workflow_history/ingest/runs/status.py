@@ -137,6 +137,9 @@ def _decide_failed(evidence: StatusEvidence, now: datetime) -> StatusDecision | 
         return None
     for stream in furthest_stream(evidence.streams, in_order=evidence.in_order):
         outcome = classify_outcome(stream)
+        if outcome == Outcome.EMPTY and evidence.written_at and not is_timed_out(evidence.written_at, now):
+            reason = f"{stream.agent} has written nothing yet ({stream.path})"
+            return StatusDecision(RunStatus.INCOMPLETE, reason)
         if outcome in _FAILURE_REASONS:
             reason = f"{stream.agent} {_FAILURE_REASONS[outcome]} ({stream.path})"
             text = stream.results[-1].text if stream.results else stream.ending_text
