@@ -73,6 +73,22 @@ class Severity(StrEnum):
     WARNING = "warning"  # data is doubtful
 
 
+class PatternKind(StrEnum):
+    """Kind of a recurring pattern."""
+
+    OPERATION = "operation"  # one normalized tool call
+    SEQUENCE = "sequence"  # two to four operations in a row
+    PHASES = "phases"  # the phases of a run
+
+
+class PatternStatus(StrEnum):
+    """Decision on a pattern."""
+
+    DETECTED = "detected"  # none yet
+    ACCEPTED = "accepted"
+    DISMISSED = "dismissed"
+
+
 class Ending(StrEnum):
     """State of a stream after its last line."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from ..analysis.anomalies.budgets import BudgetLevel
 from ..queries.budgets import BudgetStatus
 
 
@@ -17,5 +18,6 @@ def notable_budgets(budgets: Sequence[BudgetStatus]) -> list[BudgetStatus]:
     return [
         budget
         for budget in budgets
-        if budget.state != "within" or latest[budget.scope, budget.name, budget.span] == budget.start
+        if budget.state != BudgetLevel.WITHIN
+        or latest[budget.scope, budget.name, budget.span] == budget.start
     ]

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 from .. import database
 from ..analysis.anomalies.budgets import (
     BUDGET_COLUMNS,
+    BudgetLevel,
     BudgetState,
-    BudgetStateName,
     Period,
     Scope,
     Span,
@@ -59,7 +59,7 @@ class BudgetStatus:
         float, Doc("lower bound of the spending, USD; of a budget per run, the highest cost of a run")
     ]
     share: Annotated[float | None, Doc("spending divided by the limit; null: the limit is 0")]
-    state: Annotated[BudgetStateName, Doc("within, near (80% and more) or exceeded")]
+    state: Annotated[BudgetLevel, Doc("within, near (80% and more) or exceeded")]
     is_lower_bound: Annotated[bool, Doc("whether more may have been spent")]
     runs: Annotated[int, Doc("number of checked runs")]
     unknown_runs: Annotated[int, Doc("number of runs with unknown cost, which count as 0")]
@@ -129,20 +129,20 @@ def check_budgets(
         originals = all_runs.take(all_runs.integers["is_copy"] != 1)
         runs, invalid_timestamps = drop_implausible_dates(history, originals, until)
         statuses = _evaluate_budgets(history, runs, config, periods, start, until)
-    order: dict[BudgetStateName, int] = {"exceeded": 0, "near": 1, "within": 2}
+    order: dict[BudgetLevel, int] = {BudgetLevel.EXCEEDED: 0, BudgetLevel.NEAR: 1, BudgetLevel.WITHIN: 2}
     statuses.sort(key=lambda budget: order[budget.state])
     states = [budget.state for budget in statuses]
     is_dated = is_known(runs.integers["created_at"])
     anomalies = find_anomalies(tz=_zone_name(config) or LOCAL_ZONE, now=until) if regressions else None
     regressions_found = anomalies.regressions if anomalies else None
     return BudgetReport(
-        ok="exceeded" not in states and not regressions_found,
+        ok=BudgetLevel.EXCEEDED not in states and not regressions_found,
         config=str(config.path),
         since=start,
         until=until,
         time_zone=_zone_name(config),
-        exceeded=states.count("exceeded"),
-        near=states.count("near"),
+        exceeded=states.count(BudgetLevel.EXCEEDED),
+        near=states.count(BudgetLevel.NEAR),
         latest_run=from_microseconds(int(runs.integers["created_at"].max())) if is_dated.any() else None,
         undated_runs=int((~is_dated).sum()) - invalid_timestamps.runs,
         invalid_timestamps=invalid_timestamps,

@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Annotated, Final
 
 from ..analysis.patterns.ranking import ScoredPattern
-from ..analysis.patterns.records import PatternStatus, PatternTotals
+from ..analysis.patterns.records import PatternTotals
 from ..analysis.patterns.savings import known_cost, per_month, residual_share, steps_of
 from ..common.field_docs import Doc
+from ..common.models import PatternKind, PatternStatus
 from ..common.proportions import significant
 
 _NANODOLLARS: Final = 1e9
@@ -21,7 +22,7 @@ class PatternRef:
     """Reference to one pattern."""
 
     id: Annotated[str, Doc("id of the pattern")]
-    kind: Annotated[str, Doc("kind of the pattern: operation or sequence")]
+    kind: Annotated[PatternKind, Doc("kind of the pattern: operation or sequence")]
     signature: Annotated[str, Doc("normalized operations of the pattern")]
     occurrences: Annotated[int, Doc("number of occurrences in all runs")]
     cost: Annotated[float | None, Doc("estimated cost of all occurrences, USD; null: unknown")]
@@ -32,7 +33,7 @@ class RankedPattern:
     """One pattern over many runs, with its rank and decision. Costs overlap: never add them up."""
 
     id: Annotated[str, Doc("id of 16 hexadecimal digits, the same in every history")]
-    kind: Annotated[str, Doc("kind of the pattern: operation, sequence or phases")]
+    kind: Annotated[PatternKind, Doc("kind of the pattern: operation, sequence or phases")]
     signature: Annotated[str, Doc("normalized operations of the pattern")]
     steps: Annotated[int, Doc("number of operations in a row; 1 except for sequences")]
     scriptable: Annotated[bool, Doc("false: phases, and tools that a script cannot replace")]
@@ -150,7 +151,7 @@ class PatternDecision:
     """A decision on a pattern. It stays in force for all later syncs."""
 
     id: Annotated[str, Doc("id of 16 hexadecimal digits")]
-    kind: Annotated[str, Doc("kind of the pattern: operation, sequence or phases")]
+    kind: Annotated[PatternKind, Doc("kind of the pattern: operation, sequence or phases")]
     signature: Annotated[str, Doc("normalized operations of the pattern")]
     status: Annotated[PatternStatus, Doc("decision now: detected (none), accepted or dismissed")]
     before: Annotated[PatternStatus, Doc("decision before: detected (none), accepted or dismissed")]

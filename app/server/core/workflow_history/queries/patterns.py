@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, Literal, get_args
+from typing import Final
 
 import numpy as np
 
 from .. import database
 from ..analysis.patterns.ranking import ScoredPattern, is_automatable, rank_patterns
-from ..analysis.patterns.records import PatternStatus, PatternTotals
+from ..analysis.patterns.records import PatternTotals
 from ..analysis.patterns.savings import DEFAULT_RESIDUAL_COST, known_cost
 from ..common.column_data import MISSING_INT
 from ..common.errors import InvalidQueryError, PatternNotFoundError
 from ..common.filters import RunFilter
+from ..common.models import PatternKind, PatternStatus
 from ..common.plausible_dates import resolve_now
 from ..common.urls import files_folder
 from ..storage.history import History
@@ -34,19 +35,17 @@ from .pattern_records import (
     usd,
 )
 
-PatternKind = Literal["operation", "sequence", "phases"]
-
-PATTERN_KINDS: Final[tuple[str, ...]] = get_args(PatternKind)
-PATTERN_STATUSES: Final[tuple[str, ...]] = get_args(PatternStatus)
-DEFAULT_STATUSES: Final[tuple[PatternStatus, ...]] = ("detected", "accepted")
+PATTERN_KINDS: Final[tuple[str, ...]] = tuple(PatternKind)
+PATTERN_STATUSES: Final[tuple[str, ...]] = tuple(PatternStatus)
+DEFAULT_STATUSES: Final[tuple[PatternStatus, ...]] = (PatternStatus.DETECTED, PatternStatus.ACCEPTED)
 DEFAULT_EXAMPLES: Final = 5  # examples per pattern
 
 
 def find_patterns(
     where: RunFilter | None = None,
     *,
-    kinds: Sequence[PatternKind] | None = None,
-    statuses: Sequence[PatternStatus] = DEFAULT_STATUSES,
+    kinds: Sequence[str] | None = None,
+    statuses: Sequence[str] = DEFAULT_STATUSES,
     limit: int | None = None,
     residual_cost: float = DEFAULT_RESIDUAL_COST,
     everything: bool = False,
@@ -72,7 +71,9 @@ def find_patterns(
         and (scored.pattern.kind in kinds if kinds else everything or scored.scriptable)
     ]
     visible = [scored for scored in matching if everything or not _is_covered(scored, kinds)]
-    commands = [pattern for pattern in patterns if pattern.kind == "operation" and is_automatable(pattern)]
+    commands = [
+        pattern for pattern in patterns if pattern.kind == PatternKind.OPERATION and is_automatable(pattern)
+    ]
     costs = [cost for cost in map(known_cost, commands) if cost is not None]
     return PatternReport(
         span=span,
@@ -117,7 +118,7 @@ def show_pattern(
     )
 
 
-def decide_pattern(pattern_id: str, status: PatternStatus, note: str | None = None) -> PatternDecision:
+def decide_pattern(pattern_id: str, status: str, note: str | None = None) -> PatternDecision:
     """Store the decision on a pattern: accepted, dismissed, or `detected` to undo it. Syncs keep it.
 
     `pattern_id` and errors are those of `show_pattern`; raises InvalidQueryError if the status is unknown.
@@ -125,7 +126,7 @@ def decide_pattern(pattern_id: str, status: PatternStatus, note: str | None = No
     _check_choices("status", (status,), PATTERN_STATUSES)
     with _existing_history() as history:
         before = resolve_pattern(history, pattern_id)
-        history.decide_pattern(before.id, status, note)
+        history.decide_pattern(before.id, PatternStatus(status), note)
         after = resolve_pattern(history, before.id)
     return PatternDecision(
         after.id, after.kind, after.signature, after.status, before.status, after.note, after.decided_at
@@ -155,7 +156,7 @@ def _patterns_including(
     return history.pattern_totals(where, min_runs=1)
 
 
-def _is_covered(scored: ScoredPattern, kinds: Sequence[PatternKind] | None) -> bool:
+def _is_covered(scored: ScoredPattern, kinds: Sequence[str] | None) -> bool:
     """Return whether another requested pattern already covers this one."""
     return scored.part_of is not None and (not kinds or scored.part_of.kind in kinds)
 

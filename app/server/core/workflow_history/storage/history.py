@@ -16,7 +16,7 @@ from sqlalchemy import URL, Connection, Text, cast, func, select, table, text
 from ..analysis.similarity.version import MODEL_VERSION
 from ..common.errors import InvalidQueryError, WorkflowHistoryError
 from ..common.filters import RunFilter
-from ..common.models import Problem, Workflow
+from ..common.models import PatternStatus, Problem, Workflow
 from ..common.plausible_dates import MAX_CLOCK_SKEW
 from ..costs.accounting.message_claims import Claim
 from ..exporting.fields import ColumnBatch
@@ -54,7 +54,7 @@ from .writing import message_claims, pruning, redact_stored, side_tables, upsert
 from .writing.pruning import Identity
 
 if TYPE_CHECKING:  # these import numpy and the pattern detection
-    from ..analysis.patterns.records import PatternStatus, PatternTotals
+    from ..analysis.patterns.records import PatternTotals
     from ..analysis.statistics.aggregates import Aggregate
     from ..common.column_data import ColumnTable, Integers, TableName
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import partial
 from typing import Final, Literal, NamedTuple, get_args
 
@@ -26,7 +27,14 @@ BUDGET_COLUMNS: Final = (
 Span = Literal["run", "day", "week", "month"]
 SPANS: Final[tuple[Span, ...]] = get_args(Span)
 Scope = Literal["all", "template", "project"]
-BudgetStateName = Literal["within", "near", "exceeded"]
+
+
+class BudgetLevel(StrEnum):
+    """How the spending compares with a budget."""
+
+    WITHIN = "within"
+    NEAR = "near"  # 80% of the limit and more
+    EXCEEDED = "exceeded"
 
 
 class Nanodollars(int):
@@ -96,11 +104,15 @@ class BudgetState:
         return self.spent / self.limit if self.limit else float(self.spent > 0)
 
     @property
-    def state(self) -> BudgetStateName:
+    def state(self) -> BudgetLevel:
         """The budget status; spending exactly at the limit is not exceeded."""
         if self.spent > self.limit:
-            return "exceeded"
-        return "near" if self.limit and self.spent >= WARNING_THRESHOLD * self.limit else "within"
+            return BudgetLevel.EXCEEDED
+        return (
+            BudgetLevel.NEAR
+            if self.limit and self.spent >= WARNING_THRESHOLD * self.limit
+            else BudgetLevel.WITHIN
+        )
 
 
 @dataclass(frozen=True, slots=True)

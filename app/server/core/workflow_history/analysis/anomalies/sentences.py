@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
+from ...analysis.anomalies.budgets import BudgetLevel
 from ...common.formatting.numbers import pluralize
 from ...common.spending import format_fraction, format_usd
 from .budgets import BudgetState
@@ -197,7 +198,11 @@ def _format_spending(budget: BudgetState, start: datetime, exceeding_runs: int) 
         exceeding = f", {pluralize(exceeding_runs, 'run')} above it" if exceeding_runs else ""
         return f"the costliest of {runs}{scope} cost {spent}, budget {limit} each{exceeding}"
     share = f", {_used_percent(budget)} of it" if budget.limit else ""
-    excess = f", {format_dollars(budget.spent - budget.limit)} too much" if budget.state == "exceeded" else ""
+    excess = (
+        f", {format_dollars(budget.spent - budget.limit)} too much"
+        if budget.state == BudgetLevel.EXCEEDED
+        else ""
+    )
     return (
         f"{_format_period(budget.span, start)}: {spent} spent by {runs}{scope}, budget {limit}{share}{excess}"
     )

@@ -14,13 +14,13 @@ from typing import TypeVar
 
 import msgspec
 
+from ...common.models import PatternKind
 from ...common.outcomes import FAILED_OUTCOMES, Outcome
 from .cost_attribution import MONEY_DECIMALS, attribute_costs, to_decimal, valid_amount
 from .records import (
     AgentActivity,
     AgentOperations,
     OperationCost,
-    PatternKind,
     PatternOccurrence,
     activity_from_record,
 )
@@ -105,11 +105,11 @@ def tally_patterns(activities: Sequence[AgentActivity]) -> dict[tuple[PatternKin
         _count_occurrences(operations, [(cost.operation, (cost,)) for cost in costs], activity)
         _count_occurrences(sequences, find_sequences(command_steps(costs)), activity)
     tallies: dict[tuple[PatternKind, str], PatternTally] = {
-        ("operation", n): t for n, t in operations.items()
+        (PatternKind.OPERATION, n): t for n, t in operations.items()
     }
-    tallies |= {("sequence", name): tally for name, tally in sequences.items()}
+    tallies |= {(PatternKind.SEQUENCE, name): tally for name, tally in sequences.items()}
     if phases := phase_signature(activity.about.get("phase") for activity in activities):
-        tallies["phases", phases] = _tally_phases(activities)
+        tallies[PatternKind.PHASES, phases] = _tally_phases(activities)
     return tallies
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise, product
 from typing import Final
 
+from ...common.models import PatternKind, PatternStatus
 from ...common.proportions import Z_95, wilson
 from .known_programs import EXPLORATION_PROGRAMS, INTERNAL_TOOLS
 from .records import PatternTotals
@@ -33,23 +34,23 @@ def find_subsumed(patterns: Iterable[PatternTotals]) -> dict[str, PatternTotals]
     by_pair: dict[tuple[str, ...], list[PatternTotals]] = defaultdict(list)  # by pair of steps in a row
     by_step: dict[str, list[PatternTotals]] = defaultdict(list)  # sequences by step
     covered_by: dict[str, PatternTotals] = {}
-    for pattern in [pattern for pattern in order if pattern.kind == "sequence"]:
+    for pattern in [pattern for pattern in order if pattern.kind == PatternKind.SEQUENCE]:
         steps = steps_of(pattern)
         candidates = {other.id: other for pair in pairwise(steps) for other in by_pair[pair]}.values()
         covers = [other for other in candidates if _covers_sequence(other, pattern)]
         cover = min(covers, key=_subsumption_sort_key, default=None)
-        if cover is not None and pattern.status != "accepted":
+        if cover is not None and pattern.status != PatternStatus.ACCEPTED:
             covered_by[pattern.id] = cover
             continue
         for pair in set(pairwise((*steps, steps[0]))):
             by_pair[pair].append(pattern)
         for step in set(steps):
             by_step[step].append(pattern)
-    for pattern in [pattern for pattern in order if pattern.kind == "operation"]:
+    for pattern in [pattern for pattern in order if pattern.kind == PatternKind.OPERATION]:
         cover = next(
             (other for other in by_step[pattern.signature] if _covers_operation(other, pattern)), None
         )
-        if cover is not None and pattern.status != "accepted":
+        if cover is not None and pattern.status != PatternStatus.ACCEPTED:
             covered_by[pattern.id] = cover
     return covered_by
 
@@ -57,7 +58,7 @@ def find_subsumed(patterns: Iterable[PatternTotals]) -> dict[str, PatternTotals]
 def _subsumption_sort_key(pattern: PatternTotals) -> tuple[bool, int, int, int, str]:
     cost = known_cost(pattern) or 0
     return (
-        pattern.status != "accepted",
+        pattern.status != PatternStatus.ACCEPTED,
         -cost,
         -pattern.count,
         -len(steps_of(pattern)),
@@ -117,7 +118,9 @@ def rank_patterns(
 
     The list must be complete: the stability of a sequence is computed from the counts of its operations.
     """
-    counts = {pattern.signature: pattern.count for pattern in patterns if pattern.kind == "operation"}
+    counts = {
+        pattern.signature: pattern.count for pattern in patterns if pattern.kind == PatternKind.OPERATION
+    }
     covered_by = find_subsumed([pattern for pattern in patterns if is_automatable(pattern)])
     parts: dict[str, list[PatternTotals]] = {}
     for pattern in sorted(patterns, key=cost_sort_key):
@@ -137,9 +140,9 @@ def is_automatable(pattern: PatternTotals) -> bool:
 
     True for commands; false for phases, the agent's own tools and single exploring commands such as `grep`.
     """
-    if pattern.kind == "operation":
+    if pattern.kind == PatternKind.OPERATION:
         return pattern.signature not in INTERNAL_TOOLS and pattern.signature not in EXPLORATION_PROGRAMS
-    return pattern.kind != "phases"
+    return pattern.kind != PatternKind.PHASES
 
 
 def compute_stability(pattern: PatternTotals, counts: Mapping[str, int]) -> float | None:
@@ -150,10 +153,10 @@ def compute_stability(pattern: PatternTotals, counts: Mapping[str, int]) -> floa
     occurrences. It is 1 if every run does the operation once, as a step of the workflow. The more often a run
     does it, the more it depends on the agent's findings.
     """
-    if pattern.kind == "operation":
+    if pattern.kind == PatternKind.OPERATION:
         return min(1.0, pattern.runs / pattern.count) if pattern.count else None
     begun = counts.get(steps_of(pattern)[0])
-    return min(1.0, pattern.count / begun) if begun and pattern.kind == "sequence" else None
+    return min(1.0, pattern.count / begun) if begun and pattern.kind == PatternKind.SEQUENCE else None
 
 
 def cost_sort_key(pattern: PatternTotals) -> tuple[int, int, str, str]:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 import msgspec
 
-from ...common.models import AgentRun, StreamFacts, TokenUsage, ToolCall
-
-PatternStatus = Literal["detected", "accepted", "dismissed"]
+from ...common.models import AgentRun, PatternKind, PatternStatus, StreamFacts, TokenUsage, ToolCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +17,9 @@ class PatternTotals:
     """Totals of one pattern over many runs. Sums of sequences and operations overlap: never add them up."""
 
     id: str  # id of the pattern, 16 hexadecimal digits of kind and signature, the same in every history
-    kind: str  # kind of the pattern: operation, sequence, phases
+    kind: PatternKind
     signature: str  # readable name, such as `git add → git commit`
-    status: PatternStatus  # decision on the pattern: detected, accepted, dismissed
+    status: PatternStatus
     note: str | None  # reason of the decision
     decided_at: str | None  # time of the decision, ISO 8601 UTC
     first_seen_at: str | None  # time when the pattern was first stored, ISO 8601 UTC
@@ -34,8 +32,6 @@ class PatternTotals:
     seconds: float  # estimated duration of the occurrences, in runs where it is known
     untimed_runs: int  # number of runs with unknown duration of the pattern
 
-
-PatternKind = Literal["operation", "sequence", "phases"]
 
 INPUT, OUTPUT, CACHE_READ, CACHE_WRITE_5M, CACHE_WRITE_1H = 1.0, 5.0, 0.1, 1.25, 2.0
 """Typical price of a token of each kind, relative to an uncached input token. Ratios, not money."""
@@ -97,7 +93,7 @@ class OperationCost(msgspec.Struct, frozen=True, gc=False):
 class PatternOccurrence:
     """Occurrences of one pattern in one run. Costs of sequences overlap: never add them up over patterns."""
 
-    kind: PatternKind  # kind of the pattern
+    kind: PatternKind
     signature: str  # readable name, such as `git add → git commit` or `plan > build`
     key: str  # id of the pattern, 16 hexadecimal digits of kind and signature
     count: int  # number of occurrences in this run

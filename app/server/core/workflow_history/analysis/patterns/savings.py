@@ -11,6 +11,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Final
 
+from ...common.models import PatternKind
 from .records import PatternTotals
 from .sequences import SEPARATOR
 
@@ -33,7 +34,9 @@ class Saving:
 
 def steps_of(pattern: PatternTotals) -> tuple[str, ...]:
     """Return the operations of a pattern: the steps of a sequence, otherwise its signature."""
-    return _split_signature(pattern.signature) if pattern.kind == "sequence" else (pattern.signature,)
+    return (
+        _split_signature(pattern.signature) if pattern.kind == PatternKind.SEQUENCE else (pattern.signature,)
+    )
 
 
 @lru_cache(maxsize=8_192)  # each pattern is compared with many others
@@ -44,7 +47,7 @@ def _split_signature(signature: str) -> tuple[str, ...]:
 def residual_share(pattern: PatternTotals, residual_cost: float) -> Fraction:
     """Return the residual cost as a share: `residual_cost`, but at least one step of a sequence."""
     share = Fraction(str(residual_cost))
-    return max(share, Fraction(1, len(steps_of(pattern)))) if pattern.kind == "sequence" else share
+    return max(share, Fraction(1, len(steps_of(pattern)))) if pattern.kind == PatternKind.SEQUENCE else share
 
 
 def known_cost(pattern: PatternTotals) -> int | None:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
+from ...common.models import PatternKind
 from .records import OperationCost
 
 SEPARATOR = " → "
@@ -97,11 +98,11 @@ def drop_subsequences(patterns: Sequence[Mapping[str, Any]]) -> list[Mapping[str
     ...     [{"kind": "sequence", "signature": text, "count": count} for text, count in rows])]
     ['a → b → c', 'b → c']
     """
-    sequences = [(f" {p['signature']} ", p["count"]) for p in patterns if p["kind"] == "sequence"]
+    sequences = [(f" {p['signature']} ", p["count"]) for p in patterns if p["kind"] == PatternKind.SEQUENCE]
     return [
         pattern
         for pattern in patterns
-        if pattern["kind"] != "sequence"
+        if pattern["kind"] != PatternKind.SEQUENCE
         or not any(
             f" {pattern['signature']} " in other_signature
             and len(other_signature) > len(pattern["signature"]) + 2

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ...analysis.patterns.savings import DEFAULT_RESIDUAL_COST
+from ...common.models import PatternStatus
 from ...common.time_zones import zone_named
 from ...presentation.patterns import short_id
 from ...queries.pattern_records import PatternDetail, PatternReport, RankedPattern
@@ -103,8 +104,8 @@ def patterns(  # noqa: PLR0917 - a command line has many options
     output = get_output(context)
     result = find_patterns(
         get_filter(context),
-        kinds=kind,  # type: ignore[arg-type]  # find_patterns validates the words
-        statuses=state or DEFAULT_STATUSES,  # type: ignore[arg-type]
+        kinds=kind,
+        statuses=state or DEFAULT_STATUSES,
         limit=DEFAULT_LIMIT if limit is None and not everything else limit,
         residual_cost=residual_cost,
         everything=everything,
@@ -131,7 +132,7 @@ def _list_hints(result: PatternReport) -> list[tuple[str, str]]:
 
 def _needs_decision(pattern: RankedPattern) -> bool:
     """Return whether the pattern is undecided, scriptable and not covered by another pattern."""
-    return pattern.status == "detected" and pattern.scriptable and pattern.covered_by is None
+    return pattern.status == PatternStatus.DETECTED and pattern.scriptable and pattern.covered_by is None
 
 
 def _decision_hints(pattern: RankedPattern) -> list[tuple[str, str]]:
@@ -168,7 +169,7 @@ def show(
 def _pattern_hints(result: PatternDetail) -> list[tuple[str, str]]:
     pattern = result.pattern
     hints = [(f"workflow-history list --pattern {short_id(pattern.id)}", "runs with this pattern")]
-    if pattern.status == "detected":
+    if pattern.status == PatternStatus.DETECTED:
         return [*hints, *_decision_hints(pattern)]
     return [*hints, (f"workflow-history patterns reset {short_id(pattern.id)}", "clear the decision")]
 
@@ -179,7 +180,7 @@ def _pattern_hints(result: PatternDetail) -> list[tuple[str, str]]:
 )
 def accept(context: typer.Context, pattern: PatternId, note: Note = None) -> None:
     """Mark a pattern as worth automating. Later syncs keep the decision."""
-    _decide(context, pattern, "accepted", note)
+    _decide(context, pattern, PatternStatus.ACCEPTED, note)
 
 
 @app.command(
@@ -188,23 +189,25 @@ def accept(context: typer.Context, pattern: PatternId, note: Note = None) -> Non
 )
 def dismiss(context: typer.Context, pattern: PatternId, note: Note = None) -> None:
     """Hide a pattern and the patterns it covers. Later syncs keep the decision."""
-    _decide(context, pattern, "dismissed", note)
+    _decide(context, pattern, PatternStatus.DISMISSED, note)
 
 
 @app.command(epilog="Example: workflow-history patterns reset 33e9fc27", cls=HistoryCommand)
 def reset(context: typer.Context, pattern: PatternId) -> None:
     """Clear the decision on a pattern."""
-    _decide(context, pattern, "detected", None)
+    _decide(context, pattern, PatternStatus.DETECTED, None)
 
 
-def _decide(context: typer.Context, pattern: str, status: str, note: str | None) -> None:
+def _decide(context: typer.Context, pattern: str, status: PatternStatus, note: str | None) -> None:
     output = get_output(context)
-    decision = decide_pattern(pattern, status, None if note is None else decode_argument(note))  # type: ignore[arg-type]  # one of the three above
+    decision = decide_pattern(
+        pattern, status, None if note is None else decode_argument(note)
+    )  # one of the three above
     if output.as_json:
         output.print_result(decision)
     elif not output.quiet:
         output.print(render_decision(decision))
-        if decision.status == "detected":
+        if decision.status == PatternStatus.DETECTED:
             output.print_hints(("workflow-history patterns", "list patterns"))
         else:
             output.print_hints(

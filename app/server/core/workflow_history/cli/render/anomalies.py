@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ...analysis.anomalies.budgets import BudgetLevel
 from ...analysis.anomalies.change_points import MIN_AFTER, MIN_BEFORE
 from ...common.formatting.numbers import day, format_timestamp, pluralize
 from ...common.formatting.text import single_line, truncate
@@ -20,7 +21,11 @@ from ...queries.budgets import BudgetReport, BudgetStatus
 from .symbols import sparkline
 from .text import implausible_dates_note, join_parts, section_rule
 
-_MARKS = {"exceeded": ("✗", "red"), "near": ("!", "magenta"), "within": ("✓", "green")}
+_MARKS = {
+    BudgetLevel.EXCEEDED: ("✗", "red"),
+    BudgetLevel.NEAR: ("!", "magenta"),
+    BudgetLevel.WITHIN: ("✓", "green"),
+}
 
 
 def render_anomalies(anomalies: Anomalies, width: int, zone: tzinfo | None = None) -> RenderableType:
@@ -57,9 +62,13 @@ def render_sentences(findings: Iterable[Finding]) -> list[Text]:
 def _no_regressions(series: int) -> RenderableType:
     """Render the result without regressions; a warning if no time series could be judged."""
     if series:
-        return _marked(_MARKS["within"], Text("nothing got worse that is more than chance", "green"))
+        return _marked(
+            _MARKS[BudgetLevel.WITHIN], Text("nothing got worse that is more than chance", "green")
+        )
     required = f"it takes {MIN_BEFORE} dated runs of one template before and {MIN_AFTER} since"
-    return _marked(_MARKS["near"], Text(f"nothing could be judged: too few of one template; {required}"))
+    return _marked(
+        _MARKS[BudgetLevel.NEAR], Text(f"nothing could be judged: too few of one template; {required}")
+    )
 
 
 def _finding(finding: Finding, width: int) -> RenderableType:
@@ -105,26 +114,32 @@ def render_budgets(report: BudgetReport, width: int) -> RenderableType:
     shown = notable_budgets(report.budgets)
     blocks = [_budget(budget, width) for budget in shown]
     if earlier := len(report.budgets) - len(shown):
-        blocks.append(_marked(_MARKS["within"], Text(f"{earlier:,} earlier: all within their budgets")))
+        blocks.append(
+            _marked(_MARKS[BudgetLevel.WITHIN], Text(f"{earlier:,} earlier: all within their budgets"))
+        )
     if report.regressions is not None:
         blocks += [_finding(finding, width) for finding in report.regressions]
         if not report.regressions:
             blocks.append(_no_regressions(report.series or 0))
     if report.undated_runs:
         note = f"{pluralize(report.undated_runs, 'run')} without a time: in no day, week or month"
-        blocks.append(_marked(_MARKS["near"], Text(note)))
+        blocks.append(_marked(_MARKS[BudgetLevel.NEAR], Text(note)))
     return Group(*blocks, *implausible_dates_note(report.invalid_timestamps), "", _verdict(report))
 
 
 def render_exceeded(report: BudgetReport) -> list[Text]:
     """Return one line for each exceeded budget and each regression."""
-    exceeded = [Text(single_line(budget.sentence)) for budget in report.budgets if budget.state == "exceeded"]
+    exceeded = [
+        Text(single_line(budget.sentence))
+        for budget in report.budgets
+        if budget.state == BudgetLevel.EXCEEDED
+    ]
     return exceeded + render_sentences(report.regressions or ())
 
 
 def _budget(budget: BudgetStatus, width: int) -> RenderableType:
     lines = [Text(single_line(budget.sentence))]
-    if budget.state != "within" and budget.top_runs:
+    if budget.state != BudgetLevel.WITHIN and budget.top_runs:
         costliest = [
             f"{single_line(run.id)} {'≥ ' if run.is_lower_bound else ''}{format_usd(run.cost)}"
             for run in budget.top_runs

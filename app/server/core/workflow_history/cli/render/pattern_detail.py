@@ -10,6 +10,7 @@ from rich.text import Text
 
 from ...common.formatting.numbers import format_duration, format_timestamp, pluralize
 from ...common.formatting.text import single_line
+from ...common.models import PatternKind, PatternStatus
 from ...common.spending import UNKNOWN, format_fraction, format_usd
 from ...common.urls import join_url
 from ...presentation.patterns import format_estimate, format_savings, short_id
@@ -70,7 +71,7 @@ def render_pattern_line(detail: PatternDetail) -> Text:
 def _decision(pattern: RankedPattern) -> list[Text]:
     """Return lines with the decision on the pattern and with the pattern that covers it, if there are any."""
     lines = []
-    if pattern.status != "detected":
+    if pattern.status != PatternStatus.DETECTED:
         sign, style = STATUS_MARKS[pattern.status]
         when = "" if pattern.decided_at is None else f" {format_timestamp(pattern.decided_at)}"
         note = "" if pattern.note is None else f": {single_line(pattern.note)}"
@@ -85,7 +86,7 @@ def _occurrences(detail: PatternDetail) -> Text:
     pattern = detail.pattern
     kind = (
         f"{pattern.kind} of {pattern.steps} steps"
-        if pattern.kind == "sequence"
+        if pattern.kind == PatternKind.SEQUENCE
         else single_line(pattern.kind)
     )
     runs = f"in {pattern.runs:,} of {pluralize(detail.span.runs, 'run')}"
@@ -118,7 +119,7 @@ def _success(pattern: RankedPattern) -> Text:
 def _stability(pattern: RankedPattern) -> Text | None:
     if pattern.stability is None:
         return None
-    if pattern.kind == "operation":
+    if pattern.kind == PatternKind.OPERATION:
         ratio = f"{pluralize(pattern.runs, 'run')} by {pluralize(pattern.occurrences, 'time')}"
         explanation = f"{ratio}; 100% would be once in each run"
     else:
@@ -129,11 +130,15 @@ def _stability(pattern: RankedPattern) -> Text | None:
 def _script(pattern: RankedPattern) -> Text:
     if pattern.residual_cost is None:
         return Text(
-            "none can do it: it is the agent's own work" if pattern.kind == "operation" else "none can do it"
+            "none can do it: it is the agent's own work"
+            if pattern.kind == PatternKind.OPERATION
+            else "none can do it"
         )
     if pattern.estimated_savings is None:
         return Text(f"{UNKNOWN} unknown what it would have saved")
-    keeps_one_call = pattern.kind == "sequence" and abs(pattern.residual_cost * pattern.steps - 1) < 1e-9
+    keeps_one_call = (
+        pattern.kind == PatternKind.SEQUENCE and abs(pattern.residual_cost * pattern.steps - 1) < 1e-9
+    )
     share = f"{format_fraction(pattern.residual_cost)} of the cost"
     kept = f"one call of {pattern.steps}" if keeps_one_call else share
     return join_parts([

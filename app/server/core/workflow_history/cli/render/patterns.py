@@ -11,6 +11,7 @@ from rich.text import Text
 
 from ...common.formatting.numbers import day, pluralize
 from ...common.formatting.text import single_line
+from ...common.models import PatternStatus
 from ...common.spending import format_fraction
 from ...presentation.patterns import format_estimate, format_minimum, short_id
 from ...queries.pattern_records import PatternDecision, PatternReport, RankedPattern
@@ -20,7 +21,11 @@ from .text import join_parts
 BAR_WIDTH: Final = 8  # cells
 MAX_SIGNATURE_WIDTH: Final = 90  # cells
 MIN_SIGNATURE_WIDTH: Final = 28  # cells, as long as another column can be dropped
-STATUS_MARKS: Final = {"accepted": ("✓", "green"), "dismissed": ("✗", "dim"), "detected": ("", "")}
+STATUS_MARKS: Final = {
+    PatternStatus.ACCEPTED: ("✓", "green"),
+    PatternStatus.DISMISSED: ("✗", "dim"),
+    PatternStatus.DETECTED: ("", ""),
+}
 """Sign and style of each decision."""
 
 PART_OF_PREFIX: Final = "▎"
@@ -48,7 +53,7 @@ def render_patterns(report: PatternReport, width: int, zone: tzinfo | None = Non
 def render_decision(decision: PatternDecision) -> Text:
     """Format a decision on a pattern."""
     sign, style = STATUS_MARKS[decision.status]
-    label = "open again" if decision.status == "detected" else decision.status
+    label = "open again" if decision.status == PatternStatus.DETECTED else decision.status
     line = Text.assemble((f"{sign} {label}".strip(), style), f": {single_line(decision.signature)}")
     return line if decision.note is None else line.append(f" ({single_line(decision.note)})", "dim")
 
@@ -122,8 +127,8 @@ def _legend(report: PatternReport) -> list[Text]:
             pattern.cost_is_lower_bound or pattern.estimated_savings_is_lower_bound for pattern in shown
         ),
         f"{PART_OF_PREFIX} told by another one": any(pattern.covered_by is not None for pattern in shown),
-        "✓ accepted": any(pattern.status == "accepted" for pattern in shown),
-        "✗ dismissed": any(pattern.status == "dismissed" for pattern in shown),
+        "✓ accepted": any(pattern.status == PatternStatus.ACCEPTED for pattern in shown),
+        "✗ dismissed": any(pattern.status == PatternStatus.DISMISSED for pattern in shown),
     }
     lines.append(" · ".join(sign for sign, is_used in signs.items() if is_used))
     return [Text(line, "dim") for line in lines]

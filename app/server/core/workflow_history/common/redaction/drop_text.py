@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from ..models import RunStatus
+from ..models import PatternKind, RunStatus
 
 TEXT_FIELDS: Final = "text_kept"
 """Key that is False on a run stored without its texts."""
@@ -119,7 +119,7 @@ def has_no_text(kind: str, signature: str) -> bool:
     >>> has_no_text("sequence", "Read → Edit"), has_no_text("operation", "git commit")
     (True, False)
     """
-    if kind == "phases":
+    if kind == PatternKind.PHASES:
         return True
     parts = signature.split(_STEP_SEPARATOR)
-    return kind in ("operation", "sequence") and all(map(_TOOL_NAME.fullmatch, parts))
+    return kind in (PatternKind.OPERATION, PatternKind.SEQUENCE) and all(map(_TOOL_NAME.fullmatch, parts))

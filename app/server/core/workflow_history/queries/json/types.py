@@ -3,9 +3,10 @@
 Annotations are evaluated here: as strings, a TypedDict would not recognize which keys are not required.
 """
 
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, TypedDict
 
 from ...common.field_docs import Doc
+from ...common.models import Severity
 
 
 class Run(TypedDict):
@@ -103,7 +104,7 @@ class Problem(TypedDict):
     path: Annotated[str, Doc("path of the file, relative to the agents directory")]
     line: Annotated[int | None, Doc("line number, from 1; null: the whole file")]
     reason: Annotated[str, Doc("description of the problem")]
-    severity: Annotated[Literal["error", "warning"], Doc("error: data is missing; warning: data is doubtful")]
+    severity: Annotated[Severity, Doc("error: data is missing; warning: data is doubtful")]
 
 
 class RunProblem(Problem):

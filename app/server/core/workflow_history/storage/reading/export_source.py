@@ -24,6 +24,7 @@ from sqlalchemy import (
     select,
 )
 
+from ...common.models import PatternKind
 from ...exporting.fields import ColumnBatch, Field
 from ..connection.engine import fetch_raw_rows
 from ..rows.column_types import TIMES_OF_A_RUN
@@ -304,7 +305,7 @@ def _occurrence_source(*, only_calls: bool = False) -> ExportSource:
     source = occurrences.join(patterns, pattern.key == occurrence.pattern_key)
     columns = {**_RUN_COLUMNS, **{field.name: column for field, column in columns_by_field.items()}}
     fields = (*_fields_of_run(), *columns_by_field, _RUN_ZONE_FIELD)
-    condition = pattern.kind == "operation" if only_calls else None
+    condition = pattern.kind == PatternKind.OPERATION if only_calls else None
     batches = _batches_of_rows(
         source, occurrence.workflow_key, pattern.kind, pattern.signature, condition=condition
     )

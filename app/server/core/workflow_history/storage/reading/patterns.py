@@ -6,12 +6,13 @@ A decision is the user's verdict on a pattern (accepted or dismissed). A sync ne
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, Text, cast, literal_column, select, update
 
 from ...common.errors import InvalidQueryError, PatternNotFoundError
 from ...common.filters import RunFilter
+from ...common.models import PatternKind, PatternStatus
 from ..connection.engine import fetch_raw_rows, get_dialect
 from ..rows.column_types import from_time, redacted_text, sanitize_text, without_unknown_zone
 from ..tables.schema import occurrences, patterns, workflows
@@ -21,7 +22,7 @@ from .page_query import PageQuery
 from .paging import page_keys
 
 if TYPE_CHECKING:  # it imports the pattern detection
-    from ...analysis.patterns.records import PatternStatus, PatternTotals
+    from ...analysis.patterns.records import PatternTotals
 
 _DESCRIPTION_COLUMNS: Final = ("id", "kind", "signature", "status", "note", "decided_at", "first_seen_at")
 
@@ -100,12 +101,9 @@ def set_status(
 
     Raises InvalidQueryError for another status, PatternNotFoundError if no pattern has this id.
     """
-    from ...analysis.patterns.records import PatternStatus  # noqa: PLC0415 - the detection comes with it
-
-    allowed = get_args(PatternStatus)
-    if status not in allowed:
-        raise InvalidQueryError(f"status={status!r} is not allowed; use one of: {', '.join(allowed)}")
-    is_decided = status != "detected"
+    if status not in tuple(PatternStatus):
+        raise InvalidQueryError(f"status={status!r} is not allowed; use one of: {', '.join(PatternStatus)}")
+    is_decided = status != PatternStatus.DETECTED
     values = {
         "status": status,
         "note": redacted_text(note) if is_decided and note is not None else None,
@@ -141,7 +139,13 @@ def _records(connection: Connection, query: Select[Any]) -> list[PatternTotals]:
     from ...analysis.patterns.records import PatternTotals  # noqa: PLC0415 - the detection comes with it
 
     rows = fetch_raw_rows(connection, query)
-    totals = [PatternTotals(*(*row[:5], _time(row[5]), _time(row[6]), *row[7:])) for row in rows]
+    totals = [
+        PatternTotals(
+            pattern_id, PatternKind(kind), signature, PatternStatus(status), note, _time(decided),
+            _time(seen), *sums,
+        )
+        for pattern_id, kind, signature, status, note, decided, seen, *sums in rows
+    ]  # fmt: skip
     return sorted(
         totals, key=lambda pattern: (-pattern.runs, -pattern.count, pattern.kind, pattern.signature)
     )

@@ -20,7 +20,7 @@ from sqlalchemy import (
     select,
 )
 
-from ...common.models import RECORDED_BASES, SourceState, Workflow
+from ...common.models import RECORDED_BASES, PatternKind, SourceState, Workflow
 from ...common.plausible_dates import EARLIEST
 from ...costs.accounting.money import sum_known, to_decimal, to_usd_float
 from ..connection.engine import fetch_raw_rows
@@ -424,7 +424,7 @@ def read_patterns(connection: Connection, key: int) -> list[dict[str, Any]]:
         .join(patterns, patterns.c.key == occurrence.pattern_key)
         .where(occurrence.workflow_key == key, run_count > 1)
         .order_by(
-            case({"sequence": 0, "operation": 1}, value=patterns.c.kind, else_=2),
+            case({PatternKind.SEQUENCE: 0, PatternKind.OPERATION: 1}, value=patterns.c.kind, else_=2),
             occurrence.cost_nanodollars.desc().nulls_last(),
             run_count.desc(),
             patterns.c.signature,

@@ -8,12 +8,11 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from ...analysis.patterns.records import PatternStatus
 from ...analysis.patterns.savings import DEFAULT_RESIDUAL_COST
+from ...common.models import PatternKind, PatternStatus
 from ...queries.patterns import (
     DEFAULT_EXAMPLES,
     DEFAULT_STATUSES,
-    PatternKind,
     decide_pattern,
     find_patterns,
     show_pattern,

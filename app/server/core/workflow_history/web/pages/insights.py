@@ -20,7 +20,7 @@ from ...presentation.statistics import format_waste
 from ...queries.anomalies import find_anomalies
 from ...queries.budgets import check_budgets
 from ...queries.pattern_records import PatternReport
-from ...queries.patterns import DEFAULT_STATUSES, find_patterns
+from ...queries.patterns import DEFAULT_STATUSES, PATTERN_STATUSES, find_patterns
 from ...queries.settings_file import read_config
 from ...queries.statistics import waste
 from ..charts.stacked import texture_pattern
@@ -52,7 +52,7 @@ def insights(request: Request, context: ContextDep) -> Response:
         query.where,
         residual_cost=parse_residual_cost(residual_cost),
         limit=None if show_all else _MAX_PATTERNS,
-        statuses=("detected", "accepted", "dismissed") if show_all else DEFAULT_STATUSES,
+        statuses=PATTERN_STATUSES if show_all else DEFAULT_STATUSES,
     )
     periods = _RECENT_PERIODS if recent in dict(_RECENT_PERIODS) else ((recent, recent), *_RECENT_PERIODS)
     own_fields = (

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from ...common.formatting.numbers import format_duration, format_timestamp, pluralize
 from ...common.formatting.text import single_line, truncate
+from ...common.models import PatternKind
 from ...common.spending import UNKNOWN, format_fraction, format_usd
 from ...presentation.patterns import format_estimate, format_minimum, format_savings, short_id
 from ...queries.pattern_records import ExampleRun, PatternDetail, PatternRef, RankedPattern
@@ -160,7 +161,7 @@ def related_patterns(
 def _explain_stability(pattern: RankedPattern) -> str | None:
     if pattern.stability is None:
         return None
-    if pattern.kind == "operation":
+    if pattern.kind == PatternKind.OPERATION:
         runs, times = pluralize(pattern.runs, "run"), pluralize(pattern.occurrences, "time")
         return f"{runs} by {times}; 100% is once in each run"
     return "of all times that its first step is done, so many go on to the end"
@@ -169,7 +170,9 @@ def _explain_stability(pattern: RankedPattern) -> str | None:
 def _explain_savings(pattern: RankedPattern) -> str:
     if pattern.residual_cost is None:
         return "no script can do it: it is the agent's own work"
-    is_one_call = pattern.kind == "sequence" and abs(pattern.residual_cost * pattern.steps - 1) < 1e-9
+    is_one_call = (
+        pattern.kind == PatternKind.SEQUENCE and abs(pattern.residual_cost * pattern.steps - 1) < 1e-9
+    )
     remainder = (
         f"one call of {pattern.steps}"
         if is_one_call

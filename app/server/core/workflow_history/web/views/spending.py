@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
+from ...analysis.anomalies.budgets import BudgetLevel
 from ...analysis.statistics.records import Waste, WasteKind, WasteLocation
 from ...common.formatting.numbers import pluralize
 from ...common.formatting.text import single_line, truncate
@@ -21,7 +22,7 @@ from ..charts.inline_charts import Part, bar, stacked_bar
 from ..charts.stacked import legend_swatch
 from ..rendering import run_url, url_for
 
-_STATUS_SYMBOLS: Final = {"exceeded": "✗", "near": "!", "within": "✓"}
+_STATUS_SYMBOLS: Final = {BudgetLevel.EXCEEDED: "✗", BudgetLevel.NEAR: "!", BudgetLevel.WITHIN: "✓"}
 _MAX_LOCATIONS: Final = 6  # maximum of workflows, and of phases
 
 
@@ -138,7 +139,7 @@ def _budget_row(budget: BudgetStatus) -> BudgetRow:
             used,
             1.0,
             f"{format_usd(budget.spent)} of {format_usd(budget.limit)}",
-            "bad" if budget.state == "exceeded" else "",
+            "bad" if budget.state == BudgetLevel.EXCEEDED else "",
         ),
         tuple(
             (
@@ -148,6 +149,6 @@ def _budget_row(budget: BudgetStatus) -> BudgetRow:
             )
             for run in budget.top_runs
         )
-        if budget.state != "within"
+        if budget.state != BudgetLevel.WITHIN
         else (),
     )
