@@ -29,11 +29,11 @@ from app.server.core.workflow_history.common.formatting.text import (
     truncate_middle,
 )
 from app.server.core.workflow_history.common.spending import (
+    NO_COST,
     UNKNOWN,
-    Spending,
+    Cost,
     format_usd,
-    run_spending,
-    total_spending,
+    run_cost,
 )
 from scripts.console_docs import surroundings
 from scripts.make_pictures import likes, sample_run
@@ -64,9 +64,9 @@ def printed(renderable: RenderableType, width: int = 100, *, colour: bool = Fals
     return console.file.getvalue()
 
 
-def page_of(*runs: dict[str, Any], total: int | None = None) -> tuple[list[dict[str, Any]], int, Spending]:
-    spent = total_spending([run_spending(run) for run in runs])
-    return list(runs), len(runs) if total is None else total, spent
+def page_of(*runs: dict[str, Any], total: int | None = None) -> tuple[list[dict[str, Any]], int, Cost]:
+    cost = sum(map(run_cost, runs), NO_COST)
+    return list(runs), len(runs) if total is None else total, cost
 
 
 def run(**fields: Any) -> dict[str, Any]:
@@ -181,14 +181,14 @@ def test_a_bar_is_to_scale_and_never_empty_for_something():
 
 def test_a_total_that_is_a_lower_bound_alone_is_not_on_record():
     only_bound = run(total_cost=0.07, cost_basis="lower_bound", phase_costs=[{"cost_basis": "lower_bound"}])
-    assert run_spending(only_bound).recorded is None
+    assert run_cost(only_bound).recorded is None
     assert format_run_cost(only_bound) == "≥ $0.07"
 
 
 def test_a_recorded_total_stays_on_record_where_an_agent_left_no_cost():
     costs = [{"cost_basis": "reported"}, {"cost_basis": None}]
-    known = run_spending(run(total_cost=2.0, cost_basis="lower_bound", phase_costs=costs))
-    assert (known.recorded, known.lower_bound, known.partial) == (2, None, True)
+    known = run_cost(run(total_cost=2.0, cost_basis="lower_bound", phase_costs=costs))
+    assert (known.recorded, known.extra, known.complete) == (2_000_000_000, None, False)
 
 
 def test_an_unpriced_run_without_any_cost_is_unknown_and_not_free():

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.common.filters import RunFilter
 from app.server.core.workflow_history.common.formatting.costs import format_minimum
-from app.server.core.workflow_history.common.spending import Spending, run_spending
+from app.server.core.workflow_history.common.spending import NO_COST, run_cost
 from app.server.core.workflow_history.database import get_workflow_by_id
 from app.server.core.workflow_history.ingest.files import to_path
 from app.server.core.workflow_history.maintenance import pruning
@@ -184,7 +184,7 @@ def test_a_copy_leaves_an_exact_total_exact_in_every_face(agents: Path) -> None:
         groups = [group for group in run_statistics(by, RunFilter()).groups if group.cost.runs]
         assert [(format_cost(group), group.runs_without_cost) for group in groups] == [("$1.00", 0)], by
     copy = get_workflow_by_id("a1b2c3d4_backup")
-    assert run_spending(copy) == Spending(None, None, partial=False)
+    assert run_cost(copy) == NO_COST
     assert cost_fact(copy).notes[0].words == "other runs count all that it spent"
     config = agents / "workflow-history.toml"
     config.write_text("[budget]\nday = 1\n")

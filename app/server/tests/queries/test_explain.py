@@ -22,7 +22,7 @@ from app.server.core.workflow_history.analysis.explanation import (
 )
 from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.common.errors import InvalidQueryError, WorkflowNotFoundError
-from app.server.core.workflow_history.common.spending import UNKNOWN, run_spending
+from app.server.core.workflow_history.common.spending import UNKNOWN, run_cost, to_usd
 from app.server.core.workflow_history.costs.accounting import cost_data
 from app.server.core.workflow_history.presentation.explanation import format_explained_value, format_value
 from app.server.core.workflow_history.queries.json.encoding import json_schema, to_json
@@ -365,9 +365,9 @@ def test_an_explained_cost_is_the_one_of_the_list_and_its_parts_make_it(tmp_path
     found = explained_run(tmp_path, *streams, field="cost")
     run = get_workflow_by_id("a1")
     assert run is not None
-    spent = run_spending(run)
-    assert found.value == (None if spent.minimum is None else float(spent.minimum))
-    assert found.is_lower_bound == (spent.partial and spent.minimum is not None)
+    cost = run_cost(run)
+    assert found.value == to_usd(cost.minimum)
+    assert found.is_lower_bound == (not cost.complete and cost.minimum is not None)
     assert format_explained_value(found) == shown
     assert sorted(part.value for part in found.parts if part.adds) == sorted(parts)
     assert not found.remainder

@@ -17,12 +17,12 @@ from typer.testing import CliRunner
 
 from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.common.filters import RunFilter
-from app.server.core.workflow_history.common.formatting.costs import format_total_spending
+from app.server.core.workflow_history.common.formatting.costs import format_total_cost
 from app.server.core.workflow_history.common.spending import (
-    Spending,
-    run_spending,
-    to_decimal,
-    total_spending,
+    NO_COST,
+    Cost,
+    run_cost,
+    to_nanodollars,
 )
 from app.server.core.workflow_history.pipeline.folder_costs import folder_costs
 from app.server.core.workflow_history.queries.export import export
@@ -32,8 +32,8 @@ from app.server.tests.support.build import assistant, init, prompt, result, run,
 from app.server.tests.support.thoroughness import tries
 from app.server.tests.support.web import client_of
 
-Amounts = tuple[Decimal | None, Decimal | None]
-"""What is on record and what was spent at least beyond it, US dollars."""
+Amounts = tuple[int | None, int | None]
+"""What is on record and what was spent at least beyond it, nanodollars."""
 
 KINDS = (
     "reported", "computed", "bound", "reported-and-more", "unpriced", "priced-and-unpriced", "silent-agent",
@@ -81,13 +81,13 @@ def write(agents: Path, number: int, kind: str) -> None:
 def amounts(
     found: Mapping[str, Any], recorded: str = "total_cost", beyond: str = "lower_bound_cost"
 ) -> Amounts:
-    return to_decimal(found[recorded]), to_decimal(found[beyond])
+    return to_nanodollars(found[recorded]), to_nanodollars(found[beyond])
 
 
 def added(rows: Iterable[Mapping[str, str]], recorded: str) -> Amounts:
     columns = ([row[name] for row in rows if row[name]] for name in (recorded, "lower_bound_cost"))
-    first, second = ([Decimal(value) for value in column] for column in (list(some) for some in columns))
-    return (sum(first, Decimal(0)) if first else None, sum(second, Decimal(0)) if second else None)
+    first, second = ([round(Decimal(value) * 10**9) for value in column] for column in columns)
+    return sum(first) if first else None, sum(second) if second else None
 
 
 def told(*command: str) -> Any:
@@ -102,17 +102,17 @@ def faces(agents: Path) -> dict[str, Amounts]:
     for kind in ("phase", "agent", "run"):
         by = folder_costs(agents, kinds=[kind])["by"][kind]
         found[f"cost by {kind}"] = spent(
-            Spending(*amounts(group, "recorded_cost"), partial=False) for group in by
+            Cost(*amounts(group, "recorded_cost"), complete=True) for group in by
         )
-    found["list"] = spent(map(run_spending, find_runs(limit=1_000).workflows))
+    found["list"] = spent(map(run_cost, find_runs(limit=1_000).workflows))
     footer = costs_of(RunFilter())
-    found["below the list"] = (footer.recorded, footer.lower_bound)
+    found["below the list"] = (footer.recorded, footer.extra)
     overall = told("stats")["total"]
-    found["stats"] = to_decimal(overall["cost"]["total"]), to_decimal(overall["lower_bound_cost"])
+    found["stats"] = to_nanodollars(overall["cost"]["total"]), to_nanodollars(overall["lower_bound_cost"])
     for by in ("project", "phase", "agent"):
         groups = told("stats", "--by", by)["groups"]
         found[f"stats by {by}"] = spent(
-            Spending(to_decimal(group["cost"]["total"]), to_decimal(group["lower_bound_cost"]), partial=False)
+            Cost.from_usd(group["cost"]["total"], group["lower_bound_cost"], complete=True)
             for group in groups
         )
     for table, column in (("runs", "total_cost"), ("agent-runs", "cost")):
@@ -121,14 +121,14 @@ def faces(agents: Path) -> dict[str, Amounts]:
         found[f"export {table}"] = added(list(csv.DictReader(io.StringIO(text.getvalue().decode()))), column)
     with client_of() as client:
         rest = client.get("/api/v1/statistics/overview").json()["total"]
-        found["rest"] = to_decimal(rest["cost"]["total"]), to_decimal(rest["lower_bound_cost"])
-        assert " · ".join(format_total_spending(footer)) in client.get("/").text
+        found["rest"] = to_nanodollars(rest["cost"]["total"]), to_nanodollars(rest["lower_bound_cost"])
+        assert " · ".join(format_total_cost(footer)) in client.get("/").text
     return found
 
 
-def spent(every: Iterable[Spending]) -> Amounts:
-    whole = total_spending(list(every))
-    return whole.recorded, whole.lower_bound
+def spent(every: Iterable[Cost]) -> Amounts:
+    whole = sum(every, NO_COST)
+    return whole.recorded, whole.extra
 
 
 @tries(8, function_fixtures=True)

@@ -1,14 +1,11 @@
-"""Read costs from stored runs and agent runs, sum them and format them in US dollars. Pure.
-
-The recorded cost and the lower bound beyond it are kept apart: no dollar is in both.
-"""
+"""Read the costs of runs and agent runs from their dicts, sum them and format amounts in US dollars. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from typing import Any, Final
 
 from .models import RECORDED_BASES, CostBasis
 from .outcomes import Outcome
@@ -20,6 +17,7 @@ ANOTHER_RUN = ": "
 """Separator between run and stream path in `duplicate_of`; a path alone refers to the same run."""
 
 _CENT, _SMALL = Decimal("0.01"), Decimal("0.0001")
+NANODOLLARS: Final = 1_000_000_000  # in one US dollar
 _BEYOND_ALL = 1e15  # every cost, count and time of a run is below this
 
 
@@ -88,34 +86,72 @@ def format_fraction(value: Any, digits: int = 0) -> str:
     return f">{100 - least:.{digits}f}%" if shown >= 100 > 100 * part else f"{shown:.{digits}f}%"
 
 
-@dataclass(frozen=True, slots=True)
-class Spending:
-    """Cost of one or several runs in US dollars: recorded cost and the lower bound beyond it."""
+def to_nanodollars(value: Any) -> int | None:
+    """Convert US dollars to whole nanodollars; None if the value is no number.
 
-    recorded: Decimal | None  # None: no recorded cost
-    lower_bound: Decimal | None  # minimum beyond the recorded cost, from streams without a result
-    partial: bool  # whether the actual cost may be higher than both amounts together
+    >>> to_nanodollars(0.036000000000000004), to_nanodollars("0.1")
+    (36000000, None)
+    """
+    amount = to_decimal(value)
+    return None if amount is None else round(amount * NANODOLLARS)
+
+
+def to_usd(nanodollars: int | None) -> float | None:
+    """Convert whole nanodollars to the nearest float of US dollars; None stays None."""
+    return None if nanodollars is None else nanodollars / NANODOLLARS
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Cost of one or several runs, agent runs or models, in whole nanodollars; no dollar is in both amounts.
+
+    >>> Cost(5, None, complete=True) + Cost(1, 2, complete=False)
+    Cost(recorded=6, extra=2, complete=False, unknown_runs=0)
+    """
+
+    recorded: int | None  # reported and computed cost; None: unknown
+    extra: int | None  # lower bound of the cost beyond the recorded cost; None: none is known
+    complete: bool  # False: more may have been spent than both amounts together
     unknown_runs: int = 0  # number of runs without any known cost, copies excluded
 
+    @classmethod
+    def from_usd(cls, recorded: Any, extra: Any, *, complete: bool, unknown_runs: int = 0) -> Cost:
+        """Return the cost of amounts in US dollars."""
+        return cls(to_nanodollars(recorded), to_nanodollars(extra), complete, unknown_runs)
+
     @property
-    def minimum(self) -> Decimal | None:
-        """Recorded cost plus lower bound, or None if both are unknown; no dollar is in both."""
-        amounts = [amount for amount in (self.recorded, self.lower_bound) if amount is not None]
-        return sum(amounts, Decimal(0)) if amounts else None
+    def minimum(self) -> int | None:
+        """Recorded cost plus the lower bound beyond it, or None if both are unknown."""
+        return _add(self.recorded, self.extra)
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            _add(self.recorded, other.recorded),
+            _add(self.extra, other.extra),
+            self.complete and other.complete,
+            self.unknown_runs + other.unknown_runs,
+        )
 
 
-def run_spending(workflow: Mapping[str, Any]) -> Spending:
-    """Return the spending of a run; a total that is only a lower bound is not a recorded cost.
+NO_COST: Final = Cost(None, None, complete=True)
+"""Sum of no costs."""
 
-    >>> run_spending({"total_cost": 0.07, "cost_basis": "lower_bound"})
-    Spending(recorded=None, lower_bound=Decimal('0.07'), partial=True, unknown_runs=0)
+
+def _add(one: int | None, other: int | None) -> int | None:
+    if one is None or other is None:
+        return one if other is None else other
+    return one + other
+
+
+def run_cost(run: Mapping[str, Any]) -> Cost:
+    """Return the cost of a run; a total that is only a lower bound is not a recorded cost.
+
+    >>> run_cost({"total_cost": 0.07, "cost_basis": "lower_bound"})
+    Cost(recorded=None, extra=70000000, complete=False, unknown_runs=0)
     """
-    basis = workflow.get("cost_basis")
-    total, beyond = to_decimal(workflow.get("total_cost")), to_decimal(workflow.get("lower_bound_cost"))
-    partial = not is_whole(basis, workflow.get("phase_costs") or ())
-    if not has_recorded_cost(workflow):
-        return Spending(None, total, partial)
-    return Spending(total, beyond, partial)
+    total, extra = run.get("total_cost"), run.get("lower_bound_cost")
+    amounts = (total, extra) if has_recorded_cost(run) else (None, total)
+    return Cost.from_usd(*amounts, complete=is_whole(run.get("cost_basis"), run.get("phase_costs") or ()))
 
 
 def is_copy(agents: Collection[Mapping[str, Any]]) -> bool:
@@ -197,30 +233,19 @@ def _unpriced_parts(parts: Any) -> list[Mapping[str, Any]]:
     return [part for part in parts or () if part.get("unpriced_tokens")]
 
 
-def agent_spending(agent: Mapping[str, Any]) -> Spending:
-    """Return the spending of one agent run; a copy and an empty stream have no cost.
+def agent_cost(agent: Mapping[str, Any]) -> Cost:
+    """Return the cost of one agent run, or of one of its models; copies and empty streams have none.
 
-    >>> agent_spending({"cost": 0.5, "cost_basis": "reported", "lower_bound_cost": 0.25}).minimum
-    Decimal('0.75')
+    >>> agent_cost({"cost": 0.5, "cost_basis": "reported", "lower_bound_cost": 0.25}).minimum
+    750000000
     """
-    cost, beyond = to_decimal(agent.get("cost")), to_decimal(agent.get("lower_bound_cost"))
+    cost, extra = to_nanodollars(agent.get("cost")), to_nanodollars(agent.get("lower_bound_cost"))
+    is_priced = not agent.get("unpriced_tokens")
     if agent.get("cost_basis") in RECORDED_BASES:
-        return Spending(cost, beyond, beyond is not None or bool(agent.get("unpriced_tokens")))
-    known = [amount for amount in (cost, beyond) if amount is not None]
-    nothing = bool(agent.get("duplicate_of")) or agent.get("outcome") == Outcome.EMPTY
-    return Spending(None, sum(known, Decimal(0)) if known else None, bool(known) or not nothing)
-
-
-def total_spending(every: Sequence[Spending]) -> Spending:
-    """Sum several spendings."""
-    recorded = [each.recorded for each in every if each.recorded is not None]
-    beyond = [each.lower_bound for each in every if each.lower_bound is not None]
-    return Spending(
-        sum(recorded, Decimal(0)) if recorded else None,
-        sum(beyond, Decimal(0)) if beyond else None,
-        any(each.partial for each in every),
-        sum(each.unknown_runs for each in every),
-    )
+        return Cost(cost, extra, complete=is_priced and extra is None)
+    extra = _add(cost, extra)
+    has_none = bool(agent.get("duplicate_of")) or agent.get("outcome") == Outcome.EMPTY
+    return Cost(None, extra, complete=is_priced and extra is None and has_none)
 
 
 def has_recorded_cost(workflow: Mapping[str, Any]) -> bool:

@@ -14,12 +14,13 @@ from typing import Any
 from .. import database
 from ..common.errors import InvalidQueryError
 from ..common.models import RECORDED_BASES, RunStatus
+from ..common.spending import run_cost
 from ..costs.accounting.deduplication import Unit
 from ..costs.accounting.message_claims import Claim, units_of
 from ..pipeline.shared_messages import recompute_shares, settle_shares
 from ..pipeline.unfinished_work import finish
 from ..storage.history import History
-from ..storage.rows.column_types import to_dollars, to_nanodollars
+from ..storage.rows.column_types import to_dollars
 from ..storage.writing.bulk_insert import batched
 from .retention_rules import RetentionRule
 
@@ -124,7 +125,8 @@ def _moved_costs(history: History, runs: Sequence[Mapping[str, Any]]) -> dict[in
             continue
         shares = recompute_shares(history, keys - deleted, without=deleted)
         moved_total = sum(
-            _nanodollars(run) - _nanodollars(shares.runs[key]) for key, run in shares.changed.items()
+            (run_cost(run).minimum or 0) - (run_cost(shares.runs[key]).minimum or 0)
+            for key, run in shares.changed.items()
         )
         for key in sorted(deleted):
             if (amount := min(moved_total, spent[key])) > 0:
@@ -145,10 +147,6 @@ def _sets_sharing_messages(claims: Mapping[int, Sequence[Claim]]) -> Iterator[se
                 large |= small
                 sets |= dict.fromkeys(small, large)
     yield from {id(keys): keys for keys in sets.values()}.values()
-
-
-def _nanodollars(run: Mapping[str, Any]) -> int:
-    return sum(to_nanodollars(run.get(name) or 0) for name in ("total_cost", "lower_bound_cost"))
 
 
 def _subtract_moved_costs(runs: Sequence[dict[str, Any]], moved: Mapping[int, int]) -> list[dict[str, Any]]:

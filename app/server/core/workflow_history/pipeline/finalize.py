@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from ..common.models import Problem, RunStatus, Severity, SourceState
-from ..costs.accounting.money import sum_known, to_decimal, to_usd_float
+from ..common.spending import to_usd
 from ..storage.history import History
+from ..storage.reading.runs import NO_COSTS
 from ..storage.rows.column_types import from_time, redacted_text, sanitize_text
 from .change_detection import GROWTH_WINDOW
 from .sync_state import CountedRuns, SyncContext, to_error
@@ -127,13 +128,13 @@ def stored_costs(history: History, counted: Iterable[CountedRuns]) -> dict[str, 
 
     A run counts once, even if several synced folders contain it.
     """
-    parts = [history.cost_totals(*part) for part in _merge_counted(counted)]
+    totals = sum((history.cost_totals(*part) for part in _merge_counted(counted)), NO_COSTS)
     return {
-        "enriched": sum(part.enriched for part in parts),
-        "total_cost": to_usd_float(sum_known(to_decimal(part.total_cost) for part in parts)),
-        "lower_bound_cost": to_usd_float(sum_known(to_decimal(part.lower_bound_cost) for part in parts)),
-        "partial_costs": sum(part.partial for part in parts),
-        "runs_without_cost": sum(part.unknown for part in parts),
+        "enriched": totals.enriched,
+        "total_cost": to_usd(totals.cost.recorded),
+        "lower_bound_cost": to_usd(totals.cost.extra),
+        "partial_costs": totals.partial,
+        "runs_without_cost": totals.cost.unknown_runs,
     }
 
 

@@ -21,7 +21,7 @@ from ..common.errors import PER_RUN_ERRORS
 from ..common.models import AgentRun, Problem, Severity, StreamFacts, StreamFormat, TimeBasis, Workflow
 from ..common.outcomes import Outcome
 from ..common.phases import classify_phase
-from ..common.spending import is_whole, original_of, originals_of, run_basis
+from ..common.spending import agent_cost, is_whole, original_of, originals_of, run_basis
 from ..common.urls import join_url
 from ..costs.accounting import cost_data
 from ..costs.accounting.cost_sums import minimum_cost, sum_costs
@@ -153,8 +153,7 @@ def folder_costs(
 
 def _has_unknown_cost(run: RunCost) -> bool:
     """Return whether a run has neither a recorded cost nor a lower bound."""
-    sums = sum_costs(run.agents)
-    return sums["recorded_cost"] is None and sums["lower_bound_cost"] is None
+    return all(agent_cost(agent).minimum is None for agent in run.agents)
 
 
 def _with_root(problems: Iterable[Problem], root: FolderPath, folders: int) -> list[Problem]:

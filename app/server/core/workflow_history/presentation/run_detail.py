@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from ..common.coercion import is_duration_lower_bound
-from ..common.formatting.costs import COST_BASIS_NOTES, format_minimum, format_spending
+from ..common.formatting.costs import COST_BASIS_NOTES, format_cost_parts, format_minimum
 from ..common.formatting.numbers import (
     format_duration,
     format_percent_change,
@@ -19,15 +19,16 @@ from ..common.formatting.numbers import (
 from ..common.formatting.text import single_line
 from ..common.models import RECORDED_BASES, CostBasis
 from ..common.spending import (
+    NO_COST,
     UNKNOWN,
-    Spending,
+    Cost,
+    agent_cost,
     format_usd,
     number,
-    run_spending,
+    run_cost,
     to_decimal,
     why_no_cost,
 )
-from ..costs.accounting.cost_sums import sum_costs
 from ..costs.accounting.missing_parts import silent_agents
 from .run_list import format_run_duration
 
@@ -95,10 +96,10 @@ def duration_fact(run: Run) -> RunFact:
 
 def cost_fact(run: Run) -> RunFact:
     """Return the cost of a run, with its basis and the spending that it does not include."""
-    spending, basis = run_spending(run), run.get("cost_basis")
-    if spending.minimum is None and not basis:
+    cost, basis = run_cost(run), run.get("cost_basis")
+    if cost.minimum is None and not basis:
         return _unknown(why_no_cost(run.get("phase_costs") or ()))
-    amounts = format_spending(spending) if spending.lower_bound is not None else None
+    amounts = format_cost_parts(cost) if cost.extra is not None else None
     basis_note = FactNote(COST_BASIS_NOTES.get(basis or "", single_line(basis)))
     unpriced_tokens = to_decimal(run.get("unpriced_tokens"))
     unpriced = FactNote(f"{format_tokens(unpriced_tokens)} tokens without a known price", "doubt")
@@ -106,7 +107,7 @@ def cost_fact(run: Run) -> RunFact:
     retry_cost = f"{format_usd(run.get('retry_cost'))} of it for {pluralize(retries, 'retry', 'retries')}"
     silent_names = ", ".join(map(single_line, run.get("agents_without_stream") or ()))
     return _fact(
-        format_minimum(spending),
+        format_minimum(cost),
         None if amounts and basis == CostBasis.LOWER_BOUND else basis_note,
         FactNote(amounts) if amounts else None,
         _computed_cost_note(run),
@@ -135,14 +136,11 @@ def format_model_cost(run: Run, model: Run) -> str:
     agents = [agent for agent in run.get("phase_costs") or () if not agent.get("duplicate_of")]
     usages = [usage for agent in agents for usage in agent.get("models") or ()]
     if usages:
-        sums = sum_costs([usage for usage in usages if usage.get("model") == model.get("model")])
-        recorded, lower_bound = to_decimal(sums["recorded_cost"]), to_decimal(sums["lower_bound_cost"])
-        spending = Spending(recorded, lower_bound, sums["partial"])
+        of_model = [usage for usage in usages if usage.get("model") == model.get("model")]
+        cost = sum(map(agent_cost, of_model), NO_COST)
     else:
-        spending = Spending(to_decimal(model.get("cost")), None, bool(model.get("unpriced_tokens")))
-    if spending.minimum is None and model.get("unpriced_tokens"):
-        return "no price"
-    return format_minimum(spending)
+        cost = Cost.from_usd(model.get("cost"), None, complete=not model.get("unpriced_tokens"))
+    return "no price" if cost.minimum is None and model.get("unpriced_tokens") else format_minimum(cost)
 
 
 def tokens_fact(run: Run) -> RunFact | None:

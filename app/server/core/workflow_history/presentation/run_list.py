@@ -11,11 +11,11 @@ from typing import Any
 from rich.cells import cell_len
 
 from ..common.coercion import is_duration_lower_bound
-from ..common.formatting.costs import format_run_cost, format_total_spending
+from ..common.formatting.costs import format_run_cost, format_total_cost
 from ..common.formatting.numbers import format_duration, format_timestamp, pluralize
 from ..common.formatting.text import non_empty_lines, single_line, truncate
 from ..common.models import SourceState, TimeBasis
-from ..common.spending import UNKNOWN, Spending
+from ..common.spending import UNKNOWN, Cost
 
 Run = Mapping[str, Any]
 
@@ -147,11 +147,11 @@ def is_source_deleted(run: Run) -> bool:
     return run.get("source_state") == SourceState.MISSING
 
 
-def list_footer(shown: int, total: int, spending: Spending) -> list[str]:
+def list_footer(shown: int, total: int, cost: Cost) -> list[str]:
     """Format the number of shown and of all runs, and the cost of all."""
     count = pluralize(total, "run") if shown == total else f"{shown:,} of {pluralize(total, 'run')}"
-    cost, *notes = format_total_spending(spending)
-    return [count, cost if shown == total else f"all: {cost}", *notes]
+    amount, *notes = format_total_cost(cost)
+    return [count, amount if shown == total else f"all: {amount}", *notes]
 
 
 def list_legend(runs: Sequence[Run], *, has_dates: bool = True, has_times: bool = True) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Final
 from ..analysis.statistics.records import Change, GroupStatistics, Trend, Waste
 from ..common.formatting.costs import format_minimum
 from ..common.formatting.numbers import format_duration, format_percent_change, format_tokens, pluralize
-from ..common.spending import UNKNOWN, Spending, format_fraction, format_usd, to_decimal
+from ..common.spending import UNKNOWN, Cost, format_fraction, format_usd
 
 TREND_LABELS: Final = {
     "runs": "runs",
@@ -40,16 +40,19 @@ _FORMATTERS: Final[Mapping[str, Callable[[float | None], str]]] = {
 }
 
 
-def group_spending(group: GroupStatistics) -> Spending:
-    """Return the known spending of a group."""
-    partial = bool(group.runs_costing_more or group.runs_without_cost)
-    amounts = to_decimal(group.cost.total), to_decimal(group.lower_bound_cost)
-    return Spending(*amounts, partial=partial, unknown_runs=group.runs_without_cost)
+def group_cost(group: GroupStatistics) -> Cost:
+    """Return the known cost of a group."""
+    return Cost.from_usd(
+        group.cost.total,
+        group.lower_bound_cost,
+        complete=not (group.runs_costing_more or group.runs_without_cost),
+        unknown_runs=group.runs_without_cost,
+    )
 
 
 def format_cost(group: GroupStatistics) -> str:
     """Format the known cost of a group; `≥` if it is a lower bound."""
-    return format_minimum(group_spending(group))
+    return format_minimum(group_cost(group))
 
 
 def format_success_rate(group: GroupStatistics) -> str:
@@ -80,7 +83,7 @@ def format_waste_cost(cost: float | None, *, partial: bool) -> str:
     >>> format_waste_cost(0.5, partial=True), format_waste_cost(0.0, partial=False)
     ('≥ $0.50', '$0.00')
     """
-    return format_minimum(Spending(to_decimal(cost), None, partial))
+    return format_minimum(Cost.from_usd(cost, None, complete=not partial))
 
 
 def format_waste(waste: Waste) -> str:

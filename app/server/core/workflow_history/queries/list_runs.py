@@ -9,7 +9,7 @@ from typing import Any, Final
 from .. import database
 from ..common.errors import InvalidQueryError
 from ..common.filters import RunFilter
-from ..common.spending import Spending, to_decimal
+from ..common.spending import NO_COST, Cost
 from ..storage.history import History, StoredPage
 from ..storage.reading.page_query import SORT_KEYS, PageCursor, PageQuery, query_fingerprint
 from .check_names import validate_filter_names
@@ -76,14 +76,12 @@ def list_run_summaries(
     return _load_page(where, sort, order, limit, offset, cursor, History.summary_page)
 
 
-def costs_of(where: RunFilter) -> Spending:
+def costs_of(where: RunFilter) -> Cost:
     """Return the total cost of all runs that match `where`, on all pages."""
     with database.open_if_exists() as history:
         if history is None:
-            return Spending(None, None, partial=False)
-        totals = history.costs_of(where)
-    amounts = to_decimal(totals.total_cost), to_decimal(totals.lower_bound_cost)
-    return Spending(*amounts, partial=bool(totals.partial), unknown_runs=totals.unknown)
+            return NO_COST
+        return history.costs_of(where).cost
 
 
 def _load_page(  # noqa: PLR0917 - both functions above take these by name

@@ -13,7 +13,7 @@ from ..common.errors import WorkflowNotFoundError
 from ..common.field_docs import Doc
 from ..common.filters import RunFilter
 from ..common.models import RunStatus, TimeBasis
-from ..common.spending import run_spending
+from ..common.spending import run_cost, to_usd
 from .forecast.records import Remaining
 from .forecast.stored_run import forecast_remaining
 
@@ -78,7 +78,7 @@ def run_progress(reference: str) -> RunProgress:
 def _to_progress(run: Mapping[str, Any], remaining: Remaining | None) -> RunProgress:
     is_running = run.get("status") == _RUNNING_STATUS
     started = moment_in_utc(run.get("started_at") or run.get("created_at"))
-    spent = run_spending(run)
+    cost = run_cost(run)
     return RunProgress(
         run["id"],
         run.get("project") or "",
@@ -89,8 +89,8 @@ def _to_progress(run: Mapping[str, Any], remaining: Remaining | None) -> RunProg
         started,
         None if started is None else run.get("times_basis") != TimeBasis.REPORTED,
         coerce_number(run.get("duration_seconds")),
-        None if spent.minimum is None else float(spent.minimum),
-        is_running or spent.partial,
+        to_usd(cost.minimum),
+        is_running or not cost.complete,
         run.get("total_tokens"),
         remaining,
     )

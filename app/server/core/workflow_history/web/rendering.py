@@ -58,7 +58,7 @@ _FILTERS: Final = {
     "day": numbers.day,
     "timestamp": numbers.format_timestamp,
     "run_cost": costs.format_run_cost,
-    "agent_spending": spending.agent_spending,
+    "agent_cost": spending.agent_cost,
     "minimum_cost": costs.format_minimum,
     "short_model": agents.short_model,
     "agent_notes": agents.agent_notes,
@@ -212,9 +212,9 @@ def status_class(status: Any) -> str:
 
 def cost_title(run: Mapping[str, Any]) -> str:
     """Return a sentence that explains a run's cost and its cost basis."""
-    spent, basis = spending.run_spending(run), run.get("cost_basis")
-    if spent.minimum is None and not basis:
+    known, basis = spending.run_cost(run), run.get("cost_basis")
+    if known.minimum is None and not basis:
         return "no cost of its own is known"
-    cost = costs.format_spending(spent)
+    cost = costs.format_cost_parts(known)
     note = costs.COST_BASIS_NOTES.get(basis or "")
     return f"{cost}; {note}" if note else cost

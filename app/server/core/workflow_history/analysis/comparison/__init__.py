@@ -8,10 +8,11 @@ from typing import Any
 from ...common.coercion import moment_in_utc
 from ...common.errors import PriceUnknownError
 from ...common.models import RunStatus, TokenUsage
+from ...common.spending import run_cost
 from ...costs.pricing import price_breakdown
 from ..similarity.scores import explain_similarity
 from ..similarity.shared_words import missing_words, shared_words
-from .figures import compare_facts, compare_figures, run_cost
+from .figures import compare_facts, compare_figures
 from .phases import attribute_cost, attribute_duration, compare_phases, model_changes
 from .records import Comparison, LikenessPart, PriceChange, Request, RunRef
 
@@ -101,9 +102,9 @@ def _notes(a: Run, b: Run) -> tuple[str, ...]:
     notes = []
     for name, run in (("A", a), ("B", b)):
         cost = run_cost(run)
-        if cost.amount is None:
+        if cost.minimum is None:
             notes.append(f"{name}'s cost is unknown: nothing says what the difference in cost is")
-        elif not cost.certain:
+        elif not cost.complete:
             notes.append(f"{name} cost at least that much: the difference in cost is not certain")
         if run.get("status") == RunStatus.RUNNING:
             notes.append(f"{name} was still running when it was read last: its figures may grow")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from ...common.coercion import coerce_number, is_duration_lower_bound, list_agent_runs
-from ...common.models import RECORDED_BASES
-from ...costs.accounting.cost_sums import minimum_cost, sum_costs
-from ...costs.accounting.money import TOKEN_FIELDS, sum_known, to_decimal, to_usd_float
+from ...common.spending import Cost, run_cost, to_usd
+from ...costs.accounting.money import TOKEN_FIELDS
 from .records import NumberComparison, TextComparison
 
 Run = Mapping[str, Any]
@@ -27,28 +26,6 @@ TEXT_FIELDS: Final = (
 
 TOKENS: Final = (*TOKEN_FIELDS[:4], "total_tokens")
 SCORES: Final = ("nl_clarity_score", "cost_efficiency_score", "performance_score", "quality_score")
-
-
-class Cost(NamedTuple):
-    """A known cost, which may be a lower bound."""
-
-    amount: Decimal | None  # USD, recorded cost plus lower bound; None if unknown
-    certain: bool  # False if more may have been spent
-
-
-def run_cost(run: Run) -> Cost:
-    """Return the known cost of a run."""
-    amount = sum_known(
-        [to_decimal(coerce_number(run.get(key))) for key in ("total_cost", "lower_bound_cost")]
-    )
-    return Cost(amount, run.get("cost_basis") in RECORDED_BASES)
-
-
-def agents_cost(agents: Iterable[Run]) -> Cost:
-    """Return the known cost of agent runs."""
-    sums = sum_costs(agents)
-    known = sums["recorded_cost"] is not None or sums["lower_bound_cost"] is not None
-    return Cost(minimum_cost(sums) if known else None, not sums["partial"])
 
 
 def compare_figures(a: Run, b: Run) -> tuple[NumberComparison, ...]:
@@ -113,9 +90,7 @@ def compare_value(
 
 def compare_cost(name: str, a: Cost, b: Cost) -> NumberComparison:
     """Compare a cost of two runs; uncertain if one is only a lower bound."""
-    return compare_value(
-        name, "USD", to_usd_float(a.amount), to_usd_float(b.amount), certain=(a.certain, b.certain)
-    )
+    return compare_value(name, "USD", to_usd(a.minimum), to_usd(b.minimum), certain=(a.complete, b.complete))
 
 
 def cache_hit_rate(run: Run) -> float | None:

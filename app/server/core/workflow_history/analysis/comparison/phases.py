@@ -9,9 +9,10 @@ from typing import Any
 from ...common.coercion import list_agent_runs, worked_seconds
 from ...common.outcomes import Outcome
 from ...common.phases import PHASES
+from ...common.spending import NANODOLLARS, NO_COST, agent_cost, run_cost, to_usd
 from ...costs.accounting.missing_parts import silent_agents
 from ...costs.accounting.money import TOKEN_FIELDS
-from .figures import agents_cost, compare_cost, compare_value, run_cost, sum_counts
+from .figures import compare_cost, compare_value, sum_counts
 from .records import AgentTotals, Contribution, ModelChange, Phase, StepComparison
 
 Run = Mapping[str, Any]
@@ -45,10 +46,10 @@ def attribute_cost(a: Run, b: Run, phases: Iterable[Phase]) -> tuple[Contributio
 
     Cost outside the agent runs is a contribution without a phase, so that all add up exactly.
     """
-    a_cost, b_cost = run_cost(a).amount, run_cost(b).amount
+    a_cost, b_cost = run_cost(a).minimum, run_cost(b).minimum
     if a_cost is None or b_cost is None:
         return ()
-    difference = b_cost - a_cost
+    difference = Decimal(b_cost - a_cost) / NANODOLLARS
     by_phase: dict[str | None, Decimal] = {}
     for phase in phases:
         a_phase, b_phase = (None if work is None else work.cost for work in (phase.step.a, phase.step.b))
@@ -106,7 +107,7 @@ def _compare_phase(name: str, a: Agents, b: Agents) -> Phase:
 def _compare_step(name: str, a: Agents, b: Agents) -> StepComparison:
     """Build one row; differences are unknown if one run has no such row."""
     figures = (
-        compare_cost("cost", agents_cost(a), agents_cost(b)),
+        compare_cost("cost", sum(map(agent_cost, a), NO_COST), sum(map(agent_cost, b), NO_COST)),
         compare_value("duration_seconds", "seconds", worked_seconds(a), worked_seconds(b)),
         compare_value("total_tokens", "tokens", _total_tokens(a), _total_tokens(b)),
         *(
@@ -125,14 +126,14 @@ def _total_tokens(agents: Agents) -> float | None:
 def _agent_totals(agents: Agents) -> AgentTotals | None:
     if not agents:
         return None
-    cost = agents_cost(agents)
+    cost = sum(map(agent_cost, agents), NO_COST)
     models = {str(agent["model"]): None for agent in agents if agent.get("model")}
     return AgentTotals(
         sum(not agent.get("silent") for agent in agents),
         _worst_outcome(agents),
         tuple(models),
-        None if cost.amount is None else float(cost.amount),
-        cost.certain,
+        to_usd(cost.minimum),
+        cost.complete,
     )
 
 

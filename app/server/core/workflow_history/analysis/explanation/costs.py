@@ -9,9 +9,8 @@ from typing import Any
 from ...common.coercion import coerce_number, worked_seconds
 from ...common.models import RECORDED_BASES, CostBasis
 from ...common.outcomes import Outcome
-from ...common.spending import agent_spending, is_whole, run_spending, why_no_cost
-from ...costs.accounting.cost_sums import sum_costs
-from ...costs.accounting.money import sum_known, to_decimal, to_usd_float
+from ...common.spending import NO_COST, agent_cost, is_whole, run_cost, to_usd, why_no_cost
+from ...costs.accounting.money import sum_known, to_decimal
 from .context import Agent, ExplanationContext, agent_name, sum_parts
 from .price_arithmetic import price_terms
 from .records import Component, Explanation, Source
@@ -40,15 +39,15 @@ _WORK_FIELDS = (
 
 def explain_cost(context: ExplanationContext) -> Explanation:
     """Explain the known cost: recorded cost plus lower bounds."""
-    spending = run_spending(context.run)
-    value = to_usd_float(spending.minimum)
+    cost = run_cost(context.run)
+    value = to_usd(cost.minimum)
     separate_costs = () if context.run.get("lower_bound_cost") is None else ("total_cost", "lower_bound_cost")
     return context.explain_sum(
         "cost", "the sum over its agent runs, former attempts included: on record, and at least beyond it",
         [*_spending_parts(context, context.agents), *map(_silent_part, context.silent_agents)],
         unit="USD", docs=DOCS, value=value, prices=context.prices,
         inputs={key: context.run.get(key) for key in ("cost_basis", *separate_costs)},
-        is_lower_bound=value is not None and spending.partial,
+        is_lower_bound=value is not None and not cost.complete,
         unknown_parts=_count_unknown(context.agents) + len(context.silent_agents),
         why_unknown=None if value is not None else why_no_cost(context.agents),
     )  # fmt: skip
@@ -213,13 +212,13 @@ def explain_agents(
     `silent_agents` are its agents without a stream.
     """
     parts = _spending_parts(context, agents)
-    total = sum_parts(parts)
+    total, cost = sum_parts(parts), sum(map(agent_cost, [*agents, *silent_agents]), NO_COST)
     return context.explain_sum(
         name, "the sum over its agent runs: what is on record, and what was spent at least beyond it",
         [*parts, *map(_silent_part, silent_agents)],
         unit="USD", docs=DOCS, value=None if total is None else float(total), prices=context.prices,
         inputs=_work_totals(agents, silent_agents),
-        is_lower_bound=total is not None and sum_costs([*agents, *silent_agents])["partial"],
+        is_lower_bound=total is not None and not cost.complete,
         unknown_parts=_count_unknown(agents) + len(silent_agents),
         why_unknown=None if total is not None else why_no_cost(agents),
     )  # fmt: skip
@@ -250,7 +249,7 @@ def _silent_part(agent: Agent) -> Component:
 
 def _count_unknown(agents: Sequence[Agent]) -> int:
     """Count the agent runs with entirely unknown spending; copies and empty streams spent nothing."""
-    return sum(spending.minimum is None and spending.partial for spending in map(agent_spending, agents))
+    return sum(cost.minimum is None and not cost.complete for cost in map(agent_cost, agents))
 
 
 def agent_part(

@@ -14,7 +14,7 @@ import typer
 from ... import database, demo, sync
 from ...common.errors import WorkflowHistoryError
 from ...common.filters import RunFilter
-from ...common.spending import run_spending
+from ...common.spending import run_cost
 from ...queries.list_runs import costs_of, find_runs
 from ..common_options import Command
 from ..output import get_output, print_note
@@ -83,7 +83,7 @@ def make_demo(
 
 def _example_commands(runs: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
     """Yield commands that show the effects planted in the demo, each with its purpose."""
-    most_expensive = max(runs, key=lambda run: run_spending(run).minimum or 0)  # it has the most to show
+    most_expensive = max(runs, key=lambda run: run_cost(run).minimum or 0)  # it has the most to show
     yield "stats", "total cost and where it was spent"
     yield f"show {most_expensive['id']}", "details of a run"
     yield "anomalies", "regressions"

@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from ...common.formatting.numbers import pluralize
-from ...common.spending import Spending, to_decimal
+from ...common.spending import Cost
 from ...common.time_zones import zone_named
 from ...presentation.run_list import qualified_id
 from ...queries.list_runs import AGENT_SORT_KEYS, SORT_ALIASES, check_sort, costs_of, find_runs
@@ -72,10 +72,11 @@ def list_runs(  # noqa: PLR0917 - a command line has many options
     elif page.workflows:
         part_costs, zone = None, zone_named(get_time_zone(context))
         if page.part_costs is not None and page.part_costs_partial is not None:
-            costs = zip(map(to_decimal, page.part_costs), page.part_costs_partial, strict=True)
-            part_costs = sort.replace("-", " "), [Spending(cost, None, partial) for cost, partial in costs]
-        spending = costs_of(where)
-        table = render_run_list(page.workflows, page.total, spending, output.width, part_costs, zone=zone)
+            amounts = zip(page.part_costs, page.part_costs_partial, strict=True)
+            costs = [Cost.from_usd(amount, None, complete=not partial) for amount, partial in amounts]
+            part_costs = sort.replace("-", " "), costs
+        cost = costs_of(where)
+        table = render_run_list(page.workflows, page.total, cost, output.width, part_costs, zone=zone)
         output.print(table)
     elif page.total:
         reason = "that is after the last" if limit else "--limit 0"

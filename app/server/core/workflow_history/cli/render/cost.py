@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -13,7 +12,7 @@ from ...common.formatting.agents import short_model
 from ...common.formatting.costs import format_minimum
 from ...common.formatting.numbers import format_timestamp, format_tokens, pluralize
 from ...common.formatting.text import single_line
-from ...common.spending import Spending, to_decimal
+from ...common.spending import Cost
 from ...presentation.run_list import copies_note, copy_note, short_ids
 from . import symbols
 from .table import (
@@ -27,7 +26,7 @@ from .table import (
     share_of,
     text_column,
 )
-from .text import join_parts, render_problems, render_spending, section_rule
+from .text import join_parts, render_cost, render_problems, section_rule
 
 Totals = Mapping[str, Any]
 
@@ -74,13 +73,17 @@ def render_cost_report(report: Totals, width: int) -> RenderableType:
 
 def render_cost_line(report: Totals) -> Text:
     """Format the recorded cost, the lower-bound cost and the number of runs of unknown cost."""
-    return render_spending(to_spending(report))
+    return render_cost(cost_of(report))
 
 
-def to_spending(totals: Totals) -> Spending:
-    """Convert the costs of a report, a group or a run to a Spending."""
-    amounts = to_decimal(totals["recorded_cost"]), to_decimal(totals["lower_bound_cost"])
-    return Spending(*amounts, totals["partial"], totals.get("runs_without_cost", 0))
+def cost_of(totals: Totals) -> Cost:
+    """Return the cost of a report, a group or a run."""
+    return Cost.from_usd(
+        totals["recorded_cost"],
+        totals["lower_bound_cost"],
+        complete=not totals["partial"],
+        unknown_runs=totals.get("runs_without_cost", 0),
+    )
 
 
 def _head(report: Totals) -> Text:
@@ -108,8 +111,8 @@ def _problems(report: Totals, width: int) -> list[RenderableType]:
 
 
 def _group_table(kind: str, groups: Sequence[Totals], width: int) -> RenderableType:
-    amounts = [to_spending(group).minimum for group in groups]
-    largest = max((amount or Decimal(0) for amount in amounts), default=Decimal(0))
+    amounts = [cost_of(group).minimum for group in groups]
+    largest = max((amount or 0 for amount in amounts), default=0)
     columns = [
         *(_run_columns(groups) if kind == "run" else _name_columns(kind, groups)),
         number_column("agent_runs", "agent runs", [f"{group['agent_runs']:,}" for group in groups]),
@@ -148,6 +151,6 @@ def _name_columns(kind: str, groups: Sequence[Totals]) -> list[Column]:
 def _format_cost(group: Totals) -> str:
     if (copy := copy_note(group)) is not None:
         return copy
-    spending = to_spending(group)
-    no_price = spending.minimum is None and group["unpriced_tokens"]
-    return "no price" if no_price else format_minimum(spending)
+    cost = cost_of(group)
+    no_price = cost.minimum is None and group["unpriced_tokens"]
+    return "no price" if no_price else format_minimum(cost)

@@ -14,7 +14,7 @@ from ...common.formatting.agents import short_model
 from ...common.formatting.costs import format_minimum, format_run_cost
 from ...common.formatting.numbers import format_tokens
 from ...common.formatting.text import single_line
-from ...common.spending import UNKNOWN, Spending
+from ...common.spending import UNKNOWN, Cost
 from ...presentation.run_list import (
     NO_REQUEST,
     copy_note,
@@ -58,15 +58,15 @@ MAX_CELL_WIDTH = 32  # cells of the other columns
 def render_run_list(
     runs: Sequence[Run],
     total: int,
-    spending: Spending,
+    cost: Cost,
     width: int,
-    part_costs: tuple[str, Sequence[Spending]] | None = None,
+    part_costs: tuple[str, Sequence[Cost]] | None = None,
     *,
     zone: tzinfo | None = None,
 ) -> RenderableType:
     """Render a page of runs as a table with a line of totals below it.
 
-    `total`, `spending`: number and cost of the runs on all pages. `part_costs`: name of the phase or agent
+    `total`, `cost`: number and cost of the runs on all pages. `part_costs`: name of the phase or agent
     cost that the runs are sorted by, and that cost of each run. `zone`: time zone of the times; None: local.
     """
     columns = _columns(runs, zone)
@@ -76,7 +76,7 @@ def render_run_list(
         columns.append(Column("part", title, cells, right=True))
     shown = fit_columns(columns, width, DROP_ORDER, MIN_REQUEST_WIDTH)
     keys = {column.key for column in shown}
-    footer = wrap_parts(list_footer(len(runs), total, spending), width)
+    footer = wrap_parts(list_footer(len(runs), total, cost), width)
     notes = list_legend(runs, has_dates=bool({"when", "day"} & keys), has_times="when" in keys)
     legend = wrap_parts(notes, width)
     legend.stylize("dim")

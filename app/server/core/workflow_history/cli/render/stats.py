@@ -19,11 +19,11 @@ from ...presentation.statistics import (
     describe_success,
     format_cost,
     format_success_rate,
-    group_spending,
+    group_cost,
     minimum_cost,
 )
 from .table import Column, DropColumn, bar_column, build_table, fit_columns, number_column, share_of
-from .text import implausible_dates_note, join_parts, render_spending
+from .text import implausible_dates_note, join_parts, render_cost
 
 BAR_WIDTH: Final = 12  # cells
 MAX_NAME_WIDTH: Final = 40  # cells
@@ -56,7 +56,7 @@ def render_statistics(statistics: RunStatistics, width: int) -> RenderableType:
         group_table(statistics, groups, width) if groups else Text(f"No run has a known {statistics.by}."),
         "",
         render_totals(statistics.total),
-        *([render_total_cost(statistics.total)] if group_spending(statistics.total).partial else []),
+        *([render_total_cost(statistics.total)] if not group_cost(statistics.total).complete else []),
         *_notes(statistics, len(statistics.groups) - len(groups)),
         *implausible_dates_note(statistics.invalid_timestamps),
     )
@@ -92,7 +92,7 @@ def render_totals(total: GroupStatistics) -> Text:
     """Format the number of runs, their total cost and their success rate in one line."""
     return join_parts([
         pluralize(total.runs, "run"),
-        f"{format_cost(total)} in all" if total.runs and group_spending(total).minimum is not None else None,
+        f"{format_cost(total)} in all" if total.runs and group_cost(total).minimum is not None else None,
         describe_success(total) if total.runs else None,
         copies_note(total.copies),
     ])  # fmt: skip
@@ -100,7 +100,7 @@ def render_totals(total: GroupStatistics) -> Text:
 
 def render_total_cost(total: GroupStatistics) -> Text:
     """Format the recorded cost, the lower-bound cost and the number of runs of unknown cost."""
-    return render_spending(group_spending(total))
+    return render_cost(group_cost(total))
 
 
 def _group_name(by: str, name: str | None) -> Text:

@@ -8,11 +8,11 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from ...common.formatting.costs import format_minimum, format_total_spending, format_unknown_runs
+from ...common.formatting.costs import format_minimum, format_total_cost, format_unknown_runs
 from ...common.formatting.numbers import day, format_duration, pluralize
 from ...common.formatting.text import single_line
 from ...common.models import Severity
-from ...common.spending import Spending, number, to_decimal
+from ...common.spending import Cost, number
 from ...pipeline.sync_state import has_news
 from ...presentation.sync_summary import (
     all_pruned_message,
@@ -35,7 +35,7 @@ def render_sync_summary(stats: Stats, width: int) -> RenderableType:
         return _no_runs(stats)
     if not has_news(stats):
         return _unchanged(stats, width)
-    cost = join_parts(format_total_spending(_spending(stats)))
+    cost = join_parts(format_total_cost(_cost(stats)))
     lines: list[RenderableType]
     if stats.get("statuses") is None:
         lines = [_run_count(stats), cost]
@@ -64,12 +64,12 @@ def unread_problems(stats: Stats) -> list[Mapping[str, Any]]:
 def _unchanged(stats: Stats, width: int) -> Group:
     unread = unread_problems(stats)
     known = len(stats.get("errors") or ()) - len(unread)
-    spending, skipped = _spending(stats), _skipped(stats)
+    cost, skipped = _cost(stats), _skipped(stats)
     head = [
         Text("✓ nothing changed", "green"),
         _run_count(stats),
-        format_minimum(spending) if spending.minimum is not None else None,
-        format_unknown_runs(spending),
+        format_minimum(cost) if cost.minimum is not None else None,
+        format_unknown_runs(cost),
         f"{pluralize(known, 'known problem')} (see --json)" if known else None,
         _pruned(stats),
         _duration(stats),
@@ -124,10 +124,13 @@ def _duration(stats: Stats) -> Text:
     return Text(format_duration(stats.get("duration_seconds")), "dim")
 
 
-def _spending(stats: Stats) -> Spending:
-    recorded, lower_bound = to_decimal(stats.get("total_cost")), to_decimal(stats.get("lower_bound_cost"))
-    partial = bool(lower_bound or count(stats, "partial_costs"))
-    return Spending(recorded, lower_bound, partial, count(stats, "runs_without_cost"))
+def _cost(stats: Stats) -> Cost:
+    return Cost.from_usd(
+        stats.get("total_cost"),
+        stats.get("lower_bound_cost"),
+        complete=not (stats.get("lower_bound_cost") or count(stats, "partial_costs")),
+        unknown_runs=count(stats, "runs_without_cost"),
+    )
 
 
 def _repeated(stats: Stats) -> Text | None:

@@ -12,12 +12,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ...common.formatting.costs import format_total_spending
+from ...common.formatting.costs import format_total_cost
 from ...common.formatting.numbers import pluralize
 from ...common.formatting.text import single_line
 from ...common.models import Severity
 from ...common.plausible_dates import ImplausibleDates
-from ...common.spending import Spending, number
+from ...common.spending import Cost, number
 
 
 def section_rule(title: str, width: int, note: str = "") -> Text:
@@ -158,9 +158,9 @@ def wrap_parts(parts: Sequence[str | Text | None], width: int) -> Text:
     return Text("\n").join(join_parts(line) for line in lines)
 
 
-def render_spending(spending: Spending) -> Text:
+def render_cost(cost: Cost) -> Text:
     """Format the recorded cost, the lower-bound cost and the number of runs of unknown cost."""
-    return join_parts([Text(words, "bold") for words in format_total_spending(spending)])
+    return join_parts([Text(words, "bold") for words in format_total_cost(cost)])
 
 
 def join_parts(parts: Sequence[str | Text | None]) -> Text:

@@ -7,7 +7,7 @@ from decimal import ROUND_DOWN, Decimal
 from typing import Any, Final
 
 from ..models import CostBasis
-from ..spending import UNKNOWN, Spending, format_usd, run_spending, to_decimal
+from ..spending import UNKNOWN, Cost, format_usd, run_cost, to_decimal, to_usd
 from .numbers import pluralize
 
 _MIN_SHOWN_AMOUNT: Final = Decimal("0.00005")  # USD; `format_usd` shows smaller amounts as "<$0.0001"
@@ -29,14 +29,15 @@ def format_run_cost(workflow: Mapping[str, Any]) -> str:
     >>> format_run_cost({"total_cost": 2.63, "cost_basis": "lower_bound", "lower_bound_cost": 0.07})
     '≥ $2.70'
     """
-    return format_minimum(run_spending(workflow))
+    return format_minimum(run_cost(workflow))
 
 
-def format_minimum(spending: Spending) -> str:
-    """Format all known cost of a spending; `≥` marks a lower bound."""
-    if spending.minimum is None:
+def format_minimum(cost: Cost) -> str:
+    """Format all that is known of a cost; `≥` marks a lower bound."""
+    minimum = to_usd(cost.minimum)
+    if minimum is None:
         return UNKNOWN
-    return f"≥ {format_lower_bound(spending.minimum)}" if spending.partial else format_usd(spending.minimum)
+    return format_usd(minimum) if cost.complete else f"≥ {format_lower_bound(minimum)}"
 
 
 def format_lower_bound(value: Any) -> str:
@@ -51,52 +52,44 @@ def format_lower_bound(value: Any) -> str:
     return f"${amount.quantize(Decimal(1).scaleb(amount.adjusted()), ROUND_DOWN):f}"
 
 
-def format_spending(spending: Spending) -> str:
+def format_cost_parts(cost: Cost) -> str:
     """Format the recorded cost and the lower bound beyond it as separate amounts.
 
-    >>> format_spending(Spending(Decimal("12.34"), Decimal("0.07"), partial=True))
+    >>> format_cost_parts(Cost.from_usd(12.34, 0.07, complete=False))
     '$12.34 on record + at least $0.07 in streams without a result'
-    >>> format_spending(Spending(Decimal("12.34"), None, partial=True))
+    >>> format_cost_parts(Cost.from_usd(12.34, None, complete=False))
     'at least $12.34: some work left no record of its cost'
-    >>> format_spending(Spending(Decimal("12.34"), None, partial=False))
+    >>> format_cost_parts(Cost.from_usd(12.34, None, complete=True))
     '$12.34 on record'
     """
-    if spending.lower_bound:
-        lower_bound = f"at least {format_lower_bound(spending.lower_bound)} in streams without a result"
-        return (
-            lower_bound
-            if spending.recorded is None
-            else f"{format_usd(spending.recorded)} on record + {lower_bound}"
-        )
-    if spending.minimum is None:
+    recorded = format_usd(to_usd(cost.recorded))
+    if cost.extra:
+        extra = f"at least {format_lower_bound(to_usd(cost.extra))} in streams without a result"
+        return extra if cost.recorded is None else f"{recorded} on record + {extra}"
+    if cost.minimum is None:
         return "no cost on record"
-    if spending.partial:
-        return f"at least {format_lower_bound(spending.minimum)}: some work left no record of its cost"
-    return f"{format_usd(spending.recorded)} on record"
+    if cost.complete:
+        return f"{recorded} on record"
+    return f"at least {format_lower_bound(to_usd(cost.minimum))}: some work left no record of its cost"
 
 
-def format_total_spending(spending: Spending) -> list[str]:
+def format_total_cost(cost: Cost) -> list[str]:
     """Format the total cost of several runs and the number of runs with unknown cost.
 
-    >>> format_total_spending(Spending(Decimal("5"), None, partial=True, unknown_runs=2))
+    >>> format_total_cost(Cost.from_usd(5, None, complete=False, unknown_runs=2))
     ['at least $5.00', 'unknown what 2 runs cost']
-    >>> format_total_spending(Spending(None, None, partial=True, unknown_runs=1))
+    >>> format_total_cost(Cost(None, None, complete=False, unknown_runs=1))
     ['unknown what 1 run cost']
     """
-    unknown = format_unknown_runs(spending)
+    unknown = format_unknown_runs(cost)
     if unknown is None:
-        return [format_spending(spending)]
-    if spending.minimum is None:
+        return [format_cost_parts(cost)]
+    if cost.minimum is None:
         return [unknown]
-    return [
-        format_spending(spending)
-        if spending.lower_bound
-        else f"at least {format_lower_bound(spending.minimum)}",
-        unknown,
-    ]
+    known = format_cost_parts(cost) if cost.extra else f"at least {format_lower_bound(to_usd(cost.minimum))}"
+    return [known, unknown]
 
 
-def format_unknown_runs(spending: Spending) -> str | None:
+def format_unknown_runs(cost: Cost) -> str | None:
     """Format the number of runs with unknown cost; None if there are none."""
-    runs = spending.unknown_runs
-    return f"unknown what {pluralize(runs, 'run')} cost" if runs else None
+    return f"unknown what {pluralize(cost.unknown_runs, 'run')} cost" if cost.unknown_runs else None

@@ -10,7 +10,7 @@ bound.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, cast
@@ -18,6 +18,7 @@ from typing import Any, cast
 from ...common.models import RECORDED_BASES, AgentRun, CostBasis, CostData, StreamFacts
 from ...common.outcomes import Outcome
 from ...common.phases import PHASES, split_name
+from ...common.spending import NO_COST, Cost, agent_cost, to_usd
 from ..pricing import price_version
 from .agent_run import build_agent_run
 from .attempts import merge_attempts, rename_replaced
@@ -108,17 +109,16 @@ def compute_cost_and_claims(
 def cost_data(runs: Sequence[AgentRun]) -> CostData:
     """Return the totals over a run's streams; an unknown total is None."""
     marked = sorted(_annotate_retries(runs), key=_sort_key)
-    recorded = sum_known(_usd(run, "cost") for run in marked if run.get("cost_basis") in RECORDED_BASES)
-    lower_bounds = sum_known(_lower_bounds(marked))
-    basis = _basis(marked, recorded, lower_bounds)
-    is_lower_bound = recorded is None and basis == CostBasis.LOWER_BOUND
+    cost = sum(map(agent_cost, marked), NO_COST)
+    basis = _basis(marked, cost)
+    is_lower_bound = cost.recorded is None and basis == CostBasis.LOWER_BOUND
     tokens = sum_token_fields(marked)
     retry_count = sum(run["retries"] for run in marked)
     retry_cost = sum_known(_usd(run, "retry_cost") for run in marked if run["retries"])
     sums = {
-        "total_cost": to_usd_float(lower_bounds if is_lower_bound else recorded),
+        "total_cost": to_usd(cost.extra if is_lower_bound else cost.recorded),
         "cost_basis": basis and basis.value,
-        "lower_bound_cost": None if is_lower_bound else to_usd_float(lower_bounds),
+        "lower_bound_cost": None if is_lower_bound else to_usd(cost.extra),
         **_cost_comparison(marked),
         "unpriced_tokens": sum([run.get("unpriced_tokens") or 0 for run in marked]),
         "phase_costs": marked,
@@ -139,16 +139,14 @@ def _sort_key(run: AgentRun) -> tuple[bool, str, int, str, int]:
     return moment is None, moment or "", phase, run.get("path") or "", run.get("attempt", 1)
 
 
-def _basis(
-    runs: Sequence[AgentRun], recorded: Decimal | None, lower_bounds: Decimal | None
-) -> CostBasis | None:
+def _basis(runs: Sequence[AgentRun], cost: Cost) -> CostBasis | None:
     """Return the basis of the total: the weakest basis of its parts."""
     bases = {run.get("cost_basis") for run in runs}
     if CostBasis.UNPRICED in bases:
         return CostBasis.UNPRICED
-    if recorded is None and lower_bounds is None:
+    if cost.minimum is None:
         return None
-    if lower_bounds is not None or any(_has_unknown_spending(run) for run in runs):
+    if cost.extra is not None or any(_has_unknown_spending(run) for run in runs):
         return CostBasis.LOWER_BOUND
     return CostBasis.COMPUTED if CostBasis.COMPUTED in bases else CostBasis.REPORTED
 
@@ -159,13 +157,6 @@ def _has_unknown_spending(run: AgentRun) -> bool:
         return True
     silent = run.get("cost_basis") is None and run.get("outcome") != Outcome.EMPTY
     return silent and not run.get("duplicate_of")
-
-
-def _lower_bounds(runs: Iterable[AgentRun]) -> Iterator[Decimal | None]:
-    for run in runs:
-        yield _usd(run, "lower_bound_cost")
-        if run.get("cost_basis") == CostBasis.LOWER_BOUND:
-            yield _usd(run, "cost")
 
 
 def _cost_comparison(runs: Sequence[AgentRun]) -> dict[str, Any]:

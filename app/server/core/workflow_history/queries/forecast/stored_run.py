@@ -15,7 +15,8 @@ from ...analysis.forecast.stages import Amount, current_segment, split_into_segm
 from ...common.coercion import coerce_number
 from ...common.column_data import MISSING_INT
 from ...common.errors import WorkflowNotFoundError
-from ...common.models import RECORDED_BASES, RunStatus
+from ...common.models import RunStatus
+from ...common.spending import run_cost, to_usd
 from ...storage.history import History
 from ..implausible_dates import from_microseconds
 from .conversion import (
@@ -124,10 +125,8 @@ def _cost_so_far(stored_run: _StoredRun) -> tuple[float | None, bool]:
             if value == MISSING_INT
             else (value / NANODOLLARS, not stored_run.past.cost.is_exact[stored_run.place])
         )
-    known = [coerce_number(stored_run.run.get(key)) for key in ("total_cost", "lower_bound_cost")]
-    amounts = [amount for amount in known if amount is not None]
-    is_exact = stored_run.run.get("cost_basis") in RECORDED_BASES and known[1] is None
-    return (sum(amounts), not is_exact) if amounts else (None, False)
+    cost = run_cost(stored_run.run)
+    return to_usd(cost.minimum), cost.minimum is not None and not cost.complete
 
 
 def _compare_with_interval(amount: float | None, estimate: Estimate, *, unfinished: bool) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
@@ -22,7 +23,7 @@ from sqlalchemy import (
 
 from ...common.models import RECORDED_BASES, PatternKind, SourceState, Workflow
 from ...common.plausible_dates import EARLIEST
-from ...costs.accounting.money import sum_known, to_decimal, to_usd_float
+from ...common.spending import NO_COST, Cost
 from ..connection.engine import fetch_raw_rows
 from ..rows.column_types import sanitize_text, to_dollars, to_timestamp, without_unknown_zone
 from ..rows.row_codec import SYNC_RUN, WORKFLOW
@@ -141,14 +142,22 @@ class StatusCounts(NamedTuple):
     last: str | None  # latest known date of a run, as stored
 
 
-class FolderCostTotals(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class FolderCostTotals:
     """Total cost of some runs."""
 
+    cost: Cost
     enriched: int  # number of runs with a known cost
-    total_cost: float | None  # recorded cost, USD
-    lower_bound_cost: float | None  # lower bound of the cost beyond the recorded cost, USD
     partial: int  # number of runs whose full cost is unknown
-    unknown: int  # number of runs without any known cost
+
+    def __add__(self, other: FolderCostTotals) -> FolderCostTotals:
+        return FolderCostTotals(
+            self.cost + other.cost, self.enriched + other.enriched, self.partial + other.partial
+        )
+
+
+NO_COSTS: Final = FolderCostTotals(NO_COST, 0, 0)
+"""Total of no runs."""
 
 
 def read_runs(connection: Connection, keys: Sequence[int]) -> dict[int, Workflow]:
@@ -262,13 +271,7 @@ def cost_totals(
     if keys is None:
         return costs_of(connection, conditions)
     parts = [costs_of(connection, [*conditions, workflows.c.key.in_(batch)]) for batch in batched(keys)]
-    return FolderCostTotals(
-        sum(part.enriched for part in parts),
-        to_usd_float(sum_known(to_decimal(part.total_cost) for part in parts)),
-        to_usd_float(sum_known(to_decimal(part.lower_bound_cost) for part in parts)),
-        sum(part.partial for part in parts),
-        sum(part.unknown for part in parts),
-    )
+    return sum(parts, NO_COSTS)
 
 
 def _present_conditions(project: str, agents_dir: str) -> list[ColumnElement[bool]]:
@@ -342,8 +345,8 @@ def costs_of(connection: Connection, clauses: Sequence[ColumnElement[bool]]) -> 
         func.sum(lower_bound),
     )
     known, incomplete, unknown, *sums = connection.execute(query.where(*clauses)).one()
-    total, bound_total = (None if value is None else to_dollars(int(value)) for value in sums)
-    return FolderCostTotals(known, total, bound_total, incomplete, unknown)
+    total, extra = (None if value is None else int(value) for value in sums)
+    return FolderCostTotals(Cost(total, extra, not incomplete, unknown), known, incomplete)
 
 
 def homes(connection: Connection) -> list[Home]:

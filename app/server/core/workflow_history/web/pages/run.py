@@ -14,7 +14,7 @@ from ...common.formatting.agents import group_by_phase
 from ...common.formatting.costs import format_minimum
 from ...common.formatting.text import sanitize
 from ...common.models import RunStatus, SourceState
-from ...common.spending import agent_spending, total_spending
+from ...common.spending import NO_COST, agent_cost
 from ...costs.accounting.missing_parts import silent_agents
 from ...presentation import run_detail
 from ...presentation.explanation import sum_price_terms
@@ -118,7 +118,7 @@ def _phase(name: str, agents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "name": name,
         "agents": agents,
-        "cost": format_minimum(total_spending([agent_spending(agent) for agent in agents])),
+        "cost": format_minimum(sum(map(agent_cost, agents), NO_COST)),
         "seconds": worked_seconds(agents),
     }
 

@@ -12,7 +12,7 @@ from ...common.filters import parse_period
 from ...common.formatting.costs import format_unknown_runs
 from ...common.time_zones import LOCAL_ZONE, zone_named
 from ...maintenance.pruning import runs_pruned
-from ...presentation.statistics import format_period, group_spending
+from ...presentation.statistics import format_period, group_cost
 from ...queries import statistics
 from ..charts.stacked import texture_pattern
 from ..context import ContextDep
@@ -61,7 +61,7 @@ def trends(request: Request, context: ContextDep) -> Response:
         timeline=result,
         total=result.whole.total,
         pruned=0 if result.whole.total.runs else runs_pruned(),
-        unknown_cost_note=format_unknown_runs(group_spending(result.whole.total)),
+        unknown_cost_note=format_unknown_runs(group_cost(result.whole.total)),
         period_length=None if result.trend is None else format_period(result.trend),
         cards=timeline_view.measure_cards(result, periods),
         changes=timeline_view.change_rows(result),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -16,7 +15,7 @@ from ....common.formatting.costs import format_minimum
 from ....common.formatting.numbers import format_duration, format_tokens, pluralize
 from ....common.formatting.text import single_line
 from ....common.models import RunStatus
-from ....common.spending import UNKNOWN, Spending, agent_spending, number, total_spending
+from ....common.spending import NO_COST, UNKNOWN, Cost, agent_cost, number
 from ....costs.accounting.missing_parts import silent_agents
 from ....presentation.run_detail import format_model_cost, models_used
 from .. import symbols
@@ -56,7 +55,7 @@ class Row:
     phase: str
     name: Text
     sign: Text
-    spending: Spending
+    cost: Cost
     seconds: float | None
     turns: float | None
     counts: Mapping[str, float | None] = field(default_factory=dict)  # tokens by kind: in, out, cache
@@ -112,7 +111,7 @@ def _phase_rows(phase: str, agents: Sequence[Agent], *, is_running: bool) -> lis
         phase,
         Text(pluralize(len(agents), "agent"), style="dim"),
         Text(""),
-        total_spending([row.spending for row in rows]),
+        sum((row.cost for row in rows), NO_COST),
         worked_seconds(agents),
         _sum(row.turns for row in rows),
         {key: _sum(row.counts.get(key) for row in rows) for key in ("in", "out", "cache")},
@@ -130,7 +129,7 @@ def _agent_row(phase: str, agent: Agent, *, is_running: bool) -> Row:
         phase,
         name,
         symbols.outcome_text(agent.get("outcome")),
-        agent_spending(agent),
+        agent_cost(agent),
         number(agent.get("duration_seconds")),
         number(agent.get("turns")),
         {"in": number(agent.get("input_tokens")), "out": number(agent.get("output_tokens")), "cache": cached},
@@ -140,10 +139,10 @@ def _agent_row(phase: str, agent: Agent, *, is_running: bool) -> Row:
 
 def _columns(rows: Sequence[Row]) -> list[Column]:
     agents = [row for row in rows if not row.is_sum]  # only these have bars
-    max_cost = max((row.spending.minimum or Decimal(0) for row in agents), default=Decimal(0))
+    max_cost = max((row.cost.minimum or 0 for row in agents), default=0)
     max_seconds = max((row.seconds or 0.0 for row in agents), default=0.0)
     has_models = len({row.model for row in agents}) > 1
-    cost_shares = [None if row.is_sum else share_of(row.spending.minimum, max_cost) for row in rows]
+    cost_shares = [None if row.is_sum else share_of(row.cost.minimum, max_cost) for row in rows]
     time_shares = [None if row.is_sum else share_of(row.seconds, max_seconds) for row in rows]
     return [
         Column("phase", "phase", tuple(Text(row.phase, style="bold") for row in rows), max_width=14),
@@ -157,7 +156,7 @@ def _columns(rows: Sequence[Row]) -> list[Column]:
             number_column(key, key, [format_tokens(row.counts.get(key)) for row in rows])
             for key in ("in", "out", "cache")
         ),
-        number_column("cost", "cost", [format_minimum(row.spending) for row in rows]),
+        number_column("cost", "cost", [format_minimum(row.cost) for row in rows]),
         bar_column(cost_shares, BAR_WIDTH, key="cost_bar"),
         number_column("time", "time", [format_duration(row.seconds) for row in rows]),
         bar_column(time_shares, BAR_WIDTH, "cyan", key="time_bar"),
