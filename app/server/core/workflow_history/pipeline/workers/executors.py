@@ -39,6 +39,10 @@ class ExecutorBackend(NamedTuple):
     is_remote: bool = False  # whether the workers are other programs, which may be incompatible
     max_pending: int = 0  # maximum number of unfinished tasks submitted to the executor
     is_alive: Callable[[], bool] = lambda: True  # returns whether there are workers
+    check_interval: float = 60.0  # seconds of waiting for a result between calls of `is_alive`
+    stop: Callable[[], None] = lambda: (
+        None
+    )  # ends the workers of a broken executor, which may not do so itself
 
 
 LOCAL_PROCESSES = ExecutorBackend("processes")
@@ -149,6 +153,6 @@ def _silenced_dask_loggers() -> Iterator[None]:
 
 
 def task_killed_errors() -> tuple[type[Exception], ...]:
-    """Return the errors that an executor raises if a single task killed its workers."""
+    """Return the errors that an executor of other programs raises if a single task killed its workers."""
     distributed = sys.modules.get("distributed")
     return (MemoryError, distributed.KilledWorker) if distributed else (MemoryError,)

@@ -15,30 +15,25 @@ import signal
 import sys
 import threading
 import warnings
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any, Generic
+from typing import Any
 
 from ...common.temporary_files import scratch_folder
 from .executors import LOCAL_PROCESSES, PREFETCH, ExecutorBackend, cpu_count
 from .gc_tuning import GC_THRESHOLDS
-from .task_dispatcher import ResultT, TaskDispatcher, TaskFunction, TaskT
+from .task_dispatcher import RESOURCE_ERRORS, ResultT, TaskDispatcher, TaskFunction, TaskT
 
 logger = logging.getLogger("workflow_history")
 
 MIN_PARALLEL_SECONDS = 0.3  # estimated work above which processes are started
-_RESOURCE_ERRORS = (RuntimeError, OSError, MemoryError)
-"""Errors of other processes, or of starting them, if the system runs out of a resource."""
-
 _CHECK_INTERVAL = 1.0  # seconds of waiting between checks that the threads of the pool still run
-
 _POOL_THREADS = 2  # threads of this process with which a pool submits tasks and receives results
 _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl, on Linux
 
@@ -74,15 +69,15 @@ def run_tasks(
     make_ready()
     with ExitStack() as stack:
         try:
-            executor = stack.enter_context(_open_pool(workers))
             folder = stack.enter_context(scratch_folder())
-        except _RESOURCE_ERRORS as error:
+            processes = stack.enter_context(_open_processes(engine.name, workers))
+        except RESOURCE_ERRORS as error:
             logger.warning("no_processes error=%s", error)
             yield from map(function.run_local, all_tasks)
             return
         run_in_process = partial(_run_into_file, function.run_local, folder)
-        pool = _ProcessPool(executor, run_in_process, workers)
-        yield from _run_in_pool(pool, function.run_local, all_tasks)
+        in_processes = replace(function, run_in_worker=run_in_process, deserialize=_read_result_file)
+        yield from TaskDispatcher(processes, in_processes).results(all_tasks)
 
 
 def batch_by_size(
@@ -105,94 +100,6 @@ def batch_by_size(
         yield batch
 
 
-def _run_in_pool(
-    pool: _ProcessPool[TaskT], run_local: Callable[[TaskT], ResultT], tasks: Iterable[TaskT]
-) -> Iterator[ResultT]:
-    """Submit just enough tasks to keep every process busy, and yield the results in order.
-
-    If a process is killed or runs out of memory or disk space, this process runs the remaining tasks.
-    """
-    pending: deque[tuple[TaskT, Future[str] | None]] = deque()
-    pool.start()
-    for task in tasks:
-        pending.append((task, pool.submit(task)))
-        while pending and (len(pending) > PREFETCH * pool.workers or not pool.is_working):
-            yield _result_or_run(pool, run_local, *pending.popleft())
-    while pending:
-        yield _result_or_run(pool, run_local, *pending.popleft())
-
-
-def _result_or_run(
-    pool: _ProcessPool[TaskT], run_local: Callable[[TaskT], ResultT], task: TaskT, future: Future[str] | None
-) -> ResultT:
-    """Return the result of a task; run it in this process if the pool lost it."""
-    try:
-        result: ResultT = pool.result(future)
-    except _RESOURCE_ERRORS:
-        return run_local(task)
-    return result
-
-
-class _ProcessPool(Generic[TaskT]):
-    """Pool of forked processes that stops itself if the system runs out of resources."""
-
-    def __init__(self, pool: Executor, run_in_process: Callable[[TaskT], str], workers: int) -> None:
-        self.is_working = True
-        self.workers = workers
-        self._pool = pool
-        self._run_in_process = run_in_process
-        self._other_processes = set(multiprocessing.active_children())
-        self._expected_threads = 0  # expected number of threads of this process
-
-    def start(self) -> None:
-        """Fork all processes at once."""
-        with warnings.catch_warnings():
-            # Threads of a library (linear algebra) are no problem: the child starts them again.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            self._expected_threads = threading.active_count() + _POOL_THREADS
-            try:
-                self._wait(self._pool.submit(os.getpid))
-            except _RESOURCE_ERRORS as error:
-                self._kill_processes(error)
-
-    def submit(self, task: TaskT) -> Future[str] | None:
-        """Submit a task to the pool; return None if this process must run it."""
-        try:
-            return self._pool.submit(self._run_in_process, task) if self.is_working else None
-        except _RESOURCE_ERRORS as error:
-            self._kill_processes(error)
-            return None
-
-    def result(self, future: Future[str] | None) -> Any:
-        """Return the result of a task; raise one of _LOST if there is none."""
-        if future is None:
-            raise BrokenProcessPool
-        try:
-            return _read_result_file(self._wait(future))
-        except BrokenProcessPool as error:
-            self._kill_processes(error)
-            raise
-
-    def _wait(self, future: Future[ResultT]) -> ResultT:
-        """Wait for a result; give up if a thread of the pool died, since it can no longer deliver one."""
-        while True:
-            try:
-                return future.result(timeout=_CHECK_INTERVAL)
-            except TimeoutError:
-                if future.done():
-                    raise  # the TimeoutError of the task itself
-                if threading.active_count() < self._expected_threads:
-                    raise BrokenProcessPool from None
-
-    def _kill_processes(self, error: BaseException) -> None:
-        """Kill the processes, since a broken pool may never end them."""
-        if self.is_working:
-            logger.warning("processes_lost error=%r", error)
-        self.is_working = False
-        for process in set(multiprocessing.active_children()) - self._other_processes:
-            process.kill()
-
-
 def _run_into_file(run_local: Callable[[TaskT], Any], folder: Path, task: TaskT) -> str:
     """Run a task, write its result to a file and return the file's name.
 
@@ -211,22 +118,46 @@ def _read_result_file(name: str) -> Any:
 
 
 @contextmanager
-def _open_pool(workers: int) -> Iterator[Executor]:
+def _open_processes(name: str, workers: int) -> Iterator[ExecutorBackend]:
+    """Fork a pool of processes, all at once; raises one of RESOURCE_ERRORS if that fails."""
+    other_processes = set(multiprocessing.active_children())
+    expected_threads = threading.active_count() + _POOL_THREADS
+
+    def kill() -> None:
+        for process in set(multiprocessing.active_children()) - other_processes:
+            process.kill()
+
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), initializer=_init_worker)
     try:
         with _logged_thread_errors():
-            yield pool
+            try:
+                with warnings.catch_warnings():
+                    # Threads of a library (linear algebra) are no problem: the child starts them again.
+                    warnings.simplefilter("ignore", DeprecationWarning)
+                    pool.submit(os.getpid)
+            except RESOURCE_ERRORS:
+                kill()
+                raise
+            yield ExecutorBackend(
+                name,
+                executor=pool,
+                max_pending=PREFETCH * workers,
+                # Without one of its threads, a pool can no longer deliver results.
+                is_alive=lambda: threading.active_count() >= expected_threads,
+                check_interval=_CHECK_INTERVAL,
+                stop=kill,
+            )
     finally:
         pool.shutdown(cancel_futures=True)
 
 
 @contextmanager
 def _logged_thread_errors() -> Iterator[None]:
-    """Log a thread that ends for lack of resources instead of printing it; `_wait` detects that it ended."""
+    """Log a thread that ends for lack of resources instead of printing it; `is_alive` detects its end."""
     previous_hook = threading.excepthook
 
     def log_error(thread_error: threading.ExceptHookArgs) -> None:
-        if isinstance(thread_error.exc_value, _RESOURCE_ERRORS):
+        if isinstance(thread_error.exc_value, RESOURCE_ERRORS):
             logger.warning("thread_lost error=%r", thread_error.exc_value)
         else:
             previous_hook(thread_error)

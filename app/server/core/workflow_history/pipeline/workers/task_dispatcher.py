@@ -34,10 +34,10 @@ def _raise_memory_error(_task: Any, reason: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class TaskFunction(Generic[TaskT, ResultT]):
-    """Functions that run a task locally or remotely; tasks, results and `run_local` can be pickled."""
+    """Functions that run a task here or in a worker; tasks, results and `run_local` can be pickled."""
 
     run_local: Callable[[TaskT], ResultT]  # in this process or one forked from it
-    run_remote: Callable[[Any], Any] | None = None  # in another program, serialized; None: `run_local`
+    run_in_worker: Callable[[Any], Any] | None = None  # in a worker, serialized; None: `run_local`
     serialize: Callable[[TaskT], Any] = _identity
     deserialize: Callable[[Any], ResultT] = _identity
     split: Callable[[TaskT], list[TaskT]] = _as_list  # splits a task; a smallest task is returned as it is
@@ -48,7 +48,8 @@ class TaskFunction(Generic[TaskT, ResultT]):
 
 logger = logging.getLogger("workflow_history")
 
-HEALTH_CHECK_INTERVAL = 60.0  # seconds of waiting between checks that workers are left
+RESOURCE_ERRORS = (RuntimeError, OSError, MemoryError)
+"""Errors of threads and processes of this machine, or of starting them, if it runs out of a resource."""
 
 
 @dataclass(slots=True)
@@ -62,8 +63,9 @@ class TaskDispatcher(Generic[TaskT, ResultT]):
     def results(self, tasks: Iterable[TaskT]) -> Iterator[ResultT]:
         """Run the tasks and yield their results in order.
 
-        A task that kills its workers is split and tried again. If a process pool is broken, this process runs
-        the remaining tasks. Raises ExecutorError if no worker is left or a worker's environment differs.
+        A task that kills the workers of other programs is split and tried again; one that lacks a resource
+        of this machine is run by this process. If an executor is broken, this process runs the remaining
+        tasks. Raises ExecutorError if no worker is left or a worker's environment differs.
         """
         remaining = iter(tasks)
         unsubmitted: list[TaskT] = []
@@ -76,9 +78,10 @@ class TaskDispatcher(Generic[TaskT, ResultT]):
                     yield from self._oldest_results()
             while self.waiting:
                 yield from self._oldest_results()
-        except BrokenExecutor:
+        except BrokenExecutor as error:
+            self.engine.stop()
             unfinished = [*(task for task, _ in self.waiting), *unsubmitted]
-            logger.warning("process_killed tasks_left=%d", len(unfinished))
+            logger.warning("workers_lost tasks_left=%d error=%r", len(unfinished), error)
             yield from map(self.work.run_local, chain(unfinished, remaining))
         finally:
             for _, future in self.waiting:
@@ -87,27 +90,29 @@ class TaskDispatcher(Generic[TaskT, ResultT]):
     def _submit(self, task: TaskT) -> Future[Any]:
         assert self.engine.executor is not None  # noqa: S101 - only engines that have one hand out
         try:
-            if self._run_remote is None:
-                return self.engine.executor.submit(self.work.run_local, task)
-            return self.engine.executor.submit(self._run_remote, self.work.serialize(task))
+            run = self.work.run_in_worker or self.work.run_local
+            return self.engine.executor.submit(run, self.work.serialize(task))
         except BrokenExecutor:
             raise
         except Exception as error:
+            if not self.engine.is_remote and isinstance(error, RESOURCE_ERRORS):
+                raise BrokenExecutor from error
             raise self._wrap_error(error) from error
-
-    @property
-    def _run_remote(self) -> Callable[[Any], Any] | None:
-        return self.work.run_remote if self.engine.is_remote else None
 
     def _oldest_results(self) -> list[ResultT]:
         """Return the results of the oldest submitted task."""
         task, future = self.waiting[0]
         try:
             results = [self._result(future)]
-        except task_killed_errors() as error:
-            results = self._retry_parts(task, error)
+        except BrokenExecutor:
+            raise
+        except self._task_lost_errors() as error:
+            results = self._retry_parts(task, error) if self.engine.is_remote else [self.work.run_local(task)]
         self.waiting.popleft()
         return results
+
+    def _task_lost_errors(self) -> tuple[type[Exception], ...]:
+        return task_killed_errors() if self.engine.is_remote else RESOURCE_ERRORS
 
     def _retry_parts(self, task: TaskT, reason: BaseException) -> list[ResultT]:
         """Retry the parts of a task one by one; a part that kills a worker again gets a failure result."""
@@ -122,22 +127,32 @@ class TaskDispatcher(Generic[TaskT, ResultT]):
 
     def _result(self, future: Future[Any]) -> ResultT:
         try:
-            while not _is_done(future):
+            while not self._is_done(future):
                 self._check_alive()
             result = future.result()
         except (WorkflowHistoryError, BrokenExecutor):
             raise
-        except task_killed_errors():
+        except self._task_lost_errors():
             raise
         except CancelledError as error:
             raise ExecutorError(self._lost_message()) from error
         except Exception as error:
             raise self._wrap_error(error) from error
-        return result if self._run_remote is None else self.work.deserialize(result)
+        return self.work.deserialize(result)
 
     def _check_alive(self) -> None:
-        if not self.engine.is_alive():
-            raise ExecutorError(self._lost_message())
+        if self.engine.is_alive():
+            return
+        if not self.engine.is_remote:
+            raise BrokenExecutor
+        raise ExecutorError(self._lost_message())
+
+    def _is_done(self, future: Future[Any]) -> bool:
+        try:
+            future.exception(timeout=self.engine.check_interval)
+        except TimeoutError:
+            return future.done()
+        return True
 
     def _lost_message(self) -> str:
         return (
@@ -152,12 +167,3 @@ class TaskDispatcher(Generic[TaskT, ResultT]):
             f"{self.engine.name} cannot read runs ({type(error).__name__}: {error}): "
             "the same workflow-history has to be installed where its workers and its scheduler run"
         )
-
-
-def _is_done(future: Future[Any]) -> bool:
-    """Wait up to HEALTH_CHECK_INTERVAL seconds and return whether the future is done."""
-    try:
-        future.exception(timeout=HEALTH_CHECK_INTERVAL)
-    except TimeoutError:
-        return future.done()
-    return True
