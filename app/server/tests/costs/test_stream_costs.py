@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +43,6 @@ def agents(tmp_path: Path) -> Path:
     folder = tmp_path / "shop" / "agents"
     folder.mkdir(parents=True)
     return folder
-
-
-def money(value: float | None) -> Decimal:
-    return Decimal(str(value or 0))
 
 
 def synced(agents: Path) -> list[Workflow]:

@@ -31,7 +31,8 @@ from app.server.core.workflow_history.common.errors import (
     WorkflowNotFoundError,
 )
 from app.server.core.workflow_history.common.models import Problem, Severity
-from app.server.core.workflow_history.common.spending import run_cost, to_nanodollars
+from app.server.core.workflow_history.common.spending import run_cost
+from app.server.core.workflow_history.common.spending import to_nanodollars as read_nanodollars
 from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.storage.rows.column_types import to_nanodollars, to_timestamp
 from app.server.core.workflow_history.storage.rows.row_codec import AGENT_RUN, MODEL_USAGE, WORKFLOW
@@ -174,7 +175,7 @@ def test_a_cost_comes_out_as_it_went_in_and_columns_keep_its_bound_apart(
         assert {key: stored[key] for key in costs} == costs
     cost = run_cost({**run, "phase_costs": agents or []})
     (row,) = [row for row in shared.view("runs") if row["id"] == name]
-    found = [to_nanodollars(row[key]) for key in ("total_cost", "lower_bound_cost")]
+    found = [read_nanodollars(row[key]) for key in ("total_cost", "lower_bound_cost")]
     assert found == [cost.recorded, cost.extra]
 
 
