@@ -39,7 +39,7 @@ ASKED: Final[Mapping[str, tuple[str, str | None]]] = {
     "forecast_task": ("/forecast?text=Add+CSV+export+to+the+orders+page&limit=1", None),
     "forecast_calibration": ("/forecast/calibration?runs=100", None),
     "anomalies": ("/anomalies", None),
-    "budgets": ("/budgets?at=2026-03-31T18:00Z", None),
+    "budgets": ("/budgets?as_of=2026-03-31T18:00Z", None),
     "list_patterns": ("/patterns?limit=1", None),
     "one_pattern": (f"/patterns/{PATTERN}?examples=1", None),
     "decide_on_pattern": (f"/patterns/{PATTERN}", '{"status": "accepted", "note": "make check does it"}'),

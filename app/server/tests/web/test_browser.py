@@ -16,7 +16,7 @@ def test_the_first_visit_shows_the_runs_and_the_one_at_work(page: Page, demo_ser
     page.goto(demo_served.address)
     expect(page.get_by_role("heading", name="Runs", exact=True)).to_be_visible()
     expect(page.locator(ROWS)).to_have_count(50)
-    at_work = page.get_by_role("region", name="1 run in progress")
+    at_work = page.get_by_role("region", name="1 running run")
     (newest,) = runs_of(demo_served, status="running")
     expect(at_work.get_by_role("link", name=newest["id"])).to_be_visible()
     expect(at_work).to_contain_text("≥ $")
@@ -35,7 +35,7 @@ def test_a_search_from_any_page_finds_runs_by_their_words(page: Page, demo_serve
 def test_runs_are_narrowed_by_status_and_cost(page: Page, demo_served: Served) -> None:
     page.goto(demo_served.address)
     page.get_by_role("group", name="Status").get_by_role("link", name="failed").click()
-    page.get_by_text("More filters and order").click()
+    page.get_by_text("More filters and sort order").click()
     page.get_by_label("Cost, USD").fill("1..3")
     page.get_by_label("Cost, USD").press("Enter")
     expect(page).to_have_url(re.compile(r"/\?status=failed&cost=1\.\.3$"))
@@ -44,7 +44,7 @@ def test_runs_are_narrowed_by_status_and_cost(page: Page, demo_served: Served) -
     expect(page.locator(ROWS)).to_have_count(len(expected))
     for row in page.locator(ROWS).all():
         expect(row).to_contain_text("failed")
-    page.get_by_role("link", name=re.compile("^cost: 1..3.*drop it$")).click()
+    page.get_by_role("link", name=re.compile("^cost: 1..3.*remove$")).click()
     expect(page).to_have_url(re.compile(r"/\?status=failed$"))
 
 
@@ -60,7 +60,7 @@ def test_a_filter_that_cannot_be_read_says_so_beside_its_field(
 
 def test_a_heading_sorts_and_once_more_turns_round(page: Page, demo_served: Served) -> None:
     page.goto(demo_served.address)
-    heading = page.get_by_role("columnheader", name="cost", exact=True)
+    heading = page.get_by_role("columnheader", name="Cost", exact=True)
     heading.get_by_role("link").click()
     expect(heading).to_have_attribute("aria-sort", "descending")
     dearest, *_ = runs_of(demo_served, sort="cost")
@@ -74,10 +74,10 @@ def test_the_list_goes_on_and_back(page: Page, demo_served: Served) -> None:
     page.goto(demo_served.address)
     first = page.locator(ROWS).first.locator("th").inner_text()
     page.get_by_role("link", name="Next").click()
-    expect(page.get_by_text("page 2 of 5")).to_be_visible()
+    expect(page.get_by_text("Page 2 of 5")).to_be_visible()
     expect(page.locator(ROWS).first).not_to_contain_text(first)
     page.keyboard.press("p")
-    expect(page.get_by_text("page 1 of 5")).to_be_visible()
+    expect(page.get_by_text("Page 1 of 5")).to_be_visible()
     expect(page.locator(ROWS).first).to_contain_text(first)
 
 
@@ -100,7 +100,7 @@ def test_a_run_shows_its_timeline_and_where_its_cost_is_from(page: Page, demo_se
     dearest, *_ = runs_of(demo_served, sort="cost")
     page.goto(f"{demo_served.address}/runs/{dearest['id']}")
     timeline = page.get_by_role("table", name="Timeline")
-    expect(timeline.get_by_role("img").first).to_have_attribute("aria-label", re.compile("begins 0s after"))
+    expect(timeline.get_by_role("img").first).to_have_attribute("aria-label", re.compile("starts 0s after"))
     page.locator("a[href='#from-cost']").click()
     row = page.locator("#from-cost")
     expect(row).to_be_in_viewport()
@@ -112,29 +112,29 @@ def test_two_marked_runs_are_held_side_by_side(page: Page, demo_served: Served) 
     page.goto(f"{demo_served.address}/?status=completed")
     names = [page.locator(ROWS).nth(place).locator("th").inner_text() for place in (0, 2)]
     page.locator(ROWS).first.get_by_role("checkbox").check()
-    expect(page.get_by_text("is marked; mark one more run to compare")).to_be_visible()
+    expect(page.get_by_text("selected. Select one more run to compare.")).to_be_visible()
     page.locator(ROWS).nth(2).get_by_role("checkbox").check()
     page.get_by_role("link", name="Compare", exact=True).and_(page.locator(".button")).click()
-    expect(page.get_by_role("heading", name="Two runs side by side")).to_be_visible()
+    expect(page.get_by_role("heading", name="Compare runs")).to_be_visible()
     for letter, name in zip("AB", names, strict=True):
         expect(page.get_by_role("region", name=f"Run {letter}")).to_contain_text(name)
-    expect(page.get_by_role("heading", name="Where the difference in cost comes from")).to_be_visible()
+    expect(page.get_by_role("heading", name="Cost difference by phase")).to_be_visible()
 
 
 def test_a_task_that_was_done_before_is_forecast(page: Page, demo_served: Served) -> None:
     page.goto(f"{demo_served.address}/forecast")
-    page.get_by_role("textbox", name="Task").fill("CSV export for suppliers")
+    page.get_by_role("textbox", name="Request").fill("CSV export for suppliers")
     page.get_by_role("button", name="Forecast").click()
     expect(page.get_by_text(re.compile(r"^About \$\d"))).to_be_visible()
-    expect(page.get_by_role("region", name="Cost")).to_contain_text("8 in 10: $")
-    expect(page.get_by_role("region", name="Rests on").get_by_role("row")).not_to_have_count(0)
+    expect(page.get_by_role("region", name="Cost")).to_contain_text("80% prediction interval $")
+    expect(page.get_by_role("region", name="Comparable runs").get_by_role("row")).not_to_have_count(0)
 
 
 def test_a_task_unlike_all_others_gets_no_figure_but_the_reason(page: Page, demo_served: Served) -> None:
     page.goto(f"{demo_served.address}/forecast")
-    page.get_by_role("textbox", name="Task").fill("zwölf Boxkämpfer jagen Viktor")
+    page.get_by_role("textbox", name="Request").fill("zwölf Boxkämpfer jagen Viktor")
     page.get_by_role("button", name="Forecast").click()
-    expect(page.get_by_role("heading", name="No forecast")).to_be_visible()
+    expect(page.get_by_role("heading", name="Not enough data")).to_be_visible()
     expect(page.locator("#content")).not_to_contain_text("About $")
 
 
@@ -154,7 +154,7 @@ def test_insights_tell_what_got_worse_and_what_recurs(page: Page, demo_served: S
     expect(worse).to_contain_text(re.compile(r"plan in adw_sdlc_iso costs \d\.\d times as much"))
     expect(page.locator("#automate")).to_contain_text("npm run build → npm run lint → npm run typecheck")
     worse.get_by_role("link", name="All runs since then").click()
-    expect(page).to_have_url(re.compile("template=adw_sdlc_iso"))
+    expect(page).to_have_url(re.compile("workflow=adw_sdlc_iso"))
     expect(page.locator(ROWS)).not_to_have_count(0)
 
 
@@ -165,8 +165,8 @@ def test_an_accepted_pattern_stays_accepted(page: Page, demo_served: Served) -> 
     expect(page.locator("#decided")).to_have_text("Accepted.")
     page.reload()
     expect(row.locator(".said.accepted")).to_be_visible()
-    row.get_by_role("button", name=re.compile("^Take back")).click()
-    expect(page.locator("#decided")).to_have_text("Open again.")
+    row.get_by_role("button", name=re.compile("^Clear the decision")).click()
+    expect(page.locator("#decided")).to_have_text("Decision cleared.")
     page.reload()
     expect(row.locator(".said.accepted")).to_be_hidden()
 
@@ -178,14 +178,14 @@ def test_a_decision_that_the_server_does_not_hear_is_told_beside_its_row(
     row = page.locator("#automate tbody tr").nth(1)
     page.route("**/api/v1/patterns/*", lambda route: route.abort())
     row.get_by_role("button", name=re.compile("^Accept")).click()
-    expect(row.get_by_role("alert")).to_have_text("Not decided: the server cannot be reached")
+    expect(row.get_by_role("alert")).to_have_text("Not saved: cannot reach the server")
     expect(row.locator(".said.accepted")).to_be_hidden()
     page.unroute("**/api/v1/patterns/*")
     row.get_by_role("button", name=re.compile("^Dismiss")).click()
     expect(row.locator(".said.dismissed")).to_be_visible()
     expect(row.locator(".not-decided")).to_be_empty()
-    row.get_by_role("button", name=re.compile("^Take back")).click()
-    expect(page.locator("#decided")).to_have_text("Open again.")
+    row.get_by_role("button", name=re.compile("^Clear the decision")).click()
+    expect(page.locator("#decided")).to_have_text("Decision cleared.")
     assert "net::ERR_FAILED" in complaints.pop()
 
 
@@ -201,15 +201,15 @@ def test_the_bar_says_the_whole_of_how_old_the_last_sync_is(page: Page, demo_ser
 
 def test_a_view_is_kept_under_a_name(page: Page, demo_served: Served) -> None:
     page.goto(f"{demo_served.address}/?status=failed&sort=cost")
-    page.get_by_role("button", name="Save this view").click()
-    page.get_by_label("Name", exact=True).fill("dear failures")
+    page.get_by_role("button", name="Save view").click()
+    page.get_by_label("Name", exact=True).fill("expensive failures")
     page.get_by_role("button", name="Save", exact=True).click()
     page.goto(demo_served.address)
-    page.get_by_role("link", name="dear failures", exact=True).click()
+    page.get_by_role("link", name="expensive failures", exact=True).click()
     expect(page).to_have_url(re.compile(r"status=failed&sort=cost$"))
-    page.get_by_role("button", name="Forget the view dear failures").click()
+    page.get_by_role("button", name="Delete the view expensive failures").click()
     page.reload()
-    expect(page.get_by_role("link", name="dear failures", exact=True)).to_have_count(0)
+    expect(page.get_by_role("link", name="expensive failures", exact=True)).to_have_count(0)
 
 
 def test_a_theme_stays_chosen(page: Page, demo_served: Served) -> None:

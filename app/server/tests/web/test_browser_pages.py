@@ -85,7 +85,7 @@ def test_texts_of_runs_run_nothing(page: Page, complaints: list[str], tmp_path: 
         write_hostile_run(agents, f"aaaa000{number}")
     sync_workflow_history(silent=True, agents_dir=agents)
     with serving(agents, "--no-watch") as served:
-        asked = {"text": HOSTILE, "search": HOSTILE, "template": HOSTILE}
+        asked = {"text": HOSTILE, "search": HOSTILE, "workflow": HOSTILE}
         typed = {f"typed as {name}": f"/forecast?{urlencode({name: text})}" for name, text in asked.items()}
         lists = {f"listed by {name}": f"/?{urlencode({name: text})}" for name, text in asked.items()}
         for name, address in {**addresses(served), **typed, **lists}.items():
@@ -130,7 +130,7 @@ def test_a_server_with_a_token_asks_for_it_and_lets_in(page: Page, complaints: l
         page.goto(f"{served.address}/trends?by=month")
         page.get_by_label("Token").fill("another-word")
         page.get_by_role("button", name="Sign in").click()
-        expect(page.get_by_role("alert")).to_contain_text("That is not the token")
+        expect(page.get_by_role("alert")).to_contain_text("Wrong token")
         assert [each for each in complaints if "403" not in each] == []
         complaints.clear()
         page.get_by_label("Token").fill("a-word-of-the-house")

@@ -136,7 +136,7 @@ def test_a_point_leads_where_it_says_and_keys_go_through_the_table_instead():
 def test_nothing_known_is_said_and_draws_no_mark(kind: Kind):
     for some in ([], points(None, None)):
         drawing = over_time("Cost", some, MONEY, kind)
-        assert "Nothing is known." in drawing
+        assert "No known values." in drawing
         assert not marks(drawing, "dot")
         assert not marks(drawing, "column")
 
@@ -269,7 +269,9 @@ def test_a_forecast_draws_every_past_run_once_with_where_it_leads():
     ]
     drawing = forecast_plot("Cost", Bounds(1.0, 1.5, 2.5), dots, MONEY, actual=2.0)
     assert [link.get("href") for link in parsed(drawing).iter("a")] == ["/runs/one", "/runs/two"]
-    assert {"one", "two", "median $1.50", "8 in 10: $1.00 to $2.50", "came: $2.00"} <= set(titles(drawing))
+    assert {"one", "two", "median $1.50", "80% prediction interval: $1.00–$2.50", "actual: $2.00"} <= set(
+        titles(drawing)
+    )
     assert len(marks(drawing, "failed")) == 1
 
 

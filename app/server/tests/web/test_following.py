@@ -118,7 +118,7 @@ def test_a_killed_process_is_reported_and_the_next_wish_syncs(agents: Path, tmp_
         assert worker.pid is not None
         os.kill(worker.pid, signal.SIGKILL)
         failed = await watched.until(lambda now: now.state == "failed" and now.next_retry_at is not None)
-        assert failed.error == "the process that syncs was killed by SIGKILL; what it had stored is kept"
+        assert failed.error == "The sync process was killed by SIGKILL. Runs stored before are kept."
         other.execute("ROLLBACK")
         other.close()
         watched.scheduler.request_sync()
@@ -139,7 +139,7 @@ def test_a_process_that_cannot_be_started_is_a_failed_sync_and_no_end_of_followi
             watched.scheduler.request_sync()
             failed = await watched.until(lambda now: now.state == "failed")
         assert failed.error is not None
-        assert "cannot be started" in failed.error
+        assert "Cannot start the sync process" in failed.error
         done = await watched.until(lambda now: now.state == "idle")
         assert done.last is not None
 

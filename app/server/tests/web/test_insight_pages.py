@@ -29,7 +29,7 @@ from app.server.core.workflow_history.web.caches import CACHE_SECONDS, MAX_ENTRI
 from app.server.tests.support.html_pages import Page
 
 END = datetime(2026, 3, 31, 18, tzinfo=UTC)
-PAGES = ("/trends", "/trends?across=template", "/insights", "/forecast", "/compare")
+PAGES = ("/trends", "/trends?across=workflow", "/insights", "/forecast", "/compare")
 HOSTILE = (
     "</title></svg></select><script>alert(1)</script><img src=x onerror=alert(1)>\"' \u202e\x1b[31m{{ 7*7 }}"
 )
@@ -50,7 +50,7 @@ def page(path: str, status: int = 200) -> Page:
 def linked(href: str) -> RunFilter:
     """Return which runs a link to the list means."""
     query = parse_qs(urlsplit(href).query)
-    many = {"template", "model", "phase", "project", "status", "class"}
+    many = {"workflow", "model", "phase", "project", "status", "class"}
     return build_filter({name: values if name in many else values[-1] for name, values in query.items()})
 
 
@@ -126,7 +126,7 @@ def test_habits_stand_in_the_order_of_their_worth_and_lead_to_a_page_with_places
     assert [urlsplit(href).path for href in hrefs] == [f"/patterns/{one.id}" for one in ranked]
     story = page(hrefs[0])
     assert ranked[0].signature in story.text
-    assert f"{ranked[0].occurrences:,} times" in story.text
+    assert f"Occurrences {ranked[0].occurrences:,} in" in story.text
     assert len(story.links("/runs/")) >= 5
     assert page(story.links("/runs/")[0])
 
@@ -142,8 +142,10 @@ def test_what_a_script_keeps_can_be_assumed_otherwise():
         keep: find_patterns(limit=1, residual_cost=float(keep)).patterns[0] for keep in ("0.5", "0.75")
     }
     for keep, one in assumed.items():
-        assert f"${one.estimated_savings:.2f}" in page(f"/insights?keep={keep}").text
-        assert f"keep={keep}" in page(f"/insights?keep={keep}").links("/patterns/")[0]
+        for name in ("residual_cost", "keep"):  # the former name is still accepted
+            found = page(f"/insights?{name}={keep}")
+            assert f"${one.estimated_savings:.2f}" in found.text
+            assert f"residual_cost={keep}" in found.links("/patterns/")[0]
     assert assumed["0.5"].estimated_savings != assumed["0.75"].estimated_savings
 
 
@@ -202,17 +204,17 @@ def test_every_period_leads_to_exactly_its_runs(query: str):
 
 @pytest.mark.usefixtures("in_demo")
 def test_a_narrowed_trend_counts_and_links_its_own_runs_alone():
-    found = page("/trends?template=adw_patch&status=failed")
+    found = page("/trends?workflow=adw_patch&status=failed")
     runs = run_statistics("week", RunFilter(template=("adw_patch",), status=("failed",))).total.runs
     assert f"{runs} runs" in found.text
     hrefs = found.links("/?")
     assert hrefs
-    assert all("template=adw_patch" in href and "status=failed" in href for href in hrefs)
+    assert all("workflow=adw_patch" in href and "status=failed" in href for href in hrefs)
     assert any("status" in (chip.get("title") or "status") for chip in found.all("a"))
 
 
 @pytest.mark.usefixtures("in_demo")
-@pytest.mark.parametrize("across", ["template", "model", "phase", "issue_class", "status", "project"])
+@pytest.mark.parametrize("across", ["workflow", "model", "phase", "class", "status", "project", "template"])
 def test_groups_stand_side_by_side_with_a_row_each(across: str):
     found = page(f"/trends?across={across}")
     groups = run_statistics(across).groups
@@ -231,7 +233,7 @@ def test_a_forecast_of_the_planted_family_rests_on_its_runs_and_names_them():
         r"About \$\d+\.\d\d and \d+m \d\ds; 8 in 10 similar and recent",
         found.text,
     )
-    assert "CSV" in found.text.partition("Rests on")[2]
+    assert "CSV" in found.text.partition("Comparable runs")[2]
     hrefs = found.links("/runs/")
     assert page(hrefs[0])
     dots = [mark for mark in found.all("circle") if mark.get("class") == "past"]
@@ -240,7 +242,7 @@ def test_a_forecast_of_the_planted_family_rests_on_its_runs_and_names_them():
 
 @pytest.mark.usefixtures("in_demo")
 def test_how_forecasts_held_is_told_where_it_is_asked_for():
-    assert "How well forecasts held" in page("/forecast?calibration=1").text
+    assert "Backtest 240 stored runs" in page("/forecast?calibration=1").text
     assert "calibration=1" in page("/forecast").links("/forecast")[-1]
 
 
@@ -249,7 +251,7 @@ def test_a_run_at_work_is_on_the_page_and_leads_to_what_is_still_to_come(tmp_pat
     [href] = page("/forecast").links("/runs/")
     found = page(href)
     assert urlsplit(href).path.endswith("/forecast")
-    assert "Still to come" in found.text
+    assert "Remaining" in found.text
     assert "Now in" in found.text
 
 
@@ -269,8 +271,8 @@ def test_one_run_is_offered_those_most_like_it_with_what_gave_how_much():
     assert len(hrefs) == 8
     assert re.search(r"text 0\.\d\d, status 0\.\d\d, cost 0\.\d\d, duration 0\.\d\d", found.text)
     both = page(hrefs[0])
-    assert "Two runs side by side" in both.text
-    assert "By phase" in both.text
+    assert "Compare runs" in both.text
+    assert "Phases" in both.text
     swapped = next(href for href in both.links("/compare?a=") if "&b=" in href)
     assert parse_qs(urlsplit(swapped).query)["b"] == [f"{first.project}/{first.id}"]
 
@@ -325,7 +327,7 @@ def test_a_run_without_a_time_and_a_cost_is_a_row_and_no_mark(tmp_path: Path):
     silent = {"total_cost": None, "cost_basis": None, "duration_seconds": None, "phase_costs": []}
     store(run(0, **silent, created_at=None), run(1, **silent), tmp_path=tmp_path)
     found = page("/trends")
-    assert "no time known" in found.text
+    assert "unknown date" in found.text
     medians = [mark for mark in found.all("circle") if (mark.get("class") or "").startswith("dot")]
     assert len(medians) == 1, "how well it ended is known; cost, time and cache are not"
 
@@ -333,15 +335,15 @@ def test_a_run_without_a_time_and_a_cost_is_a_row_and_no_mark(tmp_path: Path):
 def test_thin_evidence_is_no_forecast_and_says_why(tmp_path: Path):
     store(*map(run, range(2)), tmp_path=tmp_path)
     found = page("/forecast?text=Paint+the+shed")
-    assert "No forecast" in found.text
+    assert "Not enough data" in found.text
     assert not re.search(r"About \$", found.text)
 
 
 def test_few_runs_are_marked_and_the_present_period_is_not_over(tmp_path: Path):
     store(run(0, created_at=datetime.now(UTC).isoformat()), run(40), tmp_path=tmp_path)
     found = page("/trends?by=month")
-    assert "not over yet" in found.text
-    assert "few runs" in found.text
+    assert "not complete" in found.text
+    assert "low n" in found.text
     assert any("thin" in (mark.get("class") or "") for mark in found.all("circle"))
 
 
@@ -368,7 +370,7 @@ def test_waste_leads_to_the_runs_that_failed(tmp_path: Path):
         tmp_path=tmp_path,
     )
     found = page("/insights")
-    assert "in vain" in found.text
+    assert "Wasted spend" in found.text
     failed = next(href for href in found.links("/?") if "status=failed" in href)
     assert run_statistics("status", linked(failed)).total.runs == 3
 
@@ -393,7 +395,7 @@ def test_a_run_that_is_not_clear_leads_back_to_the_form_and_to_those_that_may_be
     assert [parse_qs(urlsplit(href).query) for href in meant] == [
         {"a": [f"shop/run-0{number}"], "b": ["run-008"]} for number in ("00", "08", "18")
     ]
-    assert "Where the difference in cost comes from" in page(meant[2]).text
+    assert "Cost difference by phase" in page(meant[2]).text
     assert len(page("/compare?a=run-0", 409).links("/compare?a=")) == 3
 
 
@@ -401,7 +403,7 @@ def test_many_runs_without_a_vector_are_only_read_where_somebody_asks(tmp_path: 
     monkeypatch.setattr("app.server.core.workflow_history.web.pages.compare._MAX_UNINDEXED", 2)
     store(*map(run, range(4)), tmp_path=tmp_path)
     found = page("/compare?a=run-000")
-    assert "have not been compared" in found.text
+    assert "4 runs are not in the similarity index" in found.text
     assert page(found.links("/compare?a=")[0]).text.count("Compare with") == 3
 
 
@@ -438,7 +440,7 @@ def test_an_answer_is_kept_for_a_moment_and_no_longer_than_the_history_stays(tmp
         ("/trends?period=soon", "'soon' is no period"),
         ("/trends?since=never", 'Invalid time "never"'),
         ("/insights?keep=2", "share from 0 to 1"),
-        ("/insights?keep=half", "'half' is no share"),
+        ("/insights?residual_cost=half", 'Invalid residual_cost "half"'),
         ("/insights?recent=0d", "is not allowed"),
         ("/forecast?text=" + "x" * 20_001, "at most 20,000 characters"),
     ],

@@ -217,7 +217,7 @@ def test_a_port_that_is_taken_is_named(agents: Path) -> None:
         command = [sys.executable, "-m", PROGRAM, "serve", str(agents), "--port", port]
         second = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)  # noqa: S603
     assert second.returncode == 1
-    assert f"cannot listen on 127.0.0.1 port {port}" in second.stderr
+    assert f"Cannot listen on 127.0.0.1 port {port}" in second.stderr
     assert "--port 0" in second.stderr
 
 
@@ -225,7 +225,7 @@ def test_an_address_that_is_not_of_this_machine_is_named() -> None:
     command = [sys.executable, "-m", PROGRAM, "serve", "--host", "192.0.2.1", "--generate-token"]
     refused = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)  # noqa: S603
     assert refused.returncode == 1
-    assert "--host names an address of this machine" in refused.stderr
+    assert "Use an address of this host for --host" in refused.stderr
 
 
 def test_a_token_is_told_once_where_it_is_made_and_never_where_it_was_given(
@@ -248,7 +248,7 @@ def test_the_page_of_syncs_names_what_could_not_be_read_and_what_was(agents: Pat
         first_sync(heard, 2)
         page = served.get("/syncs", headers={"Accept": "text/html"}).text
     assert "bbbb2222/adw_state.json" in page
-    assert "1 sync that changed something" in page
+    assert "1 recorded sync, latest first" in page
     assert "<b>broken" not in page
 
 
@@ -266,7 +266,7 @@ def test_a_run_in_progress_says_how_far_it_is(agents: Path) -> None:
     assert one["tokens"] == 1100
     assert one["flight"]["remaining_cost"]["median"] is None
     assert one["flight"]["remaining_cost"]["reason"]
-    assert "1 run in progress" in piece
+    assert "1 running run" in piece
 
 
 def test_events_and_their_limits_are_described() -> None:

@@ -47,14 +47,14 @@ def write_run(agents: Path, run_id: str, *messages: str, status: str = "complete
 def test_an_open_list_shows_new_runs_and_keeps_the_focus(page: Page, agents: Path) -> None:
     with serving(agents) as served:
         page.goto(served.address)
-        expect(page.locator("#sync-status")).to_contain_text("following shop/agents")
+        expect(page.locator("#sync-status")).to_contain_text("watching shop/agents")
         link = page.get_by_role("link", name="aaaa1111")  # by itself, whether the first sync was over or not
         expect(link).to_be_visible()
         link.focus()
         write_run(agents, "bbbb2222")
         expect(page.get_by_role("link", name="bbbb2222")).to_be_visible()
         expect(link).to_be_focused()
-        expect(page.locator("[aria-live=polite]")).to_contain_text("updated")
+        expect(page.locator("[aria-live=polite]")).to_contain_text("Updated")
         expect(page.locator("#sync-status")).to_contain_text("1 new")
         page.goto("about:blank")
 
@@ -63,12 +63,12 @@ def test_the_figures_of_a_run_at_work_grow_on_an_open_page(page: Page, agents: P
     write_run(agents, "cccc3333", SPENT[0], status="running")
     with serving(agents) as served:
         page.goto(served.address)
-        row = page.get_by_role("region", name="1 run in progress").get_by_role("row").nth(1)
+        row = page.get_by_role("region", name="1 running run").get_by_role("row").nth(1)
         expect(row).to_contain_text("51k")
         write_run(agents, "cccc3333", *SPENT, status="running")
         expect(row).to_contain_text("152k")
         write_run(agents, "cccc3333", *SPENT)
-        expect(page.get_by_role("region", name="1 run in progress")).to_be_hidden()
+        expect(page.get_by_role("region", name="1 running run")).to_be_hidden()
         page.goto("about:blank")
 
 
@@ -78,7 +78,7 @@ def test_the_page_of_a_run_at_work_grows_and_keeps_what_is_open(page: Page, agen
         page.goto(served.address)
         to_run = page.get_by_role("link", name="cccc3333").first.get_attribute("href")
         page.goto(f"{served.address}{to_run}")  # the row may be drawn anew under a click
-        expect(page.get_by_role("heading", name="What it was")).to_be_visible()
+        expect(page.get_by_role("heading", name="Details")).to_be_visible()
         figures = page.locator(".story-figures")
         expect(figures).to_contain_text("51k")
         figures.get_by_role("link", name="51k").click()  # leads to where it is from, and that is shown
@@ -89,7 +89,7 @@ def test_the_page_of_a_run_at_work_grows_and_keeps_what_is_open(page: Page, agen
         parts.locator("summary").click()
         write_run(agents, "cccc3333", *SPENT, status="running")
         expect(figures).to_contain_text("152k")
-        expect(page.get_by_role("table", name="Agents", exact=True)).to_contain_text("150k")
+        expect(page.get_by_role("table", name="Agent runs", exact=True)).to_contain_text("150k")
         expect(origin).to_contain_text("152,")
         expect(origin).to_have_css("background-color", shade)
         expect(parts).to_have_attribute("open", "")
@@ -117,7 +117,7 @@ def test_the_page_of_a_pattern_counts_new_runs_and_what_was_decided_elsewhere(
     with serving(agents) as served:
         page.goto(f"{served.address}/insights?all=1")
         page.get_by_role("link", name="make check").click()
-        seen = page.get_by_role("group", name="Seen in").get_by_role("row")
+        seen = page.get_by_role("group", name="Example runs").get_by_role("row")
         expect(seen).to_have_count(3)
         call("dddd4444")
         expect(seen).to_have_count(4)
@@ -134,14 +134,14 @@ def test_open_insights_count_new_runs_and_leave_the_form_alone(page: Page, agent
     with serving(agents) as served:
         page.goto(f"{served.address}/insights")
         expect(page.locator(".page-head")).to_contain_text("1 run")
-        page.get_by_label("A script still costs").select_option("0.5")
+        page.get_by_label("Residual cost").select_option("0.5")
         failed = build.result(is_error=True, subtype="error_during_execution", session="bbbb2222")
         folder = build.run(agents, "bbbb2222", {"adw_id": "bbbb2222", "status": "failed"})
         build.stream(folder, "planner", build.init("bbbb2222"), failed)
         expect(page.locator(".page-head")).to_contain_text("2 runs")
         expect(page.locator("#waste")).to_contain_text("$0.25 of $0.50")
-        expect(page.locator(".glance")).to_contain_text("$0.25 in vain")
-        expect(page.get_by_label("A script still costs")).to_have_value("0.5")
+        expect(page.locator(".glance")).to_contain_text("$0.25 wasted")
+        expect(page.get_by_label("Residual cost")).to_have_value("0.5")
         page.goto("about:blank")
 
 
@@ -152,7 +152,7 @@ def test_the_first_run_does_not_call_back_whoever_is_leaving(page: Page, tmp_pat
     held: list[Route] = []
     with serving(agents) as served:
         page.goto(served.address)
-        expect(page.locator("#sync-status")).to_contain_text("following shop/agents")
+        expect(page.locator("#sync-status")).to_contain_text("watching shop/agents")
         page.route("**/syncs", lambda route: held.append(route))  # noqa: PLW0108 - it is marked
         with page.expect_request("**/syncs"):
             page.evaluate("() => { location.href = '/syncs'; }")
@@ -207,7 +207,7 @@ def test_a_lost_server_is_told_and_waited_for(page: Page, complaints: list[str],
         port = served.address.rpartition(":")[2]
         page.goto(f"{served.address}/syncs")
         expect(page.locator("#sync-status")).to_contain_text("last sync")
-    expect(page.locator("#sync-status")).to_contain_text("connection lost, trying again")
+    expect(page.locator("#sync-status")).to_contain_text("connection lost, reconnecting")
     write_run(agents, "bbbb2222")
     with serving(agents, "--port", port):
         expect(page.locator("#sync-status")).to_contain_text("last sync")
@@ -220,8 +220,8 @@ def test_a_lost_server_is_told_and_waited_for(page: Page, complaints: list[str],
 def test_a_sync_is_started_by_a_button(page: Page, agents: Path) -> None:
     with serving(agents, "--no-watch") as served:
         page.goto(f"{served.address}/syncs")
-        expect(page.get_by_text("No sync is on record yet")).to_be_visible()
+        expect(page.get_by_text("No sync is recorded yet")).to_be_visible()
         page.get_by_role("button", name="Sync now").click()
-        expect(page.get_by_text("1 sync that changed something")).to_be_visible()
+        expect(page.get_by_text("1 recorded sync, latest first")).to_be_visible()
         expect(page.get_by_role("button", name="Sync now")).to_be_enabled()
         page.goto("about:blank")

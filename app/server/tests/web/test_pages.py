@@ -200,7 +200,7 @@ def test_every_link_leads_to_a_page(history: History, client: TestClient) -> Non
 
 @pytest.mark.parametrize(
     "order",
-    ["", "sort=cost", "sort=cost&order=asc", "sort=template", "sort=duration", "sort=tokens&order=asc",
+    ["", "sort=cost", "sort=cost&order=asc", "sort=workflow", "sort=duration", "sort=tokens&order=asc",
      "sort=model", "sort=status", "sort=id&order=asc", "status=failed&sort=cost", "search=csv",
      "since=3000d"],
 )  # fmt: skip
@@ -216,7 +216,7 @@ def test_pages_show_every_run_once_from_first_to_last(
         page = read(client, address)
         seen += [link["href"] or "" for link in page.all("a") if "open" in (link.get("class") or "").split()]
         address = next((link["href"] for link in page.all("a", rel="next")), None)
-    total = re.search(r"page \d+ of (\d+)", page.text)
+    total = re.search(r"Page \d+ of (\d+)", page.text)
     assert total
     assert len(pages) == int(total[1]) > 1
     assert len(seen) == len(set(seen)) == int((re.search(r"of (\d+) runs", page.text) or [0, 0])[1])
@@ -262,7 +262,7 @@ def test_a_lower_bound_says_so_and_a_gone_run_too(history: History, client: Test
     )
     listed, shown = read(client, "/"), read(client, "/runs/run-001")
     assert "≥ $2.70" in listed.text
-    assert "† gone" in listed.text
+    assert "† missing" in listed.text
     assert "only this history knows the run" in shown.text
     assert "≥ $2.70" in shown.text
 
@@ -282,7 +282,7 @@ def test_a_word_that_no_run_has_is_answered_with_those_that_are_there(
     history: History, client: TestClient
 ) -> None:
     save(history, run(1, workflow_template="adw_patch"))
-    assert "did you mean adw_patch" in read(client, "/?template=adw_pach", 422).text
+    assert "did you mean adw_patch" in read(client, "/?workflow=adw_pach", 422).text
 
 
 def test_filters_that_are_on_can_be_dropped_one_by_one(history: History, client: TestClient) -> None:
@@ -297,14 +297,23 @@ def test_filters_that_are_on_can_be_dropped_one_by_one(history: History, client:
     assert "unknown cost" in page.text
 
 
+def test_runs_with_missing_source_files_can_be_listed_alone(history: History, client: TestClient) -> None:
+    save(history, run(1), run(2, source_state="missing"))
+    page = read(client, "/?missing=true")
+    assert "run-002" in page.text
+    assert "run-001" not in page.text
+    assert "source files missing" in page.text
+    assert read(client, "/?gone=true").links("/runs/") == page.links("/runs/")  # its former name
+
+
 def test_filters_offer_the_words_of_the_history_and_new_ones_at_once(history: History) -> None:
     ask = QueryCache()
-    assert ask(filter_choices)["template"] == []
+    assert ask(filter_choices)["workflow"] == []
     save(history, run(1, workflow_template="adw_sdlc"))
-    assert ask(filter_choices)["template"] == ["adw_sdlc"]
+    assert ask(filter_choices)["workflow"] == ["adw_sdlc"]
     assert ask(filter_choices) is ask(filter_choices)
     save(history, run(2, workflow_template="adw_patch"))
-    assert ask(filter_choices)["template"] == ["adw_patch", "adw_sdlc"]
+    assert ask(filter_choices)["workflow"] == ["adw_patch", "adw_sdlc"]
 
 
 def test_an_empty_history_says_what_to_type(client: TestClient) -> None:
@@ -363,12 +372,12 @@ def test_the_timeline_is_to_scale(history: History, client: TestClient) -> None:
         ("is-incomplete superseded", "25.0%", "8.333%"),
         ("is-error", "50.0%", "50.0%"),
     ]
-    assert "nobody worked: 20s" in page.text
-    assert "overwritten" in page.text
+    assert "idle: 20s" in page.text
+    assert "superseded attempt" in page.text
 
 
 def test_a_run_whose_agents_have_no_times_has_no_timeline(history: History, client: TestClient) -> None:
     save(history, run(1, phase_costs=[agent("builder", None, 60.0)]))
     page = read(client, "/runs/run-001")
-    assert "there is no timeline" in page.text
+    assert "No timeline" in page.text
     assert "1m 00s" in page.text

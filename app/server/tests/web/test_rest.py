@@ -97,12 +97,12 @@ ANSWERS = [
     ("compare", "/compare?a={run}&b={other}", ["compare", "{run}", "{other}"]),
     ("similar", "/similar?text=csv&status=failed", ["similar", "--text", "csv", "--status", "failed"]),
     ("stats", "/statistics?by=phase&tz=UTC", ["stats", "--by", "phase", "--tz", "UTC"]),
-    ("stats", "/statistics?by=template&across=month", ["stats", "--by", "template", "--across", "month"]),
+    ("stats", "/statistics?by=workflow&across=month", ["stats", "--by", "workflow", "--across", "month"]),
     ("stats-overview", "/statistics/overview?since=2026-01-01", ["stats", "--since", "2026-01-01"]),
     ("stats-waste", "/statistics/waste?status=failed", ["stats", "--waste", "--status", "failed"]),
     ("forecast", "/forecast?text=csv+export&limit=8", ["forecast", "--text", "csv export"]),
     ("forecast-calibration", "/forecast/calibration", ["forecast", "--backtest"]),
-    ("anomalies", "/anomalies?recent=20", ["anomalies", "--window", "20"]),
+    ("anomalies", "/anomalies?window=20", ["anomalies", "--window", "20"]),
     ("patterns", "/patterns?limit=5", ["patterns", "--limit", "5"]),
     ("patterns", "/patterns?kind=phases&all=true", ["patterns", "--kind", "phases", "--all"]),
     ("patterns-show", "/patterns/{pattern}", ["patterns", "show", "{pattern}"]),
@@ -129,7 +129,7 @@ def test_a_trend_is_that_of_the_command_but_for_its_moment(client):
 
 
 def test_budgets_are_those_of_the_command_but_for_the_folder_of_their_file(client, tmp_path):
-    found = answer(client, "/budgets?at=2026-03-31&since=9d")
+    found = answer(client, "/budgets?as_of=2026-03-31&since=9d")
     Draft202012Validator(get_schema("budget-check")).validate(found)
     said = given_by("budget", "check", "--as-of", "2026-03-31", "--since", "9d")
     assert (said.pop("config"), found.pop("config")) == (str(tmp_path / "budgets.toml"), "budgets.toml")
@@ -191,6 +191,26 @@ def test_the_header_link_leads_through_all_pages_and_ends(client):
     whole = answer(client, "/runs?limit=500&sort=cost&status=completed")["workflows"]
     assert seen == [run["id"] for run in whole]
     assert len(seen) > 25
+
+
+@pytest.mark.parametrize(
+    ("former", "present"),
+    [
+        ("/runs?template=adw_sdlc_iso", "/runs?workflow=adw_sdlc_iso"),
+        ("/runs?gone=false", "/runs?missing=false"),
+        ("/forecast?template=adw_patch", "/forecast?workflow=adw_patch"),
+        ("/anomalies?recent=20", "/anomalies?window=20"),
+        ("/budgets?at=2026-03-31", "/budgets?as_of=2026-03-31"),
+    ],
+)
+def test_a_parameter_with_its_former_name_has_the_same_result(client, former, present):
+    assert answer(client, former) == answer(client, present)
+
+
+def test_a_former_name_is_deprecated_in_the_description_and_no_error_suggests_it(client):
+    parameters = client.get(f"{V1}/openapi.json").json()["paths"][f"{V1}/runs"]["get"]["parameters"]
+    assert {one["name"] for one in parameters if one.get("deprecated")} == {"template", "gone"}
+    assert "template" not in problem(client.get(f"{V1}/runs?tenplate=x"))
 
 
 def test_a_list_that_moves_with_the_clock_is_gone_through_by_its_cursors(own, tmp_path):
@@ -322,8 +342,8 @@ def test_a_pattern_is_decided_on_and_that_is_taken_back(own, made, monkeypatch, 
         ('{"status": NaN}', "status"),
         ('{"status": 1e999}', "status"),
         ("[]", "a JSON object"),
-        ("{", "no JSON"),
-        ("", "the request"),
+        ("{", "Invalid JSON"),
+        ("", "request: Field required"),
     ],
 )
 def test_a_decision_that_is_none_says_what_is_wrong(client, body, said):
@@ -491,7 +511,7 @@ def test_every_published_schema_is_given_by_its_name(client):
     for name in answer(client, "/schemas")["names"]:
         assert client.get(f"{V1}/schemas/{name}").json() == json.loads(json.dumps(get_schema(name)))
     assert set(SCHEMAS) == set(answer(client, "/schemas")["names"])
-    assert "no schema 'x'; use one of: sync" in problem(client.get(f"{V1}/schemas/x"))
+    assert 'No schema "x". Use one of: sync' in problem(client.get(f"{V1}/schemas/x"))
     assert client.get(f"{V1}/schemas/..%2f..%2fetc%2fpasswd").status_code == 404
 
 
@@ -523,7 +543,7 @@ def test_a_history_that_is_gone_is_no_empty_one(own, tmp_path):
     (tmp_path / "history.db").unlink()
     for path in ("/api/v1/health", "/api/v1/runs", "/", "/insights"):
         reply = own.get(path)
-        assert (reply.status_code, "is gone" in reply.text) == (503, True), path
+        assert (reply.status_code, "is missing" in reply.text) == (503, True), path
         assert str(tmp_path) not in reply.text
     for path in ("/api/v1/syncs/current", "/syncs", "/login"):
         assert own.get(path).status_code == 200, path
@@ -641,7 +661,7 @@ def test_a_long_task_is_forecast_as_a_page_too(client):
 
 
 def test_every_operation_that_is_got_answers_head_with_the_same_headers(client):
-    names = {"id": first_run(client), "name": "run", "what": "patterns"}
+    names = {"id": first_run(client), "name": "run", "table": "patterns"}
     pattern = answer(client, "/patterns?limit=1")["patterns"][0]["id"]
     queries = {
         "/api/v1/compare": f"?a={names['id']}&b={names['id']}",
@@ -687,9 +707,9 @@ def test_a_wrong_method_is_told_which_are_right(client):
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ("/runs?stauts=failed", "no parameter 'stauts'; did you mean status?"),
-        ("/runs?limit=1&limit=2", "limit is given more than once"),
-        ("/runs?cost=1..&cost=2..", "cost is given more than once"),
+        ("/runs?stauts=failed", 'Unknown parameter "stauts". Did you mean status?'),
+        ("/runs?limit=1&limit=2", "Repeated parameter limit"),
+        ("/runs?cost=1..&cost=2..", "Repeated parameter cost"),
         ("/runs?status=done", "no run has status 'done'; "),
         ("/runs?sort=beauty", 'Invalid sort "beauty". Use one of when'),
         ("/runs?order=up", "order: "),
@@ -711,11 +731,11 @@ def test_a_wrong_method_is_told_which_are_right(client):
         ("/runs?until=9999-12-31", "beyond the calendar"),
         ("/runs?since=0001-01-01", "beyond the calendar"),
         ("/export/runs?until=0001-01-01", "beyond the calendar"),
-        ("/budgets?at=0001-01-01", "beyond the calendar"),
-        ("/runs?error=maybe", "say true or false"),
+        ("/budgets?as_of=0001-01-01", "beyond the calendar"),
+        ("/runs?error=maybe", 'Invalid error "maybe". Use true or false.'),
         ("/runs?search=%00", "NUL"),
-        ("/runs?search=" + "x" * 501, "more than 500"),
-        ("/runs?" + "&".join(["status=failed"] * 51), "more than 50"),
+        ("/runs?search=" + "x" * 501, "at most 500 characters"),
+        ("/runs?" + "&".join(["status=failed"] * 51), "at most 50"),
         ("/runs/a%00b", "NUL"),
         ("/statistics?by=dreams", "dreams"),
         ("/statistics?tz=Mars/Olympus", "no time zone"),
@@ -724,8 +744,8 @@ def test_a_wrong_method_is_told_which_are_right(client):
         ("/statistics/trend?period=99999999d", ""),
         ("/statistics/trend?period=1y", "no period"),
         ("/statistics/trend?since=7d", "chooses its days itself"),
-        ("/anomalies?recent=0", "Invalid recent"),
-        ("/anomalies?recent=99999999999d", "Invalid recent"),
+        ("/anomalies?window=0", "Invalid window"),
+        ("/anomalies?window=99999999999d", "Invalid window"),
         ("/similar", "text: "),
         ("/similar?text=", "text: "),
         ("/similar?text=a&threshold=nan", "threshold: "),
@@ -738,8 +758,8 @@ def test_a_wrong_method_is_told_which_are_right(client):
         ("/patterns/xyz", "id: "),
         ("/compare?a=1", "b: "),
         ("/budgets?since=2001-01-01", "366 days"),
-        ("/budgets?at=0001-01-02T00:00Z", "beyond the calendar"),
-        ("/budgets?config=/etc/passwd", "no parameter 'config'"),
+        ("/budgets?as_of=0001-01-02T00:00Z", "beyond the calendar"),
+        ("/budgets?config=/etc/passwd", 'Unknown parameter "config"'),
     ],
 )  # fmt: skip
 def test_a_wrong_parameter_says_what_is_right(client, query, said):
@@ -753,7 +773,7 @@ def test_half_of_a_pair_and_odd_bytes_ask_for_nothing_and_break_nothing(client):
     for odd in ("%ED%A0%80", "%FF%FE", "%C0%80", "%E2%80%AE", quote("\U0001f600"), "%25%27%22%3B--"):
         assert client.get(f"{V1}/runs?search={odd}").status_code == 200
         assert client.get(f"{V1}/runs/{odd}").status_code == 404
-        assert client.get(f"{V1}/runs?template={odd}").status_code == 422
+        assert client.get(f"{V1}/runs?workflow={odd}").status_code == 422
         assert client.get(f"{V1}/similar?text={odd}").status_code == 200
 
 

@@ -29,7 +29,7 @@ def get_time_zone(context: typer.Context) -> str:
 _FILTER_KEY = "workflow_history.filter"
 _ZONE_KEY = "workflow_history.zone"
 _HELP_PANEL = "Filters"
-_SOURCE_FILTER = "gone"
+_SOURCE_FILTER = "missing"
 """Filter that --source sets; its own flags, --gone and --present, are former names of that."""
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from .errors import InvalidQueryError
 from .filters import SCORES, Range, RunFilter, is_age, parse_period
@@ -214,7 +214,6 @@ FILTER_OPTIONS = (
         _list_parser("template"),
         "Workflow name. Repeatable.",
         multiple=True,
-        parameter="template",
     ),
     FilterOption(
         "--class",
@@ -264,9 +263,13 @@ FILTER_OPTIONS = (
         None,
         _value_parser("missing"),
         "Only runs whose files are missing, or still present.",
+        parameter="missing",
     ),
 )
 """All filter options; they can be combined freely."""
+
+FORMER_FILTER_NAMES: Final[Mapping[str, str]] = {"template": "workflow", "gone": "missing"}
+"""Names of parameters that were renamed, with their present names. They are still accepted."""
 
 
 def build_filter(options: Mapping[str, Any], tz: str | None = None) -> RunFilter:
@@ -280,8 +283,9 @@ def build_filter(options: Mapping[str, Any], tz: str | None = None) -> RunFilter
     '2026-03-29T00:00:00+01:00'
     """
     run_filter, zone = RunFilter(), zone_named(tz)
+    present = {FORMER_FILTER_NAMES.get(name, name): value for name, value in options.items()}
     for option in FILTER_OPTIONS:
-        value = options.get(option.name)
+        value = present.get(option.name)
         if value is not None and value not in ("", [], ()):
             run_filter = replace(run_filter, **option.parse(value, zone))
     return run_filter

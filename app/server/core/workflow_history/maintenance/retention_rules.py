@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from ..common.errors import InvalidQueryError
-from ..common.filter_options import FILTER_OPTIONS, build_filter
+from ..common.filter_options import FILTER_OPTIONS, FORMER_FILTER_NAMES, build_filter
 from ..common.filters import RunFilter
 
 RULE_KEYS: Final = ("older_than", "keep", *(option.name for option in FILTER_OPTIONS))
@@ -43,6 +43,7 @@ def parse_rule(options: Mapping[str, Any], now: datetime | None = None) -> Reten
     >>> parse_rule({"older_than": "18mo"}, datetime(2026, 8, 31, tzinfo=UTC)).where.created_before.date()
     datetime.date(2025, 2, 28)
     """
+    options = {FORMER_FILTER_NAMES.get(name, name): value for name, value in options.items()}
     if unknown := [name for name in options if name not in RULE_KEYS]:
         raise InvalidQueryError(f"{unknown[0]!r} is unknown; allowed: {', '.join(RULE_KEYS)}")
     filters = {

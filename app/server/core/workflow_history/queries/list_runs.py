@@ -20,6 +20,7 @@ SORT_ALIASES: Final = {
     "duration": "duration_seconds",
     "tokens": "total_tokens",
     "model": "model_used",
+    "workflow": "workflow_template",
     "template": "workflow_template",
     "clarity": "nl_clarity_score",
     "quality": "quality_score",

@@ -29,8 +29,8 @@ MAX_THREADS: Final = 8
 """Requests that are handled at the same time. A slow request occupies its thread until it is answered."""
 
 _DESCRIPTION: Final = """
-The history of AI developer workflow runs. Answers have the shapes that `--json` gives on the command line;
-money is US dollars, times are ISO 8601 in UTC, unknown is null.
+History of AI developer workflow runs. Responses have the format of `--json` on the command line. Costs are in
+US dollars, times in ISO 8601 (UTC); unknown values are null.
 """
 
 

@@ -73,7 +73,14 @@ class QueryCache:
         return cached[0]
 
 
+_PARAMETERS: Final = {"template": "workflow", "issue_class": "class"}
+"""Parameters of the filters whose name differs from the key in `NAME_COLUMNS`."""
+
+
 def filter_choices() -> dict[str, list[str]]:
-    """Return the sorted projects, workflows, models … in the history, by the keys of `NAME_COLUMNS`."""
+    """Return the sorted projects, workflows, models … in the history, by the name of the filter parameter."""
     with database.open_if_exists() as history:
-        return {name: [] if history is None else history.names(name) for name in NAME_COLUMNS}
+        return {
+            _PARAMETERS.get(name, name): [] if history is None else history.names(name)
+            for name in NAME_COLUMNS
+        }

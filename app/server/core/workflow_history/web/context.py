@@ -51,8 +51,8 @@ async def check_history_exists(context: ContextDep) -> None:
         context.history_seen.set()
     elif context.history_seen.is_set():
         raise WorkflowHistoryError(
-            f"the history {database.database_name()} is gone since this server began; put it back, or "
-            f"sync anew"
+            f"The history {database.database_name()} is missing; it existed when the server started. "
+            "Restore it from a backup, or sync again."
         )
 
 

@@ -43,17 +43,17 @@ _STATUS_CODES: Final[tuple[tuple[type[WorkflowHistoryError], int], ...]] = (
 )
 """HTTP status of each of our exceptions. The first matching class counts."""
 
-_UNEXPECTED: Final = "something went wrong here; the server's own output says what"
+_UNEXPECTED: Final = "Internal error. See the output of the server for details."
 
 PROBLEM_SCHEMA: Final[dict[str, Any]] = {
     "title": "Problem",
-    "description": "What is wrong with a request, as RFC 9457 has it.",
+    "description": "Error response in the format of RFC 9457.",
     "type": "object",
     "properties": {
-        "type": {"type": "string", "description": "always about:blank: the status says it all"},
-        "title": {"type": "string", "description": "the status in words"},
-        "status": {"type": "integer", "description": "the HTTP status code"},
-        "detail": {"type": "string", "description": "what is wrong, and what to do about it"},
+        "type": {"type": "string", "description": "always about:blank"},
+        "title": {"type": "string", "description": "standard name of the status"},
+        "status": {"type": "integer", "description": "HTTP status code"},
+        "detail": {"type": "string", "description": "reason of the error, and how to fix it"},
     },
     "required": ["type", "title", "status", "detail"],
 }
@@ -86,7 +86,9 @@ async def _handle_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
     detail = error.detail
     if detail == HTTPStatus(error.status_code).phrase:  # the framework's own text
-        detail = f"nothing is served at {single_line(request.url.path)[:200]} this way"
+        detail = (
+            f"{HTTPStatus(error.status_code).phrase}: {request.method} {single_line(request.url.path)[:200]}"
+        )
     headers = dict(error.headers or {})
     if error.status_code == 405:
         headers["Allow"] = ", ".join(_allowed_methods(request))
@@ -132,10 +134,10 @@ def _error_response(
 
 def _describe(error: dict[str, Any]) -> str:
     if error["type"] == "json_invalid":
-        return "the body is no JSON"
+        return "Invalid JSON in the request body."
     if error["type"] == "model_attributes_type":
-        return "the body is to be a JSON object, sent with Content-Type: application/json"
-    location = ".".join(str(part) for part in error["loc"][1:]) or "the request"
+        return "Send a JSON object as request body, with Content-Type: application/json."
+    location = ".".join(str(part) for part in error["loc"][1:]) or "request"
     return single_line(f"{location}: {error['msg']}")
 
 

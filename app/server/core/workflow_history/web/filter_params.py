@@ -16,7 +16,7 @@ from zoneinfo import available_timezones
 from fastapi import Depends, Request
 
 from ..common.errors import InvalidQueryError
-from ..common.filter_options import FILTER_OPTIONS, FilterOption, build_filter
+from ..common.filter_options import FILTER_OPTIONS, FORMER_FILTER_NAMES, FilterOption, build_filter
 from ..common.filters import RunFilter
 from ..common.time_zones import LOCAL_ZONE, TZ_HELP, zone_named
 
@@ -30,11 +30,11 @@ _BOOLEANS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": F
 
 async def parse_filter(request: Request) -> RunFilter:
     """Return the run filter of a request. Raises InvalidQueryError."""
-    query = request.query_params
+    query = _present_names({name: request.query_params.getlist(name) for name in request.query_params})
     values = {
-        name: _validate_value(_OPTIONS[name], query.getlist(name)) for name in query if name in _OPTIONS
+        name: _validate_value(_OPTIONS[name], values) for name, values in query.items() if name in _OPTIONS
     }
-    zone = validate_zone(query.get("tz"))
+    zone = validate_zone(request.query_params.get("tz"))
     return build_filter(values, zone) if values else _NO_FILTER
 
 
@@ -57,6 +57,14 @@ def validate_zone(name: str | None) -> str:
     return name
 
 
+def _present_names(query: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Return the values of a query string by parameter, with former names replaced by present ones."""
+    present: dict[str, list[str]] = {}
+    for name, values in query.items():
+        present.setdefault(FORMER_FILTER_NAMES.get(name, name), []).extend(values)
+    return present
+
+
 @cache  # reads the directories of the zone database
 def _known_zones() -> frozenset[str]:
     return frozenset(available_timezones())
@@ -72,16 +80,16 @@ Zone = Annotated[str, Depends(parse_zone)]
 def _validate_value(option: FilterOption, values: list[str]) -> Any:
     if len(values) > (MAX_VALUES if option.multiple else 1):
         raise InvalidQueryError(
-            f"{option.name} is given more than {MAX_VALUES if option.multiple else 1} times"
+            f"Too many values of {option.name}: use at most {MAX_VALUES if option.multiple else 1}."
         )
     if any(len(value) > MAX_VALUE_CHARS for value in values):
-        raise InvalidQueryError(f"{option.name} has more than {MAX_VALUE_CHARS} characters")
+        raise InvalidQueryError(f"Invalid {option.name}: use at most {MAX_VALUE_CHARS} characters.")
     if option.multiple:
         return values
     if option.metavar is not None:
         return values[0]
     if values[0].lower() not in _BOOLEANS:
-        raise InvalidQueryError(f"{option.name}={values[0]!r}: say true or false")
+        raise InvalidQueryError(f'Invalid {option.name} "{values[0]}". Use true or false.')
     return _BOOLEANS[values[0].lower()]
 
 
@@ -108,7 +116,19 @@ _ZONE_PARAMETER: Final[dict[str, Any]] = {
 }
 
 FILTER_OPENAPI: Final = {
-    "parameters": [*(_openapi_parameter(option) for option in FILTER_OPTIONS), _ZONE_PARAMETER]
+    "parameters": [
+        *(_openapi_parameter(option) for option in FILTER_OPTIONS),
+        *(
+            {
+                **_openapi_parameter(_OPTIONS[present]),
+                "name": former,
+                "description": f"Former name of {present}.",
+                "deprecated": True,
+            }
+            for former, present in FORMER_FILTER_NAMES.items()
+        ),
+        _ZONE_PARAMETER,
+    ]
 }
 """OpenAPI parameters of an operation that takes a filter, for `openapi_extra`."""
 
@@ -131,6 +151,7 @@ def parse_filter_leniently(query: Mapping[str, Sequence[str]]) -> ParsedFilter:
     >>> parse_filter_leniently({"cost": ["x"], "status": ["failed", ""], "page": ["2"]}).problems
     {'cost': 'Invalid range "x". Use 1..5, 1.. or ..5.'}
     """
+    query = _present_names(query)
     where = RunFilter()
     filter_params: dict[str, Any] = {}
     problems: dict[str, str] = {}

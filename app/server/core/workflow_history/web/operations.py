@@ -22,6 +22,7 @@ class Operation(NamedTuple):
     spec: Mapping[str, Any]  # its OpenAPI operation object
     single: frozenset[str]  # query parameters with a single value
     repeatable: frozenset[str]  # query parameters that may be repeated
+    deprecated: frozenset[str]  # query parameters with a former name, which errors don't suggest
 
 
 METHODS: Final = ("get", "post", "put", "patch", "delete")
@@ -60,24 +61,33 @@ async def reject_unknown_parameters(request: Request) -> None:
     names = [name for name, _ in request.query_params.multi_items()]
     for name in names:
         if name not in operation.single and name not in operation.repeatable:
-            known = sorted(operation.single | operation.repeatable)
+            known = sorted((operation.single | operation.repeatable) - operation.deprecated)
             near = get_close_matches(name, known, 1)
-            guess = f"did you mean {near[0]}? " if near else ""
+            guess = f"Did you mean {near[0]}? " if near else ""
             raise HTTPException(
                 422,
-                f"no parameter {name[:_MAX_NAME_CHARS]!r}; {guess}known: {', '.join(known) or 'none'}",
+                f'Unknown parameter "{name[:_MAX_NAME_CHARS]}". {guess}'
+                f"Use one of: {', '.join(known) or 'none'}.",
             )
         if name in operation.single and names.count(name) > 1:
-            raise HTTPException(422, f"{name} is given more than once; it has one value")
+            raise HTTPException(422, f"Repeated parameter {name}: use it once.")
 
 
 def _operation(path: str, method: str, spec: Mapping[str, Any]) -> Operation:
-    schemas = {item["name"]: item["schema"] for item in spec.get("parameters", ()) if item["in"] == "query"}
+    parameters = [item for item in spec.get("parameters", ()) if item["in"] == "query"]
+    schemas = {item["name"]: item["schema"] for item in parameters}
     repeatable = frozenset(
         name
         for name, schema in schemas.items()
         if any(part.get("type") == "array" for part in (schema, *schema.get("anyOf", ())))
     )
+    deprecated = frozenset(item["name"] for item in parameters if item.get("deprecated"))
     return Operation(
-        spec["operationId"], method.upper(), path, spec, frozenset(schemas) - repeatable, repeatable
+        spec["operationId"],
+        method.upper(),
+        path,
+        spec,
+        frozenset(schemas) - repeatable,
+        repeatable,
+        deprecated,
     )

@@ -42,7 +42,7 @@ NAVIGATION: Final = (
     NavEntry("/insights", "Insights", "i", ("/patterns/",)),
     NavEntry("/forecast", "Forecast", "f"),
     NavEntry("/syncs", "Syncs", "s"),
-    NavEntry("/api", "REST", "a"),
+    NavEntry("/api", "API", "a"),
 )
 
 _AMOUNT_FORMATS: Final = {"money": spending.format_usd, "duration": numbers.format_duration}
@@ -214,7 +214,7 @@ def cost_title(run: Mapping[str, Any]) -> str:
     """Return a sentence that explains a run's cost and its cost basis."""
     known, basis = spending.run_cost(run), run.get("cost_basis")
     if known.minimum is None and not basis:
-        return "no cost of its own is known"
+        return "unknown cost"
     cost = costs.format_cost_parts(known)
     note = costs.COST_BASIS_NOTES.get(basis or "")
     return f"{cost}; {note}" if note else cost

@@ -79,10 +79,10 @@ def _open_listener(settings: ServerSettings) -> socket.socket:
         listener.listen(1024)
     except OSError as error:
         listener.close()
-        hint = "--host names an address of this machine, as 127.0.0.1"
+        hint = "Use an address of this host for --host, such as 127.0.0.1."
         if error.errno in {errno.EADDRINUSE, errno.EACCES}:
-            hint = "--port 0 takes a free port"
+            hint = "Use --port 0 for a free port."
         raise WorkflowHistoryError(
-            f"cannot listen on {settings.host} port {settings.port}: {error.strerror}; {hint}"
+            f"Cannot listen on {settings.host} port {settings.port}: {error.strerror}. {hint}"
         ) from error
     return listener

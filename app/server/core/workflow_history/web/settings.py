@@ -32,15 +32,15 @@ class ServerSettings:
     def __post_init__(self) -> None:
         """Reject settings that would expose the history to other users of the network."""
         if self.token is not None and len(self.token) < MIN_TOKEN_LENGTH:
-            raise InvalidQueryError(f"a token has at least {MIN_TOKEN_LENGTH} characters")
+            raise InvalidQueryError(f"Token too short: use at least {MIN_TOKEN_LENGTH} characters.")
         if self.token is not None and not all("!" <= character <= "~" for character in self.token):
             raise InvalidQueryError(
-                "a token has letters, digits and signs of ASCII alone, and no spaces: "
-                "no header can send others; --generate-token makes one"
+                "Invalid token: use printable ASCII characters without spaces, "
+                "or let --generate-token make one."
             )
         if self.token is None and not is_loopback(self.host):
             raise InvalidQueryError(
-                f"other machines reach {self.host}: --generate-token makes a token that everybody must know"
+                f"--host {self.host} is reachable from other hosts and needs a token. Add --generate-token."
             )
 
     @property

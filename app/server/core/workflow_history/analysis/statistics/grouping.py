@@ -72,10 +72,10 @@ class Grouping:
 def resolve_grouping(by: str) -> str:
     """Return the full name of a grouping; raises InvalidQueryError if there is none.
 
-    >>> resolve_grouping("class")
-    'issue_class'
+    >>> resolve_grouping("class"), resolve_grouping("workflow")
+    ('issue_class', 'template')
     """
-    name = "issue_class" if by == "class" else by
+    name = {"class": "issue_class", "workflow": "template"}.get(by, by)
     if name not in GROUPINGS:
         raise InvalidQueryError(f"no grouping {by!r}; use one of: {', '.join(GROUPINGS)}")
     return name

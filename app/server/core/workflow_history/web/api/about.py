@@ -17,25 +17,25 @@ from .openapi import object_responses, schema_responses
 router = APIRouter(tags=["about"])
 
 
-@router.get("/health", summary="Whether the history can be read", responses=schema_responses("health"))
+@router.get("/health", summary="Check the server", responses=schema_responses("health"))
 def health(request: Request) -> Response:
     """Return `ok` and the version of the database schema; 503 if the database cannot be read."""
     return json_response(request, {"ok": True, "database_version": database.schema_version()})
 
 
-@router.get("/schemas", summary="The names of all schemas", responses=schema_responses("schemas"))
+@router.get("/schemas", summary="List JSON Schemas", responses=schema_responses("schemas"))
 def list_schemas(request: Request) -> Response:
     """Return the names of all JSON Schemas, one for each kind of response."""
     return json_response(request, {"names": list(SCHEMAS)})
 
 
-@router.get("/schemas/{name}", summary="One JSON Schema", responses=object_responses("A JSON Schema."))
+@router.get("/schemas/{name}", summary="Get a JSON Schema", responses=object_responses("A JSON Schema."))
 def one_schema(
-    request: Request, name: Annotated[str, Path(max_length=100, description="Its name.")]
+    request: Request, name: Annotated[str, Path(max_length=100, description="Name of the schema.")]
 ) -> Response:
     """Return the JSON Schema of one kind of response."""
     if name not in SCHEMAS:
-        raise HTTPException(404, f"no schema {name!r}; use one of: {', '.join(SCHEMAS)}")
+        raise HTTPException(404, f'No schema "{name}". Use one of: {", ".join(SCHEMAS)}.')
     return etag_response(request, msgspec.json.encode(get_schema(name)), JSON)
 
 

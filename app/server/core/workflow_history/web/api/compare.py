@@ -12,10 +12,10 @@ from ..json_response import json_response
 from .openapi import schema_responses
 from .parameters import Limit, Reference, TaskText, Threshold
 
-router = APIRouter(tags=["comparing"])
+router = APIRouter(tags=["comparisons"])
 
 
-@router.get("/compare", summary="Two runs side by side", responses=schema_responses("compare"))
+@router.get("/compare", summary="Compare two runs", responses=schema_responses("compare"))
 def compare(request: Request, a: Reference, b: Reference) -> Response:
     """Compare two runs phase by phase, and attribute their cost difference. All differences are B minus A."""
     return json_response(request, compare_runs(a, b))
@@ -23,7 +23,7 @@ def compare(request: Request, a: Reference, b: Reference) -> Response:
 
 @router.get(
     "/similar",
-    summary="The runs most like a task",
+    summary="List runs similar to a task",
     responses=schema_responses("similar"),
     openapi_extra=FILTER_OPENAPI,
 )

@@ -30,7 +30,7 @@ CLIENT_TIMEOUT: Final = 30.0  # seconds that a client may take to read a chunk: 
 async def _occupy_slot(context: ContextDep) -> AsyncIterator[None]:
     """Occupy an export slot until the response is sent, or answer 503: exports need memory and threads."""
     if context.export_slots.locked():
-        raise HTTPException(503, "as many exports as may be are under way; ask again later", _RETRY_AFTER)
+        raise HTTPException(503, "Too many concurrent exports. Retry in 5 seconds.", _RETRY_AFTER)
     async with context.export_slots:
         yield
 
@@ -58,7 +58,7 @@ TableName = Literal[
 
 _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     200: {
-        "description": "The rows, the oldest first.",
+        "description": "Rows of the table, oldest first.",
         "content": {
             media_type.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}}
             for media_type in MEDIA_TYPES.values()
@@ -69,36 +69,53 @@ _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
 
 
 @router.get(
-    "/{what}",
-    summary="A table as a file",
+    "/{table}",
+    summary="Export a table",
     responses=_RESPONSES,
     response_class=Response,
     openapi_extra=FILTER_OPENAPI,
 )
 def export_table(  # noqa: PLR0917 - one argument per query parameter
-    what: Annotated[TableName, Path(description="The table.")],
+    table: Annotated[TableName, Path(description="Table to export.")],
     where: FilterDep,
     zone: Zone,
     kind: Annotated[
-        Literal["csv", "jsonl", "parquet"], Query(alias="format", description="The file's format.")
+        Literal["csv", "jsonl", "parquet"], Query(alias="format", description="File format.")
     ] = "csv",
     columns: Annotated[
-        str | None, Query(max_length=4_000, description="Names with commas between, or all.")
+        str | None,
+        Query(
+            max_length=4_000,
+            description="Column names, separated by commas, or all. Default: the main columns.",
+        ),
     ] = None,
-    raw: Annotated[bool, Query(description="Leave cells that a spreadsheet would run.")] = False,
-    bom: Annotated[bool, Query(description="Begin CSV with a byte order mark, for Excel.")] = False,
-    by: Annotated[str | None, Query(max_length=40, description="Statistics by this: month, phase.")] = None,
+    raw: Annotated[
+        bool,
+        Query(description="Turn off CSV injection protection."),
+    ] = False,
+    bom: Annotated[bool, Query(description="Start CSV with a byte order mark, for Excel.")] = False,
+    by: Annotated[
+        str | None, Query(max_length=40, description="Grouping of statistics, such as month.")
+    ] = None,
     across: Across = None,
 ) -> Response:
-    """Export rows of the history. In CSV, text that a spreadsheet would run is prefixed by an apostrophe."""
-    if what != STATISTICS and (by is not None or across is not None):
-        raise InvalidQueryError("by and across are of statistics: export/statistics?by=month")
-    tz = zone if what == STATISTICS else None
+    """Export rows of the history. In CSV, text that starts like a formula gets a leading apostrophe."""
+    if table != STATISTICS and (by is not None or across is not None):
+        raise InvalidQueryError("by and across apply to statistics only. Use export/statistics?by=month.")
+    tz = zone if table == STATISTICS else None
     rows = iter_chunks(
-        what, kind, columns=parse_columns(columns), where=where, raw=raw, bom=bom, by=by, across=across, tz=tz
+        table,
+        kind,
+        columns=parse_columns(columns),
+        where=where,
+        raw=raw,
+        bom=bom,
+        by=by,
+        across=across,
+        tz=tz,
     )
     headers = {
-        "Content-Disposition": f'attachment; filename="{what}.{kind}"',
+        "Content-Disposition": f'attachment; filename="{table}.{kind}"',
         "Cache-Control": "private, no-store",
     }
     return _ChunkedResponse(rows, headers=headers, media_type=MEDIA_TYPES[kind])

@@ -31,7 +31,7 @@ CURRENT_SYNC_URL: Final = "/api/v1/syncs/current"
 
 _EVENT_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     200: {
-        "description": "`history`: something was written; `sync`: how the sync stands, as in syncs/current.",
+        "description": "`history`: the history has changed; `sync`: the sync status, as in syncs/current.",
         "content": {
             "text/event-stream": {"schema": {"type": "string"}, "example": "event: history\ndata: 7\n\n"}
         },
@@ -53,15 +53,21 @@ class EventStreamResponse(EventSourceResponse):
             logger.info("client_dropped path=%s", scope["path"])
 
 
-@router.get("/events", summary="What happens, as it happens", responses=_EVENT_RESPONSES)
+@router.get("/events", summary="Stream changes as server-sent events", responses=_EVENT_RESPONSES)
 async def stream_events(
     context: ContextDep,
-    since: Annotated[str | None, Query(max_length=50, description="The mark of what you have.")] = None,
+    since: Annotated[
+        str | None,
+        Query(
+            max_length=50,
+            description="Data of the last `history` event that the client received.",
+        ),
+    ] = None,
 ) -> Response:
-    """Stream server-sent events: first the sync status, and the history's mark if it isn't `since`."""
+    """Stream events: first the sync status and, if the history has changed since `since`, its token."""
     client = context.live.subscribe(since)
     if client is None:
-        raise HTTPException(503, "too many listen already; ask again later", {"Retry-After": "10"})
+        raise HTTPException(503, "Too many open event streams. Retry in 10 seconds.", {"Retry-After": "10"})
     return EventStreamResponse(
         _stream_until_closed(context.live.broker, client), ping=HEARTBEAT, send_timeout=CLIENT_TIMEOUT
     )
@@ -75,19 +81,21 @@ async def _stream_until_closed(broker: EventBroker, client: Subscriber) -> Async
         broker.unsubscribe(client)
 
 
-@router.get("/running", summary="The runs that go on", responses=schema_responses("running"))
+@router.get("/running", summary="List running runs", responses=schema_responses("running"))
 def list_running(request: Request) -> Response:
     """Return all running runs with their current phase, cost so far and remaining forecast."""
     return json_response(request, running_runs(datetime.now(UTC)))
 
 
-@router.get("/runs/{id:run}/progress", summary="How far one run is", responses=schema_responses("progress"))
+@router.get(
+    "/runs/{id:run}/progress", summary="Get the progress of a run", responses=schema_responses("progress")
+)
 def show_progress(request: Request, run_id: RunId, project: Project = None) -> Response:
     """Return a run's current phase, cost so far and remaining forecast. `flight` is null if it has ended."""
     return json_response(request, run_progress(qualified_id(run_id, project)))
 
 
-@router.get("/syncs/current", summary="How the sync stands", responses=schema_responses("sync-now"))
+@router.get("/syncs/current", summary="Get the sync status", responses=schema_responses("sync-now"))
 def show_current_sync(request: Request, context: ContextDep) -> Response:
     """Return the watched directories, the progress of a running sync, and the result of the last sync."""
     response = json_response(request, context.live.scheduler.status)
@@ -95,14 +103,14 @@ def show_current_sync(request: Request, context: ContextDep) -> Response:
     return response
 
 
-@router.post("/syncs", summary="Sync now", status_code=202, responses=_START_RESPONSES)
+@router.post("/syncs", summary="Start a sync", status_code=202, responses=_START_RESPONSES)
 async def start_sync(request: Request, context: ContextDep, _header: ChangeHeader) -> Response:
     """Start a sync of the server's agents directories; 409 if a sync is running or there is no directory."""
     scheduler = context.live.scheduler
     if scheduler.status.agents_dir is None:
-        raise HTTPException(409, "this server has no agents folder: start it with workflow-history serve DIR")
+        raise HTTPException(409, "No agents directory to sync. Restart with: workflow-history serve DIR")
     if scheduler.is_busy:
-        raise HTTPException(409, f"a sync runs already; {CURRENT_SYNC_URL} says how far it is")
+        raise HTTPException(409, f"A sync is already running. See its progress at {CURRENT_SYNC_URL}")
     scheduler.request_sync()
     response = json_response(request, scheduler.status)
     response.status_code = 202

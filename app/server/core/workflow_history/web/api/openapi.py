@@ -15,24 +15,24 @@ from ..json_response import JSON
 from .examples import examples
 
 _PROBLEM_DESCRIPTIONS: Final = {
-    400: "The request is not one.",
-    401: "The server asks for a token.",
-    403: "What changes something needs the header X-Workflow-History.",
-    404: "There is no such thing.",
-    405: "Not by this method; the header Allow names those that are.",
-    409: "The name stands for several.",
-    413: "The request is too long.",
-    414: "The address is too long.",
-    421: "The server does not go by the name in the header Host.",
-    422: "A parameter is not allowed; the detail says which and what is.",
-    429: "Too many wrong tokens came from this address; the header Retry-After says how long to wait.",
-    503: "The database cannot be read now.",
+    400: "Malformed request.",
+    401: "Missing or wrong token.",
+    403: "Missing header X-Workflow-History, or a request from another site.",
+    404: "Not found.",
+    405: "Method not allowed. The Allow header lists the allowed methods.",
+    409: "Ambiguous ID, or a conflict with the state of the server.",
+    413: "Request body too long.",
+    414: "URL too long.",
+    421: "Unknown host name in the Host header.",
+    422: "Invalid parameter. The detail names it and the allowed values.",
+    429: "Too many wrong tokens from this address. The Retry-After header has the seconds to wait.",
+    503: "The database cannot be read or written.",
 }
 
 
 def schema_responses(name: str) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI responses of an operation: a schema of SCHEMAS by name, 304 or a problem."""
-    return _responses("The answer, as `--json` gives it.", schema_ref(name))
+    return _responses("Response in the format of `--json`.", schema_ref(name))
 
 
 def object_responses(description: str) -> dict[int | str, dict[str, Any]]:
@@ -41,10 +41,10 @@ def object_responses(description: str) -> dict[int | str, dict[str, Any]]:
 
 
 def _responses(description: str, schema: Mapping[str, Any]) -> dict[int | str, dict[str, Any]]:
-    tag = {"ETag": {"description": "what If-None-Match takes", "schema": {"type": "string"}}}
+    tag = {"ETag": {"description": "version of the data, for If-None-Match", "schema": {"type": "string"}}}
     return {
         200: {"description": description, "headers": tag, "content": {JSON: {"schema": schema}}},
-        304: {"description": "The client has it already.", "headers": tag},
+        304: {"description": "Not modified: the client's version is current.", "headers": tag},
         **problem_responses(),
     }
 
@@ -67,7 +67,7 @@ _SECURITY_SCHEMES: Final = {
     "bearer": {
         "type": "http",
         "scheme": "bearer",
-        "description": "the token that serve printed",
+        "description": "Token that `serve` printed.",
     }
 }
 

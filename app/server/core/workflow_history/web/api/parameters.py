@@ -17,27 +17,30 @@ RunId = Annotated[
         alias="id",
         min_length=1,
         max_length=400,
-        description="The run's id, or a beginning that only it has.",
+        description="Run ID or a unique prefix.",
     ),
 ]
 Project = Annotated[
-    str | None, Query(max_length=400, description="The run's project, where several have the id.")
+    str | None,
+    Query(max_length=400, description="Project of the run, if the ID is in several projects."),
 ]
 Reference = Annotated[
     str,
-    Query(min_length=1, max_length=800, description="A run: its id, project/id, or a beginning of its id."),
+    Query(min_length=1, max_length=800, description="Run ID, project/ID or a unique prefix."),
 ]
-Limit = Annotated[int, Query(ge=1, le=100, description="At most this many.")]
+Limit = Annotated[int, Query(ge=1, le=100, description="Maximum number of runs listed.")]
 Threshold = Annotated[
-    float | None, Query(ge=0, le=1, allow_inf_nan=False, description="Least score, 0 to 1.")
+    float | None, Query(ge=0, le=1, allow_inf_nan=False, description="Minimum similarity, 0 to 1.")
 ]
-TaskText = Annotated[str, Query(min_length=1, max_length=MAX_TEXT_CHARS, description="A task in words.")]
+TaskText = Annotated[
+    str, Query(min_length=1, max_length=MAX_TEXT_CHARS, description="Request text of the task.")
+]
 ChangeHeader = Annotated[
     str,
     Header(
         alias=CHANGE_HEADER.title(),
         max_length=100,
-        description="Any value: no page of another site can send this header.",
+        description="Any value. Other websites cannot send this header, so they cannot change data.",
         examples=["1"],
     ),
 ]

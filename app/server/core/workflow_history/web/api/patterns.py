@@ -31,18 +31,23 @@ PatternId = Annotated[
     Path(
         alias="id",
         pattern="^[0-9a-fA-F]{4,16}$",
-        description="The pattern's id, or four digits or more that only it begins with.",
+        description="Pattern ID, or a unique prefix of at least four digits.",
     ),
 ]
 RemainingShare = Annotated[
     float,
-    Query(ge=0, le=1, allow_inf_nan=False, description="This share of the cost stays with a script."),
+    Query(
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Share of the cost that remains with a script, 0 to 1.",
+    ),
 ]
 
 
 def _validate_text(text: str) -> str:
     if "\0" in text or (not text.isascii() and text != text.encode("utf-8", "replace").decode()):
-        raise ValueError("holds what no text holds: NUL, or half of a pair")
+        raise ValueError("contains a NUL character or an unpaired surrogate")
     return text
 
 
@@ -51,21 +56,29 @@ class Decision(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    status: PatternStatus = Field(description="accepted, dismissed; detected takes that back")
+    status: PatternStatus = Field(
+        description="accepted: worth automating; dismissed: hidden from lists; detected: no decision"
+    )
     note: Annotated[str, AfterValidator(_validate_text)] | None = Field(
-        None, max_length=MAX_NOTE_CHARS, description="why; kept with it"
+        None, max_length=MAX_NOTE_CHARS, description="reason for the decision, stored with it"
     )
 
 
-@router.get("", summary="What recurs", responses=schema_responses("patterns"), openapi_extra=FILTER_OPENAPI)
+@router.get("", summary="List patterns", responses=schema_responses("patterns"), openapi_extra=FILTER_OPENAPI)
 def list_patterns(  # noqa: PLR0917 - one argument per query parameter
     request: Request,
     where: FilterDep,
-    kind: Annotated[list[PatternKind] | None, Query(max_length=3, description="Only of these kinds.")] = None,
-    state: Annotated[list[PatternStatus] | None, Query(max_length=3, description="Only so decided.")] = None,
-    limit: Annotated[int, Query(ge=1, le=1_000, description="At most this many.")] = 20,
+    kind: Annotated[
+        list[PatternKind] | None, Query(max_length=3, description="Kind of pattern. Repeatable.")
+    ] = None,
+    state: Annotated[
+        list[PatternStatus] | None,
+        Query(max_length=3, description="Decision: detected (none), accepted or dismissed. Repeatable."),
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=1_000, description="Maximum number of patterns.")] = 20,
     everything: Annotated[
-        bool, Query(alias="all", description="Also phases, the agents' own tools, and what tells the same.")
+        bool,
+        Query(alias="all", description="Include phase sequences, agents' own tools and covered patterns."),
     ] = False,
     residual_cost: RemainingShare = DEFAULT_RESIDUAL_COST,
 ) -> Response:
@@ -82,13 +95,18 @@ def list_patterns(  # noqa: PLR0917 - one argument per query parameter
 
 
 @router.get(
-    "/{id}", summary="One pattern", responses=schema_responses("patterns-show"), openapi_extra=FILTER_OPENAPI
+    "/{id}",
+    summary="Get a pattern",
+    responses=schema_responses("patterns-show"),
+    openapi_extra=FILTER_OPENAPI,
 )
 def one_pattern(
     request: Request,
     pattern_id: PatternId,
     where: FilterDep,
-    examples: Annotated[int, Query(ge=1, le=100, description="At most this many places.")] = DEFAULT_EXAMPLES,
+    examples: Annotated[
+        int, Query(ge=1, le=100, description="Maximum number of example runs.")
+    ] = DEFAULT_EXAMPLES,
     residual_cost: RemainingShare = DEFAULT_RESIDUAL_COST,
 ) -> Response:
     """Return a pattern's cost, the estimated savings of a script, and example runs with file and line."""
@@ -101,5 +119,5 @@ def one_pattern(
 def decide_on_pattern(
     request: Request, pattern_id: PatternId, decision: Decision, _header: ChangeHeader
 ) -> Response:
-    """Accept a pattern for a script, dismiss it or undo that, with an optional note. Syncs keep it."""
+    """Store the decision on a pattern, with an optional note. Later syncs keep it."""
     return json_response(request, decide_pattern(pattern_id, decision.status, decision.note))

@@ -25,20 +25,18 @@ MAX_LIMIT = 500  # runs on one page
 MAX_OFFSET = 10_000_000
 
 
-@router.get(
-    "/runs", summary="A page of runs", responses=schema_responses("runs"), openapi_extra=FILTER_OPENAPI
-)
+@router.get("/runs", summary="List runs", responses=schema_responses("runs"), openapi_extra=FILTER_OPENAPI)
 def list_runs(  # noqa: PLR0917 - one argument per query parameter
     request: Request,
     where: FilterDep,
     sort: Annotated[
-        str, Query(max_length=100, description=f"{', '.join(SORT_ALIASES)} or any column.")
+        str, Query(max_length=100, description=f"Sort key: {', '.join(SORT_ALIASES)} or any column.")
     ] = "when",
     order: Annotated[Literal["desc", "asc"], Query(description="Largest or smallest first.")] = "desc",
-    limit: Annotated[int, Query(ge=0, le=MAX_LIMIT, description="Runs on the page, at most.")] = 50,
-    offset: Annotated[int, Query(ge=0, le=MAX_OFFSET, description="Runs before it.")] = 0,
+    limit: Annotated[int, Query(ge=0, le=MAX_LIMIT, description="Maximum number of runs on the page.")] = 50,
+    offset: Annotated[int, Query(ge=0, le=MAX_OFFSET, description="Number of runs to skip.")] = 0,
     after: Annotated[
-        str | None, Query(max_length=4_000, description="The `next_cursor` of the page before.")
+        str | None, Query(max_length=4_000, description="`next_cursor` of the previous page.")
     ] = None,
 ) -> Response:
     """Return a page of runs, newest first by default, that match all given filters.
@@ -59,14 +57,16 @@ def next_link(request: Request, cursor: str | None) -> Mapping[str, str]:
     return {"Link": f'<{url.path}?{url.query}>; rel="next"'}
 
 
-@router.get("/runs/{id:whole_run}", summary="One run", responses=schema_responses("show"))
+@router.get("/runs/{id:whole_run}", summary="Get a run", responses=schema_responses("show"))
 def show_run(request: Request, run_id: RunId, project: Project = None) -> Response:
     """Return one run in full: phases, agent runs, similar runs, patterns and read errors."""
     return json_response(request, require_run(run_id, project))
 
 
 @router.get(
-    "/runs/{id:run}/agent-runs", summary="What a run's agents did", responses=schema_responses("agent-runs")
+    "/runs/{id:run}/agent-runs",
+    summary="List the agent runs of a run",
+    responses=schema_responses("agent-runs"),
 )
 def list_agent_runs(request: Request, run_id: RunId, project: Project = None) -> Response:
     """Return all agent runs of a run, including superseded attempts."""
@@ -76,7 +76,7 @@ def list_agent_runs(request: Request, run_id: RunId, project: Project = None) ->
 
 @router.get(
     "/runs/{id:run}/similar",
-    summary="The runs most like one",
+    summary="List runs similar to a run",
     responses=schema_responses("similar"),
     openapi_extra=FILTER_OPENAPI,
 )
@@ -87,7 +87,12 @@ def similar_to_run(  # noqa: PLR0917 - see list_runs
     limit: Limit = 5,
     threshold: Threshold = None,
     of_project: Annotated[
-        str | None, Query(alias="of", max_length=400, description="The run's project, where several have it.")
+        str | None,
+        Query(
+            alias="of",
+            max_length=400,
+            description="Project of the run, if the ID is in several projects.",
+        ),
     ] = None,
 ) -> Response:
     """Return the runs most similar to one, best first, with the reasons. Filters restrict the candidates."""
@@ -97,14 +102,16 @@ def similar_to_run(  # noqa: PLR0917 - see list_runs
 
 
 @router.get(
-    "/runs/{id:run}/explain", summary="Where a figure comes from", responses=schema_responses("explain")
+    "/runs/{id:run}/explain",
+    summary="Get the provenance of a field",
+    responses=schema_responses("explain"),
 )
 def explain_figure(
     request: Request,
     run_id: RunId,
     project: Project = None,
     field: Annotated[
-        str | None, Query(max_length=200, description="Any key of the run, a phase or an agent.")
+        str | None, Query(max_length=200, description="Any key of the run, or the name of a phase or agent.")
     ] = None,
 ) -> Response:
     """Return the file, line and rule that a field comes from; without `field`, for the main fields."""
@@ -113,7 +120,7 @@ def explain_figure(
 
 @router.get(
     "/runs/{id:run}/forecast",
-    summary="What is still to come of a run",
+    summary="Get the forecast of a run",
     responses=schema_responses("forecast-run"),
 )
 def forecast_of_run(request: Request, run_id: RunId, project: Project = None, limit: Limit = 10) -> Response:
@@ -121,9 +128,7 @@ def forecast_of_run(request: Request, run_id: RunId, project: Project = None, li
     return json_response(request, forecast_run(qualified_id(run_id, project), examples=limit))
 
 
-@router.post(
-    "/runs/{id:run}/resync", summary="Count a run's costs anew", responses=schema_responses("reprice-one")
-)
+@router.post("/runs/{id:run}/resync", summary="Reprice a run", responses=schema_responses("reprice-one"))
 def resync_run(request: Request, run_id: RunId, _header: ChangeHeader, project: Project = None) -> Response:
     """Recalculate a run's costs from its files. A known cost never decreases because a file is missing."""
     run = require_run(run_id, project)

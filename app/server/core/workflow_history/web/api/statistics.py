@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
@@ -15,12 +15,15 @@ from .openapi import schema_responses
 
 router = APIRouter(prefix="/statistics", tags=["statistics"])
 
-By = Annotated[str, Query(max_length=40, description=f"One of {', '.join(statistics.GROUPINGS)}.")]
-Across = Annotated[str | None, Query(max_length=40, description="Within each group, by this as well.")]
+_GROUPINGS: Final = tuple(
+    {"template": "workflow", "issue_class": "class"}.get(by, by) for by in statistics.GROUPINGS
+)
+By = Annotated[str, Query(max_length=40, description=f"Group by: {', '.join(_GROUPINGS)}.")]
+Across = Annotated[str | None, Query(max_length=40, description="Second grouping, within each group.")]
 
 
 @router.get(
-    "", summary="Sums by a grouping", responses=schema_responses("stats"), openapi_extra=FILTER_OPENAPI
+    "", summary="Get statistics by group", responses=schema_responses("stats"), openapi_extra=FILTER_OPENAPI
 )
 def statistics_by(
     request: Request, where: FilterDep, zone: Zone, by: By = "month", across: Across = None
@@ -31,7 +34,7 @@ def statistics_by(
 
 @router.get(
     "/overview",
-    summary="The first look",
+    summary="Get an overview",
     responses=schema_responses("stats-overview"),
     openapi_extra=FILTER_OPENAPI,
 )
@@ -42,22 +45,25 @@ def statistics_overview(request: Request, where: FilterDep, zone: Zone) -> Respo
 
 @router.get(
     "/waste",
-    summary="What was spent in vain",
+    summary="Get wasted spend",
     responses=schema_responses("stats-waste"),
     openapi_extra=FILTER_OPENAPI,
 )
 def statistics_waste(request: Request, where: FilterDep) -> Response:
-    """Return spend on failed runs, retries, false successes, errors and interruptions, each dollar once."""
+    """Return wasted spend by category. Each dollar counts once, in the first category that applies."""
     return json_response(request, statistics.waste(where))
 
 
 @router.get(
-    "/trend", summary="What changed", responses=schema_responses("stats-trend"), openapi_extra=FILTER_OPENAPI
+    "/trend",
+    summary="Compare two periods",
+    responses=schema_responses("stats-trend"),
+    openapi_extra=FILTER_OPENAPI,
 )
 def statistics_trend(
     request: Request,
     where: FilterDep,
-    period: Annotated[str, Query(max_length=20, description="Its length: 36h, 30d, 4w.")] = "30d",
+    period: Annotated[str, Query(max_length=20, description="Length of both periods: 36h, 30d, 4w.")] = "30d",
 ) -> Response:
     """Compare the runs of the period that ends now with those of the previous period of equal length."""
     return json_response(request, statistics.trend(parse_period(period), where))

@@ -16,12 +16,12 @@ from .runs import next_link
 router = APIRouter(prefix="/syncs", tags=["syncs"])
 
 
-@router.get("", summary="A page of syncs", responses=schema_responses("syncs"))
+@router.get("", summary="List recorded syncs", responses=schema_responses("syncs"))
 def list_syncs(
     request: Request,
-    limit: Annotated[int, Query(ge=0, le=200, description="Syncs on the page, at most.")] = 20,
+    limit: Annotated[int, Query(ge=0, le=200, description="Maximum number of syncs on the page.")] = 20,
     after: Annotated[
-        str | None, Query(max_length=20, description="The `next_cursor` of the page before.")
+        str | None, Query(max_length=20, description="`next_cursor` of the previous page.")
     ] = None,
 ) -> Response:
     """Return the recorded syncs, latest first. Syncs that changed nothing are not recorded."""

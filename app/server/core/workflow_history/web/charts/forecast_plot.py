@@ -35,8 +35,8 @@ def forecast_plot(
     ticks = unit.ticks(max_known((bounds.high, actual, *(dot.value for dot in dots))))
     end = ticks[-1]
     description = (
-        f"8 in 10 from {unit.format(bounds.low)} to {unit.format(bounds.high)}, "
-        f"median {unit.format(bounds.middle)}; {len(dots)} past runs as dots."
+        f"80% prediction interval {unit.format(bounds.low)}–{unit.format(bounds.high)}, "
+        f"median {unit.format(bounds.middle)}; {len(dots)} comparable runs as dots."
     )
     return svg(
         _WIDTH,
@@ -64,7 +64,7 @@ def _band(bounds: Bounds, end: float, unit: AxisUnit) -> Iterator[Markup]:
     low, middle, high = (_x(value, end) for value in bounds)
     yield element(
         "rect",
-        tooltip(f"8 in 10: {unit.format(bounds.low)} to {unit.format(bounds.high)}"),
+        tooltip(f"80% prediction interval: {unit.format(bounds.low)}–{unit.format(bounds.high)}"),
         x=low, y=_BAND, width=max(2.0, high - low), height=_THICK, rx=2, class_="fill span",
     )  # fmt: skip
     yield element(
@@ -82,7 +82,7 @@ def _actual_mark(actual: float, end: float, unit: AxisUnit) -> Markup:
         element("line", x1=x, x2=x, y1=_BAND - 8, y2=_FLOOR, class_="came"),
         element(
             "path",
-            tooltip(f"came: {unit.format(actual)}"),
+            tooltip(f"actual: {unit.format(actual)}"),
             d=f"M{x:.1f},{_FLOOR:.1f} l-5,8 l10,0 z",
             class_="came",
         ),

@@ -101,7 +101,7 @@ def sparkline(points: Sequence[Point], end: float, title: str, unit: AxisUnit) -
     ]
     floor = element("line", x1=0, x2=width, y1=height - 3, y2=height - 3, class_="grid")
     values = [unit.format(point.value) for point in points if point.value is not None]
-    description = f"From {values[0]} to {values[-1]}." if values else "Nothing is known."
+    description = f"From {values[0]} to {values[-1]}." if values else "No known values."
     marks = (floor, lines(points, positions), *dots)
     return svg(width, height, title, description, *marks, class_="spark", overlay=concat(*hover_targets))
 

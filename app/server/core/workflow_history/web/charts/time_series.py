@@ -116,7 +116,7 @@ def describe(points: Sequence[Point], unit: AxisUnit) -> str:
     """Describe a chart as text: first, last, minimum and maximum value, and the number of gaps."""
     known = [(point.label, point.value) for point in points if point.value is not None]
     if not known:
-        return "Nothing is known."
+        return "No known values."
     ends = f"From {unit.format(known[0][1])} ({known[0][0]}) to {unit.format(known[-1][1])} ({known[-1][0]})"
     amounts = [value for _, value in known]
     gaps = f"; unknown {len(points) - len(known)} times" if len(known) < len(points) else ""

@@ -12,9 +12,9 @@ Agent = Mapping[str, Any]
 
 KINDS: Final = (
     ("cache_read_tokens", "cache read"),
-    ("cache_creation_tokens", "cache written"),
-    ("input_tokens", "in, uncached"),
-    ("output_tokens", "out"),
+    ("cache_creation_tokens", "cache write"),
+    ("input_tokens", "input"),
+    ("output_tokens", "output"),
 )
 """Kinds of tokens: key and display name, in the order of a bar's segments."""
 

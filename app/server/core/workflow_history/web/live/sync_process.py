@@ -46,9 +46,7 @@ class SyncProcess:
         try:
             process = await self._ensure_started()
         except (OSError, WorkflowHistoryError) as error:  # for example, no file handles or processes left
-            raise SyncFailedError(
-                f"the process that syncs cannot be started: {single_line(str(error))}"
-            ) from error
+            raise SyncFailedError(f"Cannot start the sync process: {single_line(str(error))}") from error
         try:
             return await self._exchange(process, job, on_progress)
         except OSError as error:
@@ -97,11 +95,11 @@ class SyncProcess:
         if self._process is process:
             self._process = None
         outcome = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-        return SyncFailedError(f"the process that syncs {outcome}; what it had stored is kept")
+        return SyncFailedError(f"The sync process {outcome}. Runs stored before are kept.")
 
 
 def _decode_message(line: bytes) -> dict[str, Any]:
     try:
         return dict(msgspec.json.decode(line))
     except msgspec.DecodeError:  # the process was killed while writing
-        return {"error": "the process that syncs was cut off; what it had stored is kept"}
+        return {"error": "The sync process was interrupted. Runs stored before are kept."}

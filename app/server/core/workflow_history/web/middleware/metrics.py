@@ -24,21 +24,21 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "workflow_history_requests",
-            "Answered requests.",
+            "HTTP requests by route, method and status.",
             ("route", "method", "status"),
             registry=self._registry,
         )
         self._seconds = Histogram(
             "workflow_history_request_seconds",
-            "Time until an answer was given whole.",
+            "Seconds from the start of a request to the end of its response.",
             ("route", "method"),
             registry=self._registry,
             buckets=_DURATION_BUCKETS,
         )
-        self._runs = Gauge("workflow_history_runs", "Runs that are stored.", registry=self._registry)
+        self._runs = Gauge("workflow_history_runs", "Runs in the history.", registry=self._registry)
         self._last_sync = Gauge(
             "workflow_history_last_sync_timestamp_seconds",
-            "When the last sync that is on record began, seconds since 1970; 0: none is.",
+            "Start of the last recorded sync in seconds since 1970; 0 if no sync is recorded.",
             registry=self._registry,
         )
 

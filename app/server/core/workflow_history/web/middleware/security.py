@@ -79,10 +79,10 @@ class SecurityMiddleware:
         headers = Headers(scope=scope)
         if _host_name(headers.get("host", "")) not in self._settings.hosts:
             return problem_response(
-                421, "this server does not go by that name; serve --allowed-host NAME makes it known"
+                421, "Unknown host name. Start the server with --allowed-host NAME to accept it."
             )
         if "transfer-encoding" in headers and "content-length" in headers:
-            both = "a request says its length once: Transfer-Encoding or Content-Length"
+            both = "Use Transfer-Encoding or Content-Length, not both."
             return problem_response(
                 400, both, {"Connection": "close"}
             )  # request smuggling: its end is ambiguous
@@ -106,7 +106,7 @@ class SecurityMiddleware:
         if not self._guess_limiter.may_try(address):
             return problem_response(
                 429,
-                "too many wrong tokens",
+                "Too many wrong tokens. Retry after the seconds in Retry-After.",
                 {"Retry-After": str(self._guess_limiter.seconds_to_wait(address))},
             )
         if token_matches(token, sent):
@@ -136,9 +136,9 @@ def _sent_token(headers: Headers) -> str | None:
 
 def _reject_url(scope: Scope) -> Response | None:
     if len(_sent_url(scope)) > (MAX_URL_BYTES if scope["path"] != LOGIN else 4 * MAX_URL_BYTES):
-        return problem_response(414, f"an address has at most {MAX_URL_BYTES} bytes")
+        return problem_response(414, f"URL too long: at most {MAX_URL_BYTES} bytes.")
     if "\0" in scope["path"] or b"%00" in scope["query_string"]:
-        return problem_response(422, "no text of an address holds NUL")
+        return problem_response(422, "Invalid URL: it contains a NUL character.")
     return None
 
 
@@ -153,16 +153,18 @@ def _ask_for_token(scope: Scope, headers: Headers) -> Response:
     if "text/html" in headers.get("accept", "") and not scope["path"].startswith("/api/"):
         return RedirectResponse(f"{LOGIN}?next={quote(_sent_url(scope), safe='')}", 303)
     return problem_response(
-        401, "say who you are: Authorization: Bearer TOKEN", {"WWW-Authenticate": "Bearer"}
+        401,
+        "Missing or wrong token. Send the header Authorization: Bearer TOKEN.",
+        {"WWW-Authenticate": "Bearer"},
     )
 
 
 def _reason_not_to_change(path: str, headers: Headers) -> str | None:
     """Return the reason why a request may not change data, or None if it may."""
     if not _is_same_origin(headers):
-        return "this was sent from a page of another site, or from one that does not say which"
+        return "Requests that change data are not accepted from pages of other sites."
     if path != LOGIN and CHANGE_HEADER not in headers:  # the login form can't send custom headers
-        return f"what changes something needs the header {CHANGE_HEADER}: 1"
+        return f"Missing header {CHANGE_HEADER.title()}. Send it with any value on requests that change data."
     return None
 
 
@@ -197,7 +199,7 @@ def _host_name(host: str) -> str:
 
 
 def _body_too_long() -> Response:
-    return problem_response(413, f"a request holds at most {MAX_BODY_BYTES} bytes")
+    return problem_response(413, f"Request body too long: at most {MAX_BODY_BYTES} bytes.")
 
 
 async def _read_body(receive: Receive) -> bytes | None:

@@ -38,7 +38,11 @@ def _describe(operation: Operation, base: str, *, requires_token: bool) -> Mappi
         "path": operation.path,
         "summary": spec["summary"],
         "description": spec["description"],
-        "parameters": [parameter for parameter in spec.get("parameters", ()) if parameter["in"] == "query"],
+        "parameters": [
+            parameter
+            for parameter in spec.get("parameters", ())
+            if parameter["in"] == "query" and not parameter.get("deprecated")
+        ],
         "curl": _curl_command(operation, base, requires_token=requires_token),
     }
 

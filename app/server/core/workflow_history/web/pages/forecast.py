@@ -27,8 +27,7 @@ router = APIRouter()
 
 _MAX_RUNS: Final = 30  # comparable runs that are drawn and listed
 _MAX_RUNNING: Final = 10  # running runs that are listed
-_FIELDS: Final = (("template", "Workflow", "template"), ("class", "Class", "issue_class"),
-                  ("project", "Project", "project"))  # fmt: skip
+_FIELDS: Final = (("workflow", "Workflow"), ("class", "Issue class"), ("project", "Project"))
 _MAX_OPTIONS: Final = 300  # options of one field
 
 
@@ -39,9 +38,10 @@ def new_task(request: Request, context: ContextDep) -> Response:
     text = params.get("text") or None
     if text is not None and len(text) > MAX_TEXT_CHARS:
         raise InvalidQueryError(
-            f"a task has at most {MAX_TEXT_CHARS:,} characters here; forecast --file takes a longer one"
+            f"Request too long: at most {MAX_TEXT_CHARS:,} characters here. For a longer one, use "
+            "workflow-history forecast --file FILE."
         )
-    template = params.get("template") or None
+    template = params.get("workflow") or params.get("template") or None  # "template" is its former name
     result = None
     if text is not None or template is not None:
         issue_class, project = params.get("class") or None, params.get("project") or None
@@ -100,11 +100,11 @@ def _forecast_values(result: Any, actual: tuple[float | None, float | None] = (N
 def _select_fields(params: Mapping[str, str], choices: Mapping[str, Sequence[str]]) -> list[SelectField]:
     """Return the select fields that have at least one option."""
     fields = []
-    for name, label, column in _FIELDS:
+    for name, label in _FIELDS:
         chosen = params.get(name, "")
         values = [
             value.removeprefix("/") if name == "class" else value
-            for value in choices.get(column, ())[:_MAX_OPTIONS]
+            for value in choices.get(name, ())[:_MAX_OPTIONS]
         ]
         if chosen and chosen not in values:
             values.append(chosen)

@@ -44,7 +44,7 @@ _RESIDUAL_COSTS: Final = ("0", "0.1", f"{DEFAULT_RESIDUAL_COST:g}", "0.5", "0.75
 def insights(request: Request, context: ContextDep) -> Response:
     """Return the page with all insights."""
     query = parse_page_query(request)
-    recent, residual_cost = query.get("recent", "30d"), residual_cost_text(query)
+    recent, residual_cost = query.get("window") or query.get("recent", "30d"), residual_cost_text(query)
     show_all, zone = query.get("all") == "1", zone_named(query.zone)
     report = context.query_cache(find_anomalies, query.where, parse_period(recent), tz=query.zone)
     wasted = context.query_cache(waste, query.where)
@@ -56,7 +56,7 @@ def insights(request: Request, context: ContextDep) -> Response:
     )
     periods = _RECENT_PERIODS if recent in dict(_RECENT_PERIODS) else ((recent, recent), *_RECENT_PERIODS)
     own_fields = (
-        SelectField("recent", "What changed in the last", periods, recent),
+        SelectField("window", "Recent window", periods, recent),
         residual_cost_field(residual_cost),
     )
     return render_page(
@@ -87,7 +87,9 @@ def insights(request: Request, context: ContextDep) -> Response:
 
 def residual_cost_text(query: PageQuery) -> str:
     """Return the residual cost of a script as typed, or its default."""
-    return query.get("keep", f"{DEFAULT_RESIDUAL_COST:g}")
+    return query.get("residual_cost") or query.get(
+        "keep", f"{DEFAULT_RESIDUAL_COST:g}"
+    )  # "keep": former name
 
 
 def parse_residual_cost(text: str) -> float:
@@ -95,15 +97,17 @@ def parse_residual_cost(text: str) -> float:
     try:
         return float(text)
     except ValueError as error:
-        raise InvalidQueryError(f"keep {text!r} is no share; say it as 0.25") from error
+        raise InvalidQueryError(
+            f'Invalid residual_cost "{text}". Use a number from 0 to 1, such as 0.25.'
+        ) from error
 
 
 def residual_cost_field(chosen: str) -> SelectField:
     """Return the select field for the residual cost of a script."""
     options = dict.fromkeys([*_RESIDUAL_COSTS, chosen])
     return SelectField(
-        "keep",
-        "A script still costs",
+        "residual_cost",
+        "Residual cost",
         tuple((value, format_fraction(parse_residual_cost(value))) for value in options),
         chosen,
     )

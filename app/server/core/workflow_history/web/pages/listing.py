@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from ...common.filter_options import FILTER_OPTIONS, FilterOption
-from ...common.formatting.text import single_line, truncate
+from ...common.filter_options import FILTER_OPTIONS
+from ...common.formatting.text import single_line
 from ...common.models import RunStatus
 from ...queries.list_runs import SORT_ALIASES, RunPage
 from ..rendering import url_for
+from ..views.filter_form import chip_label
 
 PAGE_SIZES: Final = (25, 50, 100, 200)  # runs on a page
 DEFAULT_PAGE_SIZE: Final = 50
 MAX_PAGES: Final = 1_000_000
-_MAX_CHIP_WIDTH: Final = 40  # characters of a value in a chip
 
 
 class Column(NamedTuple):
@@ -28,26 +28,39 @@ class Column(NamedTuple):
 
 
 COLUMNS: Final = (
-    Column("id", "id", "id"),
-    Column("project", "project", "project"),
-    Column("when", "when", "when", "desc"),
-    Column("status", "status", "status"),
-    Column("request", "request"),
-    Column("workflow", "workflow", "template"),
-    Column("model", "model", "model"),
-    Column("cost", "cost", "cost", "desc"),
-    Column("duration", "time", "duration", "desc"),
-    Column("tokens", "tokens", "tokens", "desc"),
+    Column("id", "ID", "id"),
+    Column("project", "Project", "project"),
+    Column("when", "Created", "when", "desc"),
+    Column("status", "Status", "status"),
+    Column("request", "Request"),
+    Column("workflow", "Workflow", "workflow"),
+    Column("model", "Model", "model"),
+    Column("cost", "Cost", "cost", "desc"),
+    Column("duration", "Duration", "duration", "desc"),
+    Column("tokens", "Tokens", "tokens", "desc"),
 )
-SORTS: Final = (*dict.fromkeys([*SORT_ALIASES, "status", "id", "project", "issue_class"]),)
-"""Sort keys that the form offers."""
+SORT_LABELS: Final[Mapping[str, str]] = {
+    "when": "Created",
+    "cost": "Cost",
+    "duration": "Duration",
+    "tokens": "Tokens",
+    "model": "Model",
+    "workflow": "Workflow",
+    "clarity": "Request clarity",
+    "quality": "Quality score",
+    "status": "Status",
+    "id": "ID",
+    "project": "Project",
+    "issue_class": "Issue class",
+}
+"""Sort keys that the form offers, with their display names."""
 
 VIEWS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("All", {}),
-    ("Running now", {"status": [RunStatus.RUNNING]}),
-    ("Failed this week", {"status": [RunStatus.FAILED], "since": "7d"}),
-    ("Costliest", {"sort": "cost"}),
-    ("Without cost", {"known-cost": "false"}),
+    ("Running", {"status": [RunStatus.RUNNING]}),
+    ("Failed, last 7 days", {"status": [RunStatus.FAILED], "since": "7d"}),
+    ("Most expensive", {"sort": "cost"}),
+    ("Unknown cost", {"known-cost": "false"}),
 )
 """Predefined views: name and query parameters."""
 
@@ -124,28 +137,16 @@ def filter_chips(view: RunListView) -> list[FilterLink]:
         value = view.filter_params.get(option.name)
         if option.multiple:
             chips += [
-                FilterLink(_chip_label(option, item), view.url_without(option.name, item), is_active=True)
+                FilterLink(chip_label(option.name, item), view.url_without(option.name, item), is_active=True)
                 for item in value or ()
             ]
         elif value is not None:
             chips.append(
-                FilterLink(_chip_label(option, value), view.url_without(option.name), is_active=True)
+                FilterLink(chip_label(option.name, value), view.url_without(option.name), is_active=True)
             )
     if zone := view.filter_params.get("tz"):
-        chips.append(
-            FilterLink(
-                f"tz: {truncate(single_line(zone), _MAX_CHIP_WIDTH)}", view.url_without("tz"), is_active=True
-            )
-        )
+        chips.append(FilterLink(chip_label("tz", zone), view.url_without("tz"), is_active=True))
     return chips
-
-
-def _chip_label(option: FilterOption, value: str) -> str:
-    if option.metavar is None:
-        yes, _, no = option.flags.partition("/")
-        word = yes if value.lower() in {"true", "1", "yes", "on"} else no
-        return word.removeprefix("--").replace("-", " ")
-    return f"{option.name}: {truncate(single_line(value), _MAX_CHIP_WIDTH)}"
 
 
 class PageLinks(NamedTuple):
@@ -163,7 +164,7 @@ def page_links(view: RunListView, runs: RunPage) -> PageLinks:
     pages = max(1, -(-runs.total // view.limit))
     has_previous, has_next = view.page > 1, view.page < pages
     return PageLinks(
-        f"page {view.page:,} of {pages:,}",
+        f"Page {view.page:,} of {pages:,}",
         view.url_with() if has_previous else None,
         view.url_with(page=view.page - 1 if view.page > 2 else None) if has_previous else None,
         view.url_with(page=view.page + 1, after=runs.next_cursor) if has_next else None,
@@ -177,5 +178,6 @@ def columns(view: RunListView, runs: Sequence[Mapping[str, Any]], projects: Sequ
     key = SORT_ALIASES.get(view.sort, view.sort)
     listed = {SORT_ALIASES.get(column.sort or "", column.sort) for column in shown}
     if key not in listed and any(key in run for run in runs):
-        shown.append(Column(key, single_line(view.sort).replace("_", " "), view.sort))
+        label = SORT_LABELS.get(view.sort) or single_line(view.sort).replace("_", " ").capitalize()
+        shown.append(Column(key, label, view.sort))
     return shown

@@ -49,7 +49,7 @@ def run(request: Request, run_id: RunId, project: Project = None) -> Response:
             request, "ambiguous_run.html", status=409, requested_id=error.workflow_id, runs=runs
         )
     except WorkflowNotFoundError as error:
-        missing = {"code": 404, "title": "No such run", "detail": str(error), "requested_id": run_id}
+        missing = {"code": 404, "title": "Run not found", "detail": str(error), "requested_id": run_id}
         return render_page(request, "error.html", status=404, **missing)
     if stored["id"] != run_id:
         return RedirectResponse(run_url(stored), 307)

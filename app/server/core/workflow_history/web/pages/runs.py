@@ -14,7 +14,7 @@ from ...common.filters import RunFilter
 from ...maintenance.pruning import runs_pruned
 from ...presentation.run_list import list_footer, list_legend
 from ...queries.check_names import KNOWN_STATUSES
-from ...queries.list_runs import SORT_ALIASES, RunPage, costs_of, list_run_summaries
+from ...queries.list_runs import RunPage, costs_of, list_run_summaries
 from ...queries.running_runs import running_runs
 from ..caches import filter_choices
 from ..context import ContextDep
@@ -24,7 +24,7 @@ from .listing import (
     DEFAULT_PAGE_SIZE,
     MAX_PAGES,
     PAGE_SIZES,
-    SORTS,
+    SORT_LABELS,
     RunListView,
     columns,
     filter_chips,
@@ -63,11 +63,10 @@ def runs(request: Request, context: ContextDep) -> Response:
         views=views(view),
         chips=filter_chips(view),
         page_sizes=PAGE_SIZES,
-        sort_keys=SORTS,
+        sort_labels=SORT_LABELS,
         zone=parsed.zone,
         pruned=0 if run_page is None or run_page.total else runs_pruned(),
         running=running_runs(datetime.now(UTC)),
-        sort_key=SORT_ALIASES.get(view.sort, view.sort),
         **_result_values(view, run_page, options["project"], parsed.where),
     )
 
@@ -104,14 +103,14 @@ def _last_value(query: Mapping[str, Sequence[str]], name: str, default: str) -> 
 def _parse_choice(query: Mapping[str, Sequence[str]], name: str, allowed: Sequence[str]) -> str:
     value = _last_value(query, name, allowed[0])
     if value not in allowed:
-        raise InvalidQueryError(f"{name} {value!r} is not allowed; use {' or '.join(allowed)}")
+        raise InvalidQueryError(f'Invalid {name} "{value}". Use {" or ".join(allowed)}.')
     return value
 
 
 def _parse_int(query: Mapping[str, Sequence[str]], name: str, default: int, maximum: int) -> int:
     value = _last_value(query, name, str(default))
     if not (value.isascii() and value.isdecimal() and len(value) < 9 and 1 <= int(value) <= maximum):
-        raise InvalidQueryError(f"{name} {value!r} is not allowed; use a whole number from 1 to {maximum:,}")
+        raise InvalidQueryError(f'Invalid {name} "{value}". Use a whole number from 1 to {maximum:,}.')
     return int(value)
 
 
@@ -129,7 +128,6 @@ def _load_runs(where: RunFilter, view: RunListView, cursor: str | None) -> RunPa
 def _filter_options(parsed: ParsedFilter, stored: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     """Return the options of each filter by name: stored names and those in the query string."""
     names = {name: list(words[:_MAX_OPTIONS]) for name, words in stored.items()}
-    names["class"] = names.pop("issue_class")
     names["status"] = [*KNOWN_STATUSES, *names["status"]]
     return {
         name: [*dict.fromkeys([*words, *parsed.filter_params.get(name, ())])] for name, words in names.items()

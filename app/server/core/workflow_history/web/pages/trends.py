@@ -26,16 +26,18 @@ from .page_query import PageQuery, parse_page_query
 
 router = APIRouter()
 
-_PERIOD_CHOICES: Final = (("", "fitting"), ("day", "day"), ("week", "week"), ("month", "month"))
+_PERIOD_CHOICES: Final = (("", "automatic"), ("day", "day"), ("week", "week"), ("month", "month"))
 _GROUP_CHOICES: Final = (
-    ("", "all together"),
-    ("template", "workflow"),
+    ("", "none"),
+    ("workflow", "workflow"),
     ("model", "model"),
     ("phase", "phase"),
-    ("issue_class", "class"),
+    ("class", "issue class"),
     ("status", "status"),
     ("project", "project"),
 )
+_FORMER_GROUPS: Final = {"template": "workflow", "issue_class": "class"}
+"""Former values of `across`, which are still accepted."""
 _COMPARED_PERIODS: Final = (("7d", "7 days"), ("30d", "30 days"), ("90d", "90 days"))
 
 
@@ -76,14 +78,14 @@ def trends(request: Request, context: ContextDep) -> Response:
 
 def _own_fields(query: PageQuery, zone: str) -> tuple[SelectField, ...]:
     """Return the fields that only this page has."""
-    period = query.get("period", "30d")
+    period, across = query.get("period", "30d"), query.get("across")
     periods = (
         _COMPARED_PERIODS if period in dict(_COMPARED_PERIODS) else ((period, period), *_COMPARED_PERIODS)
     )
     zones = dict.fromkeys([LOCAL_ZONE, "UTC", zone])
     return (
-        SelectField("by", "A point each", _PERIOD_CHOICES, query.get("by")),
-        SelectField("across", "Side by side", _GROUP_CHOICES, query.get("across")),
-        SelectField("period", "Compare the last", periods, period),
+        SelectField("by", "Interval", _PERIOD_CHOICES, query.get("by")),
+        SelectField("across", "Group by", _GROUP_CHOICES, _FORMER_GROUPS.get(across, across)),
+        SelectField("period", "Compare with previous", periods, period),
         SelectField("tz", "Time zone", tuple((name, zone_words(name)) for name in zones), zone),
     )

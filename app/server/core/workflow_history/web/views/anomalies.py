@@ -87,9 +87,9 @@ def _finding_card(finding: Finding, filter_params: Mapping[str, Any], zone: tzin
     extra = finding.excess_cost
     excess_cost = None
     if extra is not None:
-        excess_cost = f"{format_usd(abs(extra))} {'more' if extra > 0 else 'less'} since then"
+        excess_cost = f"{'Excess cost' if extra > 0 else 'Saved'} {format_usd(abs(extra))}"
     headline, _, details = single_line(finding.sentence).partition(": ")
-    own_names = {"template": finding.template, "phase": finding.main.phase}
+    own_names = {"workflow": finding.template, "phase": finding.main.phase}
     params = {**filter_params, **{name: [value] for name, value in own_names.items() if value}}
     return FindingCard(
         headline,
@@ -119,7 +119,7 @@ def _chart(finding: Finding, title: str, since: str) -> Markup:
 
 def _metric_row(change: MeasureChange) -> MetricRow:
     unit = _UNITS[change.measure]
-    scope = single_line(change.phase) if change.phase else "the whole run"
+    scope = single_line(change.phase) if change.phase else "whole run"
     return MetricRow(
         f"{MEASURE_NAMES[change.measure]}, {scope}",
         unit.format(change.before),

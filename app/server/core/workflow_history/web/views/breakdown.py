@@ -32,8 +32,11 @@ SMALL_MULTIPLE_MEASURES: Final = tuple(
 )
 """Metrics that are plotted for each group."""
 
-NAMES: Final = {"template": "workflow", "issue_class": "class"}
+NAMES: Final = {"template": "workflow", "issue_class": "issue class"}
 """Display names of groupings, if they differ from the key."""
+
+_PARAMETERS: Final = {"template": "workflow", "issue_class": "class"}
+"""Filter parameters of groupings, if they differ from the key."""
 
 _FILTER_PARAMETERS: Final = {"template", "model", "phase", "issue_class", "project", "status"}
 
@@ -135,7 +138,7 @@ class _BreakdownBuilder:
         by, in_chart = self._groups.by, index < MAX_SERIES - 1 or len(self._groups.groups) <= MAX_SERIES
         name = group_name(by, group.name)
         is_filterable = group.name is not None and by in _FILTER_PARAMETERS
-        parameter = NAMES["issue_class"] if by == "issue_class" else by
+        parameter = _PARAMETERS.get(by, by)
         return GroupRow(
             name,
             title=single_line(group.name) if group.name else "unknown",
@@ -156,7 +159,7 @@ class _BreakdownBuilder:
         points = [
             data_point(measure, day, cells[day], self._periods)
             if day in cells
-            else Point(self._periods.short(day), f"{self._periods.long(day)}: no run", empty)
+            else Point(self._periods.short(day), f"{self._periods.long(day)}: no runs", empty)
             for day, _ in self._dated
         ]
         return sparkline(points, end, f"{measure.title}, {name}", measure.unit)

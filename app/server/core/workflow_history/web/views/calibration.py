@@ -17,9 +17,9 @@ from ..charts.inline_charts import Bounds, interval_bar
 NOMINAL_COVERAGE: Final = 0.8
 METHOD_LABELS: Final = {
     "forecast": "forecast",
-    "mean": "mean of all runs before",
-    "median": "median of all runs before",
-    "template median": "median of its workflow's runs before",
+    "mean": "mean of all earlier runs",
+    "median": "median of all earlier runs",
+    "template median": "median of the workflow's earlier runs",
 }
 """Display names of the forecasting methods."""
 
@@ -46,7 +46,7 @@ def metric_views(report: CalibrationReport) -> list[MetricCalibration]:
     """Build the calibration of cost and duration."""
     return [
         _metric_view("Cost", report.cost, format_usd),
-        _metric_view("Time", report.duration, format_duration),
+        _metric_view("Duration", report.duration, format_duration),
     ]
 
 
@@ -55,7 +55,7 @@ def probability_rows(report: CalibrationReport) -> list[CalibrationRow]:
     return [
         CalibrationRow(
             (
-                f"{bin_range.least:.0%} to {bin_range.most:.0%}",
+                f"{bin_range.least:.0%}–{bin_range.most:.0%}",
                 f"{bin_range.predicted:.0%}",
                 f"{bin_range.completed:.0%}",
                 f"{bin_range.count:,}",
@@ -63,7 +63,7 @@ def probability_rows(report: CalibrationReport) -> list[CalibrationRow]:
             interval_bar(
                 Bounds(0.0, bin_range.completed, bin_range.completed),
                 1.0,
-                f"told {bin_range.predicted:.0%}, came {bin_range.completed:.0%}",
+                f"predicted {bin_range.predicted:.0%}, actual {bin_range.completed:.0%}",
                 bin_range.predicted,
             ),
         )
@@ -75,7 +75,7 @@ def coverage_by_template(report: CalibrationReport) -> list[tuple[str, str, str]
     """Return the coverage of the intervals by workflow: name, coverage of cost, coverage of duration."""
     return [
         (
-            truncate(single_line(template.template), 48) if template.template else "none named",
+            truncate(single_line(template.template), 48) if template.template else "unknown workflow",
             _format_coverage(template.cost),
             _format_coverage(template.duration),
         )
@@ -88,10 +88,10 @@ def _metric_view(
 ) -> MetricCalibration:
     coverage = calibration.coverage
     if coverage is None:
-        return MetricCalibration(title, "No run was forecast of which is known what came.", (), ())
+        return MetricCalibration(title, "Not enough data: no forecast run has a known actual value.", (), ())
     sentence = (
-        f"8 in 10 was meant; it held {coverage.share:.0%} of {pluralize(coverage.count, 'run')} "
-        f"(95%: {coverage.low:.0%} to {coverage.high:.0%})."
+        f"Coverage {coverage.share:.0%} of {pluralize(coverage.count, 'run')} "
+        f"(95% CI {coverage.low:.0%}–{coverage.high:.0%}); nominal {NOMINAL_COVERAGE:.0%}."
     )
     errors = (*calibration.errors, *calibration.errors_with_template)
     return MetricCalibration(
@@ -100,9 +100,9 @@ def _metric_view(
         tuple(
             _outcome_row(coverage, name, nominal, count)
             for name, nominal, count in (
-                ("below", 0.1, coverage.below),
-                ("within", NOMINAL_COVERAGE, coverage.inside),
-                ("above", 0.1, coverage.above),
+                ("below interval", 0.1, coverage.below),
+                ("within interval", NOMINAL_COVERAGE, coverage.inside),
+                ("above interval", 0.1, coverage.above),
             )
         ),
         tuple(
@@ -116,7 +116,7 @@ def _outcome_row(coverage: Coverage, name: str, nominal: float, count: int) -> C
     return CalibrationRow(
         (name, f"{nominal:.0%}", f"{actual:.0%}", f"{count:,}"),
         interval_bar(
-            Bounds(0.0, actual, actual), 1.0, f"{name}: meant {nominal:.0%}, was {actual:.0%}", nominal
+            Bounds(0.0, actual, actual), 1.0, f"{name}: nominal {nominal:.0%}, observed {actual:.0%}", nominal
         ),
     )
 

@@ -172,7 +172,7 @@ def contribution_rows(contributions: Sequence[Contribution], unit: str) -> list[
     format_amount = format_usd if unit == "USD" else format_duration
     rows = []
     for contribution in contributions:
-        name = truncate(single_line(contribution.phase), 40) if contribution.phase else "beyond the agents"
+        name = truncate(single_line(contribution.phase), 40) if contribution.phase else "outside agent runs"
         amount = ("+" if contribution.difference > 0 else "-") + format_amount(abs(contribution.difference))
         rows.append(
             ContributionRow(
@@ -286,4 +286,4 @@ def _part(name: str, value: float | None) -> Part:
 
 
 def _score_bar(score: float, parts: Sequence[Part]) -> Markup:
-    return stacked_bar(parts, 1.0, f"alike {score:.2f}: {', '.join(part.title for part in parts)}")
+    return stacked_bar(parts, 1.0, f"similarity {score:.2f}: {', '.join(part.title for part in parts)}")

@@ -16,7 +16,13 @@ PERIOD_CHOICES: Final = {
     "90d": "last 90 days",
     "365d": "last year",
 }
-_SELECTED_FILTERS: Final = {"project": "Project", "template": "Workflow", "model": "Model"}
+_SELECTED_FILTERS: Final = {"project": "Project", "workflow": "Workflow", "model": "Model"}
+_CHIP_NAMES: Final = {"class": "issue class", "tz": "time zone"}
+_BOOLEAN_LABELS: Final = {
+    "known-cost": ("known cost", "unknown cost"),
+    "error": ("with an error message", "without an error message"),
+    "missing": ("source files missing", "source files present"),
+}
 _MAX_CHIP_WIDTH: Final = 40  # maximum width of a value in a chip, in terminal cells
 _MAX_OPTIONS: Final = 300  # options of one field
 
@@ -87,7 +93,7 @@ def _period_field(filter_params: Mapping[str, Any]) -> SelectField:
     options = {"": "any time", **PERIOD_CHOICES} | (
         {chosen: f"since {single_line(chosen)}"} if chosen not in PERIOD_CHOICES and chosen else {}
     )
-    return SelectField("since", "Runs of", tuple(options.items()), chosen)
+    return SelectField("since", "Date range", tuple(options.items()), chosen)
 
 
 def _name_field(
@@ -102,9 +108,19 @@ def _name_field(
     return SelectField(name, label, options, active[0] if active else "")
 
 
+def chip_label(name: str, value: str) -> str:
+    """Return the display name of an active filter with its value.
+
+    >>> chip_label("class", "bug"), chip_label("missing", "false")
+    ('issue class: bug', 'source files present')
+    """
+    if name in _BOOLEAN_LABELS:
+        yes, no = _BOOLEAN_LABELS[name]
+        return yes if value.lower() in {"true", "1", "yes"} else no
+    return f"{_CHIP_NAMES.get(name, name)}: {truncate(single_line(value), _MAX_CHIP_WIDTH)}"
+
+
 def _chip(path: str, query: Mapping[str, Any], name: str, value: str) -> FilterChip:
     active = query[name]
     remaining = [each for each in active if each != value] if isinstance(active, list) else None
-    return FilterChip(
-        f"{name}: {truncate(single_line(value), _MAX_CHIP_WIDTH)}", url_for(path, {**query, name: remaining})
-    )
+    return FilterChip(chip_label(name, value), url_for(path, {**query, name: remaining}))

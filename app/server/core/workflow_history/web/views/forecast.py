@@ -92,7 +92,7 @@ def estimate_plots(
             "Cost", forecast.cost, MONEY, [_dot(run, run.cost, MONEY) for run in forecast.runs], actual[0]
         ),
         _estimate_plot(
-            "Time",
+            "Duration",
             forecast.duration,
             SECONDS,
             [_dot(run, run.duration_seconds, SECONDS) for run in forecast.runs],
@@ -104,23 +104,23 @@ def estimate_plots(
 def remaining_plots(remaining: Remaining) -> list[EstimatePlot]:
     """Build the plots of a running run's final cost and duration, with the values so far."""
     return [
-        _estimate_plot("Cost in the end", remaining.total_cost, MONEY, [], remaining.spent),
-        _estimate_plot("Time in the end", remaining.total_duration, SECONDS, [], remaining.elapsed_seconds),
+        _estimate_plot("Final cost", remaining.total_cost, MONEY, [], remaining.spent),
+        _estimate_plot("Final duration", remaining.total_duration, SECONDS, [], remaining.elapsed_seconds),
     ]
 
 
 def success_view(success: SuccessChance) -> SuccessView:
     """Build the view of the success probability, with the number of runs it is based on."""
-    basis = f"{success.completed:,} of {pluralize(success.ended, 'run')} that ended completed"
+    basis = f"{success.completed:,} of {pluralize(success.ended, 'finished run')} completed"
     if success.probability is None or success.low is None or success.high is None:
         return SuccessView(
             UNKNOWN,
             "",
             basis if success.ended else "",
-            single_line(success.reason or "too little is known"),
+            single_line(success.reason or "too few comparable runs"),
             None,
         )
-    interval = f"likely {format_fraction(success.low)} to {format_fraction(success.high)}"
+    interval = f"80% CI {format_fraction(success.low)}–{format_fraction(success.high)}"
     chart = interval_bar(
         Bounds(success.low, success.probability, success.high),
         1.0,
@@ -157,7 +157,7 @@ def comparable_rows(similar: Sequence[ComparableRun]) -> list[ComparableRow]:
             truncate(single_line(run.id), 28),
             run_url({"id": run.id, "project": run.project}),
             f"{run.weight:.2f}",
-            bar(run.weight, max_weight, f"counts {run.weight:.2f}"),
+            bar(run.weight, max_weight, f"weight {run.weight:.2f}"),
             format_fraction(run.similarity),
             run.status,
             format_actual_cost(run.cost, at_least=run.cost_is_lower_bound),
@@ -173,11 +173,13 @@ def _estimate_plot(
     title: str, estimate: Estimate, unit: AxisUnit, dots: Sequence[Dot | None], actual: float | None
 ) -> EstimatePlot:
     if estimate.median is None or estimate.p10 is None or estimate.p90 is None:
-        reason = single_line(estimate.reason or "too little is known")
+        reason = single_line(estimate.reason or "too few comparable runs")
         reason += describe_observed_range(estimate, unit.format)
         return EstimatePlot(title, UNKNOWN, "", "", reason, None)
-    lower_bounds = f", {estimate.lower_bounds:,} of them at least" if estimate.lower_bounds else ""
-    basis = f"{pluralize(estimate.runs, 'run')}{lower_bounds}, effective n {estimate.effective_n:.0f}"
+    lower_bounds = f", {estimate.lower_bounds:,} with a lower bound only" if estimate.lower_bounds else ""
+    basis = (
+        f"{pluralize(estimate.runs, 'comparable run')}{lower_bounds} (effective n {estimate.effective_n:.0f})"
+    )
     bounds = Bounds(estimate.p10, estimate.median, estimate.p90)
     chart = forecast_plot(title, bounds, [dot for dot in dots if dot is not None], unit, actual)
     return EstimatePlot(
@@ -191,11 +193,11 @@ def _dot(run: ComparableRun, value: float | None, unit: AxisUnit) -> Dot | None:
     status = f"{status_symbol(run.status)} {single_line(run.status or RunStatus.UNKNOWN)}"
     title = f"{single_line(run.id)[:60]}: {unit.format(value)}, {status}"
     href = run_url({"id": run.id, "project": run.project})
-    return Dot(value, run.weight, f"{title}, counts {run.weight:.2f}", href, run.status != RunStatus.FAILED)
+    return Dot(value, run.weight, f"{title}, weight {run.weight:.2f}", href, run.status != RunStatus.FAILED)
 
 
 def _interval_bar(estimate: Estimate, end: float, unit: AxisUnit) -> Markup | None:
     if estimate.median is None or estimate.p10 is None or estimate.p90 is None:
         return None
-    title = f"{unit.format(estimate.median)}, 8 in 10 {format_interval(estimate, unit.format)}"
+    title = f"median {unit.format(estimate.median)}, 80% interval {format_interval(estimate, unit.format)}"
     return interval_bar(Bounds(estimate.p10, estimate.median, estimate.p90), end, title)

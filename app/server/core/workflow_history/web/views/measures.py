@@ -38,7 +38,7 @@ class Measure:
 
     def describe(self, statistics: GroupStatistics, label: str) -> str:
         """Format label, value and number of runs as a sentence."""
-        note = ", few runs" if self.has_few_runs(statistics) else ""
+        note = ", low n" if self.has_few_runs(statistics) else ""
         value_text = (
             self.format(statistics) if self.kind == "columns" else self.unit.format(self.value(statistics))
         )
@@ -51,16 +51,16 @@ def _cost(statistics: GroupStatistics) -> float | None:
 
 
 MEASURES: Final = (
-    Measure("cost", "Cost", MONEY, "columns", _cost, lambda f: f.runs, formatter=format_cost),
-    Measure("cost_per_run", "Cost of a run, median", MONEY, "line", lambda f: f.cost.median,
+    Measure("cost", "Total cost", MONEY, "columns", _cost, lambda f: f.runs, formatter=format_cost),
+    Measure("cost_per_run", "Median cost per run", MONEY, "line", lambda f: f.cost.median,
             lambda f: f.cost.runs),
-    Measure("success_rate", "Ended well", SHARE, "line", lambda f: f.success_rate,
+    Measure("success_rate", "Success rate", SHARE, "line", lambda f: f.success_rate,
             lambda f: f.success_rate_of, formatter=format_success_rate),
     Measure("runs", "Runs", COUNT, "columns", lambda f: f.runs, lambda f: f.runs),
-    Measure("duration", "Time of a run, median", SECONDS, "line", lambda f: f.duration.median,
+    Measure("duration", "Median duration", SECONDS, "line", lambda f: f.duration.median,
             lambda f: f.duration.runs),
     Measure("tokens", "Tokens", TOKENS, "columns", lambda f: f.tokens.total, lambda f: f.runs),
-    Measure("cache_hit_rate", "Read from the cache", SHARE, "line", lambda f: f.cache_hit_rate,
+    Measure("cache_hit_rate", "Cache hit rate", SHARE, "line", lambda f: f.cache_hit_rate,
             lambda f: f.runs),
 )  # fmt: skip
 """All metrics in the order of the page."""

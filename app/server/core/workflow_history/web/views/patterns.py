@@ -85,7 +85,7 @@ def pattern_rows(
 
 def pattern_url(pattern_id: str, filter_params: Mapping[str, Any], residual_cost: str) -> str:
     """Return the URL of a pattern's page."""
-    return url_for(f"/patterns/{pattern_id}", {**filter_params, "keep": residual_cost})
+    return url_for(f"/patterns/{pattern_id}", {**filter_params, "residual_cost": residual_cost})
 
 
 def pattern_facts(detail: PatternDetail) -> list[PatternFact]:
@@ -94,30 +94,35 @@ def pattern_facts(detail: PatternDetail) -> list[PatternFact]:
     ended = pattern.successes + pattern.failures
     cost_per_time = format_estimate(pattern.cost_per_time, at_least=pattern.cost_is_lower_bound)
     sign = "≥" if pattern.seconds_is_lower_bound else "≈"
-    work = "" if pattern.seconds is None else f", {sign} {format_duration(pattern.seconds)} of work"
+    work = "" if pattern.seconds is None else f", {sign} {format_duration(pattern.seconds)} of work time"
     monthly_savings = format_estimate(
         pattern.savings_per_month, at_least=pattern.estimated_savings_is_lower_bound
     )
     return [
         PatternFact(
-            "Seen",
-            pluralize(pattern.occurrences, "time"),
+            "Occurrences",
+            f"{pattern.occurrences:,}",
             f"in {pattern.runs:,} of {pluralize(detail.span.runs, 'run')}",
         ),
         PatternFact(
             "Cost",
             format_estimate(pattern.cost, at_least=pattern.cost_is_lower_bound),
-            f"{cost_per_time} each time{work}",
+            f"{cost_per_time} per occurrence{work}",
         ),
         PatternFact(
-            "Ended well",
+            "Success rate",
             format_fraction(pattern.success_rate),
-            f"of {ended:,}; at least {format_fraction(pattern.success_rate_lower_bound)}",
+            f"{pattern.successes:,} of {ended:,}, 95% lower bound "
+            f"{format_fraction(pattern.success_rate_lower_bound)}"
+            if ended
+            else "no occurrence with a known outcome",
         ),
-        PatternFact("Steady", format_fraction(pattern.stability), _explain_stability(pattern)),
-        PatternFact("Would have saved", format_savings(pattern), _explain_savings(pattern)),
-        PatternFact("A month", monthly_savings, "a script that costs less to make and keep pays"),
-        PatternFact("Rank", format_usd(pattern.risk_adjusted_savings), _savings_formula(pattern)),
+        PatternFact("Stability", format_fraction(pattern.stability), _explain_stability(pattern)),
+        PatternFact("Estimated savings", format_savings(pattern), _explain_savings(pattern)),
+        PatternFact("Savings per month", monthly_savings, "break-even cost to build and maintain a script"),
+        PatternFact(
+            "Risk-adjusted savings", format_usd(pattern.risk_adjusted_savings), _savings_formula(pattern)
+        ),
     ]  # fmt: skip
 
 
@@ -162,23 +167,25 @@ def _explain_stability(pattern: RankedPattern) -> str | None:
     if pattern.stability is None:
         return None
     if pattern.kind == PatternKind.OPERATION:
-        runs, times = pluralize(pattern.runs, "run"), pluralize(pattern.occurrences, "time")
-        return f"{runs} by {times}; 100% is once in each run"
-    return "of all times that its first step is done, so many go on to the end"
+        return (
+            f"{pluralize(pattern.runs, 'run')} / {pluralize(pattern.occurrences, 'occurrence')}; "
+            "100% is exactly once per run"
+        )
+    return "share of its starts that run to the end"
 
 
 def _explain_savings(pattern: RankedPattern) -> str:
     if pattern.residual_cost is None:
-        return "no script can do it: it is the agent's own work"
+        return "not scriptable: this is the agent's own work"
     is_one_call = (
         pattern.kind == PatternKind.SEQUENCE and abs(pattern.residual_cost * pattern.steps - 1) < 1e-9
     )
     remainder = (
-        f"one call of {pattern.steps}"
+        f"one of {pattern.steps} calls"
         if is_one_call
         else f"{format_fraction(pattern.residual_cost)} of the cost"
     )
-    return f"assumed: {remainder} stays, and what failed gets no cheaper"
+    return f"assuming {remainder} remains, and failures save nothing"
 
 
 def _savings_formula(pattern: RankedPattern) -> str | None:
@@ -186,8 +193,8 @@ def _savings_formula(pattern: RankedPattern) -> str | None:
         return None
     factors = (
         format_usd(pattern.cost),
-        f"{format_fraction(1 - pattern.residual_cost)} not kept",
-        f"{format_fraction(pattern.success_rate_lower_bound)} well",
-        f"{format_fraction(pattern.stability)} steady",
+        f"{format_fraction(1 - pattern.residual_cost)} avoidable",
+        f"{format_fraction(pattern.success_rate_lower_bound)} success (lower bound)",
+        f"{format_fraction(pattern.stability)} stability",
     )
-    return " times ".join(factors)
+    return " × ".join(factors)

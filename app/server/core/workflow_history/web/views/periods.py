@@ -69,4 +69,4 @@ class Periods:
 
 def zone_words(name: str) -> str:
     """Return the display name of a time zone."""
-    return "this machine's" if name == LOCAL_ZONE else name
+    return "server time" if name == LOCAL_ZONE else name

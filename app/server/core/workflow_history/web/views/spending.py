@@ -79,9 +79,9 @@ def waste_view(waste: Waste, filter_params: Mapping[str, Any]) -> WasteView:
         for index, kind in enumerate(waste.kinds)
     )
     parts = [Part(WASTE_LABELS[kind.kind], kind.cost or 0.0, _kind_title(kind)) for kind in waste.kinds]
-    title = f"{format_usd(waste.wasted)} of {format_usd(waste.spent)} was spent in vain"
+    title = f"{format_usd(waste.wasted)} of {format_usd(waste.spent)} wasted"
     locations = (
-        ("workflow", _location_rows(waste.by_template, "template", filter_params)),
+        ("workflow", _location_rows(waste.by_template, "workflow", filter_params)),
         ("phase", _location_rows(waste.by_phase, "phase", filter_params)),
     )
     return WasteView(kinds, stacked_bar(parts, waste.spent, title), locations)
@@ -100,7 +100,7 @@ def budget_summary(report: BudgetReport) -> str:
     """Summarize the status of all budgets in a few words."""
     parts = [f"{pluralize(report.exceeded, 'budget')} exceeded"] if report.exceeded else []
     parts += [f"{report.near:,} near the limit"] if report.near else []
-    return ", ".join(parts) or f"all within {pluralize(len(report.budgets), 'budget')}"
+    return ", ".join(parts) or f"all {pluralize(len(report.budgets), 'budget')} within the limit"
 
 
 def _location_rows(

@@ -96,10 +96,10 @@ def dated_groups(groups: Sequence[GroupStatistics]) -> list[tuple[date, GroupSta
 def data_point(measure: Measure, day: date, group: GroupStatistics, periods: Periods) -> Point:
     """Build the data point of one period."""
     unfinished = periods.is_unfinished(day)
-    title = measure.describe(group, periods.long(day)) if group.runs else f"{periods.long(day)}: no run"
+    title = measure.describe(group, periods.long(day)) if group.runs else f"{periods.long(day)}: no runs"
     return Point(
         periods.short(day),
-        title + (", not over yet" if unfinished else ""),
+        title + (", period not complete" if unfinished else ""),
         measure.value(group),
         low_n=measure.has_few_runs(group),
         unfinished=unfinished,
@@ -115,7 +115,7 @@ def chart(measure: Measure, dated: Sequence[tuple[date, GroupStatistics]], perio
 
 def _period_row(day: date | None, group: GroupStatistics, periods: Periods) -> PeriodRow:
     return PeriodRow(
-        name="no time known" if day is None else periods.long(day),
+        name="unknown date" if day is None else periods.long(day),
         href=None if day is None else periods.url(day),
         statistics=group,
         cost=format_cost(group),

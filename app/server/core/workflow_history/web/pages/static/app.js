@@ -19,7 +19,7 @@ function showTheme() {
   const now = document.documentElement.dataset.theme || "system";
   const next = THEMES[(THEMES.indexOf(now) + 1) % THEMES.length];
   themeButton.dataset.now = now;
-  themeButton.setAttribute("aria-label", `Theme: ${now}. Change to ${next}`);
+  themeButton.setAttribute("aria-label", `Theme: ${now}. Switch to ${next}`);
   themeButton.title = `Theme: ${now}`;
 }
 

@@ -1,7 +1,7 @@
 // Accept and dismiss buttons of patterns: send the decision, and show it or the error in the row.
 "use strict";
 
-const WORDS = { accepted: "Accepted", dismissed: "Dismissed: not to be shown again", detected: "Open again" };
+const WORDS = { accepted: "Accepted", dismissed: "Dismissed: hidden from this list", detected: "Decision cleared" };
 
 /** Send a decision. Returns an error message, or an empty string on success. */
 async function sent(pattern, status) {
@@ -13,9 +13,9 @@ async function sent(pattern, status) {
     });
     if (answer.ok) return "";
     const problem = await answer.json().catch(() => ({}));
-    return problem.detail || `the server answered ${answer.status}`;
+    return problem.detail || `the server responded with status ${answer.status}`;
   } catch {
-    return "the server cannot be reached";
+    return "cannot reach the server";
   }
 }
 
@@ -24,7 +24,7 @@ async function decide(place, status) {
   failed.textContent = "";
   const trouble = await sent(place.dataset.pattern, status);
   if (trouble) {
-    failed.textContent = `Not decided: ${trouble}`;
+    failed.textContent = `Not saved: ${trouble}`;
     return;
   }
   place.dataset.status = status;

@@ -50,16 +50,16 @@
   function showStatus() {
     if (!status) return;
     if (lost) {
-      status.replaceChildren(make("strong", "connection lost, trying again", "lost"));
+      status.replaceChildren(make("strong", "connection lost, reconnecting", "lost"));
     } else if (sync) {
       status.replaceChildren(...statusParts(sync.now, performance.now() - sync.heard));
     }
   }
 
   function statusParts(now, ago) {
-    if (!now.agents_dir) return [make("span", "following nothing")];
+    if (!now.agents_dir) return [make("span", "watching nothing")];
     const name = now.agents_dir.split("/").filter(Boolean).slice(-2).join("/");
-    const what = now.watch === "waiting" ? "waiting for " : now.watch ? "following " : "not following ";
+    const what = now.watch === "waiting" ? "waiting for " : now.watch ? "watching " : "not watching ";
     const folder = make("span", what);
     const path = make("bdi", name);
     path.title = now.folders.join("\n");
@@ -72,11 +72,11 @@
     if (now.state === "running") {
       const bar = document.createElement("progress");
       if (now.total) { bar.max = now.total; bar.value = now.done; }
-      bar.setAttribute("aria-label", "progress of the sync");
+      bar.setAttribute("aria-label", "Sync progress");
       return [make("span", now.phase_words || "syncing"), bar];
     }
     if (now.state === "failed") {
-      const wrong = make("a", "the last sync failed", "lost");
+      const wrong = make("a", "last sync failed", "lost");
       wrong.href = "/syncs";
       return [wrong];
     }
@@ -154,7 +154,7 @@
       if (fresh && isFilledIn(node)) wanted.add(node.dataset.live); // the user began meanwhile
       else if (fresh) changed = replace(node, fresh) || changed;
     }
-    if (changed) news.textContent = news.textContent === "updated" ? "updated again" : "updated";
+    if (changed) news.textContent = news.textContent === "Updated" ? "Updated again" : "Updated";
   }
 
   /** Replace the content and restore the user's state: focus, open details, checkboxes, scroll positions, link target. */
@@ -244,9 +244,9 @@
     button.disabled = true;
     try {
       const answer = await fetch("/api/v1/syncs", { method: "POST", headers: { "X-Workflow-History": "1" } });
-      news.textContent = answer.ok ? "sync started" : (await answer.json()).detail;
+      news.textContent = answer.ok ? "Sync started" : (await answer.json()).detail;
     } catch {
-      news.textContent = "the server cannot be reached";
+      news.textContent = "Cannot reach the server";
       button.disabled = false;
     }
   }

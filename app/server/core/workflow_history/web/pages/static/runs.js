@@ -47,8 +47,8 @@ function showViews() {
   for (const view of savedViews()) {
     const link = element("a", { href: view.address, textContent: view.name });
     if (view.address === hereNow()) link.setAttribute("aria-current", "page");
-    const drop = element("button", { type: "button", className: "forget", textContent: "×", title: "Forget this view" });
-    drop.setAttribute("aria-label", `Forget the view ${view.name}`);
+    const drop = element("button", { type: "button", className: "forget", textContent: "×", title: "Delete this view" });
+    drop.setAttribute("aria-label", `Delete the view ${view.name}`);
     drop.addEventListener("click", () => {
       kept.set("views", JSON.stringify(savedViews().filter((each) => each.name !== view.name)));
       showViews();
@@ -85,7 +85,7 @@ function showMarked() {
     const query = new URLSearchParams({ a: marked[0], b: marked[1] });
     bar.replaceChildren(names[0], "and", names[1], element("a", { className: "button main", href: `/compare?${query}`, textContent: "Compare" }), clear);
   } else {
-    bar.replaceChildren(...names, "is marked; mark one more run to compare", clear);
+    bar.replaceChildren(...names, "selected. Select one more run to compare.", clear);
   }
   bar.hidden = !marked.length;
 }
