@@ -51,8 +51,8 @@ def test_every_page_fits_and_can_be_used_by_all(
     assert complaints == []
 
 
-@pytest.mark.parametrize("width", [320, 360])
-def test_every_page_fits_the_narrowest_phones(
+@pytest.mark.parametrize("width", [320, 360, 768, 1024])
+def test_every_page_fits_narrow_phones_and_tablets(
     chromium: Browser, complaints: list[str], demo_served: Served, width: int
 ) -> None:
     with opened(chromium, complaints, ViewportSize(width=width, height=640)) as page:

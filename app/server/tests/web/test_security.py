@@ -1,5 +1,6 @@
 """Access: foreign hosts, foreign pages and requests without the token get nothing."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -381,3 +382,18 @@ def test_the_documentation_is_served_with_its_own_scripts_and_only_to_those_with
     monkeypatch.setattr(web_app, "DOCS_SITE", tmp_path / "not built")
     with client_of(ServerSettings()) as client:
         assert client.get("/docs/").status_code == 404
+        assert "/docs/" not in client.get("/trends", headers=PAGES).text
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/trends", "/insights", "/forecast", "/compare", "/syncs", "/api", "/login"]
+)
+def test_every_page_links_to_a_page_of_the_documentation_about_it(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web_app, "DOCS_SITE", tmp_path)
+    with client_of(ServerSettings()) as client:
+        found = re.search(r'href="/docs/([a-z-]+)\.html"', client.get(path, headers=PAGES).text)
+    assert found is not None
+    source = "README" if found[1] == "index" else found[1]
+    assert (Path(__file__).parents[4] / "docs" / f"{source}.md").is_file()

@@ -53,7 +53,8 @@ def create_app(settings: ServerSettings | None = None) -> FastAPI:
     app.include_router(build_api_router())
     app.include_router(build_page_router())
     app.mount("/static", Assets())
-    if DOCS_SITE.is_dir():
+    app.state.has_docs = DOCS_SITE.is_dir()
+    if app.state.has_docs:
         app.mount("/docs", DocsSite())
     install_error_handlers(app)
     app.add_middleware(GZipMiddleware, minimum_size=1_000)

@@ -29,6 +29,7 @@ class NavEntry(NamedTuple):
     path: str
     name: str
     key: str  # second key of the shortcut, after "g"
+    guide: str  # page of the documentation about it, without .html
     subpages: tuple[str, ...] = ()  # path prefixes of its subpages
 
     def matches(self, path: str) -> bool:
@@ -37,13 +38,16 @@ class NavEntry(NamedTuple):
 
 
 NAVIGATION: Final = (
-    NavEntry("/", "Runs", "r", ("/runs/", "/compare")),
-    NavEntry("/trends", "Trends", "t"),
-    NavEntry("/insights", "Insights", "i", ("/patterns/",)),
-    NavEntry("/forecast", "Forecast", "f"),
-    NavEntry("/syncs", "Syncs", "s"),
-    NavEntry("/api", "API", "a"),
+    NavEntry("/", "Runs", "r", "find-runs", ("/runs/", "/compare")),
+    NavEntry("/trends", "Trends", "t", "statistics"),
+    NavEntry("/insights", "Insights", "i", "regressions", ("/patterns/",)),
+    NavEntry("/forecast", "Forecast", "f", "forecasts"),
+    NavEntry("/syncs", "Syncs", "s", "serve"),
+    NavEntry("/api", "API", "a", "rest-api"),
 )
+
+_OTHER_GUIDES: Final = {"/runs/": "provenance", "/compare": "provenance", "/patterns/": "automate"}
+"""Pages of the documentation about subpages, by their path prefix."""
 
 _AMOUNT_FORMATS: Final = {"money": spending.format_usd, "duration": numbers.format_duration}
 
@@ -109,6 +113,7 @@ def _environment() -> Environment:
         status_class=status_class,
         cost_title=cost_title,
         breakable=breakable,
+        capitalize=capitalize,
     )
     environment.globals.update(UNKNOWN=UNKNOWN, url_for=url_for, run_url=run_url, navigation=NAVIGATION)
     return environment
@@ -123,12 +128,24 @@ def render_page(request: Request, template: str, *, status: int = 200, **values:
             request=request,
             path=request.url.path,
             change_token=getattr(request.state, "change_token", ""),
+            guide_url=guide_url(request.url.path) if request.app.state.has_docs else None,
             **values,
         )
     )
     headers = {"Cache-Control": "private, no-cache"}
     # A lone surrogate, possible in text from a damaged file, cannot be encoded as UTF-8.
     return HTMLResponse(html.encode("utf-8", "replace"), status, headers)
+
+
+def guide_url(path: str) -> str:
+    """Return the URL of the documentation about a page.
+
+    >>> guide_url("/insights"), guide_url("/patterns/a1b2"), guide_url("/login")
+    ('/docs/regressions.html', '/docs/automate.html', '/docs/index.html')
+    """
+    guides = [guide for prefix, guide in _OTHER_GUIDES.items() if path.startswith(prefix)]
+    guides += [entry.guide for entry in NAVIGATION if entry.path == path]
+    return f"/docs/{guides[0] if guides else 'index'}.html"
 
 
 def strip_control_chars(value: Any) -> Any:
@@ -140,6 +157,15 @@ def strip_control_chars(value: Any) -> Any:
     ('back', 3)
     """
     return sanitize(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
+def capitalize(text: str) -> str:
+    """Return a text with its first letter in upper case, and the rest unchanged.
+
+    >>> capitalize("cost per M tokens")
+    'Cost per M tokens'
+    """
+    return text[:1].upper() + text[1:]
 
 
 def breakable(name: str) -> Markup:

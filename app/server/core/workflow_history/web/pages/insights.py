@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from ...analysis.anomalies.change_points import MIN_AFTER, MIN_BEFORE
 from ...analysis.patterns.savings import DEFAULT_RESIDUAL_COST
-from ...common.errors import ConfigError, InvalidQueryError
+from ...common.errors import ConfigError, ConfigMissingError, InvalidQueryError
 from ...common.filters import parse_period
 from ...common.spending import format_fraction
 from ...common.time_zones import zone_named
@@ -127,6 +127,8 @@ def _budget_values() -> dict[str, Any]:
     """Return the template values of the budgets; an error message if the config file can't be read."""
     try:
         report = check_budgets(read_config())
+    except ConfigMissingError:
+        return {"budgets": None, "budget_error": None, "budget_summary": None}
     except ConfigError as error:
         return {"budgets": None, "budget_error": redact_paths(str(error)), "budget_summary": None}
     shown = replace(report, config=redact_paths(report.config))

@@ -16,7 +16,7 @@ from ...common.spending import format_usd
 from ...queries.anomalies import Finding, MeasureChange, OutlierRun
 from ..charts.axis_units import COUNT, MONEY, SECONDS, SHARE, AxisUnit
 from ..charts.change_plot import Median, change_plot
-from ..rendering import run_url, url_for
+from ..rendering import capitalize, run_url, url_for
 
 _UNITS: Final[Mapping[str, AxisUnit]] = {
     "cost": MONEY, "duration": SECONDS, "turns": COUNT, "failures": SHARE, "cache": SHARE,
@@ -121,7 +121,7 @@ def _metric_row(change: MeasureChange) -> MetricRow:
     unit = _UNITS[change.measure]
     scope = single_line(change.phase) if change.phase else "whole run"
     return MetricRow(
-        f"{MEASURE_NAMES[change.measure]}, {scope}",
+        capitalize(f"{MEASURE_NAMES[change.measure]}, {scope}"),
         unit.format(change.before),
         unit.format(change.after),
         f"{change.before_runs:,} → {change.after_runs:,}",

@@ -19,7 +19,7 @@ METHOD_LABELS: Final = {
     "forecast": "forecast",
     "mean": "mean of all earlier runs",
     "median": "median of all earlier runs",
-    "template median": "median of the workflow's earlier runs",
+    "template median": "workflow median",
 }
 """Display names of the forecasting methods."""
 
@@ -93,7 +93,13 @@ def _metric_view(
         f"Coverage {coverage.share:.0%} of {pluralize(coverage.count, 'run')} "
         f"(95% CI {coverage.low:.0%}–{coverage.high:.0%}); nominal {NOMINAL_COVERAGE:.0%}."
     )
-    errors = (*calibration.errors, *calibration.errors_with_template)
+    errors = (
+        *((METHOD_LABELS[error.name], error) for error in calibration.errors),
+        *(
+            (f"{METHOD_LABELS[error.name]} (runs with a workflow)", error)
+            for error in calibration.errors_with_template
+        ),
+    )
     return MetricCalibration(
         title,
         sentence,
@@ -105,9 +111,7 @@ def _metric_view(
                 ("above interval", 0.1, coverage.above),
             )
         ),
-        tuple(
-            (METHOD_LABELS[error.name], format_value(error.absolute), f"{error.count:,}") for error in errors
-        ),
+        tuple((label, format_value(error.absolute), f"{error.count:,}") for label, error in errors),
     )
 
 

@@ -29,11 +29,11 @@ from ...presentation.comparison import (
     format_difference,
     format_value,
 )
-from ...presentation.run_list import qualified_id
+from ...presentation.run_list import first_line, qualified_id
 from ...queries.similar import SimilarRun
 from ..charts.axis_units import max_known
 from ..charts.inline_charts import Part, bar_pair, diverging_bar, stacked_bar
-from ..rendering import run_url, url_for
+from ..rendering import capitalize, run_url, url_for
 
 _MAX_TEXT_WIDTH: Final = 60  # maximum width of a text, in terminal cells
 
@@ -132,7 +132,7 @@ def fact_rows(comparison: Comparison) -> list[FactRow]:
     """Build rows of text properties that at least one run has; those that differ come first."""
     rows = [
         FactRow(
-            COMPARISON_LABELS.get(fact.name, fact.name.replace("_", " ")),
+            capitalize(COMPARISON_LABELS.get(fact.name, fact.name.replace("_", " "))),
             _format_text(fact, fact.a),
             _format_text(fact, fact.b),
             fact.same,
@@ -220,7 +220,7 @@ def _format_text(fact: TextComparison, value: str | None) -> str:
 
 
 def _metric_row(metric: NumberComparison, fixed_end: float | None = None) -> MetricRow:
-    name = COMPARISON_LABELS.get(metric.name, metric.name)
+    name = capitalize(COMPARISON_LABELS.get(metric.name, metric.name))
     title = f"{name}: A {format_value(metric, metric.a)}, B {format_value(metric, metric.b)}"
     scale_end = fixed_end or max_known((metric.a, metric.b))
     return MetricRow(
@@ -276,7 +276,7 @@ def _similar_row(similar: SimilarRun, a: str) -> SimilarRow:
         similar.status,
         format_run_cost(cost),
         format_duration(similar.duration_seconds),
-        truncate(single_line(similar.request), 160) if similar.request else UNKNOWN,
+        truncate(first_line(similar.request) or UNKNOWN, 160),
         ", ".join(words),
     )
 

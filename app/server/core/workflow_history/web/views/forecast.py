@@ -13,6 +13,7 @@ from ...common.formatting.text import single_line, status_symbol, truncate
 from ...common.models import RunStatus
 from ...common.spending import UNKNOWN, format_fraction
 from ...presentation.forecast import describe_observed_range, format_actual_cost, format_interval
+from ...presentation.run_list import first_line
 from ...queries.forecast.records import (
     ComparableRun,
     Estimate,
@@ -158,12 +159,12 @@ def comparable_rows(similar: Sequence[ComparableRun]) -> list[ComparableRow]:
             run_url({"id": run.id, "project": run.project}),
             f"{run.weight:.2f}",
             bar(run.weight, max_weight, f"weight {run.weight:.2f}"),
-            format_fraction(run.similarity),
+            f"{run.similarity:.2f}",
             run.status,
             format_actual_cost(run.cost, at_least=run.cost_is_lower_bound),
             format_duration(run.duration_seconds),
             truncate(single_line(run.template), 40) if run.template else UNKNOWN,
-            truncate(single_line(run.request), _MAX_REQUEST_WIDTH) if run.request else UNKNOWN,
+            truncate(first_line(run.request) or UNKNOWN, _MAX_REQUEST_WIDTH),
         )
         for run in similar
     ]

@@ -20,7 +20,7 @@ from ...queries.budgets import BudgetReport, BudgetStatus
 from ..charts.axis_units import max_known
 from ..charts.inline_charts import Part, bar, stacked_bar
 from ..charts.stacked import legend_swatch
-from ..rendering import run_url, url_for
+from ..rendering import capitalize, run_url, url_for
 
 _STATUS_SYMBOLS: Final = {BudgetLevel.EXCEEDED: "✗", BudgetLevel.NEAR: "!", BudgetLevel.WITHIN: "✓"}
 _MAX_LOCATIONS: Final = 6  # maximum of workflows, and of phases
@@ -65,7 +65,7 @@ def waste_view(waste: Waste, filter_params: Mapping[str, Any]) -> WasteView:
     largest = max_known(kind.cost or 0.0 for kind in waste.kinds)
     kinds = tuple(
         WasteRow(
-            WASTE_LABELS[kind.kind],
+            capitalize(WASTE_LABELS[kind.kind]),
             url_for("/", {**filter_params, "status": [RunStatus.FAILED]})
             if kind.kind == "failed_runs" and kind.runs
             else None,
@@ -78,7 +78,9 @@ def waste_view(waste: Waste, filter_params: Mapping[str, Any]) -> WasteView:
         )
         for index, kind in enumerate(waste.kinds)
     )
-    parts = [Part(WASTE_LABELS[kind.kind], kind.cost or 0.0, _kind_title(kind)) for kind in waste.kinds]
+    parts = [
+        Part(capitalize(WASTE_LABELS[kind.kind]), kind.cost or 0.0, _kind_title(kind)) for kind in waste.kinds
+    ]
     title = f"{format_usd(waste.wasted)} of {format_usd(waste.spent)} wasted"
     locations = (
         ("workflow", _location_rows(waste.by_template, "workflow", filter_params)),
@@ -88,7 +90,7 @@ def waste_view(waste: Waste, filter_params: Mapping[str, Any]) -> WasteView:
 
 
 def _kind_title(kind: WasteKind) -> str:
-    return f"{WASTE_LABELS[kind.kind]}: {format_waste_cost(kind.cost, partial=kind.partial)}"
+    return f"{capitalize(WASTE_LABELS[kind.kind])}: {format_waste_cost(kind.cost, partial=kind.partial)}"
 
 
 def budget_rows(report: BudgetReport) -> list[BudgetRow]:

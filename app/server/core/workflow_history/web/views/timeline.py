@@ -10,7 +10,6 @@ from markupsafe import Markup
 
 from ...analysis.statistics.records import Change, GroupStatistics, Timeline
 from ...presentation.statistics import (
-    TREND_LABELS,
     format_change,
     format_cost,
     format_current,
@@ -77,7 +76,7 @@ def change_rows(timeline: Timeline) -> list[ChangeRow]:
     changes = {} if timeline.trend is None else {change.figure: change for change in timeline.trend.changes}
     return [
         ChangeRow(
-            TREND_LABELS[measure.key],
+            measure.title,
             format_current(change),
             format_previous(change),
             format_change(change),
