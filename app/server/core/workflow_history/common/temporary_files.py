@@ -82,7 +82,7 @@ def remove_leftovers() -> None:
         try:
             _remove_recorded(record)
         except OSError as error:
-            logger.warning("leftover_stays record=%s error=%s", record, error)
+            logger.warning("leftover_not_removed record=%s error=%s", record, error)
 
 
 def _remove_recorded(record: Path) -> None:
@@ -137,7 +137,9 @@ def _record_folder(token: str, folder: Path) -> ReleaseLock:
         record.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         release = try_lock(record, f"{platform.node()}\n{folder}")
     except OSError as error:
-        logger.warning("no_record folder=%s error=%s", folder, error)  # still removed unless we are killed
+        logger.warning(
+            "leftover_not_recorded folder=%s error=%s", folder, error
+        )  # still removed unless we are killed
         release = None
     return release or (lambda: None)
 

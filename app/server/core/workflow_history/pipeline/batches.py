@@ -54,7 +54,7 @@ def _load_detector(job: SyncContext) -> tuple[Detector | None, bool]:
         detector = load_detector()
     except WorkflowHistoryError as error:
         job.other_problems.append((None, Problem("core/pattern_detector.py", str(error))))
-        logger.error("pattern_detector_broken error=%s", error)  # noqa: TRY400 - its text is the whole story
+        logger.error("pattern_detector_failed error=%s", error)  # noqa: TRY400 - its text is the whole story
         return None, True
     return (None if getattr(detector, "is_built_in", False) else detector), False
 

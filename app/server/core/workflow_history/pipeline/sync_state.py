@@ -163,7 +163,7 @@ class SyncContext:
         for problem_found in problems:
             problem = replace(problem_found, reason=self._redact(problem_found.reason))
             self.other_problems.append((run_id, problem))
-            logger.error("unreadable path=%s line=%s reason=%s", problem.path, problem.line, problem.reason)
+            logger.error("read_error path=%s line=%s reason=%s", problem.path, problem.line, problem.reason)
 
     def record_skipped_paths(self) -> None:
         """Record skipped paths once the whole folder is read; in a folder of runs only broken files."""

@@ -29,4 +29,4 @@ def finish_erasing(history: History) -> None:
     try:
         history.finish_erasing()
     except WorkflowHistoryError as error:
-        logger.warning("erasing_left error=%s", error)
+        logger.warning("erasure_postponed error=%s", error)

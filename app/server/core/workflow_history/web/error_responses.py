@@ -119,7 +119,7 @@ class UnhandledErrorMiddleware:
             if response_started or scope["type"] != "http":
                 raise
             request = Request(scope)
-            logger.exception("request failed path=%s", single_line(request.url.path))
+            logger.exception("request_failed path=%s", single_line(request.url.path))
             response = _error_response(request, 500, _UNEXPECTED)
             await response(scope, receive, send)
 

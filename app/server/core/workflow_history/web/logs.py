@@ -40,7 +40,9 @@ class _SanitizingFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Format a record as text without control codes."""
         notice = (
-            " (more of the kind is left out for a minute)" if getattr(record, _LAST_IN_WINDOW, False) else ""
+            " (further messages of this kind are suppressed for a minute)"
+            if getattr(record, _LAST_IN_WINDOW, False)
+            else ""
         )
         return sanitize(super().format(record)) + notice
 

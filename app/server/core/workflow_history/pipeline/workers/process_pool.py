@@ -72,7 +72,7 @@ def run_tasks(
             folder = stack.enter_context(scratch_folder())
             processes = stack.enter_context(_open_processes(engine.name, workers))
         except RESOURCE_ERRORS as error:
-            logger.warning("no_processes error=%s", error)
+            logger.warning("processes_unavailable error=%s", error)
             yield from map(function.run_local, all_tasks)
             return
         run_in_process = partial(_run_into_file, function.run_local, folder)

@@ -105,7 +105,7 @@ def show_current_sync(request: Request, context: ContextDep) -> Response:
 
 @router.post("/syncs", summary="Start a sync", status_code=202, responses=_START_RESPONSES)
 async def start_sync(request: Request, context: ContextDep, _header: ChangeHeader) -> Response:
-    """Start a sync of the server's agents directories; 409 if a sync is running or there is no directory."""
+    """Start a sync of the server's agents directories; 409 if a sync is running or no directory is set."""
     scheduler = context.live.scheduler
     if scheduler.status.agents_dir is None:
         raise HTTPException(409, "No agents directory to sync. Restart with: workflow-history serve DIR")

@@ -109,7 +109,7 @@ class FolderWatcher:
 
     def _fall_back(self, error: Exception) -> None:
         """Fall back to polling if the system can't report changes, for example if it has no watches left."""
-        logger.warning("following_by_polling agents_dir=%s reason=%s", self._folder, error)
+        logger.warning("watching_by_polling agents_dir=%s reason=%s", self._folder, error)
         if self._polling:
             self._stopped.wait(_POLL_INTERVAL_MS / 1_000)
         self._polling = True

@@ -142,7 +142,7 @@ def _begin_write(connection: Connection) -> None:
                 or time.monotonic() - last_change >= WRITE_LOCK_TIMEOUT_SECONDS
             ):
                 raise
-            logger.warning("waiting_for_a_writer database=%s", connection.engine.url.database)
+            logger.warning("waiting_for_write_lock database=%s", connection.engine.url.database)
         else:
             break
     _check_not_replaced(connection)
@@ -318,7 +318,7 @@ class SqliteDialect(Dialect):
             return try_lock(_lock_file(connection, name), owner)
         except OSError as error:
             # If files cannot be locked, the stored rows are checked again before anything is written.
-            logger.warning("no_lock name=%s error=%s", name, error)
+            logger.warning("lock_unavailable name=%s error=%s", name, error)
             return lambda: None
 
     def lock_owner(self, connection: Connection, name: str) -> str:
