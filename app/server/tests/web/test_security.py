@@ -391,7 +391,8 @@ def test_the_documentation_is_served_with_its_own_scripts_and_only_to_those_with
 def test_every_page_links_to_a_page_of_the_documentation_about_it(
     path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(web_app, "DOCS_SITE", tmp_path)
+    for module in (pages, web_app):
+        monkeypatch.setattr(module, "DOCS_SITE", tmp_path)
     with client_of(ServerSettings()) as client:
         found = re.search(r'href="/docs/([a-z-]+)\.html"', client.get(path, headers=PAGES).text)
     assert found is not None
