@@ -319,7 +319,7 @@ def test_an_impossible_time_is_unknown_in_every_face(
     assert [one["id"] for one in find_runs(RunFilter(from_ago="9000d")).workflows] == ["known"]
     assert [one["id"] for one in find_runs(RunFilter(before_ago="1d")).workflows] == ["known"]
     meant = prune_history([RetentionRule(RunFilter(before_ago="1d"))])
-    assert (meant["runs"], meant["newest"]) == (1, "2026-03-01T09:00:00.000000Z")
+    assert (meant.runs, meant.newest) == (1, "2026-03-01T09:00:00.000000Z")
     assert "9999-12-31" in type_in("show", "late").output
 
 

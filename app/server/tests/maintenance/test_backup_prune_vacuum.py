@@ -26,6 +26,7 @@ from app.server.core.workflow_history.maintenance import backup
 from app.server.core.workflow_history.maintenance.backup import backup_history, vacuum_history
 from app.server.core.workflow_history.maintenance.merge.merge_history import merge_history
 from app.server.core.workflow_history.maintenance.pruning import prune_history
+from app.server.core.workflow_history.maintenance.records import PreviouslyPruned
 from app.server.core.workflow_history.maintenance.retention_rules import RetentionRule, parse_rule
 from app.server.core.workflow_history.queries.settings_file import read_retention_rules
 from app.server.core.workflow_history.storage.history import History
@@ -81,7 +82,7 @@ def old(**more: Any) -> list[RetentionRule]:
 def test_a_copy_holds_all_and_is_one_file(file: Path, tmp_path: Path) -> None:
     done = backup_history(tmp_path / "copies" / "copy.db")
     copy = tmp_path / "copies" / "copy.db"
-    assert (done["runs"], done["bytes"]) == (6, copy.stat().st_size)
+    assert (done.runs, done.bytes) == (6, copy.stat().st_size)
     assert [found.name for found in copy.parent.iterdir()] == ["copy.db"]
     assert copy.stat().st_mode & 0o077 == 0
     assert ids(copy) == ids(file)
@@ -101,7 +102,7 @@ def test_a_copy_is_made_while_another_writes(file: Path, tmp_path: Path) -> None
     writer.start()
     try:
         for number in range(5):
-            assert backup_history(tmp_path / f"{number}.db")["runs"] >= 6
+            assert backup_history(tmp_path / f"{number}.db").runs >= 6
     finally:
         done.set()
         writer.join()
@@ -116,7 +117,7 @@ def test_a_file_that_is_there_is_only_replaced_when_asked(file: Path, tmp_path: 
     with pytest.raises(WorkflowHistoryError, match=r"is there already.*--force"):
         backup_history(there)
     assert there.read_text() == "dear"
-    assert backup_history(there, force=True)["runs"] == 6
+    assert backup_history(there, force=True).runs == 6
     with pytest.raises(WorkflowHistoryError, match="is the history itself"):
         backup_history(file, force=True)
 
@@ -156,8 +157,8 @@ def test_no_history_is_no_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_a_dry_run_tells_what_would_go_and_takes_nothing_out(file: Path) -> None:
     before = file.read_bytes()
     done = prune_history(old())
-    assert (done["runs"], done["spent"], done["projects"]) == (3, 1.5, {"shop": 3})
-    assert done["oldest"] == done["newest"] == "2020-01-01T12:00:00.000000Z"
+    assert (done.runs, done.spent, done.projects) == (3, 1.5, {"shop": 3})
+    assert done.oldest == done.newest == "2020-01-01T12:00:00.000000Z"
     assert file.read_bytes() == before
 
 
@@ -172,7 +173,7 @@ def test_pruned_runs_are_gone_from_sums_searches_lists_and_patterns(file: Path) 
             assert near == {"new-0", "new-1", "new-2"} - {ref.id}
         assert {pattern.runs for pattern in history.pattern_totals()} == {3}
         assert not history.column_cache_is_stale()
-    assert prune_history(old())["pruned_before"] == {"runs": 3, "spent": 1.5}
+    assert prune_history(old()).pruned_before == PreviouslyPruned(3, 1.5)
 
 
 def test_a_pruned_run_stays_out_until_it_is_asked_for(file: Path, agents: Path) -> None:
@@ -225,12 +226,12 @@ def test_what_was_pruned_here_is_not_merged_back(
     backup_history(tmp_path / "copy.db")
     prune_history(old(), dry_run=False)
     done = merge_history(tmp_path / "copy.db")
-    assert (done["pruned"], done["unchanged"]) == (3, 3)
-    assert merge_history(tmp_path / "copy.db", with_pruned=True)["inserted"] == 3
+    assert (done.pruned, done.unchanged) == (3, 3)
+    assert merge_history(tmp_path / "copy.db", with_pruned=True).inserted == 3
     prune_history(old(), dry_run=False)
     monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(tmp_path / "moved.db"))
-    assert merge_history(file)["inserted"] == 3
-    assert prune_history(old())["pruned_before"]["runs"] == 3  # a history that moves takes along what it left
+    assert merge_history(file).inserted == 3
+    assert prune_history(old()).pruned_before.runs == 3  # a history that moves takes along what it left
 
 
 def test_a_run_that_is_pruned_while_it_is_read_stays_out(
@@ -263,7 +264,7 @@ def test_a_run_that_is_there_and_noted_as_pruned_is_found(file: Path) -> None:
 def test_the_newest_of_each_project_stay(file: Path, agents: Path) -> None:
     make(agents, "old-3", "2021-01-01T12:00:00Z")
     do_sync(agents)
-    assert prune_history(old(keep=1), dry_run=False)["runs"] == 3
+    assert prune_history(old(keep=1), dry_run=False).runs == 3
     assert ids(file) == ["new-0", "new-1", "new-2", "old-3"]
 
 
@@ -271,8 +272,8 @@ def test_runs_at_work_and_of_unknown_age_stay(file: Path) -> None:
     with History.open(file) as history:
         history.insert({"id": "busy", "created_at": OLD, "status": "running"})
         history.insert({"id": "ageless"})
-    assert prune_history(old())["runs"] == 3
-    assert prune_history(old(status=["running"]))["runs"] == 1
+    assert prune_history(old()).runs == 3
+    assert prune_history(old(status=["running"])).runs == 1
 
 
 def test_no_rule_at_all_prunes_nothing(file: Path) -> None:
@@ -340,8 +341,8 @@ def test_prune_says_at_least_where_more_may_have_been_spent(file: Path) -> None:
         history.save([{**least, "cost_basis": "lower_bound"}])
     told = CliRunner().invoke(app, ["db", "prune", "--older-than", "2y"])
     assert "at least $2.00 spent on them" in " ".join(told.output.split())
-    assert prune_history(old())["spent_is_exact"] is False
-    assert prune_history(old(project=["nobody"]))["spent_is_exact"] is False
+    assert prune_history(old()).spent_is_exact is False
+    assert prune_history(old(project=["nobody"])).spent_is_exact is False
 
 
 def test_the_help_of_prune_names_the_settings_files_table() -> None:
@@ -353,8 +354,8 @@ def test_space_that_is_not_needed_is_given_back(file: Path) -> None:
         history.save([{"id": f"n{number}", "nl_input": os.urandom(2_000).hex()} for number in range(200)])
     prune_history([parse_rule({"known-cost": False})], dry_run=False)
     done = vacuum_history()
-    assert done["bytes_after"] < done["bytes_before"] / 2
-    assert done["bytes_after"] == file.stat().st_size
+    assert done.bytes_after < done.bytes_before / 2
+    assert done.bytes_after == file.stat().st_size
 
 
 # --- any engine
@@ -366,14 +367,14 @@ def test_a_history_on_any_engine_is_copied_pruned_and_merged(
     place = history_url.render_as_string(hide_password=False)
     monkeypatch.setenv("WORKFLOW_HISTORY_DB", place)
     do_sync(agents)
-    assert backup_history(tmp_path / "copy.db")["runs"] == 6
+    assert backup_history(tmp_path / "copy.db").runs == 6
     assert ids(tmp_path / "copy.db") == ids(history_url)
-    assert merge_history(tmp_path / "copy.db")["unchanged"] == 6
-    assert prune_history(old(), dry_run=False)["runs"] == 3
+    assert merge_history(tmp_path / "copy.db").unchanged == 6
+    assert prune_history(old(), dry_run=False).runs == 3
     assert do_sync(agents)["pruned"] == 3
     assert ids(history_url) == ["new-0", "new-1", "new-2"]
-    assert vacuum_history()["bytes_after"] > 0
-    assert merge_history(tmp_path / "copy.db", with_pruned=True)["inserted"] == 3
+    assert vacuum_history().bytes_after > 0
+    assert merge_history(tmp_path / "copy.db", with_pruned=True).inserted == 3
     monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(tmp_path / "third.db"))
-    assert merge_history(place)["inserted"] == 6
+    assert merge_history(place).inserted == 6
     assert ids(tmp_path / "third.db") == ids(history_url)

@@ -7,6 +7,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from app.server.core.workflow_history.common.errors import (
 )
 from app.server.core.workflow_history.maintenance.merge.merge_history import merge_history
 from app.server.core.workflow_history.maintenance.merge.versions import canonical_json
+from app.server.core.workflow_history.maintenance.records import DuplicateStream, MergeResult
 from app.server.core.workflow_history.resync import resync_workflow_cost
 from app.server.core.workflow_history.storage.connection.advisory_lock import HOST_VARIABLE
 from app.server.core.workflow_history.storage.history import History
@@ -46,7 +48,7 @@ def synced(file: Path, folder: Path, host: str, **options: Any) -> dict[str, Any
         return sync.sync_workflow_history(silent=True, agents_dir=folder, **options)
 
 
-def merged(into: Path, *others: Path, **options: Any) -> dict[str, Any]:
+def merged(into: Path, *others: Path, **options: Any) -> MergeResult:
     with using(into):
         found = [merge_history(other, **options) for other in others]
     return found[-1]
@@ -116,7 +118,7 @@ def test_runs_of_both_machines_are_there_and_each_dollar_once(
     tmp_path: Path, machines: tuple[Path, Path]
 ) -> None:
     done = merged(tmp_path / "all.db", *machines)
-    assert (done["runs"], done["inserted"], done["renamed"], done["shared"]) == (2, 2, 1, [])
+    assert (done.runs, done.inserted, done.renamed, done.shared) == (2, 2, 1, ())
     names = sorted(content(tmp_path / "all.db")["runs"])
     assert [name.split("~")[0] for name in names] == ["shop/only-east", "shop/only-west", *["shop/run-1"] * 2]
     assert money(tmp_path / "all.db") == 3.5
@@ -129,7 +131,7 @@ def test_a_second_merge_changes_nothing_and_writes_nothing(
     merged(file, *machines)
     before, stored = content(file), file.read_bytes()
     done = merged(file, *machines)
-    assert (done["unchanged"], done["inserted"], done["updated"], done["syncs"]) == (2, 0, 0, 0)
+    assert (done.unchanged, done.inserted, done.updated, done.syncs) == (2, 0, 0, 0)
     assert content(file) == before
     assert file.read_bytes() == stored
 
@@ -145,10 +147,9 @@ def test_a_dry_run_tells_the_same_and_stores_nothing(tmp_path: Path, machines: t
     dry = merged(file, machines[0], dry_run=True)
     assert not file.exists()
     done = merged(file, machines[0])
-    timeless = {name: value for name, value in done.items() if name not in ("dry_run", "duration_seconds")}
-    assert {name: dry[name] for name in timeless} == timeless
+    assert replace(dry, dry_run=False, duration_seconds=done.duration_seconds) == done
     before = file.read_bytes()
-    assert merged(file, machines[1], dry_run=True)["inserted"] == 2
+    assert merged(file, machines[1], dry_run=True).inserted == 2
     assert file.read_bytes() == before
 
 
@@ -229,7 +230,7 @@ def test_a_run_under_two_projects_is_told_of(tmp_path: Path) -> None:
         agent(folder, "a1", "s1", 0.5)
         synced(tmp_path / f"{project}.db", folder, "east")
     done = merged(tmp_path / "all.db", tmp_path / "shop.db", tmp_path / "clone.db")
-    assert done["shared"] == [{"run": "clone/a1", "other": "shop/a1"}]
+    assert done.shared == (DuplicateStream("clone/a1", "shop/a1"),)
 
 
 def test_a_sync_after_a_merge_finds_its_own_runs_unchanged_and_the_others_not_gone(

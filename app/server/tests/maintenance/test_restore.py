@@ -94,7 +94,7 @@ def test_a_backup_beside_the_log_of_another_is_refused_and_stays_as_it_is(
     assert "db restore FILE" in done.stderr
     assert (file.read_bytes(), log.read_bytes()) == (whole, before)
     file.rename(copy.with_name("away.db"))
-    assert restore_history(copy.with_name("away.db"))["runs"] == 1
+    assert restore_history(copy.with_name("away.db")).runs == 1
     assert ids(file) == ["first"]
 
 
@@ -124,7 +124,7 @@ def test_a_file_copied_by_hand_beside_the_log_of_another_is_refused_and_stays_as
     assert "is the log of another database than history.db" in done.stderr
     assert (file.read_bytes(), log.read_bytes()) == before
     file.rename(copy.with_name("away.db"))
-    assert restore_history(copy.with_name("away.db"))["runs"] == 30
+    assert restore_history(copy.with_name("away.db")).runs == 30
     assert len(ids(file)) == 30
 
 
@@ -144,7 +144,7 @@ def test_what_lay_beside_the_log_of_another_is_kept_as_it_was_when_it_is_replace
 ) -> None:
     leave_a_log(file)
     shutil.copyfile(copied_by_hand, file)
-    kept = Path(restore_history(copy)["kept"])
+    kept = Path(restore_history(copy).kept)
     assert kept.read_bytes() == copied_by_hand.read_bytes()
     assert ids(file) == ["first"]
 
@@ -194,21 +194,21 @@ def test_a_history_is_restored_with_all_that_only_its_log_holds(file: Path, copy
     with closing(sqlite3.connect(f"{left[0].as_uri()}?immutable=1", uri=True)) as alone:
         assert alone.execute("SELECT count(*) FROM workflows WHERE id = 'last'").fetchone() == (0,)
     copy.replace(file)
-    assert restore_history(left[0])["runs"] == 52
+    assert restore_history(left[0]).runs == 52
     assert {"first", "last", "later-49"} < set(ids(file))
     assert [path.read_bytes() for path in left] == before
 
 
 def test_a_backup_takes_the_place_and_the_history_that_was_there_is_kept(file: Path, copy: Path) -> None:
     done = restore_history(copy)
-    assert (done["file"], done["source"], done["runs"]) == (str(file), str(copy), 1)
-    assert done["bytes"] == file.stat().st_size
+    assert (done.file, done.source, done.runs) == (str(file), str(copy), 1)
+    assert done.bytes == file.stat().st_size
     assert file.stat().st_mode & 0o077 == 0
     assert ids(file) == ids(copy) == ["first"]
-    kept = Path(done["kept"])
+    kept = Path(done.kept)
     assert names(file.parent) == sorted([file.name, kept.name])
     assert len(ids(kept)) == 51
-    assert restore_history(kept)["runs"] == 51  # and back again
+    assert restore_history(kept).runs == 51  # and back again
     assert len(ids(file)) == 51
 
 
@@ -216,14 +216,14 @@ def test_a_history_with_its_log_is_kept_whole(file: Path, copy: Path) -> None:
     leave_a_log(file)
     done = restore_history(copy)
     assert ids(file) == ["first"]
-    assert "last" in ids(Path(done["kept"]))
+    assert "last" in ids(Path(done.kept))
 
 
 def test_a_backup_is_restored_where_no_history_is(
     file: Path, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(tmp_path / "new" / "history.db"))
-    assert restore_history(copy)["kept"] is None
+    assert restore_history(copy).kept is None
     assert names(tmp_path / "new") == ["history.db"]
 
 
@@ -238,7 +238,7 @@ def test_a_damaged_history_is_replaced_and_kept(file: Path, copy: Path, damage: 
         file.write_bytes(said)
     done = restore_history(copy)
     assert ids(file) == ["first"]
-    kept = Path(done["kept"])
+    kept = Path(done.kept)
     log = kept.with_name(f"{kept.name}-wal")
     assert said in {kept.read_bytes(), log.read_bytes() if log.exists() else b""}
 
@@ -348,7 +348,7 @@ def test_a_writer_whose_history_was_replaced_says_so_and_writes_nowhere(file: Pa
         with pytest.raises(ConnectionLostError, match="another history was put in its place"):
             writer.insert({"id": "lost"})
     assert ids(file) == ["first"]
-    assert "before" in ids(Path(done["kept"]))
+    assert "before" in ids(Path(done.kept))
 
 
 def test_who_opens_a_history_meanwhile_gets_the_one_that_is_in_place(

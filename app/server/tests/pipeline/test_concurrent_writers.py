@@ -129,7 +129,7 @@ def test_a_prune_takes_out_the_run_that_it_meant_and_none_that_came_meanwhile(
     with meanwhile(monkeypatch, pruning, "_matching_runs", others, after=True):
         done = prune_history(old(), dry_run=False)
     assert sorted(runs_in(url)) == ["new", "newer"]
-    assert done["runs"] == 0
+    assert done.runs == 0
 
 
 def test_a_prune_leaves_a_run_that_is_no_longer_meant(
@@ -144,7 +144,7 @@ def test_a_prune_leaves_a_run_that_is_no_longer_meant(
 
     with meanwhile(monkeypatch, pruning, "_matching_runs", begin_again, after=True):
         done = prune_history(old(), dry_run=False)
-    assert done["runs"] == 1
+    assert done.runs == 1
     assert sorted(runs_in(url)) == ["old-1"]
 
 
@@ -310,7 +310,7 @@ def test_a_merge_stores_no_run_that_is_pruned_meanwhile(
     with meanwhile(monkeypatch, merging, "plan_merge", lambda: prune_history(every, dry_run=False)):
         done = merge_history(other)
     assert runs_in(url) == {}
-    assert done["pruned"] == 2
+    assert done.pruned == 2
 
 
 def test_a_decision_on_a_pattern_that_no_run_here_shows_is_taken_over(url: URL, other: Path) -> None:
@@ -320,7 +320,7 @@ def test_a_decision_on_a_pattern_that_no_run_here_shows_is_taken_over(url: URL, 
         history.save_patterns({history.find("own").key: [found]})
     with History.open(other) as history:
         history.prune([ref.key for ref in history.list_refs()])
-    assert merge_history(other)["patterns_decided"] == 1
+    assert merge_history(other).patterns_decided == 1
     assert ("make test", "accepted", "a script does it") in beside_runs(url)["decided"]
 
 

@@ -25,6 +25,7 @@ from app.server.core.workflow_history.database import get_workflow_by_id
 from app.server.core.workflow_history.ingest.files import to_path
 from app.server.core.workflow_history.maintenance import pruning
 from app.server.core.workflow_history.maintenance.merge.merge_history import merge_history
+from app.server.core.workflow_history.maintenance.records import PreviouslyPruned
 from app.server.core.workflow_history.maintenance.retention_rules import RetentionRule
 from app.server.core.workflow_history.pipeline.folder_costs import folder_costs
 from app.server.core.workflow_history.presentation.run_detail import cost_fact
@@ -565,7 +566,7 @@ def test_what_is_noted_of_a_pruned_run_is_without_what_a_fork_comes_to_count(tmp
     synced(tmp_path / "logs")
     for taken, noted, left in ((first, EACH, FOUR), (other, TWO, THREE), (fork, FIVE, 0.0)):
         take_out(taken)
-        assert pruning.prune_history(NOBODY)["pruned_before"]["spent"] == pytest.approx(noted)
+        assert pruning.prune_history(NOBODY).pruned_before.spent == pytest.approx(noted)
         assert (spent(), sound()) == (left, [])
 
 
@@ -581,8 +582,8 @@ def test_forks_that_are_pruned_together_are_noted_once(
     everything = [RetentionRule(RunFilter(project=("logs",)))]
     told = pruning.prune_history(everything)
     done = pruning.prune_history(everything, dry_run=False)
-    assert (told["spent"], done["spent"]) == (FOUR, FOUR)
-    assert pruning.prune_history(NOBODY)["pruned_before"] == {"runs": 2, "spent": FOUR}
+    assert (told.spent, done.spent) == (FOUR, FOUR)
+    assert pruning.prune_history(NOBODY).pruned_before == PreviouslyPruned(2, FOUR)
 
 
 def test_a_dry_run_tells_what_goes_out_of_the_sums(agents: Path) -> None:
@@ -596,17 +597,17 @@ def test_a_dry_run_tells_what_goes_out_of_the_sums(agents: Path) -> None:
             lambda history, _: history.merge_store().pruning_fields([history.find("shop/a1b2c3d4").key]),
         )
         told = pruning.prune_history(NOBODY)
-    assert (told["runs"], told["spent"], told["unpriced"]) == (1, 0.0, 0)
+    assert (told.runs, told.spent, told.unpriced) == (1, 0.0, 0)
     assert spent() == 2.0
     take_out("a1b2c3d4")
-    assert (spent(), pruning.prune_history(NOBODY)["pruned_before"]["spent"]) == (2.0, 0.0)
+    assert (spent(), pruning.prune_history(NOBODY).pruned_before.spent) == (2.0, 0.0)
 
 
 def test_a_copy_is_no_run_of_unknown_cost_when_it_is_pruned(agents: Path) -> None:
     shutil.copytree(workflow(agents, "a1b2c3d4"), agents / "a1b2c3d4_backup")
     synced(agents)
     done = pruning.prune_history([RetentionRule(RunFilter(project=("shop",)))])
-    assert (done["runs"], done["spent"], done["unpriced"], done["spent_is_exact"]) == (2, 1.0, 0, True)
+    assert (done.runs, done.spent, done.unpriced, done.spent_is_exact) == (2, 1.0, 0, True)
 
 
 NOBODY = [RetentionRule(RunFilter(project=("nobody",)))]

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from pathlib import Path
@@ -137,7 +138,7 @@ def told() -> dict[str, Any]:
         "since": [run["id"] for run in find_runs(RunFilter(created_from=BETWEEN)).workflows],
         "show": shown,
         "stats": {by: run_statistics(by, RunFilter()).groups for by in ("day", "week", "month")},
-        "prune": prune_history([OLD], dry_run=True) | {"duration_seconds": 0},
+        "prune": replace(prune_history([OLD], dry_run=True), duration_seconds=0),
         "patterns": learnt(),
     }
 
@@ -182,7 +183,7 @@ def test_every_face_says_the_same_of_a_fork_in_whatever_order_it_is_synced(
     assert found == told()
     assert found["since"] == [FORK]
     assert [group.name for group in found["stats"]["day"] if group.runs] == ["2026-02-01", "2026-02-03"]
-    assert (found["prune"]["runs"], found["prune"]["newest"]) == (1, "2026-02-01T10:00:00.000000Z")
+    assert (found["prune"].runs, found["prune"].newest) == (1, "2026-02-01T10:00:00.000000Z")
 
 
 def test_a_fork_that_goes_on_keeps_the_begin_of_its_own_work(logs: Path) -> None:

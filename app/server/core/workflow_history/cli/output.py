@@ -18,7 +18,7 @@ import typer
 from rich.console import Console, RenderableType
 
 from ..common.formatting.text import single_line
-from ..queries.json.encoding import to_json, with_schema_version
+from ..queries.json.encoding import to_json
 from .common_options import get_global_options
 from .render.symbols import ASCII_FALLBACKS
 from .render.text import render_hints
@@ -72,12 +72,8 @@ class Output:
             database = str(import_module("..database", __package__).database_name())
         return f"{program} --db {shlex.quote(database)} {arguments}"
 
-    def print_json(self, data: Mapping[str, Any]) -> None:
-        """Print an object as JSON with its schema version."""
-        self.write_json(with_schema_version(data))
-
-    def print_result(self, result: Any) -> None:
-        """Print a query result as JSON with its schema version."""
+    def print_json(self, result: Any) -> None:
+        """Print a record, or an object of JSON values, as JSON with its schema version."""
         self.write_json(to_json(result))
 
     def write_json(self, data: Mapping[str, Any]) -> None:

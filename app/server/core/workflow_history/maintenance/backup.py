@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from .. import database
 from ..common.errors import InvalidQueryError, WorkflowHistoryError
@@ -22,28 +21,25 @@ from ..storage.connection.engine import display_name
 from ..storage.connection.url import database_url
 from ..storage.history import History
 from .merge.merge_history import Merge
+from .records import BackupResult, VacuumResult
 
 
-def vacuum_history() -> dict[str, Any]:
-    """Vacuum the history in use and return {bytes_before, bytes_after, duration_seconds}.
-
-    Raises WorkflowHistoryError if there is no history.
-    """
+def vacuum_history() -> VacuumResult:
+    """Vacuum the history in use; raise WorkflowHistoryError if there is none."""
     started = time.monotonic()
     with database.open_required() as history:
         bytes_before = history.size()
         finish(history)  # first, because it inserts and deletes rows
         history.vacuum()
         bytes_after = history.size()
-    seconds = time.monotonic() - started
-    return {"bytes_before": bytes_before, "bytes_after": bytes_after, "duration_seconds": seconds}
+    return VacuumResult(bytes_before, bytes_after, time.monotonic() - started)
 
 
-def backup_history(file: Path | str, *, force: bool = False) -> dict[str, Any]:
+def backup_history(file: Path | str, *, force: bool = False) -> BackupResult:
     """Write a copy of the history in use to `file`, as an SQLite database, from any kind of database.
 
-    Returns {file, source, runs, bytes, duration_seconds}. An existing file is only replaced with `force`.
-    Raises WorkflowHistoryError if there is no history, its copy is damaged, or the file cannot be written.
+    An existing file is only replaced with `force`. Raises WorkflowHistoryError if there is no history, its
+    copy is damaged, or the file cannot be written.
     """
     started = time.monotonic()
     target = Path(file).expanduser().absolute()
@@ -62,15 +58,13 @@ def backup_history(file: Path | str, *, force: bool = False) -> dict[str, Any]:
                 runs = verify_copy(temporary)
         except OSError as error:
             raise WorkflowHistoryError(f"{target} cannot be written: {error.strerror}") from error
-    size = target.stat().st_size
-    seconds = time.monotonic() - started
-    return {
-        "file": str(target),
-        "source": display_name(url),
-        "runs": runs,
-        "bytes": size,
-        "duration_seconds": seconds,
-    }
+    return BackupResult(
+        file=str(target),
+        source=display_name(url),
+        runs=runs,
+        bytes=target.stat().st_size,
+        duration_seconds=time.monotonic() - started,
+    )
 
 
 @contextmanager

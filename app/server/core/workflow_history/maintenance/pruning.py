@@ -22,26 +22,24 @@ from ..pipeline.unfinished_work import finish
 from ..storage.history import History
 from ..storage.rows.column_types import to_dollars
 from ..storage.writing.bulk_insert import batched
+from .records import PreviouslyPruned, PruneResult
 from .retention_rules import RetentionRule
 
 BATCH_RUNS = 2_000  # deleted in one transaction
 
 
-def prune_history(rules: Sequence[RetentionRule], *, dry_run: bool = True) -> dict[str, Any]:
+def prune_history(rules: Sequence[RetentionRule], *, dry_run: bool = True) -> PruneResult:
     """Delete the runs that match any of the rules; a `dry_run` only reports them.
 
-    Returns runs, spent (US dollars; a lower bound unless spent_is_exact), unpriced (number of runs of unknown
-    cost), oldest and newest (creation times), projects (number of runs by project), dry_run, duration_seconds
-    and pruned_before: runs and spent (lower bound) of earlier prunes. Costs of shared messages that a
-    remaining run counts from now on are not in `spent`: no dollar counts both as pruned and in the remaining
-    runs. Running runs stay, unless a rule names their status. Raises InvalidQueryError without rules, or if a
-    rule matches all runs.
+    Costs of shared messages that a remaining run counts from now on are not in `spent`: no dollar counts both
+    as pruned and in the remaining runs. Running runs stay, unless a rule names their status. Raises
+    InvalidQueryError without rules, or if a rule matches all runs.
     """
     started = time.monotonic()
     if not rules or any(rule.matches_all for rule in rules):
         raise InvalidQueryError("say which runs: an age with --older-than, or what else narrows them")
     with database.open_if_exists() as history:
-        pruned_before = _summarize([] if history is None else history.merge_store().pruned())
+        pruned_before = [] if history is None else history.merge_store().pruned()
         if history is None:
             runs: list[dict[str, Any]] = []
         elif dry_run:
@@ -50,15 +48,20 @@ def prune_history(rules: Sequence[RetentionRule], *, dry_run: bool = True) -> di
         else:
             runs = _delete_matching(history, rules)
             finish(history)  # also work that an earlier command left unfinished
-    pruned_totals = {name: pruned_before[name] for name in ("runs", "spent")}
-    seconds = time.monotonic() - started
-    return {
-        **_summarize(runs),
-        "spent_is_exact": bool(runs) and all(map(_has_exact_cost, runs)),
-        "pruned_before": pruned_totals,
-        "dry_run": dry_run,
-        "duration_seconds": seconds,
-    }
+    copies = sum(run.get("copy_of") is not None for run in runs)
+    times = sorted(run["created_at"] for run in runs if run["created_at"] is not None)
+    return PruneResult(
+        runs=len(runs),
+        spent=_spent(runs),
+        unpriced=sum(run["spent_nanodollars"] is None for run in runs) - copies,
+        oldest=times[0] if times else None,
+        newest=times[-1] if times else None,
+        projects=dict(sorted(Counter(run["project"] for run in runs).items())),
+        spent_is_exact=bool(runs) and all(map(_has_exact_cost, runs)),
+        pruned_before=PreviouslyPruned(len(pruned_before), _spent(pruned_before)),
+        dry_run=dry_run,
+        duration_seconds=time.monotonic() - started,
+    )
 
 
 def runs_pruned() -> int:
@@ -164,15 +167,7 @@ def _has_exact_cost(run: Mapping[str, Any]) -> bool:
     return is_copy or (run["cost_basis"] in RECORDED_BASES and not run["lower_bound_cost_nanodollars"])
 
 
-def _summarize(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _spent(runs: Sequence[Mapping[str, Any]]) -> float | None:
+    """Return the known cost of runs in US dollars; None if no cost is known."""
     known = [run["spent_nanodollars"] for run in runs if run["spent_nanodollars"] is not None]
-    copies = sum(run.get("copy_of") is not None for run in runs)
-    times = sorted(run["created_at"] for run in runs if run["created_at"] is not None)
-    return {
-        "runs": len(runs),
-        "spent": to_dollars(sum(known)) if known else None,
-        "unpriced": len(runs) - len(known) - copies,
-        "oldest": times[0] if times else None,
-        "newest": times[-1] if times else None,
-        "projects": dict(sorted(Counter(run["project"] for run in runs).items())),
-    }
+    return to_dollars(sum(known)) if known else None

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from .. import database
 from ..common.errors import InvalidQueryError, WorkflowHistoryError
@@ -16,13 +15,13 @@ from ..common.temporary_files import scratch_folder
 from ..storage.connection.engine import get_dialect
 from ..storage.connection.pool import open_read_only
 from .backup import flush_to_disk, verify_copy
+from .records import RestoreResult
 
 
-def restore_history(file: Path | str) -> dict[str, Any]:
+def restore_history(file: Path | str) -> RestoreResult:
     """Replace the history in use by a copy of the history in `file`, after verifying the copy.
 
-    Returns {file, source, runs, bytes, kept, duration_seconds}; `kept` is the path of the replaced history,
-    None if there was none. Programs that are reading, such as a server, continue with the new history. Raises
+    Programs that are reading, such as a server, continue with the new history. Raises
     WorkflowHistoryError if the file has no intact history, or while another program writes, and
     InvalidQueryError if the history in use is on a server or the file is a directory or the history itself.
     """
@@ -55,14 +54,14 @@ def restore_history(file: Path | str) -> dict[str, Any]:
             flush_to_disk(target.parent)
     except OSError as error:
         raise WorkflowHistoryError(f"{target} cannot be replaced: {error.strerror}") from error
-    return {
-        "file": str(target),
-        "source": str(source),
-        "runs": runs,
-        "bytes": target.stat().st_size,
-        "kept": str(kept_path) if kept_path.exists() else None,
-        "duration_seconds": time.monotonic() - started,
-    }
+    return RestoreResult(
+        file=str(target),
+        source=str(source),
+        runs=runs,
+        bytes=target.stat().st_size,
+        kept=str(kept_path) if kept_path.exists() else None,
+        duration_seconds=time.monotonic() - started,
+    )
 
 
 def _free_path(target: Path) -> Path:

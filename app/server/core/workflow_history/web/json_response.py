@@ -11,16 +11,15 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..queries.json.encoding import to_json, with_schema_version
+from ..queries.json.encoding import to_json
 
 CACHE_CONTROL: Final = "private, no-cache"  # may be stored, but must be revalidated
 JSON: Final = "application/json"
 
 
 def json_response(request: Request, value: Any, headers: Mapping[str, str] | None = None) -> Response:
-    """Return a query result or a mapping as JSON, or 304 if the client already has it."""
-    data = with_schema_version(value) if isinstance(value, Mapping) else to_json(value)
-    return etag_response(request, msgspec.json.encode(data), JSON, headers)
+    """Return a record, or an object of JSON values, as JSON, or 304 if the client already has it."""
+    return etag_response(request, msgspec.json.encode(to_json(value)), JSON, headers)
 
 
 def etag_response(

@@ -47,7 +47,7 @@ def anomalies(
     result = find_anomalies(get_filter(context), parse_recent(recent), tz=zone_name)
     zone = zone_named(zone_name)
     if output.as_json:
-        output.print_result(result)
+        output.print_json(result)
     elif output.quiet:
         output.print(*render_sentences(result.regressions))
     else:

@@ -12,6 +12,7 @@ from rich.text import Text
 from ...common.filter_options import parse_moment
 from ...common.formatting.text import single_line
 from ...queries.budgets import check_budgets
+from ...queries.json.types import ConfigCreated
 from ...queries.settings_file import create_default_config, read_config
 from ..common_options import Command, CommandGroup
 from ..output import get_output
@@ -81,7 +82,7 @@ def check(
     start = parse_moment(since, now, settings.time_zone) if since else None
     result = check_budgets(settings, start, now, regressions=regressions)
     if output.as_json:
-        output.print_result(result)
+        output.print_json(result)
     elif output.quiet:
         output.print(*render_exceeded(result))
     else:
@@ -96,7 +97,7 @@ def init(context: typer.Context, config: ConfigPath = None) -> None:
     output = get_output(context)
     path = create_default_config(config)
     if output.as_json:
-        output.print_json({"config": str(path)})
+        output.print_json(ConfigCreated(str(path)))
     elif not output.quiet:
         output.print(Text(f"wrote {single_line(path)}: edit the budgets in it"))
         output.print_hints(("workflow-history budget check", "check spending against them"))

@@ -35,7 +35,7 @@ def compare(
     output = get_output(context)
     result = compare_runs(a, b)
     if output.as_json:
-        output.print_result(result)
+        output.print_json(result)
     elif output.quiet:
         output.print(render_cost_difference(result))
     else:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from typer.completion import get_completion_script  # type: ignore[attr-defined] # as in shell_completion
 
+from ...queries.json.types import CompletionScript
 from ..common_options import COMPLETION_VARIABLE, Command
 from ..output import get_output
 
@@ -44,6 +45,6 @@ def completion(
         prog_name="workflow-history", complete_var=COMPLETION_VARIABLE, shell=shell.value
     )
     if output.as_json:
-        output.print_json({"shell": shell.value, "script": script})
+        output.print_json(CompletionScript(shell.value, script))
     else:
         output.out.file.write(f"{script}\n")

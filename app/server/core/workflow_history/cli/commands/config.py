@@ -9,6 +9,7 @@ import typer
 from rich.text import Text
 
 from ...common.formatting.text import non_empty_lines
+from ...queries.json.types import ConfigShown
 from ...queries.settings_file import load_config
 from ..common_options import Command, CommandGroup
 from ..output import get_output
@@ -49,7 +50,7 @@ def show(
     output = get_output(context)
     loaded = load_config(config_file)
     if output.as_json:
-        output.print_json({"path": str(loaded.path), "content": loaded.content})
+        output.print_json(ConfigShown(str(loaded.path), loaded.content))
         return
     output.out.print(clean_text(loaded.path), soft_wrap=True)
     if not output.quiet:

@@ -16,6 +16,7 @@ from ...maintenance.restore import restore_history
 from ...maintenance.retention_rules import RetentionRule, with_max_age
 from ...presentation.sync_summary import describe_redactions
 from ...queries.database_info import database_info
+from ...queries.json.types import DatabaseCheck, DatabasePath, DatabaseVersion, RedactionResult
 from ...queries.settings_file import read_retention_rules
 from ..common_options import Command, CommandGroup, HistoryCommand
 from ..filter_options import FilteredCommand, get_filter
@@ -70,7 +71,7 @@ def info(context: typer.Context) -> None:
     output = get_output(context)
     result = database_info()
     if output.as_json:
-        output.print_result(result)
+        output.print_json(result)
     else:
         output.print(render_database_info(result))
 
@@ -80,7 +81,7 @@ def path(context: typer.Context) -> None:
     """Print the path or URL of the history database."""
     output = get_output(context)
     if output.as_json:
-        output.print_json({"path": database.database_name()})
+        output.print_json(DatabasePath(database.database_name()))
     else:
         output.out.print(clean_text(database.database_name()), soft_wrap=True)
 
@@ -90,7 +91,7 @@ def version(context: typer.Context) -> None:
     """Print the schema version of the database."""
     output = get_output(context)
     if output.as_json:
-        output.print_json({"database_version": database.schema_version()})
+        output.print_json(DatabaseVersion(database.schema_version()))
     else:
         output.print(clean_text(database.schema_version()))
 
@@ -104,7 +105,7 @@ def verify(context: typer.Context) -> None:
         raise WorkflowHistoryError(f"there is no history at {database.database_name()} yet")
     problems = database.check()
     if output.as_json:
-        output.print_json({"ok": not problems, "problems": problems})
+        output.print_json(DatabaseCheck(not problems, problems))
     elif problems:
         output.print(*(Text.assemble(("✗ ", "red"), clean_text(problem)) for problem in problems))
     elif not output.quiet:
@@ -195,7 +196,7 @@ def prune(  # noqa: PLR0917 - a command line has many options
         return
     if not output.quiet:
         output.print(render_prune(result))
-        if result["runs"] and yes:
+        if result.runs and yes:
             output.print_hints(("workflow-history db vacuum", "free the disk space"))
 
 
@@ -238,9 +239,7 @@ def redact(
     result = database.redact(no_text=no_text)
     output = get_output(context)
     if output.as_json:
-        output.print_json(
-            {"rows_changed": result.rows, "secrets": result.secrets, "text_kept": result.keeps_text}
-        )
+        output.print_json(RedactionResult(result.rows, result.secrets, result.keeps_text))
     elif not output.quiet:
         redactions = describe_redactions(result.secrets) or "no secret was found"
         note = "; no text is kept from now on" if not result.keeps_text else ""

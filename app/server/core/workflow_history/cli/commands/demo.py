@@ -15,6 +15,7 @@ from ... import database, demo, sync
 from ...common.errors import WorkflowHistoryError
 from ...common.filters import RunFilter
 from ...common.spending import run_cost
+from ...queries.json.types import DemoResult
 from ...queries.list_runs import costs_of, find_runs
 from ..common_options import Command
 from ..output import get_output, print_note
@@ -66,7 +67,7 @@ def make_demo(
         print_note(f"the demo in {directory} was there already: --runs and --seed change nothing")
     page = find_runs(limit=EXAMPLE_ROWS)
     if output.as_json:
-        output.print_json({"folder": str(agents), "database": str(history), "sync": stats})
+        output.print_json(DemoResult(str(agents), str(history), stats))
     elif not output.quiet and page.workflows:
         output.print(
             render_sync_summary({**stats, "errors": []}, output.width),

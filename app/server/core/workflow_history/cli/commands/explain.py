@@ -45,7 +45,7 @@ def explain(
     output = get_output(context)
     result = explain_run(run_id, field)
     if output.as_json:
-        output.print_result(result)
+        output.print_json(result)
     elif output.quiet:
         output.print(render_explanation_line(result))
     else:

@@ -95,7 +95,7 @@ def export_rows(  # noqa: PLR0917 - a command line has many options
     if piped:
         sys.stdout.buffer.flush()
     elif output.as_json:
-        output.print_result(result)
+        output.print_json(result)
     elif not output.quiet:
         output.print(render_export(result))
 

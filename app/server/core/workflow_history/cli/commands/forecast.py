@@ -102,7 +102,7 @@ def _read_request(text: str | None, file: Path | None) -> str | None:
 
 def _show_forecast(output: Output, result: Forecast) -> None:
     if output.as_json:
-        output.print_result(result)
+        output.print_json(result)
     elif output.quiet:
         output.print(headline(result))
     else:
@@ -122,7 +122,7 @@ def _hints(result: Forecast) -> list[tuple[str, str]]:
 def _show_run_forecast(output: Output, run_id: str, limit: int) -> None:
     result = forecast_run(run_id, examples=limit)
     if output.as_json:
-        output.print_result(result)
+        output.print_json(result)
     elif output.quiet:
         output.print(run_headline(result))
     else:
@@ -134,6 +134,6 @@ def _show_calibration(output: Output, *, all_runs: bool) -> None:
         report_runs = None if report is None else partial(report, "forecast")
         result = calibration(None if all_runs else DEFAULT_RUNS, progress=report_runs)
     if output.as_json:
-        output.print_result(result)
+        output.print_json(result)
     else:
         output.print(render_calibration(result, output.width, brief=output.quiet))

@@ -66,7 +66,7 @@ def list_runs(  # noqa: PLR0917 - a command line has many options
     check_sort(sort, where, after, "--sort")
     page = find_runs(where, sort=sort, order=order.value, limit=limit, offset=offset, cursor=after)
     if output.as_json:
-        output.print_result(page)
+        output.print_json(page)
     elif output.quiet:
         output.print(*(qualified_id(run) for run in page.workflows))
     elif page.workflows:

@@ -111,7 +111,7 @@ def patterns(  # noqa: PLR0917 - a command line has many options
         everything=everything,
     )
     if output.as_json:
-        output.print_result(result)
+        output.print_json(result)
     elif output.quiet:
         output.print(*(pattern.id for pattern in result.patterns))
     elif not result.span.runs:
@@ -158,7 +158,7 @@ def show(
     output = get_output(context)
     result = show_pattern(pattern, get_filter(context), residual_cost=residual_cost, examples=examples)
     if output.as_json:
-        output.print_result(result)
+        output.print_json(result)
     elif output.quiet:
         output.print(render_pattern_line(result))
     else:
@@ -204,7 +204,7 @@ def _decide(context: typer.Context, pattern: str, status: PatternStatus, note: s
         pattern, status, None if note is None else decode_argument(note)
     )  # one of the three above
     if output.as_json:
-        output.print_result(decision)
+        output.print_json(decision)
     elif not output.quiet:
         output.print(render_decision(decision))
         if decision.status == PatternStatus.DETECTED:

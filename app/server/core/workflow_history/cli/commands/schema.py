@@ -8,6 +8,7 @@ import typer
 from rich.text import Text
 
 from ...queries.json.schemas import SCHEMAS, get_schema
+from ...queries.json.types import SchemaNames
 from ..common_options import Command
 from ..output import get_output
 
@@ -38,6 +39,6 @@ def schema(
     if name is not None:
         output.write_json(get_schema(name))
     elif output.as_json:
-        output.print_json({"names": list(SCHEMAS)})
+        output.print_json(SchemaNames(list(SCHEMAS)))
     else:
         output.print(*(Text(name) for name in SCHEMAS))

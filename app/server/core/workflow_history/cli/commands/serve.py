@@ -12,6 +12,7 @@ from ...common.errors import WorkflowHistoryError
 from ...common.formatting.text import single_line
 from ...ingest.files import FolderPath, RemoteFolder
 from ...ingest.runs.discovery import find_transcripts
+from ...queries.json.types import ServerInfo
 from ..common_options import Command
 from ..folders import Directory, resolve_watched_folders
 from ..output import Output, get_output
@@ -102,7 +103,7 @@ def _print_address(output: Output, address: str, new_token: str | None, settings
     if output.as_json:
         followed = [str(folder) for folder in settings.folders] if settings.follow else []
         first = followed[0] if followed else None
-        output.print_json({"address": address, "token": new_token, "agents_dir": first, "folders": followed})
+        output.print_json(ServerInfo(address, new_token, first, followed))
     elif not output.quiet:
         output.out.print(f"Workflow History is at {address}", soft_wrap=True)
         if new_token is not None:

@@ -59,7 +59,7 @@ def similar(
     output = get_output(context)
     result = similar_runs(run_id, _read_text(text), get_filter(context), limit, threshold)
     if output.as_json:
-        output.print_result(result)
+        output.print_json(result)
     elif output.quiet:
         output.print(*similar_ids(result))
     else:

@@ -74,7 +74,7 @@ def stats(
 def _show_overview(context: typer.Context) -> None:
     output, result = get_output(context), statistics.overview(get_filter(context), tz=get_time_zone(context))
     if output.as_json:
-        output.print_result(result)
+        output.print_json(result)
     elif output.quiet:
         output.print(render_total_cost(result.total))
     elif not result.total.runs:
@@ -92,7 +92,7 @@ def _show_groups(context: typer.Context, by: str, across: str | None) -> None:
     output = get_output(context)
     result = statistics.run_statistics(by, get_filter(context), across=across, tz=get_time_zone(context))
     if output.as_json:
-        output.print_result(result)
+        output.print_json(result)
     elif output.quiet:
         output.print(render_total_cost(result.total))
     elif not result.total.runs:
@@ -111,7 +111,7 @@ def _show_no_runs(context: typer.Context, total: statistics.GroupStatistics) -> 
 def _show_waste(context: typer.Context) -> None:
     output, result = get_output(context), statistics.waste(get_filter(context))
     if output.as_json:
-        output.print_result(result)
+        output.print_json(result)
     else:
         output.print(render_waste_line(result) if output.quiet else render_waste(result, output.width))
 
@@ -119,6 +119,6 @@ def _show_waste(context: typer.Context) -> None:
 def _show_trend(context: typer.Context, period: str) -> None:
     output, result = get_output(context), statistics.trend(parse_period(period), get_filter(context))
     if output.as_json:
-        output.print_result(result)
+        output.print_json(result)
     else:
         output.print(render_trend(result, output.width, zone_named(get_time_zone(context))))

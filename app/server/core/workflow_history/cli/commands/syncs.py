@@ -38,7 +38,7 @@ def syncs(
     output = get_output(context)
     page = find_syncs(limit=limit, cursor=after)
     if output.as_json:
-        output.print_result(page)
+        output.print_json(page)
     elif output.quiet:
         output.print(*(Text(str(sync["number"])) for sync in page.syncs))
     elif page.syncs:

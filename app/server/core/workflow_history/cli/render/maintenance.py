@@ -11,6 +11,14 @@ from rich.text import Text
 from ...common.formatting.numbers import format_timestamp, pluralize
 from ...common.formatting.text import single_line
 from ...common.spending import UNKNOWN, format_usd
+from ...maintenance.records import (
+    BackupResult,
+    MergeResult,
+    PreviouslyPruned,
+    PruneResult,
+    RestoreResult,
+    VacuumResult,
+)
 from ...queries.database_info import DatabaseInfo
 from ...queries.export import ExportResult
 from .table import label_grid
@@ -34,45 +42,44 @@ MAX_ROWS = 10  # runs that are listed
 _BYTE_UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
-def render_merge(result: Mapping[str, Any]) -> RenderableType:
+def render_merge(result: MergeResult) -> RenderableType:
     """Format the result of a merge or of its dry run."""
-    would = "would be " if result["dry_run"] else ""
+    would = "would be " if result.dry_run else ""
     head = join_parts(
         [
-            Text.assemble((pluralize(result["runs"], "run"), "bold"), f" in {single_line(result['source'])}"),
-            f"{result['inserted']:,} {would}new",
-            f"{result['updated']:,} {would}brought up to date" if result["updated"] else None,
-            f"{result['unchanged']:,} known",
-            f"{result['pruned']:,} pruned here before" if result["pruned"] else None,
+            Text.assemble((pluralize(result.runs, "run"), "bold"), f" in {single_line(result.source)}"),
+            f"{result.inserted:,} {would}new",
+            f"{result.updated:,} {would}brought up to date" if result.updated else None,
+            f"{result.unchanged:,} known",
+            f"{result.pruned:,} pruned here before" if result.pruned else None,
         ]
     )
     lines: list[RenderableType] = [head]
-    if result["renamed"]:
+    if result.renamed:
         lines.append(
-            Text(f"{pluralize(result['renamed'], 'run')} of a name that a different run has: kept apart")
+            Text(f"{pluralize(result.renamed, 'run')} of a name that a different run has: kept apart")
         )
-    if result["patterns_decided"]:
-        lines.append(Text(f"{pluralize(result['patterns_decided'], 'decision')} on patterns taken over"))
+    if result.patterns_decided:
+        lines.append(Text(f"{pluralize(result.patterns_decided, 'decision')} on patterns taken over"))
     lines += [
         Text(
-            f"! {single_line(pair['run'])} has streams of {single_line(pair['other'])}: "
-            "each message counts once",
+            f"! {single_line(pair.run)} has streams of {single_line(pair.other)}: each message counts once",
             "yellow",
         )
-        for pair in result["shared"][:MAX_ROWS]
+        for pair in result.shared[:MAX_ROWS]
     ]
-    if len(result["shared"]) > MAX_ROWS:
-        lines.append(more_note(len(result["shared"]) - MAX_ROWS))
+    if len(result.shared) > MAX_ROWS:
+        lines.append(more_note(len(result.shared) - MAX_ROWS))
     return Group(*lines)
 
 
-def render_backup(result: Mapping[str, Any]) -> Text:
+def render_backup(result: BackupResult | RestoreResult) -> Text:
     """Format the result of a backup: number of runs, file and size."""
-    runs = pluralize(result["runs"], "run")
+    runs = pluralize(result.runs, "run")
     return join_parts(
         [
-            Text.assemble("✓ ", (runs, "bold"), f" in {single_line(result['file'])}"),
-            format_bytes(result["bytes"]),
+            Text.assemble("✓ ", (runs, "bold"), f" in {single_line(result.file)}"),
+            format_bytes(result.bytes),
             "sound",
         ]
     )
@@ -91,53 +98,51 @@ def render_database_info(info: DatabaseInfo) -> RenderableType:
     )
 
 
-def render_restore(result: Mapping[str, Any]) -> list[Text]:
+def render_restore(result: RestoreResult) -> list[Text]:
     """Format the result of a restore: the new history, and the path of the replaced one."""
     lines = [render_backup(result)]
-    if result["kept"] is not None:
-        lines.append(Text(f"what was there before is {single_line(result['kept'])}", "dim"))
+    if result.kept is not None:
+        lines.append(Text(f"what was there before is {single_line(result.kept)}", "dim"))
     return lines
 
 
-def render_vacuum(result: Mapping[str, Any]) -> Text:
+def render_vacuum(result: VacuumResult) -> Text:
     """Format the size of the database after and before a vacuum."""
-    before, after = result["bytes_before"], result["bytes_after"]
+    before, after = result.bytes_before, result.bytes_after
     return join_parts([Text(format_bytes(after), "bold"), f"{format_bytes(before)} before"])
 
 
-def render_prune(result: Mapping[str, Any]) -> RenderableType:
+def render_prune(result: PruneResult) -> RenderableType:
     """Format the deleted runs, or those that a dry run would delete."""
-    if not result["runs"]:
-        return Group(Text("no run is meant: all stay"), *_pruned_before(result["pruned_before"]))
-    runs = pluralize(result["runs"], "run")
-    at_least = "" if result["spent_is_exact"] else "at least "
-    cost = f"{at_least}{format_usd(result['spent'])} spent on them" if result["spent"] is not None else None
+    if not result.runs:
+        return Group(Text("no run is meant: all stay"), *_pruned_before(result.pruned_before))
+    runs = pluralize(result.runs, "run")
+    at_least = "" if result.spent_is_exact else "at least "
+    cost = f"{at_least}{format_usd(result.spent)} spent on them" if result.spent is not None else None
     head = join_parts(
         [
             Text(
-                f"{runs} would be deleted; --yes deletes them" if result["dry_run"] else f"{runs} deleted",
+                f"{runs} would be deleted; --yes deletes them" if result.dry_run else f"{runs} deleted",
                 "bold",
             ),
             cost,
-            f"{result['unpriced']:,} of unknown cost" if result["unpriced"] else None,
-            f"made {format_timestamp(result['oldest'])} to {format_timestamp(result['newest'])}"
-            if result["oldest"]
+            f"{result.unpriced:,} of unknown cost" if result.unpriced else None,
+            f"made {format_timestamp(result.oldest)} to {format_timestamp(result.newest)}"
+            if result.oldest
             else None,
         ]
     )
-    projects = [
-        f"{single_line(name) or '(no project)'} {count:,}" for name, count in result["projects"].items()
-    ]
+    projects = [f"{single_line(name) or '(no project)'} {count:,}" for name, count in result.projects.items()]
     lines: list[RenderableType] = [head, Text(", ".join(projects[:MAX_ROWS]), "dim")]
-    return Group(*lines, *_pruned_before(result["pruned_before"]))
+    return Group(*lines, *_pruned_before(result.pruned_before))
 
 
-def _pruned_before(pruned: Mapping[str, Any]) -> list[Text]:
+def _pruned_before(pruned: PreviouslyPruned) -> list[Text]:
     """Return a line with the runs that earlier calls pruned; empty if there are none."""
-    if not pruned["runs"]:
+    if not pruned.runs:
         return []
-    cost = f", at least {format_usd(pruned['spent'])} spent on them" if pruned["spent"] is not None else ""
-    return [Text(f"{pluralize(pruned['runs'], 'run')} pruned earlier{cost}", "dim")]
+    cost = f", at least {format_usd(pruned.spent)} spent on them" if pruned.spent is not None else ""
+    return [Text(f"{pluralize(pruned.runs, 'run')} pruned earlier{cost}", "dim")]
 
 
 def render_resync(result: Mapping[str, Any]) -> Text:

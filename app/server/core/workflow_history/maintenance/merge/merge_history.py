@@ -7,7 +7,7 @@ merged, and on however many hosts it was found. Different runs with the same id 
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
@@ -34,6 +34,7 @@ from ...storage.history import History
 from ...storage.merge_store import CompleteRun, Decisions
 from ...storage.reading.run_lookup import RunRef
 from ...storage.rows.column_types import to_timestamp
+from ..records import DuplicateStream, MergeResult
 from .name_conflicts import base_name
 from .plan import MergePlan, plan_merge
 
@@ -53,15 +54,13 @@ def merge_history(
     dry_run: bool = False,
     with_pruned: bool = False,
     progress: Progress | None = None,
-) -> dict[str, Any]:
+) -> MergeResult:
     """Merge the runs of the history at `other`, a path or database URL, into the history in use.
 
-    Returns the counts runs (of the other history), inserted, updated, unchanged, renamed (different runs with
-    the same id), pruned (skipped, because they were pruned here; `with_pruned` adds them), patterns_decided
-    and syncs. Also `shared`: pairs of runs with a common stream, whose cost only one of them counts; source,
-    dry_run and duration_seconds. `host` is stored for runs without a known host. `dry_run` stores nothing.
-    Raises InvalidQueryError if the other history is the one in use, or only one of them stores texts, and
-    DatabaseTooNewError if a newer version of the program wrote the other history.
+    Runs that were pruned here are skipped; `with_pruned` adds them. `host` is stored for runs without a known
+    host. `dry_run` stores nothing. Raises InvalidQueryError if the other history is the one in use, or only
+    one of them stores texts, and DatabaseTooNewError if a newer version of the program wrote the other
+    history.
     """
     source, target = database_url(other), database.current_url()
     if source == target:
@@ -70,8 +69,21 @@ def merge_history(
     with relaxed_gc(), open_read_only(source) as theirs, _open_target(target, dry_run=dry_run) as ours:
         merge = Merge(ours, theirs, host=host, dry_run=dry_run)
         merge.run(with_pruned=with_pruned, progress=progress)
-    result = {**merge.stats, "source": display_name(source), "dry_run": dry_run}
-    return {**result, "duration_seconds": time.monotonic() - started}
+    counts = merge.counts
+    return MergeResult(
+        runs=counts["runs"],
+        inserted=counts["inserted"],
+        updated=counts["updated"],
+        unchanged=counts["unchanged"],
+        renamed=counts["renamed"],
+        pruned=counts["pruned"],
+        patterns_decided=counts["patterns_decided"],
+        syncs=counts["syncs"],
+        shared=merge.shared,
+        source=display_name(source),
+        dry_run=dry_run,
+        duration_seconds=time.monotonic() - started,
+    )
 
 
 @contextmanager
@@ -101,17 +113,8 @@ class Merge:
         self._keys: Mapping[RunName, list[int]] = {}  # keys of its runs, by name
         self._pruned_ids: AbstractSet[tuple[str, str]] = frozenset()  # of the runs that were pruned in it
         self._inserted_keys: list[int] = []  # keys of the runs that were inserted
-        counts = (
-            "runs",
-            "inserted",
-            "updated",
-            "unchanged",
-            "renamed",
-            "pruned",
-            "patterns_decided",
-            "syncs",
-        )
-        self.stats: dict[str, Any] = {**dict.fromkeys(counts, 0), "shared": []}
+        self.counts: Counter[str] = Counter()  # by field of the result
+        self.shared: tuple[DuplicateStream, ...] = ()
 
     def run(self, *, with_pruned: bool = False, progress: Progress | None = None) -> None:
         """Merge everything."""
@@ -119,7 +122,7 @@ class Merge:
         self._read_state()
         self._copy_pruned()
         refs = self._their_store.refs()
-        self.stats["runs"] = len(refs)
+        self.counts["runs"] = len(refs)
         merged = 0
         for batch in _batches(_by_name(refs)):
             self._merge_names(batch)
@@ -170,11 +173,11 @@ class Merge:
                 if self._refresh_state():
                     plan = self._plan_merge(theirs)
                 self._apply(plan)
-        self.stats["inserted"] += len(plan.inserted)
-        self.stats["updated"] += len(plan.updated)
-        self.stats["unchanged"] += plan.unchanged
-        self.stats["renamed"] += plan.renamed_count
-        self.stats["pruned"] += sum(
+        self.counts["inserted"] += len(plan.inserted)
+        self.counts["updated"] += len(plan.updated)
+        self.counts["unchanged"] += plan.unchanged
+        self.counts["renamed"] += plan.renamed_count
+        self.counts["pruned"] += sum(
             (ref.project, ref.id) in self._pruned_ids for refs in refs_by_name.values() for ref in refs
         )
 
@@ -249,8 +252,8 @@ class Merge:
                 decisions, syncs, problems = self._missing_rows(*their_rows)
                 self._our_store.adopt_decisions(decisions)
                 self._our_store.add(syncs=syncs, wrong=problems, pruned=[])
-        self.stats["patterns_decided"] = decisions.count
-        self.stats["syncs"] = len(syncs)
+        self.counts["patterns_decided"] = decisions.count
+        self.counts["syncs"] = len(syncs)
 
     def _missing_rows(
         self,
@@ -271,10 +274,9 @@ class Merge:
             return
         finish(self._ours)
         shared = self._our_store.duplicate_streams(self._inserted_keys) if self._inserted_keys else []
-        self.stats["shared"] = [
-            {"run": f"{run.project}/{run.id}", "other": f"{other.project}/{other.id}"}
-            for run, other in shared
-        ]
+        self.shared = tuple(
+            DuplicateStream(f"{run.project}/{run.id}", f"{other.project}/{other.id}") for run, other in shared
+        )
 
 
 def _by_name(refs: Sequence[RunRef]) -> dict[RunName, list[RunRef]]:

@@ -20,16 +20,10 @@ SCHEMA_VERSION_SCHEMA: Final = {"const": SCHEMA_VERSION, "description": "version
 def to_json(answer: Any) -> dict[str, Any]:
     """Convert a result to values that JSON supports, with `schema_version` first.
 
-    Every field is present, unknown ones as null. Money is in US dollars, times are in ISO 8601.
+    Every field is present, unknown ones as null. Money is in US dollars, times are in ISO 8601. A mapping has
+    such values already and is only copied. A list cannot have a version: put it into an object under a name.
     """
-    return with_schema_version(to_builtins(answer))
-
-
-def with_schema_version(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a JSON object with its schema version as first key.
-
-    A list cannot have a version: put it into an object under a name.
-    """
+    document = answer if isinstance(answer, Mapping) else to_builtins(answer)
     # Set twice: first for its position, then to overrule a key of this name from a run's state file.
     return {"schema_version": SCHEMA_VERSION} | {**document, "schema_version": SCHEMA_VERSION}
 

@@ -11,6 +11,7 @@ from ...analysis.explanation import Explanation
 from ...common.errors import InvalidQueryError
 from ...costs.accounting.money import RUN_TOTAL_FIELDS
 from ...exporting.fields import Field
+from ...maintenance.records import BackupResult, MergeResult, PruneResult, RestoreResult, VacuumResult
 from ...storage.reading.export_source import describe_fields
 from ...storage.rows.row_codec import AGENT_RUN, MODEL_USAGE, WORKFLOW
 from ...storage.tables.schema import agent_runs, model_usage, workflows
@@ -218,10 +219,11 @@ SCHEMAS: Final[Mapping[str, Callable[[], Schema]]] = {
     "db-path": _result(types.DatabasePath),
     "db-version": _result(types.DatabaseVersion),
     "db-verify": _result(types.DatabaseCheck),
-    "db-backup": _result(types.BackupResult),
-    "db-vacuum": _result(types.VacuumResult),
-    "db-prune": _result(types.PruneResult),
-    "merge": _result(types.MergeResult),
+    "db-backup": _result(BackupResult),
+    "db-restore": _result(RestoreResult),
+    "db-vacuum": _result(VacuumResult),
+    "db-prune": _result(PruneResult),
+    "merge": _result(MergeResult),
     "db-redact": _result(types.RedactionResult),
     "completion": _result(types.CompletionScript),
 }

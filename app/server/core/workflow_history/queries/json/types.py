@@ -3,6 +3,8 @@
 Annotations are evaluated here: as strings, a TypedDict would not recognize which keys are not required.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, TypedDict
 
 from ...common.field_docs import Doc
@@ -247,7 +249,8 @@ class AgentRuns(TypedDict):
     phase_costs: Annotated[list[AgentRun], Doc("agent runs, including superseded attempts")]
 
 
-class Health(TypedDict):
+@dataclass(frozen=True, slots=True)
+class Health:
     """Health of the server."""
 
     ok: Annotated[bool, Doc("whether the history can be read")]
@@ -256,7 +259,8 @@ class Health(TypedDict):
     ]
 
 
-class SchemaNames(TypedDict):
+@dataclass(frozen=True, slots=True)
+class SchemaNames:
     """Names of the JSON Schemas."""
 
     names: Annotated[list[str], Doc("names of all schemas")]
@@ -357,7 +361,8 @@ class ResyncBatchResult(TypedDict):
     workflows: Annotated[list[ResyncResult], Doc("result of each run")]
 
 
-class DemoResult(TypedDict):
+@dataclass(frozen=True, slots=True)
+class DemoResult:
     """Location of the demo."""
 
     folder: Annotated[str, Doc("path of the demo's agents directory")]
@@ -365,7 +370,8 @@ class DemoResult(TypedDict):
     sync: Annotated[dict[str, Any], Doc("result of the demo's sync, in the schema `sync`")]
 
 
-class ServerInfo(TypedDict):
+@dataclass(frozen=True, slots=True)
+class ServerInfo:
     """Address of a server."""
 
     address: Annotated[str, Doc("URL of the start page")]
@@ -376,26 +382,30 @@ class ServerInfo(TypedDict):
     folders: Annotated[list[str], Doc("all agents directorys that are followed")]
 
 
-class ConfigCreated(TypedDict):
+@dataclass(frozen=True, slots=True)
+class ConfigCreated:
     """A settings file that was created."""
 
     config: Annotated[str, Doc("path of the settings file")]
 
 
-class ConfigShown(TypedDict):
+@dataclass(frozen=True, slots=True)
+class ConfigShown:
     """The config file in use."""
 
     path: Annotated[str, Doc("path of the config file")]
-    content: Annotated[dict[str, Any], Doc("tables and keys of the file")]
+    content: Annotated[Mapping[str, Any], Doc("tables and keys of the file")]
 
 
-class DatabasePath(TypedDict):
+@dataclass(frozen=True, slots=True)
+class DatabasePath:
     """Location of the history."""
 
     path: Annotated[str, Doc("path of the database file, or database URL without its password")]
 
 
-class DatabaseVersion(TypedDict):
+@dataclass(frozen=True, slots=True)
+class DatabaseVersion:
     """Version of the database tables."""
 
     database_version: Annotated[
@@ -403,80 +413,16 @@ class DatabaseVersion(TypedDict):
     ]
 
 
-class DatabaseCheck(TypedDict):
+@dataclass(frozen=True, slots=True)
+class DatabaseCheck:
     """Integrity check of the history."""
 
     ok: Annotated[bool, Doc("whether the history has no faults")]
     problems: Annotated[list[str], Doc("faults found, one sentence each")]
 
 
-class DuplicateStream(TypedDict):
-    """Two runs with a stream in common, whose cost counts in one of them."""
-
-    run: Annotated[str, Doc("first run, as project/id")]
-    other: Annotated[str, Doc("second run, as project/id")]
-
-
-class MergeResult(TypedDict):
-    """Result of merging another history into this one."""
-
-    source: Annotated[str, Doc("path or URL of the other history")]
-    dry_run: Annotated[bool, Doc("true: nothing was stored")]
-    runs: Annotated[int, Doc("number of runs in the other history")]
-    inserted: Annotated[int, Doc("number of new runs")]
-    updated: Annotated[int, Doc("number of stored runs that the other history had more data for")]
-    unchanged: Annotated[int, Doc("number of runs of the other history that changed nothing")]
-    renamed: Annotated[int, Doc("number of runs stored under a new name, since a different run has theirs")]
-    pruned: Annotated[int, Doc("number of runs that were not merged, since they were pruned here")]
-    patterns_decided: Annotated[int, Doc("number of patterns whose later decision was in the other history")]
-    syncs: Annotated[int, Doc("number of new recorded syncs")]
-    shared: Annotated[list[DuplicateStream], Doc("new runs that have streams in common with another run")]
-    duration_seconds: Annotated[float, Doc("duration of the merge, in seconds")]
-
-
-class BackupResult(TypedDict):
-    """A backup of the history."""
-
-    file: Annotated[str, Doc("path of the backup")]
-    source: Annotated[str, Doc("path or URL of the history")]
-    runs: Annotated[int, Doc("number of runs in the backup")]
-    bytes: Annotated[int, Doc("size of the backup in bytes")]
-    duration_seconds: Annotated[float, Doc("duration of the backup, in seconds")]
-
-
-class VacuumResult(TypedDict):
-    """Size of the history before and after a vacuum."""
-
-    bytes_before: Annotated[int, Doc("size before the vacuum, in bytes")]
-    bytes_after: Annotated[int, Doc("size after the vacuum, in bytes")]
-    duration_seconds: Annotated[float, Doc("duration of the vacuum, in seconds")]
-
-
-class PreviouslyPruned(TypedDict):
-    """Runs that were pruned earlier."""
-
-    runs: Annotated[int, Doc("number of runs pruned earlier")]
-    spent: Annotated[
-        float | None, Doc("lower bound of the cost of runs pruned earlier, US dollars; null: unknown")
-    ]
-
-
-class PruneResult(TypedDict):
-    """Runs that were deleted from the history, or would be."""
-
-    dry_run: Annotated[bool, Doc("true: nothing was deleted")]
-    runs: Annotated[int, Doc("number of runs that match the rules")]
-    spent: Annotated[float | None, Doc("cost of these runs, US dollars; null: unknown")]
-    spent_is_exact: Annotated[bool, Doc("false: the cost of these runs is a lower bound")]
-    unpriced: Annotated[int, Doc("number of these runs with an unknown cost")]
-    oldest: Annotated[str | None, Doc("creation time of the oldest of these runs, ISO 8601, UTC")]
-    newest: Annotated[str | None, Doc("creation time of the newest of these runs, ISO 8601, UTC")]
-    projects: Annotated[dict[str, int], Doc("number of these runs by project")]
-    pruned_before: Annotated[PreviouslyPruned, Doc("runs pruned earlier, which no statistics include")]
-    duration_seconds: Annotated[float, Doc("duration of the pruning, in seconds")]
-
-
-class RedactionResult(TypedDict):
+@dataclass(frozen=True, slots=True)
+class RedactionResult:
     """Redactions in the history."""
 
     rows_changed: Annotated[int, Doc("number of changed rows in all tables")]
@@ -484,7 +430,8 @@ class RedactionResult(TypedDict):
     text_kept: Annotated[bool, Doc("whether requests, messages and commands are still stored")]
 
 
-class CompletionScript(TypedDict):
+@dataclass(frozen=True, slots=True)
+class CompletionScript:
     """Completion script of a shell."""
 
     shell: Annotated[str, Doc("name of the shell")]

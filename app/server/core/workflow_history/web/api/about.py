@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from ... import database
 from ...queries.json.schemas import SCHEMAS, get_schema
+from ...queries.json.types import Health, SchemaNames
 from ..json_response import JSON, etag_response, json_response
 from .openapi import object_responses, schema_responses
 
@@ -20,13 +21,13 @@ router = APIRouter(tags=["about"])
 @router.get("/health", summary="Check the server", responses=schema_responses("health"))
 def health(request: Request) -> Response:
     """Return `ok` and the version of the database schema; 503 if the database cannot be read."""
-    return json_response(request, {"ok": True, "database_version": database.schema_version()})
+    return json_response(request, Health(ok=True, database_version=database.schema_version()))
 
 
 @router.get("/schemas", summary="List JSON Schemas", responses=schema_responses("schemas"))
 def list_schemas(request: Request) -> Response:
     """Return the names of all JSON Schemas, one for each kind of response."""
-    return json_response(request, {"names": list(SCHEMAS)})
+    return json_response(request, SchemaNames(list(SCHEMAS)))
 
 
 @router.get("/schemas/{name}", summary="Get a JSON Schema", responses=object_responses("A JSON Schema."))
