@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from .. import database
 from ..common.errors import InvalidQueryError
+from ..common.field_docs import Doc
 from ..common.filters import RunFilter
 from ..common.spending import NO_COST, Cost
 from ..storage.history import History, StoredPage
@@ -36,13 +37,17 @@ AGENT_SORT_KEYS: Final = {"phase-cost": "phase", "agent-cost": "agent"}
 class RunPage:
     """One page of runs."""
 
-    workflows: list[dict[str, Any]]  # complete run dicts, see docs/database-schema.md
-    total: int  # number of runs on all pages
-    limit: int  # maximum number of runs per page
-    offset: int  # number of runs before this page; 0 if a cursor was given
-    next_cursor: str | None  # cursor of the next page, stable while runs are added; None: last page
-    part_costs: list[float | None] | None = None  # USD per run of the phases or agents; None: another sort
-    part_costs_partial: list[bool] | None = None  # whether each is a lower bound; None: another sort
+    workflows: Annotated[list[dict[str, Any]], Doc("runs on this page")]
+    total: Annotated[int, Doc("number of runs on all pages")]
+    limit: Annotated[int, Doc("maximum number of runs per page")]
+    offset: Annotated[int, Doc("number of runs before this page; 0 if a cursor was given")]
+    next_cursor: Annotated[str | None, Doc("cursor of the next page; null: this is the last page")]
+    part_costs: Annotated[
+        list[float | None] | None, Doc("USD per run of the phases or agents sorted by; null: another sort")
+    ] = None
+    part_costs_partial: Annotated[
+        list[bool] | None, Doc("whether each of these is a lower bound; null: another sort")
+    ] = None
 
 
 def find_runs(

@@ -43,10 +43,10 @@ MAX_ERRORS: Final = 100  # maximum number of errors returned per sync
 class SyncPage:
     """One page of the recorded syncs."""
 
-    syncs: list[dict[str, Any]]  # LoggedSync dicts, see json/types.py
-    total: int  # number of syncs on all pages
-    limit: int  # maximum number of syncs per page
-    next_cursor: str | None  # cursor of the next page; None: this is the last page
+    syncs: Annotated[list[dict[str, Any]], Doc("syncs on this page, latest first")]
+    total: Annotated[int, Doc("number of syncs on all pages")]
+    limit: Annotated[int, Doc("maximum number of syncs per page")]
+    next_cursor: Annotated[str | None, Doc("cursor of the next page; null: this is the last page")]
 
 
 def find_syncs(*, limit: int = 20, cursor: str | None = None) -> SyncPage:

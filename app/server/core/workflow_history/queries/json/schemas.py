@@ -21,11 +21,12 @@ from ..database_info import DatabaseInfo
 from ..export import TABLES, ExportResult
 from ..forecast.backtest import CalibrationReport
 from ..forecast.records import Forecast, RunForecast
+from ..list_runs import RunPage
 from ..pattern_records import PatternDecision, PatternDetail, PatternReport
 from ..running_runs import RunningRuns, RunProgress
 from ..similar import SimilarRuns
 from ..statistics import Overview, RunStatistics, Trend, Waste
-from ..sync_status import SyncStatus
+from ..sync_status import SyncPage, SyncStatus
 from . import types
 from .encoding import JSON_SCHEMA_DIALECT, SCHEMA_VERSION_SCHEMA, json_schema
 
@@ -63,23 +64,24 @@ FORMER_NAMES: Final[Mapping[str, str]] = {
 """Present names of schemas by the names that they had before the commands were renamed."""
 
 
-def _result(answer: type) -> Callable[[], Schema]:
-    """Return a function that builds the schema of a typed result."""
-    return partial(_result_schema, answer)
+def _rows_schema(page: type, key: str, definitions: Callable[[], Schema]) -> Schema:
+    """Build the schema of a record whose list `key` contains objects of the first of these definitions."""
+    schema, row_definitions = json_schema(page), definitions()
+    schema["properties"][key]["items"] = {"$ref": f"#/$defs/{next(iter(row_definitions))}"}
+    return {**schema, "$defs": schema["$defs"] | row_definitions}
 
 
-def _result_schema(answer: type) -> Schema:
-    """Build a result's schema, with the fields of runs and agent runs from the tables."""
-    schema = json_schema(answer)
-    definitions = schema["$defs"]
-    if types.Run.__name__ in definitions:
-        definitions[types.Run.__name__] = _run_object_schema()
-        definitions |= _run_definitions()
-    if types.AgentRun.__name__ in definitions:
-        run_definitions = _run_definitions()
-        definitions[types.AgentRun.__name__] = run_definitions["agent_run"]
-        definitions["model"] = run_definitions["model"]
-    return schema
+def _row_definitions(record: type) -> Schema:
+    return {record.__name__: _embedded_schema(record), **json_schema(record)["$defs"]}
+
+
+def _run_row_definitions() -> Schema:
+    return {"Run": _run_object_schema(), **_run_definitions()}
+
+
+def _agent_run_definitions() -> Schema:
+    definitions = _run_definitions()
+    return {name: definitions[name] for name in ("agent_run", "model")}
 
 
 def _run_schema() -> Schema:
@@ -179,52 +181,52 @@ def _array_schema(definition: str, description: str) -> Schema:
 
 
 SCHEMAS: Final[Mapping[str, Callable[[], Schema]]] = {
-    "sync": _result(types.SyncResult),
-    "list": _result(types.RunPage),
-    "runs": _result(types.RunSummaryPage),
+    "sync": partial(json_schema, types.SyncResult),
+    "list": partial(_rows_schema, RunPage, "workflows", _run_row_definitions),
+    "runs": partial(_rows_schema, RunPage, "workflows", partial(_row_definitions, types.RunSummary)),
     "show": _run_details_schema,
     "run": _run_schema,
-    "agent-runs": _result(types.AgentRuns),
-    "explain": _result(Explanation),
-    "compare": _result(Comparison),
-    "similar": _result(SimilarRuns),
-    "stats": _result(RunStatistics),
-    "stats-overview": _result(Overview),
-    "stats-waste": _result(Waste),
-    "stats-trend": _result(Trend),
-    "forecast": _result(Forecast),
-    "forecast-run": _result(RunForecast),
-    "forecast-calibration": _result(CalibrationReport),
-    "anomalies": _result(Anomalies),
-    "patterns": _result(PatternReport),
-    "patterns-show": _result(PatternDetail),
-    "patterns-decide": _result(PatternDecision),
-    "budget-check": _result(BudgetReport),
-    "budget-init": _result(types.ConfigCreated),
-    "cost": _result(types.FolderCosts),
-    "syncs": _result(types.SyncRecords),
-    "health": _result(types.Health),
-    "schemas": _result(types.SchemaNames),
-    "export": _result(ExportResult),
+    "agent-runs": partial(_rows_schema, types.AgentRuns, "phase_costs", _agent_run_definitions),
+    "explain": partial(json_schema, Explanation),
+    "compare": partial(json_schema, Comparison),
+    "similar": partial(json_schema, SimilarRuns),
+    "stats": partial(json_schema, RunStatistics),
+    "stats-overview": partial(json_schema, Overview),
+    "stats-waste": partial(json_schema, Waste),
+    "stats-trend": partial(json_schema, Trend),
+    "forecast": partial(json_schema, Forecast),
+    "forecast-run": partial(json_schema, RunForecast),
+    "forecast-calibration": partial(json_schema, CalibrationReport),
+    "anomalies": partial(json_schema, Anomalies),
+    "patterns": partial(json_schema, PatternReport),
+    "patterns-show": partial(json_schema, PatternDetail),
+    "patterns-decide": partial(json_schema, PatternDecision),
+    "budget-check": partial(json_schema, BudgetReport),
+    "budget-init": partial(json_schema, types.ConfigCreated),
+    "cost": partial(json_schema, types.FolderCosts),
+    "syncs": partial(_rows_schema, SyncPage, "syncs", partial(_row_definitions, types.LoggedSync)),
+    "health": partial(json_schema, types.Health),
+    "schemas": partial(json_schema, types.SchemaNames),
+    "export": partial(json_schema, ExportResult),
     **{f"export-{what}": partial(_export_line_schema, what) for what in TABLES},
-    "reprice": _result(types.ResyncBatchResult),
-    "reprice-one": _result(types.ResyncResult),
-    "demo": _result(types.DemoResult),
-    "serve": _result(types.ServerInfo),
-    "sync-now": _result(SyncStatus),
-    "running": _result(RunningRuns),
-    "progress": _result(RunProgress),
-    "config-show": _result(types.ConfigShown),
-    "db-info": _result(DatabaseInfo),
-    "db-path": _result(types.DatabasePath),
-    "db-version": _result(types.DatabaseVersion),
-    "db-verify": _result(types.DatabaseCheck),
-    "db-backup": _result(BackupResult),
-    "db-restore": _result(RestoreResult),
-    "db-vacuum": _result(VacuumResult),
-    "db-prune": _result(PruneResult),
-    "merge": _result(MergeResult),
-    "db-redact": _result(types.RedactionResult),
-    "completion": _result(types.CompletionScript),
+    "reprice": partial(json_schema, types.ResyncBatchResult),
+    "reprice-one": partial(json_schema, types.ResyncResult),
+    "demo": partial(json_schema, types.DemoResult),
+    "serve": partial(json_schema, types.ServerInfo),
+    "sync-now": partial(json_schema, SyncStatus),
+    "running": partial(json_schema, RunningRuns),
+    "progress": partial(json_schema, RunProgress),
+    "config-show": partial(json_schema, types.ConfigShown),
+    "db-info": partial(json_schema, DatabaseInfo),
+    "db-path": partial(json_schema, types.DatabasePath),
+    "db-version": partial(json_schema, types.DatabaseVersion),
+    "db-verify": partial(json_schema, types.DatabaseCheck),
+    "db-backup": partial(json_schema, BackupResult),
+    "db-restore": partial(json_schema, RestoreResult),
+    "db-vacuum": partial(json_schema, VacuumResult),
+    "db-prune": partial(json_schema, PruneResult),
+    "merge": partial(json_schema, MergeResult),
+    "db-redact": partial(json_schema, types.RedactionResult),
+    "completion": partial(json_schema, types.CompletionScript),
 }
 """Functions that build the schemas, by name: the command, with its variant if it has several."""

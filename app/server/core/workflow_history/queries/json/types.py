@@ -11,10 +11,6 @@ from ...common.field_docs import Doc
 from ...common.models import Severity
 
 
-class Run(TypedDict):
-    """One run, with the keys of the tables."""
-
-
 class RunSummary(TypedDict):
     """One run as shown in a list."""
 
@@ -66,38 +62,12 @@ class RunSummary(TypedDict):
     ]
 
 
-class RunSummaryPage(TypedDict):
-    """One page of the history, with a summary of each run."""
-
-    workflows: Annotated[list[RunSummary], Doc("runs on this page")]
-    total: Annotated[int, Doc("number of runs on all pages")]
-    limit: Annotated[int, Doc("maximum number of runs per page")]
-    offset: Annotated[int, Doc("number of runs before this page")]
-    next_cursor: Annotated[str | None, Doc("cursor of the next page; null: this is the last page")]
-
-
 class SimilarRun(TypedDict):
     """A run that is similar to another one."""
 
     id: Annotated[str, Doc("id of the similar run")]
     project: Annotated[str, Doc("project of the similar run; empty: no project is named")]
     similarity_score: Annotated[float, Doc("similarity of the two runs, 0 to 1")]
-
-
-class RunPage(TypedDict):
-    """One page of the history."""
-
-    workflows: Annotated[list[Run], Doc("runs on this page")]
-    total: Annotated[int, Doc("number of runs on all pages")]
-    limit: Annotated[int, Doc("maximum number of runs per page")]
-    offset: Annotated[int, Doc("number of runs before this page")]
-    next_cursor: Annotated[str | None, Doc("cursor of the next page; null: this is the last page")]
-    part_costs: Annotated[
-        list[float | None] | None, Doc("USD per run of the phases or agents sorted by; null: another sort")
-    ]
-    part_costs_partial: Annotated[
-        list[bool] | None, Doc("whether each of these is a lower bound; null: another sort")
-    ]
 
 
 class Problem(TypedDict):
@@ -228,25 +198,13 @@ class LoggedSync(TypedDict):
     errors: Annotated[list[SyncError], Doc("the first problems found, at most 100")]
 
 
-class SyncRecords(TypedDict):
-    """One page of the recorded syncs, latest first."""
-
-    syncs: Annotated[list[LoggedSync], Doc("syncs on this page")]
-    total: Annotated[int, Doc("number of syncs on all pages")]
-    limit: Annotated[int, Doc("maximum number of syncs per page")]
-    next_cursor: Annotated[str | None, Doc("cursor of the next page; null: this is the last page")]
-
-
-class AgentRun(TypedDict):
-    """One agent run, with the keys of the tables."""
-
-
-class AgentRuns(TypedDict):
+@dataclass(frozen=True, slots=True)
+class AgentRuns:
     """All agent runs of a run."""
 
     project: Annotated[str, Doc("project of the run; empty: no project is named")]
     id: Annotated[str, Doc("id of the run")]
-    phase_costs: Annotated[list[AgentRun], Doc("agent runs, including superseded attempts")]
+    phase_costs: Annotated[list[dict[str, Any]], Doc("agent runs, including superseded attempts")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from ... import database, resync
 from ...queries.explain import explain_run
 from ...queries.forecast import forecast_run
+from ...queries.json.types import AgentRuns
 from ...queries.list_runs import SORT_ALIASES, list_run_summaries
 from ...queries.similar import similar_runs
 from ..filter_params import FILTER_OPENAPI, FilterDep
@@ -71,7 +72,7 @@ def show_run(request: Request, run_id: RunId, project: Project = None) -> Respon
 def list_agent_runs(request: Request, run_id: RunId, project: Project = None) -> Response:
     """Return all agent runs of a run, including superseded attempts."""
     run = require_run(run_id, project)
-    return json_response(request, {name: run[name] for name in ("project", "id", "phase_costs")})
+    return json_response(request, AgentRuns(run["project"], run["id"], run["phase_costs"]))
 
 
 @router.get(
