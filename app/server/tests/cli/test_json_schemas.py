@@ -18,6 +18,7 @@ from app.server.core.workflow_history.common.field_docs import Doc, field_docs
 from app.server.core.workflow_history.queries.json.encoding import json_schema, to_json
 from app.server.core.workflow_history.queries.json.schemas import SCHEMAS, get_schema
 from app.server.core.workflow_history.storage.history import History
+from app.server.core.workflow_history.storage.tables.schema import metadata
 from scripts import make_json_schemas
 
 END = datetime(2026, 3, 31, 18, tzinfo=UTC)
@@ -172,6 +173,56 @@ def test_every_schema_is_one_and_says_what_its_fields_mean(name):
         assert part["description"]
         fields = {} if "enum" in part else part["properties"]
         assert all(told["description"] for told in fields.values()), part
+
+
+BANNED_WORDS = re.compile(
+    r"in vain|ended well|\bsteady\b|\btake[sn]? .{0,20}\bout\b|\blook(ing)? after\b|\bcare\b"
+    r"|\bh[eo]ld\b.{0,20} against|(?<!there )\b(is|are) no [a-z]|\bsa(y|ys|id)\b|\btells?\b|\btold\b"
+    r"|\bstands? in\b|\blies\b|\banew\b|\bdear(er|est)?\b|\bcostliest\b|\bakin\b|\balike\b|\blikeness\b"
+    r"|the like\b|\breckon|\bmend|\bat work\b|is at it|goes on|from then on|as long before"
+    r"|\bso (much|long|many)\b|8 in 10|nine of ten|9 of 10|\bwhere (it|there|one|a|the) |\bof whom\b"
+    r"|(^|, )of which\b|\bgone\b|\bhabit|\bwhat\b|\bagents? folders?\b",
+    re.IGNORECASE,
+)
+"""Words of the glossary that have a better one, and clauses in the place of nouns."""
+
+FILLER_WORDS = {"a", "an", "the", "of", "its", "this", "these", "all", "is", "are", "it", "null", "none"}
+
+
+def words_beyond(key: str, description: str) -> set[str]:
+    """Return the words that a description adds to a key."""
+    return {*re.findall(r"[a-z]+", description.lower())} - {*key.lower().split("_")} - FILLER_WORDS
+
+
+def may_be_null(subschema: dict[str, Any]) -> bool:
+    kinds = (choice.get("type", ()) for choice in (subschema, *subschema.get("anyOf", ())))
+    return any("null" in ([kind] if isinstance(kind, str) else kind) for kind in kinds)
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_every_description_says_more_than_its_key_and_when_the_value_is_null(name):
+    schema = get_schema(name)
+    echoes, unexplained, in_other_words = [], [], []  # of an export, any column may be typed as null
+    for record in (schema, *schema.get("$defs", {}).values()):
+        for key, subschema in record.get("properties", {}).items():
+            description = subschema["description"]
+            if not words_beyond(key, description):
+                echoes.append((key, description))
+            if may_be_null(subschema) and "null" not in description and not name.startswith("export-"):
+                unexplained.append((key, description))
+            if match := BANNED_WORDS.search(description):
+                in_other_words.append((key, match.group()))
+    assert (echoes, unexplained, in_other_words) == ([], [], [])
+
+
+def test_every_column_is_described_beyond_its_name():
+    for table in metadata.tables.values():
+        assert table.comment, table.name
+        assert not BANNED_WORDS.search(table.comment), table.comment
+        for column in table.c:
+            assert column.comment, f"{table.name}.{column.name}"
+            assert words_beyond(column.name, column.comment), f"{table.name}.{column.name}"
+            assert not BANNED_WORDS.search(column.comment), column.comment
 
 
 def test_the_published_files_are_up_to_date():

@@ -62,7 +62,7 @@ class MeasureChange:
     after_runs: Annotated[int, Doc("number of runs after the change")]
     ratio: Annotated[float | None, Doc("after divided by before; null: before is 0")]
     robust_z: Annotated[
-        float | None, Doc("shift of the median in robust standard deviations; null for failures")
+        float | None, Doc("shift of the median in robust standard deviations; null: failures")
     ]
 
 
@@ -82,7 +82,7 @@ class Finding:
     ]
     others: Annotated[tuple[MeasureChange, ...], Doc("changes of other phases at about the same time")]
     excess_cost: Annotated[
-        float | None, Doc("excess cost of all runs since, USD; below 0: savings; null: not about cost")
+        float | None, Doc("excess cost of all runs since, US dollars; below 0: savings; null: not about cost")
     ]
     model_before: Annotated[str | None, Doc("usual model just before the change, if it changed; else null")]
     model_after: Annotated[str | None, Doc("usual model since the change, if it changed; else null")]
@@ -112,7 +112,9 @@ class OutlierRun:
     baseline: Annotated[float, Doc("median of the runs it is compared with")]
     baseline_runs: Annotated[int, Doc("number of runs it is compared with")]
     modified_z: Annotated[float, Doc("modified z-score; 3.5 and more is far (Iglewicz and Hoaglin)")]
-    excess_cost: Annotated[float | None, Doc("excess cost above the median, USD; null: not about cost")]
+    excess_cost: Annotated[
+        float | None, Doc("excess cost above the median, US dollars; null: not about cost")
+    ]
     sentence: Annotated[str, Doc("description of the outlier in one sentence")]
 
 

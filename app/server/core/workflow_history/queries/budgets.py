@@ -41,7 +41,7 @@ class BudgetRun:
 
     id: Annotated[str, Doc("id of the run")]
     project: Annotated[str | None, Doc("project of the run; null: no project is named")]
-    cost: Annotated[float, Doc("cost of the run, USD")]
+    cost: Annotated[float, Doc("cost of the run, US dollars")]
     is_lower_bound: Annotated[bool, Doc("whether the cost is a lower bound")]
 
 
@@ -49,14 +49,14 @@ class BudgetRun:
 class BudgetStatus:
     """Status of one budget."""
 
-    scope: Annotated[Scope, Doc("scope of the budget: all, template or project")]
+    scope: Annotated[Scope, Doc("scope of the budget: all, template (one workflow) or project")]
     name: Annotated[str | None, Doc("name of the workflow or project; null: all runs")]
     span: Annotated[Span, Doc("run: each run since the start; else a calendar day, week or month")]
     start: Annotated[datetime, Doc("start of the day, week or month, or of the checked runs")]
     end: Annotated[datetime, Doc("end of the period, exclusive")]
-    limit: Annotated[float, Doc("limit, USD")]
+    limit: Annotated[float, Doc("limit, US dollars")]
     spent: Annotated[
-        float, Doc("lower bound of the spending, USD; of a budget per run, the highest cost of a run")
+        float, Doc("lower bound of the spending, US dollars; of a budget per run, the highest cost of a run")
     ]
     share: Annotated[float | None, Doc("spending divided by the limit; null: the limit is 0")]
     state: Annotated[BudgetLevel, Doc("within, near (80% and more) or exceeded")]

@@ -61,37 +61,45 @@ class StatisticsRow:
     """Statistics of one group of runs."""
 
     name: Annotated[str | None, Doc("name of the group; null: unknown")]
-    across: Annotated[str | None, Doc("name of the group in the second grouping")]
-    first_day: Annotated[date | None, Doc("first day of the day, week or month")]
+    across: Annotated[str | None, Doc("name of the second grouping's group; null: unknown, or not requested")]
+    first_day: Annotated[date | None, Doc("first day of the day, week or month; null: not grouped by time")]
     runs: Annotated[int, Doc("number of runs, without copies of other runs")]
     copies: Annotated[int, Doc("number of copies of other runs, which count their cost")]
-    agent_runs: Annotated[int | None, Doc("number of agent runs with a stream, if grouped by phase or agent")]
+    agent_runs: Annotated[
+        int | None, Doc("number of agent runs with a transcript; null: not grouped by phase or agent")
+    ]
     completed: Annotated[int, Doc("number of completed runs")]
     failed: Annotated[int, Doc("number of failed runs")]
-    success_rate: Annotated[float | None, Doc("completed divided by completed plus failed runs, 0 to 1")]
+    success_rate: Annotated[
+        float | None, Doc("completed divided by completed plus failed runs, 0 to 1; null: no such run")
+    ]
     success_rate_of: Annotated[int, Doc("number of runs that completed or failed")]
-    cost: Annotated[float | None, Doc("recorded cost of all runs, USD")]
-    cost_mean: Annotated[float | None, Doc("mean cost of a run, USD")]
-    cost_median: Annotated[float | None, Doc("median cost of a run, USD")]
-    cost_p90: Annotated[float | None, Doc("90th percentile of the cost of a run, USD")]
+    cost: Annotated[float | None, Doc("recorded cost of all runs; null: unknown")]
+    cost_mean: Annotated[float | None, Doc("mean cost of a run, US dollars; null: none is known")]
+    cost_median: Annotated[float | None, Doc("median cost of a run, US dollars; null: none is known")]
+    cost_p90: Annotated[
+        float | None, Doc("90th percentile of the cost of a run, US dollars; null: none is known")
+    ]
     cost_runs: Annotated[int, Doc("number of runs with a known cost")]
-    lower_bound_cost: Annotated[float | None, Doc("lower bound of the cost beyond `cost`, USD")]
+    lower_bound_cost: Annotated[float | None, Doc("lower bound of the cost beyond `cost`; null: none")]
     runs_without_cost: Annotated[int, Doc("number of runs with neither a recorded cost nor a lower bound")]
     runs_costing_more: Annotated[int, Doc("number of runs that spent more than the recorded cost")]
-    input_tokens: Annotated[int | None, Doc("number of uncached input tokens")]
-    output_tokens: Annotated[int | None, Doc("number of output tokens")]
-    cache_read_tokens: Annotated[int | None, Doc("number of cache read tokens")]
-    cache_creation_tokens: Annotated[int | None, Doc("number of cache write tokens")]
-    total_tokens: Annotated[int | None, Doc("number of tokens of all four kinds")]
+    input_tokens: Annotated[int | None, Doc("number of uncached input tokens; null: unknown")]
+    output_tokens: Annotated[int | None, Doc("number of output tokens; null: unknown")]
+    cache_read_tokens: Annotated[int | None, Doc("number of cache read tokens; null: unknown")]
+    cache_creation_tokens: Annotated[int | None, Doc("number of cache write tokens; null: unknown")]
+    total_tokens: Annotated[int | None, Doc("number of tokens of all four kinds; null: unknown")]
     cache_hit_rate: Annotated[
-        float | None, Doc("cache hit rate: cache read divided by all input tokens, 0 to 1")
+        float | None, Doc("cache read tokens divided by all input tokens, 0 to 1; null: unknown")
     ]
     duration_seconds: Annotated[
-        float | None, Doc("total duration of runs with a completely known duration, s")
+        float | None, Doc("total duration of the runs whose duration is known; null: none is known")
     ]
-    duration_mean_seconds: Annotated[float | None, Doc("mean duration of a run, s")]
-    duration_median_seconds: Annotated[float | None, Doc("median duration of a run, s")]
-    duration_p90_seconds: Annotated[float | None, Doc("90th percentile of the duration of a run, s")]
+    duration_mean_seconds: Annotated[float | None, Doc("mean duration of a run; null: none is known")]
+    duration_median_seconds: Annotated[float | None, Doc("median duration of a run; null: none is known")]
+    duration_p90_seconds: Annotated[
+        float | None, Doc("90th percentile of the duration of a run; null: none is known")
+    ]
 
 
 def statistics_table(by: str, across: str | None = None, tz: str = LOCAL_ZONE) -> Table:

@@ -25,7 +25,7 @@ class PatternRef:
     kind: Annotated[PatternKind, Doc("kind of the pattern: operation or sequence")]
     signature: Annotated[str, Doc("normalized operations of the pattern")]
     occurrences: Annotated[int, Doc("number of occurrences in all runs")]
-    cost: Annotated[float | None, Doc("estimated cost of all occurrences, USD; null: unknown")]
+    cost: Annotated[float | None, Doc("estimated cost of all occurrences, US dollars; null: unknown")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,11 @@ class RankedPattern:
     steps: Annotated[int, Doc("number of operations in a row; 1 except for sequences")]
     scriptable: Annotated[bool, Doc("false: phases, and tools that a script cannot replace")]
     status: Annotated[PatternStatus, Doc("decision: detected (none), accepted or dismissed")]
-    note: Annotated[str | None, Doc("reason of the decision")]
-    decided_at: Annotated[str | None, Doc("time of the decision, ISO 8601 UTC")]
-    first_seen_at: Annotated[str | None, Doc("time at which the pattern was first stored, ISO 8601 UTC")]
+    note: Annotated[str | None, Doc("reason of the decision; null: none")]
+    decided_at: Annotated[str | None, Doc("time of the decision, ISO 8601, UTC; null: no decision")]
+    first_seen_at: Annotated[
+        str | None, Doc("time at which the pattern was first stored, ISO 8601, UTC; null: unknown")
+    ]
     runs: Annotated[int, Doc("number of runs with the pattern")]
     occurrences: Annotated[int, Doc("number of occurrences in all of these runs")]
     successes: Annotated[int, Doc("number of successful occurrences")]
@@ -49,36 +51,42 @@ class RankedPattern:
         float | None, Doc("successes divided by known outcomes, 0 to 1; null: no outcome is known")
     ]
     success_rate_lower_bound: Annotated[
-        float | None, Doc("lower end of the 95% interval (Wilson) of the success rate")
+        float | None,
+        Doc("lower end of the 95% interval (Wilson) of the success rate; null: no outcome is known"),
     ]
     stability: Annotated[
-        float | None, Doc("share of a sequence's starts that run to the end; else runs by occurrences")
+        float | None,
+        Doc("share of a sequence's starts that run to its end; else runs by occurrences; null: unknown"),
     ]
-    cost: Annotated[float | None, Doc("estimated cost of all occurrences, USD; null: unknown")]
+    cost: Annotated[float | None, Doc("estimated cost of all occurrences, US dollars; null: unknown")]
     cost_is_lower_bound: Annotated[
-        bool, Doc("whether the cost is a lower bound: the cost in some runs is unknown")
+        bool, Doc("whether the cost is a lower bound, since it is unknown in some runs")
     ]
-    cost_per_time: Annotated[float | None, Doc("cost per occurrence, USD; a lower bound if the cost is one")]
+    cost_per_time: Annotated[
+        float | None, Doc("cost per occurrence, US dollars, a lower bound if the cost is one; null: unknown")
+    ]
     seconds: Annotated[float | None, Doc("estimated duration of all occurrences, in seconds; null: unknown")]
     seconds_is_lower_bound: Annotated[
-        bool, Doc("whether the duration is a lower bound: the duration in some runs is unknown")
+        bool, Doc("whether the duration is a lower bound, since it is unknown in some runs")
     ]
     residual_cost: Annotated[
-        float | None, Doc("residual cost: share that remains with a script; null: no script can do it")
+        float | None, Doc("share of the cost that remains with a script; null: no script can do it")
     ]
-    estimated_savings: Annotated[float | None, Doc("estimated savings by a script, USD; null: unknown")]
+    estimated_savings: Annotated[
+        float | None, Doc("estimated savings by a script, US dollars; null: unknown")
+    ]
     estimated_savings_is_lower_bound: Annotated[
-        bool, Doc("whether the savings are a lower bound: some costs or outcomes are unknown")
+        bool, Doc("whether the savings are a lower bound: a cost or outcome is unknown")
     ]
     savings_per_month: Annotated[
-        float | None, Doc("estimated savings per month, USD; null: unknown, or under 7 days of runs")
+        float | None, Doc("estimated savings per month, US dollars; null: unknown, or under 7 days")
     ]
     risk_adjusted_savings: Annotated[
         float | None,
-        Doc("risk-adjusted savings, USD: cost * (1 - residual_cost) * success_rate_lower_bound * stability"),
+        Doc("cost * (1 - residual_cost) * success_rate_lower_bound * stability, US dollars; null: unknown"),
     ]
     covered_by: Annotated[
-        PatternRef | None, Doc("larger pattern that already covers the cost of this pattern")
+        PatternRef | None, Doc("larger pattern that already covers the cost of this pattern; null: none")
     ]
     covers: Annotated[tuple[PatternRef, ...], Doc("patterns covered by this one, highest cost first")]
 
@@ -105,17 +113,17 @@ class PatternReport:
 
     span: Annotated[RunPeriod, Doc("number and period of the runs")]
     residual_cost: Annotated[
-        float, Doc("assumed residual cost per occurrence, 0 to 1; of a sequence at least one call")
+        float, Doc("residual cost per occurrence, 0 to 1; of a sequence at least one call")
     ]
     found: Annotated[int, Doc("number of patterns found, including those beyond the limit")]
     hidden: Annotated[int, Doc("number of further patterns that are covered by these")]
     commands_cost: Annotated[
-        float | None, Doc("cost of all recurring commands, each call counted once, USD; null: unknown")
+        float | None, Doc("cost of all recurring commands, each call once, US dollars; null: unknown")
     ]
-    commands_cost_is_lower_bound: Annotated[
-        bool, Doc("whether the cost of the commands is a lower bound: some of it is unknown")
+    commands_cost_is_lower_bound: Annotated[bool, Doc("whether the cost of the commands is a lower bound")]
+    patterns: Annotated[
+        tuple[RankedPattern, ...], Doc("patterns up to the limit, highest risk-adjusted savings first")
     ]
-    patterns: Annotated[tuple[RankedPattern, ...], Doc("the patterns, up to the limit")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +132,14 @@ class ExampleRun:
 
     run: Annotated[str, Doc("id of the run")]
     project: Annotated[str | None, Doc("project of the run; null: no project is named")]
-    created_at: Annotated[str | None, Doc("creation time of the run, ISO 8601 UTC")]
+    created_at: Annotated[str | None, Doc("creation time of the run, ISO 8601, UTC; null: unknown")]
     occurrences: Annotated[int | None, Doc("number of occurrences in this run; null: unknown")]
-    cost: Annotated[float | None, Doc("estimated cost in this run, USD; null: unknown")]
-    agents_dir: Annotated[str | None, Doc("agents directory from which the run was read")]
-    path: Annotated[str | None, Doc("path of a file with an example, relative to the agents directory")]
-    line: Annotated[int | None, Doc("line number of the example, from 1")]
+    cost: Annotated[float | None, Doc("estimated cost in this run, US dollars; null: unknown")]
+    agents_dir: Annotated[str | None, Doc("agents directory from which the run was read; null: unknown")]
+    path: Annotated[
+        str | None, Doc("path of a file with an example, relative to the agents directory; null: none")
+    ]
+    line: Annotated[int | None, Doc("line number of the example, from 1; null: none")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +148,9 @@ class PatternDetail:
 
     span: Annotated[RunPeriod, Doc("number and period of the runs")]
     residual_cost: Annotated[
-        float, Doc("assumed residual cost per occurrence, 0 to 1; of a sequence at least one call")
+        float, Doc("residual cost per occurrence, 0 to 1; of a sequence at least one call")
     ]
-    pattern: Annotated[
-        RankedPattern, Doc("cost, savings and decision of the pattern over all runs of the query")
-    ]
+    pattern: Annotated[RankedPattern, Doc("cost, savings and decision of the pattern")]
     examples: Annotated[tuple[ExampleRun, ...], Doc("examples in the newest runs with the pattern")]
 
 
@@ -155,8 +163,8 @@ class PatternDecision:
     signature: Annotated[str, Doc("normalized operations of the pattern")]
     status: Annotated[PatternStatus, Doc("decision now: detected (none), accepted or dismissed")]
     before: Annotated[PatternStatus, Doc("decision before: detected (none), accepted or dismissed")]
-    note: Annotated[str | None, Doc("reason of the decision")]
-    decided_at: Annotated[str | None, Doc("time of the decision, ISO 8601 UTC; null: no decision")]
+    note: Annotated[str | None, Doc("reason of the decision; null: none")]
+    decided_at: Annotated[str | None, Doc("time of the decision, ISO 8601, UTC; null: no decision")]
 
 
 def to_ranked_pattern(scored: ScoredPattern, span: RunPeriod, residual_cost: float) -> RankedPattern:

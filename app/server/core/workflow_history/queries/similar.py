@@ -52,7 +52,9 @@ class ScorePart:
     name: Annotated[str, Doc("name of the component: text, status, cost, duration")]
     weight: Annotated[float, Doc("weight of the component, 0 to 1, before missing components are left out")]
     value: Annotated[float | None, Doc("similarity, 0 to 1; null: one of the two runs has no value")]
-    gave: Annotated[float | None, Doc("contribution to the score; the contributions add up to it")]
+    gave: Annotated[
+        float | None, Doc("contribution to the score, which is the sum of all; null: not compared")
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +69,18 @@ class SimilarRun:
     related: Annotated[
         tuple[SharedWord, ...], Doc("related words of the two requests, highest contribution first")
     ]
-    status: Annotated[str | None, Doc("status of the run")]
-    template: Annotated[str | None, Doc("name of the workflow")]
-    request: Annotated[str | None, Doc("beginning of the request")]
-    created_at: Annotated[str | None, Doc("creation time of the run, ISO 8601 UTC")]
-    cost: Annotated[float | None, Doc("recorded cost, USD; without a recorded cost, the lower bound")]
-    cost_basis: Annotated[str | None, Doc("basis of the cost: reported, computed, lower_bound or unpriced")]
-    lower_bound_cost: Annotated[float | None, Doc("lower bound of the cost beyond the recorded cost, USD")]
-    duration_seconds: Annotated[float | None, Doc("duration of the run, in seconds")]
+    status: Annotated[str | None, Doc("status of the run; null: unknown")]
+    template: Annotated[str | None, Doc("name of the workflow; null: unknown")]
+    request: Annotated[str | None, Doc("beginning of the request; null: unknown")]
+    created_at: Annotated[str | None, Doc("creation time of the run, ISO 8601, UTC; null: unknown")]
+    cost: Annotated[float | None, Doc("recorded cost, else the lower bound, US dollars; null: unknown")]
+    cost_basis: Annotated[
+        str | None, Doc("basis of the cost: reported, computed, lower_bound or unpriced; null: none")
+    ]
+    lower_bound_cost: Annotated[
+        float | None, Doc("lower bound of the cost beyond the recorded cost, US dollars; null: none")
+    ]
+    duration_seconds: Annotated[float | None, Doc("duration of the run, in seconds; null: unknown")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +88,15 @@ class SimilarRuns:
     """The most similar runs, best first."""
 
     id: Annotated[str | None, Doc("id of the given run; null: a text was given")]
-    project: Annotated[str | None, Doc("project of the given run")]
-    request: Annotated[str | None, Doc("beginning of the compared request")]
+    project: Annotated[str | None, Doc("project of the given run; null: the text of a request was given")]
+    request: Annotated[str | None, Doc("beginning of the compared request; null: unknown")]
     basis: Annotated[str, Doc("run: all four components are compared; text: only words")]
     threshold: Annotated[float, Doc("minimum score, 0 to 1")]
     limit: Annotated[int, Doc("maximum number of similar runs")]
     compared: Annotated[int, Doc("number of runs that were compared")]
     without_request: Annotated[int, Doc("number of compared runs without words in their request")]
     runs: Annotated[tuple[SimilarRun, ...], Doc("the similar runs")]
-    note: Annotated[str | None, Doc("limitation of the comparison, if there is one")]
+    note: Annotated[str | None, Doc("limitation of the comparison; null: none")]
 
 
 def similar_runs(

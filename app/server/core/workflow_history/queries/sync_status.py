@@ -95,21 +95,36 @@ class LastSync:
 class SyncStatus:
     """Status of a server's sync and the folders it follows."""
 
-    state: Annotated[str, Doc("off: there is no folder; idle; running; failed: the sync is retried")]
+    state: Annotated[str, Doc("off (no directory), idle, running or failed (the sync is retried)")]
     agents_dir: Annotated[str | None, Doc("agents directory that is synced; null: none")]
-    project: Annotated[str | None, Doc("project under which the runs are stored; null: there is no folder")]
-    watch: Annotated[
-        str | None, Doc("events, polling, listing (remote folder), waiting (missing folder); null: off")
+    project: Annotated[
+        str | None, Doc("project under which the runs are stored; null: there is no directory")
     ]
-    phase: Annotated[str | None, Doc("stage of the running sync: scan, enrich, store ...")] = None
-    done: Annotated[int | None, Doc("progress of the sync stage, in runs or folders")] = None
-    total: Annotated[int | None, Doc("estimated total of the sync stage; it may grow")] = None
-    started_at: Annotated[datetime | None, Doc("start of the running sync")] = None
+    watch: Annotated[
+        str | None,
+        Doc("events, polling, listing (remote directory) or waiting (missing directory); null: off"),
+    ]
+    phase: Annotated[
+        str | None, Doc("stage of the running sync: scan, enrich, store ...; null: not running")
+    ] = None
+    done: Annotated[
+        int | None, Doc("progress of the sync stage, in runs or directories; null: not running")
+    ] = None
+    total: Annotated[
+        int | None, Doc("estimated total of the sync stage, which may grow; null: not running")
+    ] = None
+    started_at: Annotated[
+        datetime | None, Doc("start of the running sync, ISO 8601, UTC; null: not running")
+    ] = None
     last: Annotated[
         LastSync | None, Doc("last successful sync since the start of the server; null: none")
     ] = None
     error: Annotated[
         str | None, Doc("reason why the last sync failed, and the remedy; null: it did not fail")
     ] = None
-    next_retry_at: Annotated[datetime | None, Doc("time of the next automatic retry")] = None
-    folders: Annotated[tuple[str, ...], Doc("all synced folders: agents_dir and the project's others")] = ()
+    next_retry_at: Annotated[
+        datetime | None, Doc("time of the next automatic retry, ISO 8601, UTC; null: none")
+    ] = None
+    folders: Annotated[
+        tuple[str, ...], Doc("all synced directories: agents_dir and the project's others")
+    ] = ()

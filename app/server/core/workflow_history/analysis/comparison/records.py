@@ -13,18 +13,14 @@ class NumberComparison:
     """One number of two runs; the difference is B - A."""
 
     name: Annotated[str, Doc("key of the compared metric, such as total_cost")]
-    unit: Annotated[
-        str, Doc("unit of the number: USD, tokens, seconds, share (0 to 1), count, score (0 to 100)")
-    ]
-    a: Annotated[float | None, Doc("value of A; null if unknown")]
-    b: Annotated[float | None, Doc("value of B; null if unknown")]
-    difference: Annotated[
-        float | None, Doc("difference B - A; null if one is unknown or only one run has the value")
-    ]
-    percent: Annotated[float | None, Doc("difference in percent of A; null also if A is 0")]
-    certain: Annotated[bool, Doc("false if A or B is only a lower bound")]
-    a_certain: Annotated[bool, Doc("false if A is only a lower bound")]
-    b_certain: Annotated[bool, Doc("false if B is only a lower bound")]
+    unit: Annotated[str, Doc("unit: USD, tokens, seconds, share (0 to 1), count or score (0 to 100)")]
+    a: Annotated[float | None, Doc("value of A; null: unknown")]
+    b: Annotated[float | None, Doc("value of B; null: unknown")]
+    difference: Annotated[float | None, Doc("B minus A; null: a value is unknown, or only one run has it")]
+    percent: Annotated[float | None, Doc("difference in percent of A; null: no difference, or A is 0")]
+    certain: Annotated[bool, Doc("false: A or B is only a lower bound")]
+    a_certain: Annotated[bool, Doc("false: A is only a lower bound")]
+    b_certain: Annotated[bool, Doc("false: B is only a lower bound")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +28,8 @@ class TextComparison:
     """One text field of two runs."""
 
     name: Annotated[str, Doc("key of the compared field, such as workflow_template")]
-    a: Annotated[str | None, Doc("text of A; null if unknown")]
-    b: Annotated[str | None, Doc("text of B; null if unknown")]
+    a: Annotated[str | None, Doc("text of A; null: unknown")]
+    b: Annotated[str | None, Doc("text of B; null: unknown")]
     same: Annotated[bool, Doc("whether both texts are equal")]
 
 
@@ -42,9 +38,11 @@ class AgentTotals:
     """Totals of the agent runs of one phase or one agent in one run."""
 
     agent_runs: Annotated[int, Doc("number of agent runs, superseded attempts included")]
-    outcome: Annotated[str | None, Doc("worst outcome of the agent runs that were not superseded")]
+    outcome: Annotated[
+        str | None, Doc("worst outcome of the agent runs that were not superseded; null: unknown")
+    ]
     models: Annotated[tuple[str, ...], Doc("names of the models used")]
-    cost: Annotated[float | None, Doc("known cost, USD")]
+    cost: Annotated[float | None, Doc("known cost, US dollars; null: unknown")]
     cost_is_certain: Annotated[bool, Doc("false if the cost is a lower bound")]
 
 
@@ -53,11 +51,11 @@ class StepComparison:
     """Comparison of one agent or one phase in two runs."""
 
     name: Annotated[str, Doc("name of the agent or phase")]
-    a: Annotated[AgentTotals | None, Doc("totals of A; null if A has no such agent or phase")]
-    b: Annotated[AgentTotals | None, Doc("totals of B; null if B has no such agent or phase")]
+    a: Annotated[AgentTotals | None, Doc("totals of A; null: A has no such agent or phase")]
+    b: Annotated[AgentTotals | None, Doc("totals of B; null: B has no such agent or phase")]
     figures: Annotated[
         tuple[NumberComparison, ...],
-        Doc("comparisons of cost, duration_seconds, total_tokens, turns, tool_calls, tool_errors"),
+        Doc("comparisons of cost, duration, tokens, turns, tool calls and failed tool calls"),
     ]
 
 
@@ -73,10 +71,11 @@ class Phase:
 class Contribution:
     """One phase's contribution to a difference; a phase that one run lacks counts there as 0."""
 
-    phase: Annotated[str | None, Doc("phase name; null for cost outside the agent runs")]
-    difference: Annotated[float, Doc("difference B - A, USD or seconds")]
+    phase: Annotated[str | None, Doc("name of the phase; null: cost outside the agent runs")]
+    difference: Annotated[float, Doc("difference B - A, US dollars or seconds")]
     share: Annotated[
-        float | None, Doc("share of the whole difference, 1 is all of it; negative if it acts against it")
+        float | None,
+        Doc("share of the whole difference: 1 is all of it, below 0 acts against it; null: no difference"),
     ]
 
 
@@ -84,11 +83,11 @@ class Contribution:
 class Request:
     """Comparison of the two requests."""
 
-    a: Annotated[str | None, Doc("beginning of A's request; null if unknown")]
-    b: Annotated[str | None, Doc("beginning of B's request; null if unknown")]
-    same: Annotated[bool | None, Doc("whether the requests are identical; null if one is unknown")]
+    a: Annotated[str | None, Doc("beginning of A's request; null: unknown")]
+    b: Annotated[str | None, Doc("beginning of B's request; null: unknown")]
+    same: Annotated[bool | None, Doc("whether the requests are identical; null: one is unknown")]
     likeness: Annotated[
-        float | None, Doc("text component of the similarity, 0 to 1; null if a text is missing")
+        float | None, Doc("text component of the similarity, 0 to 1; null: a text is missing")
     ]
     shared: Annotated[tuple[str, ...], Doc("words of both requests, in A's form, strongest first")]
     only_a: Annotated[tuple[str, ...], Doc("words that B lacks in any form, heaviest first")]
@@ -101,8 +100,8 @@ class PriceChange:
 
     model: Annotated[str, Doc("name of the model")]
     kind: Annotated[str, Doc("kind of tokens: input, output, cache read ...")]
-    a: Annotated[float, Doc("rate at A's date, USD per million units")]
-    b: Annotated[float, Doc("rate at B's date, USD per million units")]
+    a: Annotated[float, Doc("rate at A's date, US dollars per million units")]
+    b: Annotated[float, Doc("rate at B's date, US dollars per million units")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +117,9 @@ class ModelChange:
 class LikenessPart:
     """One component of the similarity; see docs/similarity.md."""
 
-    name: Annotated[str, Doc("component: text, status, cost or duration")]
-    weight: Annotated[float, Doc("weight, 0 to 1, before missing components are dropped")]
-    value: Annotated[float | None, Doc("value, 0 to 1; null if one of the runs lacks it")]
+    name: Annotated[str, Doc("name of the component: text, status, cost or duration")]
+    weight: Annotated[float, Doc("weight, 0 to 1, before missing components are left out")]
+    value: Annotated[float | None, Doc("value, 0 to 1; null: one of the runs lacks it")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +128,12 @@ class RunRef:
 
     id: Annotated[str, Doc("id of the run")]
     project: Annotated[str, Doc("project of the run; empty: no project is named")]
-    created_at: Annotated[str | None, Doc("creation time, ISO 8601 UTC")]
+    created_at: Annotated[str | None, Doc("creation time of the run, ISO 8601, UTC; null: unknown")]
     status: Annotated[
         str | None,
-        Doc("status of the run: completed, failed, running, incomplete or unknown; null: not stored"),
+        Doc("status of the run: completed, failed, running ...; null: unknown"),
     ]
-    status_reason: Annotated[str | None, Doc("source of the status; null: not stored")]
+    status_reason: Annotated[str | None, Doc("source of the status; null: unknown")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +146,10 @@ class Comparison:
     similarity_parts: Annotated[tuple[LikenessPart, ...], Doc("components of the similarity score")]
     request: Annotated[Request, Doc("comparison of the request texts")]
     facts: Annotated[
-        tuple[TextComparison, ...], Doc("comparisons of text fields: status, workflow, model and others")
+        tuple[TextComparison, ...], Doc("comparisons of texts: status, workflow, model and others")
     ]
     figures: Annotated[
-        tuple[NumberComparison, ...], Doc("comparisons of numbers: cost, duration, tokens, scores and others")
+        tuple[NumberComparison, ...], Doc("comparisons of numbers: cost, duration, tokens, scores")
     ]
     phases: Annotated[tuple[Phase, ...], Doc("comparisons by phase, in the order of the workflow")]
     cost_from: Annotated[
@@ -162,6 +161,6 @@ class Comparison:
     ]
     price_changes: Annotated[
         tuple[PriceChange, ...],
-        Doc("rates that differ between the dates of the runs, for models that both used"),
+        Doc("rates of common models that differ between the dates of the runs"),
     ]
     notes: Annotated[tuple[str, ...], Doc("caveats, one sentence each")]

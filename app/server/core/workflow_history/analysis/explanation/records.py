@@ -16,10 +16,8 @@ class Source:
     """Source location of a value."""
 
     path: Annotated[str, Doc("path of the file, absolute if the run's directory is known")]
-    line: Annotated[int | None, Doc("line number, starting at 1; null for the whole file")]
-    there: Annotated[
-        bool | None, Doc("whether the file exists now; null if its content was overwritten or unknown")
-    ]
+    line: Annotated[int | None, Doc("line number, from 1; null: the whole file")]
+    there: Annotated[bool | None, Doc("whether the file exists now; null: overwritten or unknown")]
     says: Annotated[str, Doc("short description of the content at this location")]
 
 
@@ -27,12 +25,12 @@ class Source:
 class PriceTerm:
     """One term of a price calculation: units times a rate."""
 
-    kind: Annotated[
-        str, Doc("units: input, output, cache read, 5-minute cache write, 1-hour cache write, web search")
-    ]
+    kind: Annotated[str, Doc("input, output, cache read, 5-minute or 1-hour cache write, or web search")]
     count: Annotated[int, Doc("number of tokens or web search requests")]
-    rate: Annotated[float | None, Doc("rate at that time, USD per million units; null if not in the table")]
-    cost: Annotated[float | None, Doc("count times rate, USD")]
+    rate: Annotated[
+        float | None, Doc("rate at that time, US dollars per million units; null: not in the price table")
+    ]
+    cost: Annotated[float | None, Doc("count times rate, US dollars; null: no rate")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +38,12 @@ class PriceCalculation:
     """Price calculation for one model: tokens times the rates of the date, by the installed price table."""
 
     model: Annotated[str | None, Doc("name of the model; null: the transcript names none")]
-    priced_at: Annotated[str | None, Doc("time whose prices apply, ISO 8601 UTC; null if unknown")]
+    priced_at: Annotated[str | None, Doc("time whose prices apply, ISO 8601, UTC; null: unknown")]
     terms: Annotated[tuple[PriceTerm, ...], Doc("terms of the sum, one for each kind of tokens with a count")]
-    total: Annotated[float | None, Doc("sum of the terms, USD; null if a rate or the model is unknown")]
-    stored: Annotated[float | None, Doc("computed cost stored in the history, USD")]
-    difference: Annotated[float | None, Doc("`total` minus `stored`, USD")]
-    why: Annotated[str | None, Doc("reason for a missing total or a difference")]
+    total: Annotated[float | None, Doc("sum of the terms, US dollars; null: a rate or the model is unknown")]
+    stored: Annotated[float | None, Doc("computed cost in the history, US dollars; null: none")]
+    difference: Annotated[float | None, Doc("`total` minus `stored`, US dollars; null: one is missing")]
+    why: Annotated[str | None, Doc("reason for a missing total or a difference; null: neither")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +51,18 @@ class Component:
     """One component of a value."""
 
     name: Annotated[str, Doc("name of the component, such as an agent or a metric")]
-    value: Annotated[JsonValue, Doc("value of the component, in the unit of the explanation")]
+    value: Annotated[JsonValue, Doc("value of the component, in the unit of the explanation; null: unknown")]
     adds: Annotated[bool, Doc("whether the component is part of the sum")]
     rule: Annotated[str, Doc("rule behind the component, one sentence")]
-    basis: Annotated[str | None, Doc("cost basis: reported, computed, lower_bound or unpriced")] = None
-    weight: Annotated[float | None, Doc("weight of a score or similarity component")] = None
-    inputs: Annotated[
-        dict[str, JsonValue], Doc("values that the rule of the component uses, by key; a null one is unknown")
-    ] = dataclass_field(default_factory=dict)
+    basis: Annotated[
+        str | None, Doc("cost basis: reported, computed, lower_bound or unpriced; null: not a cost")
+    ] = None
+    weight: Annotated[float | None, Doc("weight of a score or similarity component; null: it has none")] = (
+        None
+    )
+    inputs: Annotated[dict[str, JsonValue], Doc("values that the rule uses, by key; null: unknown")] = (
+        dataclass_field(default_factory=dict)
+    )
     sources: Annotated[tuple[Source, ...], Doc("files and lines that contain the component")] = ()
     arithmetic: Annotated[tuple[PriceCalculation, ...], Doc("price calculations, one for each model")] = ()
 
@@ -69,7 +71,7 @@ class Component:
 class PriceVersions:
     """Price table versions of the stored cost and of this calculation."""
 
-    stored: Annotated[str | None, Doc("price table version of the stored cost")]
+    stored: Annotated[str | None, Doc("price table version of the stored cost; null: unknown")]
     installed: Annotated[str, Doc("version of the installed price table")]
     same: Annotated[bool, Doc("whether both versions are equal")]
 
@@ -81,28 +83,24 @@ class Explanation:
     id: Annotated[str, Doc("id of the run")]
     project: Annotated[str, Doc("project of the run; empty: no project is named")]
     field: Annotated[str, Doc("key of the explained value; overview: the most important ones")]
-    value: Annotated[JsonValue, Doc("stored value; null if unknown, see why_unknown")]
+    value: Annotated[JsonValue, Doc("stored value; null: unknown, see why_unknown")]
     unit: Annotated[
-        str | None, Doc("unit: USD, tokens, seconds, count, score (0 to 100) or percent; null for text")
+        str | None, Doc("unit: USD, tokens, seconds, count, score (0 to 100) or percent; null: text")
     ]
     rule: Annotated[str, Doc("rule behind the value, one sentence")]
-    why_unknown: Annotated[str | None, Doc("reason for an unknown value")] = None
-    inputs: Annotated[
-        dict[str, JsonValue], Doc("stored values that the rule uses, by key; a null one is unknown")
-    ] = dataclass_field(default_factory=dict)
+    why_unknown: Annotated[str | None, Doc("reason for an unknown value; null: it is known")] = None
+    inputs: Annotated[dict[str, JsonValue], Doc("values that the rule uses, by key; null: unknown")] = (
+        dataclass_field(default_factory=dict)
+    )
     sources: Annotated[tuple[Source, ...], Doc("files and lines that contain the value")] = ()
     parts: Annotated[tuple[Component, ...], Doc("components of the value")] = ()
-    total: Annotated[float | None, Doc("sum of the components that add; null if the value is not a sum")] = (
-        None
-    )
-    remainder: Annotated[float | None, Doc("`value` minus `total`; null if there is no sum")] = None
+    total: Annotated[float | None, Doc("sum of the components that add; null: the value is not a sum")] = None
+    remainder: Annotated[float | None, Doc("`value` minus `total`; null: there is no sum")] = None
     is_lower_bound: Annotated[bool, Doc("whether the value is a lower bound")] = False
-    unknown_parts: Annotated[
-        int, Doc("number of components with unknown spending, whose `value` is null")
-    ] = 0
-    prices: Annotated[PriceVersions | None, Doc("price table versions, if the value depends on prices")] = (
-        None
-    )
+    unknown_parts: Annotated[int, Doc("number of components of unknown cost, whose `value` is null")] = 0
+    prices: Annotated[
+        PriceVersions | None, Doc("price table versions; null: the value does not depend on prices")
+    ] = None
     notes: Annotated[tuple[str, ...], Doc("caveats, one sentence each")] = ()
-    docs: Annotated[str, Doc("documentation page about the provenance of values")] = "docs/provenance.md"
+    docs: Annotated[str, Doc("documentation page about provenance")] = "docs/provenance.md"
     of: Annotated[tuple[Explanation, ...], Doc("explanations of the fields of an overview")] = ()

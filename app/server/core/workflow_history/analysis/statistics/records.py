@@ -14,10 +14,12 @@ from ...common.plausible_dates import ImplausibleDates
 class Distribution:
     """Distribution of an amount over runs: cost in US dollars, duration in seconds."""
 
-    total: Annotated[float | None, Doc("sum of the known values; 0.0 if there are no runs")]
-    mean: Annotated[float | None, Doc("mean of the known values")]
-    median: Annotated[float | None, Doc("median of the known values")]
-    p90: Annotated[float | None, Doc("90th percentile of the known values, linearly interpolated")]
+    total: Annotated[float | None, Doc("sum of the known values, 0 without runs; null: all are unknown")]
+    mean: Annotated[float | None, Doc("mean of the known values; null: none is known")]
+    median: Annotated[float | None, Doc("median of the known values; null: none is known")]
+    p90: Annotated[
+        float | None, Doc("90th percentile of the known values, linearly interpolated; null: none is known")
+    ]
     runs: Annotated[int, Doc("number of runs with a known value, the base of mean, median and p90")]
 
 
@@ -25,11 +27,11 @@ class Distribution:
 class TokenTotals:
     """Total tokens by kind, over the runs in which that kind is known."""
 
-    input: Annotated[int | None, Doc("uncached input tokens")]
-    output: Annotated[int | None, Doc("output tokens")]
-    cache_read: Annotated[int | None, Doc("cache read tokens")]
-    cache_creation: Annotated[int | None, Doc("cache write tokens")]
-    total: Annotated[int | None, Doc("tokens of all kinds")]
+    input: Annotated[int | None, Doc("number of uncached input tokens; null: unknown")]
+    output: Annotated[int | None, Doc("number of output tokens; null: unknown")]
+    cache_read: Annotated[int | None, Doc("number of cache read tokens; null: unknown")]
+    cache_creation: Annotated[int | None, Doc("number of cache write tokens; null: unknown")]
+    total: Annotated[int | None, Doc("number of tokens of all four kinds; null: unknown")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,32 +39,32 @@ class GroupStatistics:
     """Statistics of one group of runs."""
 
     name: Annotated[str | None, Doc("name of the group; null: unknown")]
-    across: Annotated[
-        str | None, Doc("name of the second grouping's group; null: unknown, or no second grouping")
+    across: Annotated[str | None, Doc("name of the second grouping's group; null: unknown, or not requested")]
+    first_day: Annotated[
+        date | None,
+        Doc("first day of the day, week or month, in the requested time zone; null: not grouped by time"),
     ]
-    first_day: Annotated[date | None, Doc("first day of the day, week or month, in the requested time zone")]
-    runs: Annotated[int, Doc("number of runs without copies of other runs, which are in no other figure")]
-    copies: Annotated[int, Doc("number of skipped runs, whose whole cost other runs count")]
+    runs: Annotated[int, Doc("number of runs, without copies of other runs")]
+    copies: Annotated[int, Doc("number of copies of other runs, which count their cost")]
     agent_runs: Annotated[
-        int | None, Doc("number of agent runs with a transcript; null unless by phase or agent")
+        int | None, Doc("number of agent runs with a transcript; null: not grouped by phase or agent")
     ]
     completed: Annotated[int, Doc("number of completed runs")]
     failed: Annotated[int, Doc("number of failed runs")]
     success_rate: Annotated[
-        float | None, Doc("completed runs divided by completed plus failed runs, 0 to 1; null if none")
+        float | None, Doc("completed divided by completed plus failed runs, 0 to 1; null: no such run")
     ]
-    success_rate_of: Annotated[
-        int, Doc("number of completed and failed runs; others are running, incomplete or unknown")
-    ]
+    success_rate_of: Annotated[int, Doc("number of runs that completed or failed")]
     cost: Annotated[Distribution, Doc("recorded cost, US dollars")]
-    lower_bound_cost: Annotated[float | None, Doc("US dollars spent at least beyond the recorded cost")]
-    runs_without_cost: Annotated[int, Doc("number of runs without any known cost")]
-    runs_costing_more: Annotated[
-        int, Doc("number of runs that cost more than recorded: interrupted, no transcript or price")
+    lower_bound_cost: Annotated[
+        float | None, Doc("lower bound of the cost beyond the recorded cost, US dollars; null: none")
     ]
+    runs_without_cost: Annotated[int, Doc("number of runs without any known cost")]
+    runs_costing_more: Annotated[int, Doc("number of runs that spent more than the recorded cost")]
     tokens: Annotated[TokenTotals, Doc("total tokens by kind")]
     cache_hit_rate: Annotated[
-        float | None, Doc("cache hit rate, 0 to 1, over runs with all input token kinds known")
+        float | None,
+        Doc("cache hit rate of runs with all kinds of input tokens known, 0 to 1; null: no such run"),
     ]
     duration: Annotated[Distribution, Doc("duration of the runs, seconds")]
 
@@ -151,13 +153,11 @@ class Change:
     figure: Annotated[
         str, Doc("metric: runs, success_rate, cost, cost_per_run, duration, tokens, cache_hit_rate")
     ]
-    unit: Annotated[str, Doc("unit of the values: runs, share (0 to 1), USD, seconds, tokens")]
+    unit: Annotated[str, Doc("unit of the values: runs, share (0 to 1), US dollars, seconds, tokens")]
     now: Annotated[float | None, Doc("value in the period; null: unknown")]
     before: Annotated[float | None, Doc("value in the previous period; null: unknown")]
-    change: Annotated[float | None, Doc("`now` minus `before`, in the unit; null if one is unknown")]
-    change_percent: Annotated[
-        float | None, Doc("change in percent of `before`; null if that is 0 or unknown")
-    ]
+    change: Annotated[float | None, Doc("`now` minus `before`, in the unit; null: one is unknown")]
+    change_percent: Annotated[float | None, Doc("change in percent of `before`; null: that is 0 or unknown")]
     runs_now: Annotated[int, Doc("number of runs that `now` is based on")]
     runs_before: Annotated[int, Doc("number of runs that `before` is based on")]
     low_n: Annotated[bool, Doc("true if one value is based on so few runs that the change may be noise")]
@@ -188,5 +188,5 @@ class Overview:
     phases: Annotated[RunStatistics, Doc("statistics by phase")]
     waste: Annotated[Waste, Doc("wasted cost")]
     trend: Annotated[
-        Trend | None, Doc("comparison of the last period with the previous one; null if dates are filtered")
+        Trend | None, Doc("comparison of the last period with the previous one; null: dates are filtered")
     ]

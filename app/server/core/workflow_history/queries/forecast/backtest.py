@@ -50,12 +50,13 @@ _BINS = ((0.0, 0.5), (0.5, 0.7), (0.7, 0.8), (0.8, 0.9), (0.9, 0.95), (0.95, 1.0
 class MethodError:
     """Error of one forecasting method."""
 
-    name: Annotated[
-        str, Doc("method: forecast; mean or median of earlier runs; template median of the workflow's")
-    ]
+    name: Annotated[str, Doc("method: forecast, mean or median of earlier runs, or median of its workflow")]
     count: Annotated[int, Doc("number of runs")]
     absolute: Annotated[float, Doc("median absolute error, US dollars or seconds")]
-    log: Annotated[float | None, Doc("median absolute error of the natural logarithm: 0.1 is about 10% off")]
+    log: Annotated[
+        float | None,
+        Doc("median absolute error of the natural logarithm: 0.1 is about 10% off; null: no run above 0"),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +113,18 @@ class SuccessCalibration:
     """Calibration of the forecasts of success."""
 
     count: Annotated[int, Doc("number of runs")]
-    brier: Annotated[float | None, Doc("Brier score, 0 (certain and correct) to 1")]
-    brier_base: Annotated[float | None, Doc("Brier score of predicting the success rate of all earlier runs")]
+    brier: Annotated[float | None, Doc("Brier score, 0 (certain and correct) to 1; null: no run")]
+    brier_base: Annotated[
+        float | None, Doc("Brier score of predicting the success rate of all earlier runs; null: no run")
+    ]
     bins: Annotated[tuple[ReliabilityBin, ...], Doc("runs by predicted probability")]
     verdict: Annotated[
-        Comparison | None, Doc("comparison with predicting the success rate of all earlier runs")
+        Comparison | None,
+        Doc("comparison with predicting the success rate of all earlier runs; null: no run"),
     ]
-    gain: Annotated[float | None, Doc("`brier_base` minus `brier`: above 0 is better")]
-    gain_low: Annotated[float | None, Doc("lower end of the 95% interval of the gain")]
-    gain_high: Annotated[float | None, Doc("upper end of the 95% interval of the gain")]
+    gain: Annotated[float | None, Doc("`brier_base` minus `brier`: above 0 is better; null: no run")]
+    gain_low: Annotated[float | None, Doc("lower end of the 95% interval of the gain; null: no run")]
+    gain_high: Annotated[float | None, Doc("upper end of the 95% interval of the gain; null: no run")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +132,8 @@ class TemplateCalibration:
     """Calibration of the forecasts of one workflow's runs."""
 
     template: Annotated[str | None, Doc("name of the workflow; null: runs without a workflow name")]
-    cost: Annotated[Coverage | None, Doc("coverage of the cost intervals")]
-    duration: Annotated[Coverage | None, Doc("coverage of the duration intervals")]
+    cost: Annotated[Coverage | None, Doc("coverage of the cost intervals; null: no run")]
+    duration: Annotated[Coverage | None, Doc("coverage of the duration intervals; null: no run")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,9 @@ from ...common.field_docs import Doc
 class Estimate:
     """Estimate of a cost or duration: about 80% of comparable runs are between `p10` and `p90`."""
 
-    median: Annotated[float | None, Doc("median, US dollars or seconds")]
-    p10: Annotated[float | None, Doc("10th percentile, US dollars or seconds")]
-    p90: Annotated[float | None, Doc("90th percentile, US dollars or seconds")]
+    median: Annotated[float | None, Doc("median, US dollars or seconds; null: insufficient data")]
+    p10: Annotated[float | None, Doc("10th percentile, US dollars or seconds; null: insufficient data")]
+    p90: Annotated[float | None, Doc("90th percentile, US dollars or seconds; null: insufficient data")]
     runs: Annotated[int, Doc("number of past runs with a known value")]
     lower_bounds: Annotated[int, Doc("number of past runs with only a lower bound")]
     effective_n: Annotated[float, Doc("effective sample size, in equally weighted runs with exact values")]
@@ -27,7 +27,7 @@ class Estimate:
         float | None, Doc("lowest value of these runs, US dollars or seconds; null: unknown")
     ] = None
     most: Annotated[
-        float | None, Doc("highest value of these runs, a lower bound, US dollars or seconds")
+        float | None, Doc("highest value of these runs, a lower bound, US dollars or seconds; null: unknown")
     ] = None
 
 
@@ -36,8 +36,12 @@ class SuccessChance:
     """Success probability among runs that complete or fail."""
 
     probability: Annotated[float | None, Doc("success probability, 0 to 1; null: insufficient data")]
-    low: Annotated[float | None, Doc("lower end of the 80% interval of the probability")]
-    high: Annotated[float | None, Doc("upper end of the 80% interval of the probability")]
+    low: Annotated[
+        float | None, Doc("lower end of the 80% interval of the probability; null: insufficient data")
+    ]
+    high: Annotated[
+        float | None, Doc("upper end of the 80% interval of the probability; null: insufficient data")
+    ]
     completed: Annotated[int, Doc("number of past runs that completed")]
     ended: Annotated[int, Doc("number of past runs that completed or failed")]
     effective_n: Annotated[float, Doc("effective sample size, in equally weighted runs")]
@@ -63,23 +67,23 @@ class ComparableRun:
     project: Annotated[str, Doc("project of the run; empty: no project is named")]
     weight: Annotated[float, Doc("weight of the run, 0 to 1; 1: same request, now")]
     similarity: Annotated[float, Doc("similarity of the request texts, 0 to 1")]
-    status: Annotated[str | None, Doc("status of the run")]
-    cost: Annotated[float | None, Doc("cost of the run, US dollars")]
+    status: Annotated[str | None, Doc("status of the run; null: unknown")]
+    cost: Annotated[float | None, Doc("cost of the run, US dollars; null: unknown")]
     cost_is_lower_bound: Annotated[bool, Doc("whether the cost is a lower bound")]
-    duration_seconds: Annotated[float | None, Doc("duration of the run, in seconds")]
-    created_at: Annotated[datetime | None, Doc("creation time of the run")]
-    template: Annotated[str | None, Doc("name of the workflow")]
-    request: Annotated[str | None, Doc("beginning of the request")]
+    duration_seconds: Annotated[float | None, Doc("duration of the run, in seconds; null: unknown")]
+    created_at: Annotated[datetime | None, Doc("creation time of the run, ISO 8601, UTC; null: unknown")]
+    template: Annotated[str | None, Doc("name of the workflow; null: unknown")]
+    request: Annotated[str | None, Doc("beginning of the request; null: unknown")]
 
 
 @dataclass(frozen=True, slots=True)
 class ForecastRequest:
     """Input of a forecast."""
 
-    text: Annotated[str | None, Doc("request text")]
-    template: Annotated[str | None, Doc("name of the workflow")]
-    issue_class: Annotated[str | None, Doc("issue class without a slash")]
-    project: Annotated[str | None, Doc("name of the project")]
+    text: Annotated[str | None, Doc("text of the request; null: not given")]
+    template: Annotated[str | None, Doc("name of the workflow; null: not given")]
+    issue_class: Annotated[str | None, Doc("issue class without a slash; null: not given")]
+    project: Annotated[str | None, Doc("name of the project; null: not given")]
     before: Annotated[datetime | None, Doc("only runs that had ended by this time are used; null: all")]
 
 
@@ -112,9 +116,9 @@ class Remaining:
     """Forecast of the remaining work of a run that has not ended."""
 
     phase: Annotated[str | None, Doc("current phase; null: the run has not begun")]
-    spent: Annotated[float | None, Doc("cost so far, US dollars")]
+    spent: Annotated[float | None, Doc("cost so far, US dollars; null: unknown")]
     spent_is_lower_bound: Annotated[bool, Doc("whether the cost so far is a lower bound")]
-    elapsed_seconds: Annotated[float | None, Doc("elapsed time at the last sync, in seconds")]
+    elapsed_seconds: Annotated[float | None, Doc("elapsed time at the last sync, in seconds; null: unknown")]
     remaining_cost: Annotated[Estimate, Doc("remaining cost, US dollars")]
     remaining_duration: Annotated[Estimate, Doc("remaining working time, in seconds")]
     total_cost: Annotated[Estimate, Doc("total cost at the end, US dollars")]
@@ -129,15 +133,15 @@ class RunForecast:
 
     id: Annotated[str, Doc("id of the run")]
     project: Annotated[str, Doc("project of the run; empty: no project is named")]
-    status: Annotated[str | None, Doc("status of the run")]
-    cost: Annotated[float | None, Doc("actual cost so far, US dollars")]
+    status: Annotated[str | None, Doc("status of the run; null: unknown")]
+    cost: Annotated[float | None, Doc("actual cost so far, US dollars; null: unknown")]
     cost_is_lower_bound: Annotated[bool, Doc("whether the actual cost is a lower bound")]
-    duration_seconds: Annotated[float | None, Doc("actual duration so far, in seconds")]
+    duration_seconds: Annotated[float | None, Doc("actual duration so far, in seconds; null: unknown")]
     cost_verdict: Annotated[
         str | None, Doc("actual cost: below, within or above the interval; null: unknown or too early")
     ]
     duration_verdict: Annotated[
-        str | None, Doc("actual duration: below, within or above the interval; null: unknown, too early")
+        str | None, Doc("actual duration: below, within or above the interval; null: unknown or too early")
     ]
     forecast: Annotated[Forecast, Doc("forecast from the runs that had ended before this one began")]
     flight: Annotated[Remaining | None, Doc("forecast of the remaining work; null: the run has ended")]

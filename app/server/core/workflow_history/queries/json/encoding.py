@@ -14,7 +14,10 @@ import msgspec
 from ...exporting.schema_version import SCHEMA_VERSION
 
 JSON_SCHEMA_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-SCHEMA_VERSION_SCHEMA: Final = {"const": SCHEMA_VERSION, "description": "version of this shape"}
+SCHEMA_VERSION_SCHEMA: Final = {
+    "const": SCHEMA_VERSION,
+    "description": "version of the keys and of their meaning",
+}
 
 
 def to_json(answer: Any) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from ...common.errors import InvalidQueryError
 from ...costs.accounting.money import RUN_TOTAL_FIELDS
 from ...exporting.fields import Field
 from ...maintenance.records import BackupResult, MergeResult, PruneResult, RestoreResult, VacuumResult
-from ...storage.reading.export_source import describe_fields
+from ...storage.reading.export_source import ZONE_FIELD, describe_fields
+from ...storage.reading.runs import SUMMARY_FIELDS, TRUNCATED_FIELDS
 from ...storage.rows.row_codec import AGENT_RUN, MODEL_USAGE, WORKFLOW
 from ...storage.tables.schema import agent_runs, model_usage, workflows
 from ..anomalies import Anomalies
@@ -79,6 +80,18 @@ def _run_row_definitions() -> Schema:
     return {"Run": _run_object_schema(), **_run_definitions()}
 
 
+def _run_summary_definitions() -> Schema:
+    fields = _run_fields()
+    texts = (
+        fields[name]._replace(
+            meaning=fields[name].meaning.replace("; null", f", first {length} characters; null")
+        )
+        for name, length in TRUNCATED_FIELDS.items()
+    )
+    listed_fields = [*(fields[name] for name in SUMMARY_FIELDS), ZONE_FIELD, *texts]
+    return {"RunSummary": _identified_object_schema("One run as shown in a list.", listed_fields)}
+
+
 def _agent_run_definitions() -> Schema:
     definitions = _run_definitions()
     return {name: definitions[name] for name in ("agent_run", "model")}
@@ -92,7 +105,7 @@ def _run_details_schema() -> Schema:
     run, details = _run_schema(), json_schema(types.RunDetails)
     return {
         **run,
-        "description": "One run, with what recurs in it and what could not be read.",
+        "description": "One run, with its patterns and read errors.",
         "properties": {"schema_version": SCHEMA_VERSION_SCHEMA, **run["properties"], **details["properties"]},
         "required": ["schema_version", *run["required"], *types.RunDetails.__annotations__],
         "$defs": {**run["$defs"], **details["$defs"]},
@@ -100,40 +113,51 @@ def _run_details_schema() -> Schema:
 
 
 def _run_object_schema() -> Schema:
-    run = _object_schema(
-        "One run. Other keys of its state file are kept beside these.", describe_fields(WORKFLOW, workflows)
+    run = _identified_object_schema(
+        "One run. Other keys of its state file are kept beside these.", _run_fields().values()
     )
     links: Schema = {
-        "phase_costs": _array_schema("agent_run", "each agent's work, former attempts too"),
+        "phase_costs": _array_schema("agent_run", "agent runs, superseded attempts included"),
         "cost_data": {
             "anyOf": [{"$ref": "#/$defs/cost_data"}, {"type": "null"}],
-            "description": "all that is known of what the run spent",
+            "description": "total cost and tokens; null: unknown",
         },
-        "similar_workflows": _array_schema("similar_run", "the runs most like it, best first"),
-        "pattern_count": {"type": "integer", "description": "patterns that it shows"},
+        "similar_workflows": _array_schema("similar_run", "most similar runs, best first"),
+        "pattern_count": {"type": "integer", "description": "number of patterns that occur in the run"},
     }
-    for name in ("project", "id"):
-        run["properties"][name] = {**run["properties"][name], "type": "string"}
     return {**run, "properties": run["properties"] | links, "required": [*run["required"], *links]}
 
 
+def _run_fields() -> dict[str, Field]:
+    """Return the fields of a run by name; in a run dict, the lower bound replaces an unknown cost."""
+    fields = {field.name: field for field in describe_fields(WORKFLOW, workflows)}
+    meaning = "recorded cost of all attempts, else the lower bound; null: unknown"
+    return fields | {"total_cost": fields["total_cost"]._replace(meaning=meaning)}
+
+
 def _run_definitions() -> Schema:
-    agent_run = _object_schema("One agent's work in one phase.", describe_fields(AGENT_RUN, agent_runs))
-    agent_run["properties"]["models"] = _array_schema("model", "what each model took of it")
+    agent_run = _object_schema(
+        "One agent run: an attempt of an agent in a phase.", describe_fields(AGENT_RUN, agent_runs)
+    )
+    agent_run["properties"]["models"] = _array_schema("model", "cost and tokens by model")
     agent_run["required"].append("models")
-    run_fields = {field.name: field for field in describe_fields(WORKFLOW, workflows)}
+    run_fields = _run_fields()
     cost_data = _object_schema(
-        "All that is known of what a run spent.", [run_fields[key] for key in RUN_TOTAL_FIELDS]
+        "Total cost and tokens of a run.", [run_fields[key] for key in RUN_TOTAL_FIELDS]
     )
     cost_data["properties"] |= {
-        "models": {"type": "array", "items": {"type": "object"}, "description": "sums of each model"},
-        "phase_costs": _array_schema("agent_run", "as in the run"),
+        "models": {
+            "type": "array",
+            "items": {"type": "object"},
+            "description": "total cost and tokens by model",
+        },
+        "phase_costs": _array_schema("agent_run", "agent runs, as in the run"),
     }
     cost_data["required"] += ["models", "phase_costs"]
     return {
         "agent_run": agent_run,
         "model": _object_schema(
-            "What one model took of an agent run.", describe_fields(MODEL_USAGE, model_usage)
+            "Cost and tokens of one model in an agent run.", describe_fields(MODEL_USAGE, model_usage)
         ),
         "cost_data": cost_data,
         "similar_run": _embedded_schema(types.SimilarRun),
@@ -160,6 +184,13 @@ def _export_line_schema(what: str) -> Schema:
     return {**schema, "properties": properties, "required": ["schema_version"]}
 
 
+def _identified_object_schema(description: str, fields: Iterable[Field]) -> Schema:
+    schema = _object_schema(description, fields)
+    for name in ("project", "id"):  # never null
+        schema["properties"][name]["type"] = "string"
+    return schema
+
+
 def _object_schema(description: str, fields: Iterable[Field]) -> Schema:
     properties = {field.name: {**_KIND_SCHEMAS[field.kind], **_field_description(field)} for field in fields}
     return {
@@ -171,9 +202,9 @@ def _object_schema(description: str, fields: Iterable[Field]) -> Schema:
 
 
 def _field_description(field: Field) -> Schema:
-    unit = field.unit if field.unit and field.unit not in field.meaning else None
-    said = ", ".join(part for part in (field.meaning, unit) if part)
-    return {"description": said} if said else {}
+    meaning, *null_meaning = field.meaning.split("; null")
+    unit = [field.unit] if field.unit and field.unit not in meaning else []
+    return {"description": "; null".join([", ".join([meaning, *unit]), *null_meaning])}
 
 
 def _array_schema(definition: str, description: str) -> Schema:
@@ -183,7 +214,7 @@ def _array_schema(definition: str, description: str) -> Schema:
 SCHEMAS: Final[Mapping[str, Callable[[], Schema]]] = {
     "sync": partial(json_schema, types.SyncResult),
     "list": partial(_rows_schema, RunPage, "workflows", _run_row_definitions),
-    "runs": partial(_rows_schema, RunPage, "workflows", partial(_row_definitions, types.RunSummary)),
+    "runs": partial(_rows_schema, RunPage, "workflows", _run_summary_definitions),
     "show": _run_details_schema,
     "run": _run_schema,
     "agent-runs": partial(_rows_schema, types.AgentRuns, "phase_costs", _agent_run_definitions),

@@ -11,57 +11,6 @@ from ...common.field_docs import Doc
 from ...common.models import Severity
 
 
-class RunSummary(TypedDict):
-    """One run as shown in a list."""
-
-    project: Annotated[str, Doc("project of the run; empty: no project is named")]
-    id: Annotated[str, Doc("id of the run, unique in its project")]
-    status: Annotated[
-        str | None, Doc("status of the run: completed, failed, stopped, running, incomplete, unknown")
-    ]
-    status_reason: Annotated[str | None, Doc("source of the status")]
-    created_at: Annotated[str | None, Doc("time at which the run was created, ISO 8601, UTC")]
-    started_at: Annotated[str | None, Doc("time at which the run started, ISO 8601, UTC")]
-    completed_at: Annotated[str | None, Doc("time at which the run completed, ISO 8601, UTC")]
-    times_basis: Annotated[
-        str | None, Doc("reported: from times in the files; derived: from ids or file times")
-    ]
-    utc_offset_minutes: Annotated[int | None, Doc("local time of the run minus UTC, in minutes")]
-    time_zone_known: Annotated[bool | None, Doc("false: the times were written without a time zone")]
-    duration_seconds: Annotated[float | None, Doc("duration of the run, in seconds")]
-    duration_basis: Annotated[
-        str | None, Doc("reported, derived, or lower_bound: some agent runs may be missing")
-    ]
-    issue_number: Annotated[str | None, Doc("number of the issue worked on")]
-    issue_class: Annotated[str | None, Doc("issue class, such as /feature")]
-    workflow_template: Annotated[str | None, Doc("name of the workflow")]
-    model_used: Annotated[str | None, Doc("model with the highest cost")]
-    branch_name: Annotated[str | None, Doc("branch worked on")]
-    current_phase: Annotated[str | None, Doc("current phase according to the state file")]
-    total_cost: Annotated[
-        float | None, Doc("recorded cost in US dollars; without a recorded cost, the lower bound")
-    ]
-    cost_basis: Annotated[
-        str | None, Doc("weakest basis of all parts: reported, computed, lower_bound or unpriced")
-    ]
-    lower_bound_cost: Annotated[
-        float | None, Doc("lower bound of the cost beyond the recorded cost, in US dollars")
-    ]
-    retry_count: Annotated[int | None, Doc("number of attempts after the first")]
-    total_tokens: Annotated[int | None, Doc("number of tokens of all four kinds")]
-    nl_clarity_score: Annotated[float | None, Doc("clarity score of the request, 0 to 100")]
-    cost_efficiency_score: Annotated[float | None, Doc("cost efficiency score, 0 to 100")]
-    performance_score: Annotated[float | None, Doc("performance score, 0 to 100")]
-    quality_score: Annotated[float | None, Doc("quality score, 0 to 100")]
-    source_state: Annotated[str | None, Doc("present, or gone: the files of the run are missing")]
-    agents_dir: Annotated[str | None, Doc("agents directory from which the run was read")]
-    nl_input: Annotated[str | None, Doc("beginning of the request")]
-    error_message: Annotated[str | None, Doc("beginning of the error message")]
-    copy_of: Annotated[
-        str | None, Doc("run, with its project, that counts all spending of this copy; null: not a copy")
-    ]
-
-
 class SimilarRun(TypedDict):
     """A run that is similar to another one."""
 
@@ -82,7 +31,9 @@ class Problem(TypedDict):
 class RunProblem(Problem):
     """A problem of a stored run."""
 
-    workflow_key: Annotated[int | None, Doc("key of the run in this database")]
+    workflow_key: Annotated[
+        int | None, Doc("key of the run in this database; null: the problem belongs to no run")
+    ]
 
 
 class RunPattern(TypedDict):
@@ -91,12 +42,14 @@ class RunPattern(TypedDict):
     kind: Annotated[str, Doc("kind of the pattern: operation or sequence")]
     signature: Annotated[str, Doc("normalized operations of the pattern")]
     status: Annotated[str, Doc("status of the pattern: detected, accepted or dismissed")]
-    count: Annotated[int | None, Doc("number of occurrences in this run")]
-    failures: Annotated[int | None, Doc("number of failed occurrences in this run")]
-    cost: Annotated[float | None, Doc("cost of the pattern in this run, US dollars")]
+    count: Annotated[int | None, Doc("number of occurrences in this run; null: unknown")]
+    failures: Annotated[int | None, Doc("number of failed occurrences in this run; null: unknown")]
+    cost: Annotated[float | None, Doc("estimated cost of the pattern in this run, US dollars; null: unknown")]
     workflows: Annotated[int, Doc("number of runs with the pattern")]
-    example_path: Annotated[str | None, Doc("path of a stream with an example, relative to the run's folder")]
-    example_line: Annotated[int | None, Doc("line number of the example, from 1")]
+    example_path: Annotated[
+        str | None, Doc("path of a transcript with an example, relative to the run's directory; null: none")
+    ]
+    example_line: Annotated[int | None, Doc("line number of the example, from 1; null: none")]
 
 
 class RunDetails(TypedDict):
@@ -115,8 +68,8 @@ class SyncError(Problem):
 class SkippedFolder(TypedDict):
     """A folder that is not a run."""
 
-    path: Annotated[str, Doc("path of the folder, relative to the agents directory")]
-    reason: Annotated[str, Doc("reason why the folder was skipped")]
+    path: Annotated[str, Doc("path of the directory, relative to the agents directory")]
+    reason: Annotated[str, Doc("reason why the directory was skipped")]
 
 
 class SyncResult(TypedDict):
@@ -124,7 +77,7 @@ class SyncResult(TypedDict):
 
     project: Annotated[str, Doc("project under which the runs are stored")]
     agents_dir: Annotated[str, Doc("agents directory that was read, the first one if there are several")]
-    folders: Annotated[list[str], Doc("all agents directorys that were read")]
+    folders: Annotated[list[str], Doc("all agents directories that were read")]
     scanned: Annotated[int, Doc("number of runs found")]
     enriched: Annotated[int, Doc("number of runs with a known cost")]
     inserted: Annotated[int, Doc("number of new runs")]
@@ -133,29 +86,27 @@ class SyncResult(TypedDict):
     changed: Annotated[int, Doc("number of stored runs whose record changed")]
     failed: Annotated[int, Doc("number of runs with a failure")]
     unread: Annotated[
-        int, Doc("number of files and folders that could not be accessed; the next sync tries again")
+        int, Doc("number of files and directories that could not be accessed; the next sync tries again")
     ]
     missing: Annotated[int, Doc("number of stored runs whose files are missing")]
     newly_missing: Annotated[int, Doc("number of runs whose files went missing since the last sync")]
     returned: Annotated[int, Doc("number of runs whose missing files are present again")]
-    skipped: Annotated[int, Doc("number of skipped folders, which are not runs")]
+    skipped: Annotated[int, Doc("number of skipped directories, which are not runs")]
     pruned: Annotated[int, Doc("number of runs that are not stored again, since they were pruned")]
-    skipped_paths: Annotated[list[SkippedFolder], Doc("the skipped folders")]
+    skipped_paths: Annotated[list[SkippedFolder], Doc("skipped directories with the reason for each")]
     patterns: Annotated[int, Doc("number of patterns stored, counted per run")]
     partial_costs: Annotated[int, Doc("number of runs whose cost is a lower bound or unknown")]
     runs_without_cost: Annotated[int, Doc("number of runs with neither a recorded cost nor a lower bound")]
-    repeating: Annotated[int, Doc("number of runs in the folder with messages that another run counts")]
-    total_cost: Annotated[float | None, Doc("recorded cost of the folder's runs, US dollars")]
+    repeating: Annotated[int, Doc("number of runs with messages that another run counts")]
+    total_cost: Annotated[
+        float | None, Doc("recorded cost of the directory's runs, US dollars; null: unknown")
+    ]
     lower_bound_cost: Annotated[
-        float | None, Doc("lower bound of the cost beyond the recorded cost, US dollars")
+        float | None, Doc("lower bound of the cost beyond the recorded cost, US dollars; null: none")
     ]
     requests: Annotated[int, Doc("number of runs with a request")]
-    statuses: Annotated[
-        dict[str, int], Doc("number of the folder's runs by status, without copies of other runs")
-    ]
-    copies: Annotated[
-        int, Doc("number of runs in the folder that are copies of other runs, which count their cost")
-    ]
+    statuses: Annotated[dict[str, int], Doc("number of runs by status, without copies of other runs")]
+    copies: Annotated[int, Doc("number of runs that are copies of other runs, which count their cost")]
     success_rate: Annotated[
         float | None, Doc("completed by completed plus failed runs, 0 to 1; null: no such run")
     ]
@@ -168,7 +119,7 @@ class SyncResult(TypedDict):
         str | None, Doc("date of the latest run, ISO 8601, UTC; null: no date is known")
     ]
     duration_seconds: Annotated[float, Doc("duration of the sync, in seconds")]
-    errors: Annotated[list[SyncError], Doc("problems found in the folder")]
+    errors: Annotated[list[SyncError], Doc("problems found in the directory")]
     new_problems: Annotated[
         int, Doc("number of problems without a stored run that the last sync did not find")
     ]
@@ -181,19 +132,19 @@ class LoggedSync(TypedDict):
     """One recorded sync."""
 
     number: Annotated[int, Doc("number of the sync, in ascending order")]
-    started_at: Annotated[str | None, Doc("time at which the sync started, ISO 8601, UTC")]
-    duration_seconds: Annotated[float | None, Doc("duration of the sync, in seconds")]
-    agents_dir: Annotated[str | None, Doc("agents directory that was read")]
-    project: Annotated[str | None, Doc("project under which the runs are stored")]
-    host: Annotated[str | None, Doc("host on which the sync ran")]
-    scanned: Annotated[int | None, Doc("number of runs found")]
-    enriched: Annotated[int | None, Doc("number of runs with a known cost")]
-    inserted: Annotated[int | None, Doc("number of new runs")]
+    started_at: Annotated[str | None, Doc("time at which the sync started, ISO 8601, UTC; null: unknown")]
+    duration_seconds: Annotated[float | None, Doc("duration of the sync, in seconds; null: unknown")]
+    agents_dir: Annotated[str | None, Doc("agents directory that was read; null: unknown")]
+    project: Annotated[str | None, Doc("project under which the runs are stored; null: unknown")]
+    host: Annotated[str | None, Doc("host on which the sync ran; null: unknown")]
+    scanned: Annotated[int | None, Doc("number of runs found; null: unknown")]
+    enriched: Annotated[int | None, Doc("number of runs with a known cost; null: unknown")]
+    inserted: Annotated[int | None, Doc("number of new runs; null: unknown")]
     updated: Annotated[
-        int | None, Doc("number of stored runs that are up to date after the sync, changed or unchanged")
+        int | None, Doc("number of stored runs that are up to date now, changed or unchanged; null: unknown")
     ]
-    unchanged: Annotated[int | None, Doc("number of stored runs that needed no write")]
-    failed: Annotated[int | None, Doc("number of runs with a failure")]
+    unchanged: Annotated[int | None, Doc("number of stored runs that needed no write; null: unknown")]
+    failed: Annotated[int | None, Doc("number of runs with a failure; null: unknown")]
     errors_found: Annotated[int, Doc("number of problems found")]
     errors: Annotated[list[SyncError], Doc("the first problems found, at most 100")]
 
@@ -227,19 +178,21 @@ class SchemaNames:
 class CostTotals(TypedDict):
     """Total cost and tokens of some agent runs."""
 
-    recorded_cost: Annotated[float | None, Doc("reported plus computed cost, US dollars")]
+    recorded_cost: Annotated[float | None, Doc("reported plus computed cost, US dollars; null: unknown")]
     lower_bound_cost: Annotated[
-        float | None, Doc("lower bound of the cost beyond the recorded cost, US dollars")
+        float | None, Doc("lower bound of the cost beyond the recorded cost, US dollars; null: none")
     ]
     partial: Annotated[bool, Doc("whether more may have been spent")]
-    input_tokens: Annotated[int | None, Doc("number of uncached input tokens")]
-    output_tokens: Annotated[int | None, Doc("number of output tokens")]
-    cache_read_tokens: Annotated[int | None, Doc("number of cache read tokens")]
-    cache_creation_tokens: Annotated[int | None, Doc("number of cache write tokens, 5 min and 1 h together")]
-    cache_creation_5m_tokens: Annotated[int | None, Doc("number of cache write tokens, 5 min")]
-    cache_creation_1h_tokens: Annotated[int | None, Doc("number of cache write tokens, 1 h")]
-    web_searches: Annotated[int | None, Doc("number of web search requests")]
-    total_tokens: Annotated[int | None, Doc("number of all tokens, cached or not")]
+    input_tokens: Annotated[int | None, Doc("number of uncached input tokens; null: unknown")]
+    output_tokens: Annotated[int | None, Doc("number of output tokens; null: unknown")]
+    cache_read_tokens: Annotated[int | None, Doc("number of cache read tokens; null: unknown")]
+    cache_creation_tokens: Annotated[
+        int | None, Doc("number of cache write tokens, 5 min and 1 h together; null: unknown")
+    ]
+    cache_creation_5m_tokens: Annotated[int | None, Doc("number of cache write tokens, 5 min; null: unknown")]
+    cache_creation_1h_tokens: Annotated[int | None, Doc("number of cache write tokens, 1 h; null: unknown")]
+    web_searches: Annotated[int | None, Doc("number of web search requests; null: unknown")]
+    total_tokens: Annotated[int | None, Doc("number of tokens of all four kinds; null: unknown")]
     unpriced_tokens: Annotated[int, Doc("number of tokens of models without a known price")]
 
 
@@ -248,23 +201,23 @@ class GroupCosts(CostTotals):
 
     name: Annotated[str | None, Doc("name of the phase, agent or model; null: unknown")]
     runs: Annotated[int, Doc("number of runs with this phase, agent or model")]
-    agent_runs: Annotated[int, Doc("number of streams")]
+    agent_runs: Annotated[int, Doc("number of agent runs with a transcript")]
 
 
 class RunCost(CostTotals):
     """Cost of one run."""
 
     name: Annotated[str, Doc("id of the run")]
-    created_at: Annotated[str | None, Doc("time at which the run was created, ISO 8601, UTC")]
+    created_at: Annotated[str | None, Doc("time at which the run was created, ISO 8601, UTC; null: unknown")]
     utc_offset_minutes: Annotated[
         int | None, Doc("local time of the run minus UTC, in minutes; null: unknown")
     ]
     status: Annotated[str | None, Doc("status of the run; null: no file of it could be read")]
     cost_basis: Annotated[
-        str | None, Doc("weakest basis of all parts: reported, computed, lower_bound or unpriced")
+        str | None, Doc("weakest basis of all parts: reported, computed, lower_bound or unpriced; null: none")
     ]
     copy_of: Annotated[str | None, Doc("run that counts all spending of this copy; null: not a copy")]
-    agent_runs: Annotated[int, Doc("number of streams")]
+    agent_runs: Annotated[int, Doc("number of agent runs with a transcript")]
 
 
 class CostsByKind(TypedDict, total=False):
@@ -279,7 +232,7 @@ class CostsByKind(TypedDict, total=False):
 class UnpricedTokens(TypedDict):
     """Tokens of a model without a known price."""
 
-    name: Annotated[str | None, Doc("name of the model; null: the streams name none")]
+    name: Annotated[str | None, Doc("name of the model; null: the transcripts name none")]
     tokens: Annotated[int, Doc("number of tokens")]
 
 
@@ -287,18 +240,18 @@ class FolderCosts(CostTotals):
     """Cost of the runs in agents folders."""
 
     agents_dir: Annotated[str, Doc("agents directory that was read, the first one if there are several")]
-    folders: Annotated[list[str], Doc("all agents directorys that were read")]
+    folders: Annotated[list[str], Doc("all agents directories that were read")]
     project: Annotated[str, Doc("project under which a sync would store the runs")]
     runs: Annotated[int, Doc("number of runs, without copies of other runs")]
-    copies: Annotated[int, Doc("number of copies of other runs in these folders, which count their cost")]
-    agent_runs: Annotated[int, Doc("number of streams")]
+    copies: Annotated[int, Doc("number of copies of other runs in these directories, which count their cost")]
+    agent_runs: Annotated[int, Doc("number of agent runs with a transcript")]
     runs_without_cost: Annotated[int, Doc("number of runs with neither a recorded cost nor a lower bound")]
     unpriced_models: Annotated[list[str], Doc("names of models without a known price")]
     unpriced_by_model: Annotated[
         list[UnpricedTokens], Doc("number of unpriced tokens per model; an unnamed model is last")
     ]
     by: Annotated[CostsByKind, Doc("costs by the requested kinds of groups")]
-    problems: Annotated[list[Problem], Doc("problems found in the folders")]
+    problems: Annotated[list[Problem], Doc("problems found in the directories")]
 
 
 class ResyncResult(TypedDict):
@@ -337,7 +290,7 @@ class ServerInfo:
     agents_dir: Annotated[
         str | None, Doc("agents directory that is followed, the first one if there are several; null: none")
     ]
-    folders: Annotated[list[str], Doc("all agents directorys that are followed")]
+    folders: Annotated[list[str], Doc("all agents directories that are followed")]
 
 
 @dataclass(frozen=True, slots=True)

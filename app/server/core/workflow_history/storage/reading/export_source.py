@@ -161,12 +161,12 @@ _RUN_KEYS = {
 }
 """Fields of an agent run about its run, with the run's keys for them."""
 
-_ZONE_FIELD: Final = Field(
+ZONE_FIELD: Final = Field(
     "time_zone_known",
     "flag",
     "whether the time zone of the run is known; false: times without a zone; null: unknown",
 )
-_RUN_ZONE_FIELD: Final = _ZONE_FIELD._replace(name="run_time_zone_known")
+_RUN_ZONE_FIELD: Final = ZONE_FIELD._replace(name="run_time_zone_known")
 
 
 def _run_column(key: str) -> ColumnElement[Any]:
@@ -189,11 +189,11 @@ def _run_source() -> ExportSource:
     fields = (
         *_RUN_FIELDS.values(),
         Field("extra", "dict", "keys of the state file without a column; null: none"),
-        _ZONE_FIELD,
+        ZONE_FIELD,
     )
     columns: dict[str, ColumnElement[Any]] = {"extra": _as_text(workflows.c.extra)}
     columns |= {key: _as_text(_run_column(key)) for key in WORKFLOW.fields}
-    columns[_ZONE_FIELD.name] = ZONE_KNOWN
+    columns[ZONE_FIELD.name] = ZONE_KNOWN
     return ExportSource(fields, _DEFAULT_RUN_COLUMNS, columns, run_batches)
 
 
@@ -294,7 +294,7 @@ def _occurrence_source(*, only_calls: bool = False) -> ExportSource:
         Field("duration_seconds", "real", "duration in the run; null: unknown"): occurrence.seconds,
         Field("agents", "list", "names of its agents in the run; null: unknown"): _as_text(occurrence.agents),
         Field(
-            "path", "text", "stream with an example, relative to the run's folder; null: none"
+            "path", "text", "transcript with an example, relative to the run's directory; null: none"
         ): occurrence.example_path,
         Field("line", "whole", "line of the example, from 1; null: none"): occurrence.example_line,
     }
@@ -337,11 +337,11 @@ def _pattern_source() -> ExportSource:
         Field("count", "whole", "number of occurrences"): _STORED_TOTALS["count"],
         Field("successes", "whole", "number of successful occurrences"): _STORED_TOTALS["successes"],
         Field("failures", "whole", "number of failed occurrences"): _STORED_TOTALS["failures"],
+        Field("cost", "money", "known cost of the occurrences; null: unknown for all"): _STORED_TOTALS[
+            "cost"
+        ],
         Field(
-            "cost", "money", "cost of the occurrences where it is known; null: unknown for all"
-        ): _STORED_TOTALS["cost"],
-        Field(
-            "duration_seconds", "real", "duration where it is known; null: unknown for all"
+            "duration_seconds", "real", "known duration of the occurrences; null: unknown for all"
         ): _STORED_TOTALS["duration_seconds"],
     }
     columns = {field.name: column for field, column in columns_by_field.items()}

@@ -131,7 +131,7 @@ workflows = Table(
     metadata,
     Column("key", _KEY_TYPE, primary_key=True, comment="key of the run in this database"),
     _name("project", "project of the run; empty: no project is named", nullable=False, server_default=""),
-    _name("id", "id of the run, the name of its folder; unique in its project", nullable=False),
+    _name("id", "id of the run, the name of its directory; unique in its project", nullable=False),
     _text("adw_id", "id of the run in its state file; null: none"),
     _text(
         "status",
@@ -163,7 +163,7 @@ workflows = Table(
     _money("lower_bound_cost", "lower bound of the cost beyond the recorded cost"),
     _money("computed_cost", "computed cost: tokens times the price on the date of use"),
     _name("copy_of", "run that counts the whole cost of this copy, as project/id; null: not a copy"),
-    _bool("cost_disputed", "whether the costs of a stream differ by more than 1%; null: unknown"),
+    _bool("cost_disputed", "whether the costs of a transcript differ by more than 1%; null: unknown"),
     _float("cost_difference_percent", "computed minus reported cost, percent; null: not comparable"),
     _integer("unpriced_tokens", "tokens of models without a known price; null: unknown"),
     *_tokens(),
@@ -179,7 +179,7 @@ workflows = Table(
     _text("bottleneck_phase", "phase with the longest duration; null: unknown"),
     _float("idle_time_seconds", "time in which no agent ran, seconds; null: unknown"),
     _name("price_version", "version of the price table for computed_cost; null: unknown"),
-    _name("agents_dir", "agents folder of the run; null: unknown"),
+    _name("agents_dir", "agents directory of the run; null: unknown"),
     _name("host", "host whose sync found the run; null: unknown"),
     _name("source_state", "present, or missing: the files of the run are missing; null: unknown"),
     _time("missing_since", "time at which the files were first missing", null="present"),
@@ -219,7 +219,9 @@ agent_runs = Table(
     metadata,
     _foreign_key("workflow_key", "workflows.key", "run", primary_key=True),
     Column("ordinal", Integer, primary_key=True, comment="position in the run, from 0"),
-    _name("phase", "plan, build, test, review, document ...; other: no phase in the name of the agent"),
+    _name(
+        "phase", "plan, build, test, review, document ..., or other: none in the agent's name; null: unknown"
+    ),
     _name("agent", "name of the agent; null: unknown"),
     _text("model", "most expensive model; null: unknown"),
     _money("cost", "cost of this attempt"),
@@ -242,7 +244,7 @@ agent_runs = Table(
     _text("error", "error message; null: none"),
     _name("outcome", "outcome: success, error, false_success, stopped, incomplete or empty; null: unknown"),
     _bool("is_retry", "whether it repeats earlier work; null: unknown"),
-    _integer("retries", "number of retries in this stream; null: unknown"),
+    _integer("retries", "number of retries in this transcript; null: unknown"),
     _money("retry_cost", "cost of the retries"),
     _integer("restarts", "number of processes that wrote to the file after the first; null: unknown"),
     _money("restart_cost", "cost of the restarts"),
@@ -250,18 +252,18 @@ agent_runs = Table(
         "attempt", "number of the attempt, from 1; higher after the file was overwritten; null: unknown"
     ),
     _bool("superseded", "whether a later attempt overwrote the file; null: unknown"),
-    _name("duplicate_of", "stream that already counts the same cost; null: none"),
-    _name("path", "path of the stream, relative to the run's folder; null: unknown"),
-    _integer("line", "line of the cost in the stream, from 1; null: none"),
-    _name("identity", "hash of the first line of the stream, which distinguishes attempts; null: none"),
-    _text("session_id", "session id in the stream; null: unknown"),
-    _name("format", "format of the stream: claude, gemini, codex ...; null: unknown"),
+    _name("duplicate_of", "transcript that already counts the same cost; null: none"),
+    _name("path", "path of the transcript, relative to the run's directory; null: unknown"),
+    _integer("line", "line of the cost in the transcript, from 1; null: none"),
+    _name("identity", "hash of the first line of the transcript, which distinguishes attempts; null: none"),
+    _text("session_id", "session id in the transcript; null: unknown"),
+    _name("format", "format of the transcript: claude, gemini, codex ...; null: unknown"),
     _extra("keys without a column; unreadable_values: unstorable values; null: none"),
     *(
         Index(f"ix_agent_runs_{name}_workflow_key", name, "workflow_key")
         for name in ("phase", "agent", "model", "session_id")
     ),
-    comment="one row per stream and attempt of an agent in a run",
+    comment="one row per transcript and attempt of an agent in a run",
 )
 
 model_usage = Table(
@@ -296,7 +298,7 @@ silent_agents = Table(
     Column("duration_seconds", Double, comment="duration in the state file, seconds; null: unknown"),
     *(Index(f"ix_silent_agents_{name}", name) for name in ("phase", "agent")),
     sqlite_with_rowid=False,
-    comment="one row per agent of a run without a stream, whose cost is unknown",
+    comment="one row per agent of a run without a transcript, whose cost is unknown",
 )
 
 similar_pairs = Table(
@@ -342,12 +344,10 @@ patterns = Table(
     _counter("count", "number of occurrences in all runs"),
     _counter("successes", "number of successful occurrences"),
     _counter("failures", "number of failed occurrences"),
-    _counter("cost_nanodollars", f"cost of the occurrences where it is known{MONEY_UNIT}"),
+    _counter("cost_nanodollars", f"known cost of the occurrences{MONEY_UNIT}"),
     _counter("unpriced_runs", "number of runs without a known cost; if equal to `runs`, the cost is unknown"),
     # An integer, unlike the seconds of a run: float sums drift when parts are subtracted and re-added.
-    _counter(
-        "milliseconds", "duration of the occurrences where it is known, rounded for each run, milliseconds"
-    ),
+    _counter("milliseconds", "known duration of the occurrences, rounded for each run, milliseconds"),
     _counter(
         "untimed_runs", "number of runs without a known duration; if equal to `runs`, the duration is unknown"
     ),
@@ -368,8 +368,10 @@ occurrences = Table(
     _money("cost", "cost of the pattern in the run"),
     _float("seconds", "duration of the pattern in the run, seconds; null: unknown"),
     _json("agents", "names of the agents with the pattern; null: unknown", "list"),
-    _name("example_path", "path of a stream with an example, relative to the run's folder; null: none"),
-    _integer("example_line", "line of the example in the stream, from 1; null: none"),
+    _name(
+        "example_path", "path of a transcript with an example, relative to the run's directory; null: none"
+    ),
+    _integer("example_line", "line of the example in the transcript, from 1; null: none"),
     _name("detector", "builtin, or host: the hook next to the package; null: builtin"),
     Index("ix_occurrences_pattern_key", "pattern_key"),
     sqlite_with_rowid=False,  # a third of the writes, and a run's rows are adjacent
@@ -380,27 +382,29 @@ problems = Table(
     "problems",
     metadata,
     Column("key", _KEY_TYPE, primary_key=True, comment="key of the problem"),
-    Column("agents_dir", _TEXT, nullable=False, comment="agents folder"),
-    Column("path", _TEXT, nullable=False, comment="path of the file, relative to the agents folder"),
+    Column("agents_dir", _TEXT, nullable=False, comment="agents directory"),
+    Column("path", _TEXT, nullable=False, comment="path of the file, relative to the agents directory"),
     _foreign_key("workflow_key", "workflows.key", "run", null="no stored run"),
     Column("line", BigInteger, comment="line number, from 1; null: the whole file"),
     Column("reason", _TEXT, nullable=False, comment="description of the problem"),
     Column("severity", _TEXT, nullable=False, comment="error: data is missing; warning: data is doubtful"),
     Index("ix_problems_agents_dir", "agents_dir"),
     Index("ix_problems_workflow_key", "workflow_key"),
-    comment="problems of reading at the last sync of each agents folder",
+    comment="problems of reading at the last sync of each agents directory",
 )
 
 stream_marks = Table(
     "stream_marks",
     metadata,
     _foreign_key("workflow_key", "workflows.key", "run", primary_key=True),
-    Column("path", _TEXT, primary_key=True, comment="path of the stream, relative to the run's folder"),
+    Column(
+        "path", _TEXT, primary_key=True, comment="path of the transcript, relative to the run's directory"
+    ),
     Column(
         "mark",
         LargeBinary,
         nullable=False,
-        comment="read position in the stream, and the facts before it, packed",
+        comment="read position in the transcript, and the facts before it, packed",
     ),
     Column(
         "written_ns",
@@ -409,25 +413,29 @@ stream_marks = Table(
         comment="last write to a file of the run, nanoseconds since 1970",
     ),
     Index("ix_stream_marks_written_ns", "written_ns"),
-    comment="read positions of streams that may still grow, from which the next sync continues",
+    comment="read positions of transcripts that may still grow, from which the next sync continues",
 )
 
 other_places = Table(
     "other_places",
     metadata,
-    Column("agents_dir", _TEXT, primary_key=True, comment="agents folder with a copy of the run"),
+    Column("agents_dir", _TEXT, primary_key=True, comment="agents directory with a copy of the run"),
     _foreign_key("workflow_key", "workflows.key", "run", primary_key=True),
     Column("fingerprint", _TEXT, nullable=False, comment="hash of the sizes and times of its files"),
     Index("ix_other_places_workflow_key", "workflow_key"),
-    comment="copies of runs in other agents folders, which syncs of those folders skip while unchanged",
+    comment="copies of runs in other agents directories, which their syncs skip while unchanged",
 )
 
 claims = Table(
     "claims",
     metadata,
     _foreign_key("workflow_key", "workflows.key", "run", primary_key=True),
-    Column("path", _TEXT, primary_key=True, comment="path of the stream, relative to the run's folder"),
-    Column("identity", _TEXT, primary_key=True, comment="hash of the first line of the stream; empty: none"),
+    Column(
+        "path", _TEXT, primary_key=True, comment="path of the transcript, relative to the run's directory"
+    ),
+    Column(
+        "identity", _TEXT, primary_key=True, comment="hash of the first line of the transcript; empty: none"
+    ),
     Column("data", LargeBinary, nullable=False, comment="cost of the attempt by itself, packed"),
     comment="one row per attempt, with its cost before messages that several runs have are counted once",
 )
@@ -440,7 +448,7 @@ claim_units = Table(
         "workflow_key", BigInteger, primary_key=True, comment="run with the message or result, workflows.key"
     ),
     sqlite_with_rowid=False,
-    comment="messages and results of each run, of which each counts once in the whole history",
+    comment="messages and results of each run; each counts once in the whole history",
 )
 
 column_blocks = Table(
@@ -465,7 +473,7 @@ sync_runs = Table(
     Column("key", _KEY_TYPE, primary_key=True, comment="key of the sync"),
     _time("started_at", "start time of the sync"),
     _float("duration_seconds", "duration of the sync, seconds; null: unknown"),
-    _name("agents_dir", "agents folder of the sync; null: unknown"),
+    _name("agents_dir", "agents directory of the sync; null: unknown"),
     _name("project", "project of the stored runs; null: unknown"),
     _name("host", "host of the sync; null: unknown"),
     _integer("scanned", "number of runs found; null: unknown"),
@@ -489,7 +497,7 @@ pruned_runs = Table(
     "pruned_runs",
     metadata,
     Column("project", _TEXT, primary_key=True, comment="project of the run"),
-    Column("id", _TEXT, primary_key=True, comment="name of the run's folder"),
+    Column("id", _TEXT, primary_key=True, comment="name of the run's directory"),
     Column("pruned_at", _TEXT, nullable=False, comment=f"deletion time{TIME_UNIT}"),
     Column("created_at", _TEXT, comment=f"creation time of the run{TIME_UNIT}; null: unknown"),
     Column(

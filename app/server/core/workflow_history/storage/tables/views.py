@@ -53,7 +53,7 @@ VIEW_COLUMNS = {
     "spend_by_model": "cost of each model in all runs, in US dollars, highest first",
     "spend_by_day": "cost of the runs of each day (UTC), in US dollars, without copies",
     "recurring_patterns": "patterns in two or more runs, by number of runs, highest first",
-    "unreadable": "problems of reading at the last sync of each agents folder, errors first",
+    "unreadable": "problems of reading at the last sync of each agents directory, errors first",
 }
 
 VIEW_SQL = {
