@@ -585,6 +585,12 @@ def test_a_phase_that_is_completed_is_no_end_where_the_log_begins_the_next(
         "Invalid API key · Please run /login",
         'API Error: 529 {"type":"error"}',
         "Credit balance is too low",
+        "You've hit your session limit",
+        "You\u2019ve hit your limit · resets 3pm",
+        "You've reached your Opus weekly limit",
+        "You're out of extra usage · resets 5pm",
+        "API usage quota exceeded",
+        "Not logged in · Please run /login",
     ],
 )
 def test_a_refusal_of_the_service_is_an_error_though_the_result_calls_it_none(
@@ -593,6 +599,40 @@ def test_a_refusal_of_the_service_is_an_error_though_the_result_calls_it_none(
     nothing = {"result": text, "usage": usage(input=0, output=0), "modelUsage": {}}
     stream(run(agents, "r1"), "planner", init(), result(0, **nothing))
     assert (the_only(agents)["status"], the_only(agents)["error_message"]) == ("failed", text)
+
+
+def test_a_limit_that_only_a_synthetic_message_reports_is_no_success(agents: Path) -> None:
+    text, zeros = "You've hit your limit", usage(input=0, output=0, read=0, write=0)
+    said = assistant("m1", model="<synthetic>", content=[{"type": "text", "text": text}], usage=zeros)
+    ended = result(0, result=text, usage=zeros, modelUsage={}, duration_ms=5)
+    stream(run(agents, "r1"), "builder", init(), said, ended)
+    assert (the_only(agents)["status"], the_only(agents)["error_message"]) == ("failed", text)
+
+
+def test_an_answer_about_a_limit_is_a_success(agents: Path) -> None:
+    stream(run(agents, "r1"), "builder", init(), result(0.25, result="Rate limit reached now answers 429"))
+    assert the_only(agents)["status"] == "completed"
+
+
+@pytest.mark.parametrize("is_error", [True, False])
+@pytest.mark.parametrize(
+    ("subtype", "message"),
+    [
+        ("error_max_turns", "the maximum number of turns was reached"),
+        ("error_max_budget_usd", "the maximum budget was reached"),
+        ("error_during_execution", "an error occurred during execution"),
+        ("error_max_patience", "max patience"),
+    ],
+)
+def test_a_result_without_a_text_is_explained_by_its_subtype(
+    agents: Path, subtype: str, message: str, is_error: bool
+) -> None:
+    ended = json.loads(result(subtype=subtype, is_error=is_error))
+    del ended["result"]
+    stream(run(agents, "r1"), "builder", init(), json.dumps(ended))
+    found = the_only(agents)
+    assert (found["status"], found["error_message"]) == ("failed", message)
+    assert found["status_reason"] == f"builder ended with an error: {message} (builder/raw_output.jsonl)"
 
 
 @pytest.mark.parametrize("word", ["crashed", "killed", "timeout", "timed out", "Timed-Out"])

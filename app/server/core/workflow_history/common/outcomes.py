@@ -31,10 +31,21 @@ DID_NOTHING: Final = frozenset({Outcome.EMPTY, Outcome.FALSE_SUCCESS})
 _MAX_HELPER_COST = Decimal("0.01")  # USD
 _UNKNOWN_COMMAND = re.compile(r"unknown (?:skill|slash command|command)\b", re.IGNORECASE)
 _REFUSAL = re.compile(
-    r"(?:[\w' -]{0,40}limit reached|api error\b|invalid api key|credit balance is too low|oauth token\b)",
+    r"(?:[\w' -]{0,40}(?:limit|cap) reached|api error\b|invalid api key|credit balance is too low"
+    r"|oauth token\b|you(?:['\u2019]ve| have) (?:hit|reached|exceeded) (?:your|the)\b[\w'\u2019 -]{0,40}\b(?:limit|cap|quota)\b"
+    r"|(?:you(?:['\u2019]re| are)|your \w+ is) out of\b[\w' -]{0,20}\b(?:usage|credits?|quota)\b"
+    r"|[\w' -]{0,40}(?:limit|quota) (?:was |has been |is )?exceeded\b|not logged in\b|please run /login)",
     re.IGNORECASE,
 )
 """Beginning of the answer of a CLI that reached no model; some versions do not mark it as an error."""
+
+_SUBTYPE_MESSAGES: Final = {
+    "error_max_turns": "the maximum number of turns was reached",
+    "error_max_budget_usd": "the maximum budget was reached",
+    "error_max_structured_output_retries": "the maximum number of retries for structured output was reached",
+    "error_during_execution": "an error occurred during execution",
+}
+"""Messages for the subtypes of results with an error and no text."""
 
 _OUTCOME_BY_ENDING: Final = {Ending.STOPPED: Outcome.STOPPED, Ending.ERROR: Outcome.ERROR}
 _OUTCOME_BY_FORMAT: Final = {
@@ -74,6 +85,17 @@ def _outcome_of_result(result: ResultLine) -> Outcome:
     if _REFUSAL.match(text):
         return Outcome.ERROR
     return Outcome.FALSE_SUCCESS if not text or _UNKNOWN_COMMAND.match(text) else Outcome.SUCCESS
+
+
+def subtype_message(subtype: str | None) -> str | None:
+    """Return the message for a result's subtype that ended the agent by itself; None if it does not say why.
+
+    >>> subtype_message("error_max_turns"), subtype_message("error_max_retries"), subtype_message("error")
+    ('the maximum number of turns was reached', 'max retries', None)
+    """
+    if subtype is None or not subtype.startswith("error_"):
+        return None
+    return _SUBTYPE_MESSAGES.get(subtype) or subtype.removeprefix("error_").replace("_", " ").strip() or None
 
 
 def has_answer(facts: StreamFacts) -> bool:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from ...common.models import RunStatus, Severity, StreamFacts
-from ...common.outcomes import DID_NOTHING, Outcome, classify_outcome, has_answer
+from ...common.outcomes import DID_NOTHING, Outcome, classify_outcome, has_answer, subtype_message
 from ...common.phases import PHASES, classify_phase, split_name
 from ...common.plausible_dates import SILENCE_TIMEOUT, is_plausible
 from ..streams.claude_schema import error_text
@@ -141,8 +141,11 @@ def _decide_failed(evidence: StatusEvidence, now: datetime) -> StatusDecision | 
             reason = f"{stream.agent} has written nothing yet ({stream.path})"
             return StatusDecision(RunStatus.INCOMPLETE, reason)
         if outcome in _FAILURE_REASONS:
-            reason = f"{stream.agent} {_FAILURE_REASONS[outcome]} ({stream.path})"
-            text = stream.results[-1].text if stream.results else stream.ending_text
+            last = stream.results[-1] if stream.results else None
+            message = subtype_message(last.subtype) if last and outcome == Outcome.ERROR else None
+            end = _FAILURE_REASONS[outcome] + (f": {message}" if message else "")
+            reason = f"{stream.agent} {end} ({stream.path})"
+            text = last.text if last else stream.ending_text
             return StatusDecision(RunStatus.FAILED, reason, text.strip() or None)
     return _decide_failed_by_log(evidence, now)
 

@@ -25,6 +25,7 @@ from ...common.models import (
     TokenUsage,
     ToolCall,
 )
+from ...common.outcomes import subtype_message
 from ...costs.accounting.reported_totals import reports_spending
 from .block_reader import BRACE, skip_noise
 from .claude_schema import (
@@ -384,7 +385,7 @@ def _build_result(line: Line, number: int, session: str | None) -> ResultLine:
     if line.stop_reason == REFUSAL:
         text = refusal_text(text.strip())
     elif not text and (line.is_error or (line.subtype or "").startswith("error")):
-        text = error_text(line.errors) or error_text(line.result) or ""
+        text = error_text(line.errors) or error_text(line.result) or subtype_message(line.subtype) or ""
     elif not text:
         text = answer_text(line.result) or answer_text(line.structured_output)
     return ResultLine(

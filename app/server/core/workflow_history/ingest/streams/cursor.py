@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from ...common.models import ReportedModelCost, ResultLine, StreamFacts, StreamFormat, TokenUsage, ToolCall
+from ...common.outcomes import subtype_message
 from .claude_schema import answer_text, error_text, parse_count, parse_duration, time_from_ms
 from .reading import LineParser, decode_record
 
@@ -94,7 +95,7 @@ class CursorParser(LineParser):
             duration_api_ms=parse_duration(line.duration_api_ms),
             is_error=failed,
             subtype=line.subtype,
-            text=(answer or (error_text(line.error) if failed else None) or "")[:2000],
+            text=(answer or (_failure_text(line) if failed else None) or "")[:2000],
             session_id=line.session_id,
             process=len(self.results) + 1,
         )
@@ -123,6 +124,10 @@ class CursorParser(LineParser):
             problems=(*self.all_problems(), *self.doubtful_results()),
             lost_line=self.last_lost_line(),
         )
+
+
+def _failure_text(line: CursorLine) -> str | None:
+    return error_text(line.error) or subtype_message(line.subtype)
 
 
 def _detail(arguments: Any) -> str | None:
