@@ -80,6 +80,65 @@ class TestSummaries:
         prompt(folder, "planner", f"/plan {path}")
         assert only(agents)["nl_input"] in (None, "price table")
 
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            '"./specs/my plan a0000011.md"',
+            "'specs/my plan.md'",
+            "file:///srv/specs/plan.md",
+            r"C:\Users\me\specs\plan.md",
+            "--plan=specs/plan.md",
+            "--plan specs/plan.md",
+            "--verbose",
+            "specs/plan.md --verbose",
+            "--model=opus --dry-run specs/plan.md -v",
+            "specs/plan.md --model opus",
+            "a0000005 specs/plan.md reviewer",
+            "a0000005 reviewer",
+            "V06 specs/plan.md",
+            "V06",
+        ],
+    )
+    @pytest.mark.parametrize("command", ["implement", "review"])
+    def test_an_argument_is_no_request(self, agents: Path, arguments: str, command: str) -> None:
+        folder = run(agents, "V06", {"adw_id": "V06"})
+        prompt(folder, "builder", f"/{command} {arguments}")
+        summary(folder / "builder", slash_command=f"/{command}", args=[arguments])
+        assert only(agents)["nl_input"] is None
+
+    @pytest.mark.parametrize(
+        "typed",
+        [
+            "7 fix-login Make it red",
+            "#7 fix-login specs/plan.md Make it red",
+            "--dry-run --model=opus Make it red",
+            '"specs/my plan.md" Make it red',
+        ],
+    )
+    def test_arguments_before_a_request_are_left_out(self, agents: Path, typed: str) -> None:
+        folder = run(agents, "fix-login", {})
+        prompt(folder, "planner", f"/feature {typed}")
+        assert only(agents)["nl_input"] == "Make it red"
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "--verbose is ignored by the list command",
+            "./run.sh fails on README.md",
+            "Document specs/plan.md",
+            "Fix",
+            "login must work without a password",
+        ],
+    )
+    def test_a_request_that_looks_like_an_argument_is_kept_whole(self, agents: Path, text: str) -> None:
+        prompt(run(agents, "login", {}), "planner", f"/feature {text}")
+        assert only(agents)["nl_input"] == text
+
+    def test_an_argument_that_is_a_path_with_blanks_is_no_request(self, agents: Path) -> None:
+        folder = run(agents, "a1")
+        summary(folder / "builder", slash_command="/implement", args=["./specs/my plan.md"])
+        assert only(agents)["nl_input"] is None
+
     def test_a_request_that_names_a_file_is_one(self, agents: Path) -> None:
         summary(run(agents, "a1"), workflow="x", prompt="Update docs/README.md")
         assert only(agents)["nl_input"] == "Update docs/README.md"

@@ -32,7 +32,8 @@ _MAX_HELPER_COST = Decimal("0.01")  # USD
 _UNKNOWN_COMMAND = re.compile(r"unknown (?:skill|slash command|command)\b", re.IGNORECASE)
 _REFUSAL = re.compile(
     r"(?:[\w' -]{0,40}(?:limit|cap) reached|api error\b|invalid api key|credit balance is too low"
-    r"|oauth token\b|you(?:['\u2019]ve| have) (?:hit|reached|exceeded) (?:your|the)\b[\w'\u2019 -]{0,40}\b(?:limit|cap|quota)\b"
+    r"|oauth token\b|you(?:['\u2019]ve| have) (?:hit|reached|exceeded) (?:your|the)\b[\w'\u2019 -]{0,40}"
+    r"\b(?:limit|cap|quota)\b"
     r"|(?:you(?:['\u2019]re| are)|your \w+ is) out of\b[\w' -]{0,20}\b(?:usage|credits?|quota)\b"
     r"|[\w' -]{0,40}(?:limit|quota) (?:was |has been |is )?exceeded\b|not logged in\b|please run /login)",
     re.IGNORECASE,

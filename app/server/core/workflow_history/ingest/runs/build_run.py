@@ -374,6 +374,7 @@ def _find_run_request(
         facts.logs,
         find_typed=lambda: first_prompt(facts.folder.files, facts.streams, elsewhere) if facts.asks else None,
         names=names,
+        run_ids=[facts.id, *filter(None, (clean_text(facts.state.get(key)) for key in ("adw_id", "id")))],
     )
 
 

@@ -15,8 +15,9 @@ from ...common.models import StreamFacts
 from ...common.outcomes import Outcome, classify_outcome
 from ...common.phases import classify_phase
 from ...common.redaction import redact_text
+from .command_arguments import is_path
 from .issues import issue_in
-from .request_text import Prompt, is_path, paths_in
+from .request_text import Prompt, paths_in
 from .small_files import Log, extract_json_objects, outermost_log
 from .state_words import clean_text
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ...common.redaction import redact_text
+from .command_arguments import is_path, is_path_argument, without_arguments
 from .issues import issue_in
 from .prompts import COMMAND
 from .small_files import Log, extract_json_objects
@@ -34,16 +35,8 @@ _SUMMARY_KEYS = ("prompt", "task", "task_description", "nl_input", "request")
 _WORK_PHASES = ("other", "build", "review", "validate")
 """Phases of an agent that may be the only one of a run, with the request itself as its prompt."""
 
-_PATH = re.compile(
-    r"@?(?:[\w~.-]*[/\\])*[\w@~+.-]+\.(?:md|mdx|markdown|txt|json|jsonl|ya?ml|toml|rst|adoc|html?)"
-    r"|@?(?:\.{0,2}|~|[\w.-]+)/(?:[\w@~+.-]+/)*[\w@~+.-]*",
-    re.IGNORECASE,
-)
 _PLAN_PATH = re.compile(r"(?<![\w/.:-])(?:[\w.~-]*/)+[\w.-]+\.(?:md|mdx|markdown|txt)\b(?!/)", re.IGNORECASE)
 _COMMAND = re.compile(r"\s*/([\w:-]+)\s*")
-_LEADING_IDS = re.compile(
-    r"(?:(?:adw[_-][\w-]+|[0-9a-f]{8}|#?\d+|[\w./-]+\.(?:md|json)|agents/\S+)(?:\s+|$))+", re.IGNORECASE
-)
 _SLUG_NOISE = re.compile(
     r"^(?:specs?/|plans?/)|\.md$|\b(?:feature|feat|bug|chore|patch|fix)[-/](?=issue|adw-|[0-9a-f]{8}\b)|\bissue-\d+-?"
     r"|\badw-[0-9a-z]+-?|\bsdlc_planner-?|\b[0-9a-f]{8}\b-?",
@@ -60,22 +53,24 @@ def find_request(
     *,
     find_typed: Callable[[], tuple[str, str] | None] = lambda: None,
     names: Sequence[tuple[str | None, str]] = (),
+    run_ids: Collection[str] = (),
 ) -> Request | None:
     """Return the request from the best source that has one, or None if unknown.
 
     `find_typed` finds the first prompt in the streams and its place; called if better sources have none.
-    `names` are a redacted branch and plan, each with its source: their words are the last resort.
+    `names` are a redacted branch and plan, each with its source: their words are the last resort. `run_ids`
+    are the run's ids, which are no part of the request after a slash command.
     """
     prompts, summaries = list(prompts), list(summaries)
     sources: tuple[Callable[[], Iterator[Request]], ...] = (
         lambda: _from_state(state),
-        lambda: _from_summaries(summaries),
-        lambda: _from_arguments(summaries),
-        lambda: _from_prompts(prompts, "classify"),
-        lambda: _from_prompts(prompts, "plan"),
+        lambda: _from_summaries(summaries, run_ids),
+        lambda: _from_arguments(summaries, run_ids),
+        lambda: _from_prompts(prompts, "classify", run_ids),
+        lambda: _from_prompts(prompts, "plan", run_ids),
         lambda: _from_logs(logs),
-        lambda: _from_only_agent(prompts),
-        lambda: _from_streams(find_typed()),
+        lambda: _from_only_agent(prompts, run_ids),
+        lambda: _from_streams(find_typed(), run_ids),
         lambda: _from_slugs(state, names),
     )
     for find_in in sources:
@@ -84,16 +79,6 @@ def find_request(
             text = request.text if len(request.text) <= MAX_REQUEST else redact_text(request.text)
             return Request(text[:MAX_REQUEST], request.source)  # redacted first: no rule matches half a key
     return None
-
-
-def is_path(text: str) -> bool:
-    """Return whether a text consists only of file paths.
-
-    >>> is_path("specs/plan-7.md"), is_path("Update docs/README.md"), is_path("./specs/plan")
-    (True, False, True)
-    """
-    words = text[:_MAX_NAME].split()
-    return bool(words) and all(_PATH.fullmatch(word.strip("\"'`,")) for word in words)
 
 
 def paths_in(text: str) -> list[str]:
@@ -114,7 +99,9 @@ def _from_state(state: dict[str, Any]) -> Iterator[Request]:
         yield Request(text, "adw_state.json: issue")
 
 
-def _from_summaries(summaries: Sequence[tuple[str, dict[str, Any]]]) -> Iterator[Request]:
+def _from_summaries(
+    summaries: Sequence[tuple[str, dict[str, Any]]], run_ids: Collection[str]
+) -> Iterator[Request]:
     """Yield the prompts in summaries; a workflow's own summary comes first."""
     for path, summary in sorted(summaries, key=lambda item: item[0].count("/")):
         arguments = summary.get("args")
@@ -122,46 +109,48 @@ def _from_summaries(summaries: Sequence[tuple[str, dict[str, Any]]]) -> Iterator
         for holder, prefix in ((summary, ""), (inner, "args.")):
             for key in _SUMMARY_KEYS:
                 text = _visible_text(holder.get(key))
-                task = prompt_text(text) if text and text.startswith("/") else text
+                task = prompt_text(text, run_ids) if text and text.startswith("/") else text
                 if task and not is_path(task):
                     yield Request(task, f"{path}: {prefix}{key}")
 
 
-def _from_arguments(summaries: Sequence[tuple[str, dict[str, Any]]]) -> Iterator[Request]:
+def _from_arguments(
+    summaries: Sequence[tuple[str, dict[str, Any]]], run_ids: Collection[str]
+) -> Iterator[Request]:
     """Yield the arguments of slash commands, without ids; a plan's path is not a request."""
     for path, summary in summaries:
         arguments = summary.get("args")
         words = arguments if isinstance(arguments, list) else [arguments]
-        text = " ".join(word for word in words if isinstance(word, str))
-        if task := prompt_text(f"/command {text}"):
+        text = " ".join(word for word in words if isinstance(word, str) and not is_path_argument(word))
+        if task := prompt_text(f"/command {text}", run_ids):
             yield Request(task, f"{path}: args")
 
 
-def _from_prompts(prompts: Iterable[Prompt], phase: str) -> Iterator[Request]:
+def _from_prompts(prompts: Iterable[Prompt], phase: str, run_ids: Collection[str]) -> Iterator[Request]:
     for prompt in prompts:
-        if prompt.phase == phase and (text := prompt_text(prompt.text)):
+        if prompt.phase == phase and (text := prompt_text(prompt.text, run_ids)):
             yield Request(text, prompt.path)
 
 
-def _from_only_agent(prompts: Sequence[Prompt]) -> Iterator[Request]:
+def _from_only_agent(prompts: Sequence[Prompt], run_ids: Collection[str]) -> Iterator[Request]:
     """Yield the prompt of a run in which only one agent has prompts."""
     agents = {prompt.path.split("prompts/")[0] for prompt in prompts}
     if len(agents) == 1:
         for phase in _WORK_PHASES:
-            yield from _from_prompts(prompts, phase)
+            yield from _from_prompts(prompts, phase, run_ids)
 
 
-def _from_streams(typed: tuple[str, str] | None) -> Iterator[Request]:
+def _from_streams(typed: tuple[str, str] | None, run_ids: Collection[str]) -> Iterator[Request]:
     """Yield the first prompt typed by the user; a slash command without a task is used unchanged."""
     if typed is None:
         return
     text = _visible_text(typed[0])
-    if task := prompt_text(typed[0]) or (text if text and COMMAND.match(text) else None):
+    if task := prompt_text(typed[0], run_ids) or (text if text and COMMAND.match(text) else None):
         yield Request(task, typed[1])
 
 
-def prompt_text(prompt: str) -> str | None:
-    r"""Return the task in a prompt: its issue, or the text after its command and ids; None if only a path.
+def prompt_text(prompt: str, run_ids: Collection[str] = ()) -> str | None:
+    r"""Return the task in a prompt: its issue, or the text after its command and arguments; None if neither.
 
     >>> prompt_text('/feature 1 bfd1a7d1 {"number": 1, "title": "Add x", "body": "So that y"}')
     'Add x\n\nSo that y'
@@ -175,8 +164,8 @@ def prompt_text(prompt: str) -> str | None:
             return text
     command = _COMMAND.match(prompt)
     rest = prompt[command.end() :] if command else prompt
-    if command and (ids := _LEADING_IDS.match(rest)):
-        rest = rest[ids.end() :]
+    if command:
+        rest = without_arguments(rest, run_ids)
     task = _visible_text(rest.strip().strip("\"'"))
     return None if task is None or is_path(task) else task
 
