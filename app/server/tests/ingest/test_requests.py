@@ -341,7 +341,7 @@ class TestFirstMessages:
         stream(folder, "builder", said(wrap.format("/implement")), assistant("m1"))
         assert asks(agents) == ("Add x\n\nSo that y", "adw_state.json: issue")
 
-    def test_of_gemini_and_of_a_stream_that_repeats_its_prompt_are_found(self, agents: Path) -> None:
+    def test_of_other_programs_and_of_a_stream_that_repeats_its_prompt_are_found(self, agents: Path) -> None:
         gemini = [
             line(type="init", session_id="g", model="gemini-3-pro", timestamp="2026-01-15T10:00:00Z"),
             line(type="message", role="user", content=ASK, timestamp="2026-01-15T10:00:01Z"),
@@ -359,7 +359,17 @@ class TestFirstMessages:
             line(type="item.completed", item={"type": "user_message", "text": ASK}),
         ]
         stream(run(agents, "c3"), "coder", *codex)
-        assert [one.workflow["nl_input"] for one in scan(agents, NOW).runs] == [ASK] * 3
+        cursor = [
+            line(type="system", subtype="init", apiKeySource="env", session_id="k", model="Opus 4.8"),
+            line(
+                type="user",
+                session_id="k",
+                message={"role": "user", "content": [{"type": "text", "text": ASK}]},
+            ),
+            line(type="tool_call", subtype="started", call_id="t", tool_call={}, session_id="k"),
+        ]
+        stream(run(agents, "d4"), "coder", *cursor)
+        assert [one.workflow["nl_input"] for one in scan(agents, NOW).runs] == [ASK] * 4
 
     def test_come_after_what_the_run_was_given(self, agents: Path) -> None:
         prompt(run(agents, "a1"), "planner", "/plan Add a health check")

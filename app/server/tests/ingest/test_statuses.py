@@ -635,6 +635,30 @@ def test_a_result_without_a_text_is_explained_by_its_subtype(
     assert found["status_reason"] == f"builder ended with an error: {message} (builder/raw_output.jsonl)"
 
 
+@pytest.mark.parametrize("message", ["Quota exceeded", {"error": {"message": "Quota exceeded"}}])
+@pytest.mark.parametrize("has_result", [True, False])
+def test_an_error_event_of_gemini_is_the_runs_error(agents: Path, message: Any, has_result: bool) -> None:
+    lines = [
+        {"type": "init", "session_id": "g", "model": "gemini-2.5-pro"},
+        {"type": "error", "severity": "error", "message": message},
+        {"type": "result", "status": "error", "stats": {"total_tokens": 0}},
+    ]
+    stream(run(agents, "r1"), "builder", *map(json.dumps, lines[: 3 if has_result else 2]))
+    assert (the_only(agents)["status"], the_only(agents)["error_message"]) == ("failed", "Quota exceeded")
+
+
+def test_an_error_event_after_which_gemini_went_on_is_not_fatal(agents: Path) -> None:
+    lines = [
+        {"type": "init", "session_id": "g", "model": "gemini-2.5-pro"},
+        {"type": "error", "severity": "error", "message": "Retrying"},
+        {"type": "message", "role": "assistant", "content": "Done"},
+        {"type": "error", "severity": "warning", "message": "Loop detected"},
+        {"type": "result", "status": "success", "stats": {"input_tokens": 9, "output_tokens": 1}},
+    ]
+    stream(run(agents, "r1"), "builder", *map(json.dumps, lines))
+    assert (the_only(agents)["status"], the_only(agents)["error_message"]) == ("completed", None)
+
+
 @pytest.mark.parametrize("word", ["crashed", "killed", "timeout", "timed out", "Timed-Out"])
 def test_a_states_word_for_a_failure_counts_as_one(agents: Path, word: str) -> None:
     run(agents, "w1", {"status": word})

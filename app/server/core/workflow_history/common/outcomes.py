@@ -89,7 +89,7 @@ def _outcome_of_result(result: ResultLine) -> Outcome:
 
 
 def subtype_message(subtype: str | None) -> str | None:
-    """Return the message for a result's subtype that ended the agent by itself; None if it does not say why.
+    """Return the message for a result's subtype that ended the agent by itself; None if it gives no reason.
 
     >>> subtype_message("error_max_turns"), subtype_message("error_max_retries"), subtype_message("error")
     ('the maximum number of turns was reached', 'max retries', None)

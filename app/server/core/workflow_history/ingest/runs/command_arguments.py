@@ -1,4 +1,4 @@
-"""Tell the arguments of a slash command, such as ids, paths and options, from the task after them. Pure."""
+"""Separate the arguments of a slash command, such as ids, paths and options, from the task. Pure."""
 
 from __future__ import annotations
 

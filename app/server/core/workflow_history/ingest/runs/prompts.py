@@ -53,7 +53,13 @@ FIRST_OWN: Final = "its first own message"
 """Place of the request in a stream; own: after messages that are another run's work."""
 
 _FORMATS: Final = frozenset(
-    {StreamFormat.CLAUDE, StreamFormat.CLAUDE_TRANSCRIPT, StreamFormat.GEMINI, StreamFormat.CODEX}
+    {
+        StreamFormat.CLAUDE,
+        StreamFormat.CLAUDE_TRANSCRIPT,
+        StreamFormat.GEMINI,
+        StreamFormat.CODEX,
+        StreamFormat.CURSOR,
+    }
 )
 
 
@@ -184,7 +190,7 @@ def _array_records(text: str, after_line: int) -> Iterator[dict[str, Any]]:
 
 
 def _record_texts(record: dict[str, Any]) -> Iterator[str]:
-    """Yield the user's texts in a record of Claude Code, Gemini CLI or Codex."""
+    """Yield the user's texts in a record of Claude Code, Gemini CLI, Codex or Cursor."""
     if record.get("isMeta") or record.get("isSidechain") or record.get("isCompactSummary"):
         return
     if record.get("parent_tool_use_id") or record.get("isSynthetic"):

@@ -12,7 +12,15 @@ from typing import Any
 
 import msgspec
 
-from ...common.models import ReportedModelCost, ResultLine, StreamFacts, StreamFormat, TokenUsage, ToolCall
+from ...common.models import (
+    Ending,
+    ReportedModelCost,
+    ResultLine,
+    StreamFacts,
+    StreamFormat,
+    TokenUsage,
+    ToolCall,
+)
 from .claude_schema import error_text, parse_count, parse_duration, parse_timestamp
 from .reading import LineParser, decode_record
 
@@ -61,6 +69,8 @@ class GeminiLine(msgspec.Struct):
     status: str | None = None
     stats: Stats | None = None
     error: Any = None
+    severity: str | None = None
+    message: Any = None
 
 
 _LINE_DECODER = msgspec.json.Decoder(GeminiLine)
@@ -76,6 +86,8 @@ class GeminiParser(LineParser):
     model: str | None = None
     session: str | None = None
     text: str = ""
+    error: str = ""  # message of this process's last error event
+    ends_with_error: bool = False  # whether the last line is an error event
 
     def parse_record(self, raw: bytes, number: int) -> None:
         """Parse one record and add its facts; plain text is output for the user and is ignored."""
@@ -85,7 +97,10 @@ class GeminiParser(LineParser):
         self.record_time(parse_timestamp(line.timestamp), line.timestamp, number)
         if line.type == "init":
             self.processes += 1
-            self.text = ""
+            self.text = self.error = ""
+        self.ends_with_error = line.type == "error" and line.severity != "warning"
+        if self.ends_with_error:
+            self.error = (error_text(line.message) or error_text(line.error) or "")[:2000]
         self.model, self.session = line.model or self.model, line.session_id or self.session
         if self.session:
             self.sessions[self.session] = None
@@ -118,7 +133,7 @@ class GeminiParser(LineParser):
                 duration_ms=parse_duration(line.stats.duration_ms) if line.stats else None,
                 is_error=failed,
                 subtype=line.status,
-                text=((error_text(line.error) if failed else None) or self.text)[:2000],
+                text=((error_text(line.error) or self.error if failed else None) or self.text)[:2000],
                 session_id=self.session,
                 process=self.processes if earlier is None else earlier.process,
                 lacking=lacking if earlier is None else _RESUMED_PROBLEM,
@@ -148,6 +163,8 @@ class GeminiParser(LineParser):
             started_at=self.first_time,
             ended_at=self.last_time,
             last_result_line=self.results[-1].line if self.results else None,
+            ending=Ending.ERROR if self.ends_with_error and not self.partial_record else None,
+            ending_text=self.error if self.ends_with_error else "",
             lines=self.lines,
             problems=(*self.all_problems(), *self.doubtful_results()),
             lost_line=self.last_lost_line(),
