@@ -45,7 +45,7 @@ class PreviouslyPruned:
     """Runs that were pruned earlier."""
 
     runs: Annotated[int, Doc("number of runs pruned earlier")]
-    spent: Annotated[float | None, Doc("lower bound of the cost of these runs, US dollars; null: unknown")]
+    spent: Annotated[float | None, Doc("lower bound of the cost of these runs, USD; null: unknown")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class PruneResult:
     """Runs that were deleted from the history, or would be."""
 
     runs: Annotated[int, Doc("number of runs that match the rules")]
-    spent: Annotated[float | None, Doc("cost of these runs, US dollars; null: unknown")]
+    spent: Annotated[float | None, Doc("cost of these runs, USD; null: unknown")]
     unpriced: Annotated[int, Doc("number of these runs with an unknown cost")]
     oldest: Annotated[str | None, Doc("creation time of the oldest of these runs, ISO 8601, UTC; null: none")]
     newest: Annotated[str | None, Doc("creation time of the newest of these runs, ISO 8601, UTC; null: none")]
@@ -84,9 +84,7 @@ class MergeResult:
     pruned: Annotated[int, Doc("number of runs that were not merged, since they were pruned here")]
     patterns_decided: Annotated[int, Doc("number of patterns whose later decision was in the other history")]
     syncs: Annotated[int, Doc("number of new recorded syncs")]
-    shared: Annotated[
-        tuple[DuplicateStream, ...], Doc("new runs that have transcripts in common with another run")
-    ]
+    shared: Annotated[tuple[DuplicateStream, ...], Doc("new runs with transcripts of another run")]
     source: Annotated[str, Doc("path or URL of the other history, without its password")]
     dry_run: Annotated[bool, Doc("true: nothing was stored")]
     duration_seconds: Annotated[float, Doc("duration of the merge, in seconds")]

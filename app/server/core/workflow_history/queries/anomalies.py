@@ -62,7 +62,7 @@ class MeasureChange:
     after_runs: Annotated[int, Doc("number of runs after the change")]
     ratio: Annotated[float | None, Doc("after divided by before; null: before is 0")]
     robust_z: Annotated[
-        float | None, Doc("shift of the median in robust standard deviations; null: failures")
+        float | None, Doc("shift of the median, in robust standard deviations; null: failures")
     ]
 
 
@@ -74,26 +74,20 @@ class Finding:
     worse: Annotated[bool, Doc("whether this is a regression")]
     since: Annotated[datetime, Doc("change point: creation time of the first run after the change")]
     main: Annotated[MeasureChange, Doc("change of the main measure")]
-    p: Annotated[
-        float, Doc("probability of a difference as large anywhere in the series without a real change")
-    ]
+    p: Annotated[float, Doc("probability of so large a difference in the series by chance")]
     along: Annotated[
-        tuple[MeasureChange, ...], Doc("other changes at that point: of the same phase, or of the run's cost")
+        tuple[MeasureChange, ...], Doc("other changes then, in the same phase or of the run's cost")
     ]
     others: Annotated[tuple[MeasureChange, ...], Doc("changes of other phases at about the same time")]
     excess_cost: Annotated[
-        float | None, Doc("excess cost of all runs since, US dollars; below 0: savings; null: not about cost")
+        float | None, Doc("excess cost of all runs since, USD; below 0: savings; null: not about cost")
     ]
-    model_before: Annotated[str | None, Doc("usual model just before the change, if it changed; else null")]
-    model_after: Annotated[str | None, Doc("usual model since the change, if it changed; else null")]
-    project_before: Annotated[
-        str | None, Doc("usual project just before the change, if it changed; else null")
-    ]
-    project_after: Annotated[str | None, Doc("usual project since the change, if it changed; else null")]
+    model_before: Annotated[str | None, Doc("usual model before the change; null: it did not change")]
+    model_after: Annotated[str | None, Doc("usual model since the change; null: it did not change")]
+    project_before: Annotated[str | None, Doc("usual project before the change; null: it did not change")]
+    project_after: Annotated[str | None, Doc("usual project since the change; null: it did not change")]
     runs: Annotated[tuple[RunRef, ...], Doc("runs with the largest change, at most 5")]
-    curve: Annotated[
-        tuple[float, ...], Doc("medians of the main measure over time, oldest first, at most 32")
-    ]
+    curve: Annotated[tuple[float, ...], Doc("medians of the main measure, oldest first, at most 32")]
     curve_change: Annotated[int, Doc("index of the first entry of the curve after the change")]
     sentence: Annotated[str, Doc("description of the finding in one sentence")]
 
@@ -112,9 +106,7 @@ class OutlierRun:
     baseline: Annotated[float, Doc("median of the runs it is compared with")]
     baseline_runs: Annotated[int, Doc("number of runs it is compared with")]
     modified_z: Annotated[float, Doc("modified z-score; 3.5 and more is far (Iglewicz and Hoaglin)")]
-    excess_cost: Annotated[
-        float | None, Doc("excess cost above the median, US dollars; null: not about cost")
-    ]
+    excess_cost: Annotated[float | None, Doc("excess cost above the median, USD; null: not about cost")]
     sentence: Annotated[str, Doc("description of the outlier in one sentence")]
 
 
@@ -123,8 +115,8 @@ class Anomalies:
     """Recent regressions, improvements and outliers."""
 
     runs: Annotated[int, Doc("number of runs analysed")]
-    latest: Annotated[datetime | None, Doc("creation time of the latest run; null: no run has a time")]
-    recent_since: Annotated[datetime | None, Doc("start of the recent window; null: no run has a time")]
+    latest: Annotated[datetime | None, Doc("creation time of the latest run; null: no known time")]
+    recent_since: Annotated[datetime | None, Doc("start of the recent window; null: no known time")]
     series: Annotated[int, Doc("number of time series (workflow, phase and measure) with enough runs")]
     false_discovery_rate: Annotated[float, Doc("expected share of reported changes that are due to chance")]
     regressions: Annotated[tuple[Finding, ...], Doc("regressions, highest excess cost first")]

@@ -41,7 +41,7 @@ class BudgetRun:
 
     id: Annotated[str, Doc("id of the run")]
     project: Annotated[str | None, Doc("project of the run; null: no project is named")]
-    cost: Annotated[float, Doc("cost of the run, US dollars")]
+    cost: Annotated[float, Doc("cost of the run, USD")]
     is_lower_bound: Annotated[bool, Doc("whether the cost is a lower bound")]
 
 
@@ -54,9 +54,9 @@ class BudgetStatus:
     span: Annotated[Span, Doc("run: each run since the start; else a calendar day, week or month")]
     start: Annotated[datetime, Doc("start of the day, week or month, or of the checked runs")]
     end: Annotated[datetime, Doc("end of the period, exclusive")]
-    limit: Annotated[float, Doc("limit, US dollars")]
+    limit: Annotated[float, Doc("limit, USD")]
     spent: Annotated[
-        float, Doc("lower bound of the spending, US dollars; of a budget per run, the highest cost of a run")
+        float, Doc("lower bound of the spending, USD; of a budget per run, the highest cost of a run")
     ]
     share: Annotated[float | None, Doc("spending divided by the limit; null: the limit is 0")]
     state: Annotated[BudgetLevel, Doc("within, near (80% and more) or exceeded")]
@@ -82,9 +82,7 @@ class BudgetReport:
     time_zone: Annotated[str | None, Doc("time zone of days, weeks and months; null: local")]
     exceeded: Annotated[int, Doc("number of exceeded budgets")]
     near: Annotated[int, Doc("number of budgets near the limit")]
-    latest_run: Annotated[
-        datetime | None, Doc("creation time of the latest synced run; null: no run has a time")
-    ]
+    latest_run: Annotated[datetime | None, Doc("creation time of the latest synced run; null: no known time")]
     undated_runs: Annotated[int, Doc("number of runs without a date, which count in no day, week or month")]
     invalid_timestamps: Annotated[
         ImplausibleDates, Doc("runs dated before 2000 or after the end, which also count in no period")

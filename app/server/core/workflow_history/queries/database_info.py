@@ -16,14 +16,10 @@ class DatabaseInfo:
     """Location, size and content of the history database."""
 
     path: Annotated[str, Doc("path of the database file, or database URL without its password")]
-    bytes: Annotated[int | None, Doc("size of the database in bytes; null: there is no history yet")]
-    database_version: Annotated[
-        str | None, Doc("revision of the database tables; null: there is no history yet")
-    ]
+    bytes: Annotated[int | None, Doc("size of the database in bytes; null: no history yet")]
+    database_version: Annotated[str | None, Doc("revision of the database tables; null: no history yet")]
     runs: Annotated[int, Doc("number of stored runs")]
-    last_sync_at: Annotated[
-        str | None, Doc("start of the last sync that changed the history; null: there is none")
-    ]
+    last_sync_at: Annotated[str | None, Doc("start of the last sync with changes, ISO 8601, UTC; null: none")]
 
 
 def database_info() -> DatabaseInfo:

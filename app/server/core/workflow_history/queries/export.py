@@ -71,15 +71,13 @@ class StatisticsRow:
     completed: Annotated[int, Doc("number of completed runs")]
     failed: Annotated[int, Doc("number of failed runs")]
     success_rate: Annotated[
-        float | None, Doc("completed divided by completed plus failed runs, 0 to 1; null: no such run")
+        float | None, Doc("completed share of completed and failed runs, 0 to 1; null: no run")
     ]
     success_rate_of: Annotated[int, Doc("number of runs that completed or failed")]
     cost: Annotated[float | None, Doc("recorded cost of all runs; null: unknown")]
-    cost_mean: Annotated[float | None, Doc("mean cost of a run, US dollars; null: none is known")]
-    cost_median: Annotated[float | None, Doc("median cost of a run, US dollars; null: none is known")]
-    cost_p90: Annotated[
-        float | None, Doc("90th percentile of the cost of a run, US dollars; null: none is known")
-    ]
+    cost_mean: Annotated[float | None, Doc("mean cost of a run, USD; null: unknown")]
+    cost_median: Annotated[float | None, Doc("median cost of a run, USD; null: unknown")]
+    cost_p90: Annotated[float | None, Doc("90th percentile of the cost of a run, USD; null: unknown")]
     cost_runs: Annotated[int, Doc("number of runs with a known cost")]
     lower_bound_cost: Annotated[float | None, Doc("lower bound of the cost beyond `cost`; null: none")]
     runs_without_cost: Annotated[int, Doc("number of runs with neither a recorded cost nor a lower bound")]
@@ -93,12 +91,12 @@ class StatisticsRow:
         float | None, Doc("cache read tokens divided by all input tokens, 0 to 1; null: unknown")
     ]
     duration_seconds: Annotated[
-        float | None, Doc("total duration of the runs whose duration is known; null: none is known")
+        float | None, Doc("total duration of the runs whose duration is known; null: unknown")
     ]
-    duration_mean_seconds: Annotated[float | None, Doc("mean duration of a run; null: none is known")]
-    duration_median_seconds: Annotated[float | None, Doc("median duration of a run; null: none is known")]
+    duration_mean_seconds: Annotated[float | None, Doc("mean duration of a run; null: unknown")]
+    duration_median_seconds: Annotated[float | None, Doc("median duration of a run; null: unknown")]
     duration_p90_seconds: Annotated[
-        float | None, Doc("90th percentile of the duration of a run; null: none is known")
+        float | None, Doc("90th percentile of the duration of a run; null: unknown")
     ]
 
 

@@ -41,10 +41,9 @@ class RunPage:
     total: Annotated[int, Doc("number of runs on all pages")]
     limit: Annotated[int, Doc("maximum number of runs per page")]
     offset: Annotated[int, Doc("number of runs before this page; 0 if a cursor was given")]
-    next_cursor: Annotated[str | None, Doc("cursor of the next page; null: this is the last page")]
+    next_cursor: Annotated[str | None, Doc("cursor of the next page; null: last page")]
     part_costs: Annotated[
-        list[float | None] | None,
-        Doc("US dollars per run of the phases or agents sorted by; null: another sort"),
+        list[float | None] | None, Doc("USD per run of the phases or agents sorted by; null: another sort")
     ] = None
     part_costs_partial: Annotated[
         list[bool] | None, Doc("whether each of these is a lower bound; null: another sort")

@@ -25,7 +25,7 @@ class PatternRef:
     kind: Annotated[PatternKind, Doc("kind of the pattern: operation or sequence")]
     signature: Annotated[str, Doc("normalized operations of the pattern")]
     occurrences: Annotated[int, Doc("number of occurrences in all runs")]
-    cost: Annotated[float | None, Doc("estimated cost of all occurrences, US dollars; null: unknown")]
+    cost: Annotated[float | None, Doc("estimated cost of all occurrences, USD; null: unknown")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,45 +48,37 @@ class RankedPattern:
     successes: Annotated[int, Doc("number of successful occurrences")]
     failures: Annotated[int, Doc("number of failed occurrences; unknown outcomes count as neither")]
     success_rate: Annotated[
-        float | None, Doc("successes divided by known outcomes, 0 to 1; null: no outcome is known")
+        float | None, Doc("successes divided by known outcomes, 0 to 1; null: no known outcome")
     ]
     success_rate_lower_bound: Annotated[
         float | None,
-        Doc("lower end of the 95% interval (Wilson) of the success rate; null: no outcome is known"),
+        Doc("lower end of the 95% interval (Wilson) of the success rate; null: no known outcome"),
     ]
     stability: Annotated[
         float | None,
         Doc("share of a sequence's starts that run to its end; else runs by occurrences; null: unknown"),
     ]
-    cost: Annotated[float | None, Doc("estimated cost of all occurrences, US dollars; null: unknown")]
-    cost_is_lower_bound: Annotated[
-        bool, Doc("whether the cost is a lower bound, since it is unknown in some runs")
-    ]
+    cost: Annotated[float | None, Doc("estimated cost of all occurrences, USD; null: unknown")]
+    cost_is_lower_bound: Annotated[bool, Doc("true: a lower bound, as the cost in some runs is unknown")]
     cost_per_time: Annotated[
-        float | None, Doc("cost per occurrence, US dollars, a lower bound if the cost is one; null: unknown")
+        float | None, Doc("cost per occurrence, USD, a lower bound if the cost is one; null: unknown")
     ]
     seconds: Annotated[float | None, Doc("estimated duration of all occurrences, in seconds; null: unknown")]
-    seconds_is_lower_bound: Annotated[
-        bool, Doc("whether the duration is a lower bound, since it is unknown in some runs")
-    ]
+    seconds_is_lower_bound: Annotated[bool, Doc("true: a lower bound, as some durations are unknown")]
     residual_cost: Annotated[
-        float | None, Doc("share of the cost that remains with a script; null: no script can do it")
+        float | None, Doc("share of the cost that remains with a script; null: not scriptable")
     ]
-    estimated_savings: Annotated[
-        float | None, Doc("estimated savings by a script, US dollars; null: unknown")
-    ]
-    estimated_savings_is_lower_bound: Annotated[
-        bool, Doc("whether the savings are a lower bound: a cost or outcome is unknown")
-    ]
+    estimated_savings: Annotated[float | None, Doc("estimated savings by a script, USD; null: unknown")]
+    estimated_savings_is_lower_bound: Annotated[bool, Doc("lower bound, as a cost or outcome is unknown")]
     savings_per_month: Annotated[
-        float | None, Doc("estimated savings per month, US dollars; null: unknown, or under 7 days")
+        float | None, Doc("estimated savings per month, USD; null: unknown, or under 7 days")
     ]
     risk_adjusted_savings: Annotated[
         float | None,
-        Doc("cost * (1 - residual_cost) * success_rate_lower_bound * stability, US dollars; null: unknown"),
+        Doc("cost * (1 - residual_cost) * success_rate_lower_bound * stability, USD; null: unknown"),
     ]
     covered_by: Annotated[
-        PatternRef | None, Doc("larger pattern that already covers the cost of this pattern; null: none")
+        PatternRef | None, Doc("larger pattern that covers the cost of this one; null: none")
     ]
     covers: Annotated[tuple[PatternRef, ...], Doc("patterns covered by this one, highest cost first")]
 
@@ -96,8 +88,8 @@ class RunPeriod:
     """Number and period of the runs that were queried."""
 
     runs: Annotated[int, Doc("number of runs, with or without a pattern")]
-    first: Annotated[datetime | None, Doc("creation time of the first run; null: no run has a time")]
-    last: Annotated[datetime | None, Doc("creation time of the last run; null: no run has a time")]
+    first: Annotated[datetime | None, Doc("creation time of the first run; null: no known time")]
+    last: Annotated[datetime | None, Doc("creation time of the last run; null: no known time")]
 
     @property
     def duration_us(self) -> int | None:
@@ -118,12 +110,10 @@ class PatternReport:
     found: Annotated[int, Doc("number of patterns found, including those beyond the limit")]
     hidden: Annotated[int, Doc("number of further patterns that are covered by these")]
     commands_cost: Annotated[
-        float | None, Doc("cost of all recurring commands, each call once, US dollars; null: unknown")
+        float | None, Doc("cost of all recurring commands, each call once, USD; null: unknown")
     ]
     commands_cost_is_lower_bound: Annotated[bool, Doc("whether the cost of the commands is a lower bound")]
-    patterns: Annotated[
-        tuple[RankedPattern, ...], Doc("patterns up to the limit, highest risk-adjusted savings first")
-    ]
+    patterns: Annotated[tuple[RankedPattern, ...], Doc("patterns, highest risk-adjusted savings first")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +124,9 @@ class ExampleRun:
     project: Annotated[str | None, Doc("project of the run; null: no project is named")]
     created_at: Annotated[str | None, Doc("creation time of the run, ISO 8601, UTC; null: unknown")]
     occurrences: Annotated[int | None, Doc("number of occurrences in this run; null: unknown")]
-    cost: Annotated[float | None, Doc("estimated cost in this run, US dollars; null: unknown")]
+    cost: Annotated[float | None, Doc("estimated cost in this run, USD; null: unknown")]
     agents_dir: Annotated[str | None, Doc("agents directory from which the run was read; null: unknown")]
-    path: Annotated[
-        str | None, Doc("path of a file with an example, relative to the agents directory; null: none")
-    ]
+    path: Annotated[str | None, Doc("path of a file with an example, below the agents directory; null: none")]
     line: Annotated[int | None, Doc("line number of the example, from 1; null: none")]
 
 

@@ -33,14 +33,12 @@ class RunProgress:
     template: Annotated[str | None, Doc("name of the workflow; null: unknown")]
     phase: Annotated[str | None, Doc("current phase; null: the run has not begun, or it is unknown")]
     started_at: Annotated[datetime | None, Doc("start of the run, ISO 8601, UTC; null: unknown")]
-    started_derived: Annotated[
-        bool | None, Doc("whether the start was derived from ids or file times; null: unknown")
-    ]
+    started_derived: Annotated[bool | None, Doc("whether ids or file times gave the start; null: unknown")]
     elapsed_seconds: Annotated[
         float | None,
         Doc("time to the last write of a running run, else its duration, in seconds; null: unknown"),
     ]
-    spent: Annotated[float | None, Doc("cost so far, US dollars; null: unknown")]
+    spent: Annotated[float | None, Doc("cost so far, USD; null: unknown")]
     spent_is_lower_bound: Annotated[bool, Doc("whether more may have been spent, always true while running")]
     tokens: Annotated[int | None, Doc("number of tokens so far, a lower bound; null: unknown")]
     flight: Annotated[Remaining | None, Doc("forecast of the remaining work; null: the run has ended")]

@@ -52,9 +52,7 @@ class ScorePart:
     name: Annotated[str, Doc("name of the component: text, status, cost, duration")]
     weight: Annotated[float, Doc("weight of the component, 0 to 1, before missing components are left out")]
     value: Annotated[float | None, Doc("similarity, 0 to 1; null: one of the two runs has no value")]
-    gave: Annotated[
-        float | None, Doc("contribution to the score, which is the sum of all; null: not compared")
-    ]
+    gave: Annotated[float | None, Doc("part of the score, which is the sum of all; null: not compared")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +64,17 @@ class SimilarRun:
     score: Annotated[float, Doc("similarity score, 0 to 1")]
     parts: Annotated[tuple[ScorePart, ...], Doc("components of the score")]
     shared: Annotated[tuple[SharedWord, ...], Doc("words in both requests, highest contribution first")]
-    related: Annotated[
-        tuple[SharedWord, ...], Doc("related words of the two requests, highest contribution first")
-    ]
+    related: Annotated[tuple[SharedWord, ...], Doc("related words, highest contribution first")]
     status: Annotated[str | None, Doc("status of the run; null: unknown")]
     template: Annotated[str | None, Doc("name of the workflow; null: unknown")]
     request: Annotated[str | None, Doc("beginning of the request; null: unknown")]
     created_at: Annotated[str | None, Doc("creation time of the run, ISO 8601, UTC; null: unknown")]
-    cost: Annotated[float | None, Doc("recorded cost, else the lower bound, US dollars; null: unknown")]
+    cost: Annotated[float | None, Doc("recorded cost, else the lower bound, USD; null: unknown")]
     cost_basis: Annotated[
         str | None, Doc("basis of the cost: reported, computed, lower_bound or unpriced; null: none")
     ]
     lower_bound_cost: Annotated[
-        float | None, Doc("lower bound of the cost beyond the recorded cost, US dollars; null: none")
+        float | None, Doc("lower bound of the cost beyond the recorded cost, USD; null: none")
     ]
     duration_seconds: Annotated[float | None, Doc("duration of the run, in seconds; null: unknown")]
 

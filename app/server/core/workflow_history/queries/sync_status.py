@@ -46,7 +46,7 @@ class SyncPage:
     syncs: Annotated[list[dict[str, Any]], Doc("syncs on this page, latest first")]
     total: Annotated[int, Doc("number of syncs on all pages")]
     limit: Annotated[int, Doc("maximum number of syncs per page")]
-    next_cursor: Annotated[str | None, Doc("cursor of the next page; null: this is the last page")]
+    next_cursor: Annotated[str | None, Doc("cursor of the next page; null: last page")]
 
 
 def find_syncs(*, limit: int = 20, cursor: str | None = None) -> SyncPage:
@@ -97,9 +97,7 @@ class SyncStatus:
 
     state: Annotated[str, Doc("off (no directory), idle, running or failed (the sync is retried)")]
     agents_dir: Annotated[str | None, Doc("agents directory that is synced; null: none")]
-    project: Annotated[
-        str | None, Doc("project under which the runs are stored; null: there is no directory")
-    ]
+    project: Annotated[str | None, Doc("project under which the runs are stored; null: no directory")]
     watch: Annotated[
         str | None,
         Doc("events, polling, listing (remote directory) or waiting (missing directory); null: off"),
@@ -116,15 +114,9 @@ class SyncStatus:
     started_at: Annotated[
         datetime | None, Doc("start of the running sync, ISO 8601, UTC; null: not running")
     ] = None
-    last: Annotated[
-        LastSync | None, Doc("last successful sync since the start of the server; null: none")
-    ] = None
-    error: Annotated[
-        str | None, Doc("reason why the last sync failed, and the remedy; null: it did not fail")
-    ] = None
+    last: Annotated[LastSync | None, Doc("last successful sync since the server's start; null: none")] = None
+    error: Annotated[str | None, Doc("reason and remedy of the last failure; null: none")] = None
     next_retry_at: Annotated[
         datetime | None, Doc("time of the next automatic retry, ISO 8601, UTC; null: none")
     ] = None
-    folders: Annotated[
-        tuple[str, ...], Doc("all synced directories: agents_dir and the project's others")
-    ] = ()
+    folders: Annotated[tuple[str, ...], Doc("all synced directories of the project")] = ()

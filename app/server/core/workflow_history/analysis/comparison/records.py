@@ -42,7 +42,7 @@ class AgentTotals:
         str | None, Doc("worst outcome of the agent runs that were not superseded; null: unknown")
     ]
     models: Annotated[tuple[str, ...], Doc("names of the models used")]
-    cost: Annotated[float | None, Doc("known cost, US dollars; null: unknown")]
+    cost: Annotated[float | None, Doc("known cost, USD; null: unknown")]
     cost_is_certain: Annotated[bool, Doc("false if the cost is a lower bound")]
 
 
@@ -72,7 +72,7 @@ class Contribution:
     """One phase's contribution to a difference; a phase that one run lacks counts there as 0."""
 
     phase: Annotated[str | None, Doc("name of the phase; null: cost outside the agent runs")]
-    difference: Annotated[float, Doc("difference B - A, US dollars or seconds")]
+    difference: Annotated[float, Doc("difference B - A, USD or seconds")]
     share: Annotated[
         float | None,
         Doc("share of the whole difference: 1 is all of it, below 0 acts against it; null: no difference"),
@@ -100,8 +100,8 @@ class PriceChange:
 
     model: Annotated[str, Doc("name of the model")]
     kind: Annotated[str, Doc("kind of tokens: input, output, cache read ...")]
-    a: Annotated[float, Doc("rate at A's date, US dollars per million units")]
-    b: Annotated[float, Doc("rate at B's date, US dollars per million units")]
+    a: Annotated[float, Doc("rate at A's date, USD per million units")]
+    b: Annotated[float, Doc("rate at B's date, USD per million units")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +129,7 @@ class RunRef:
     id: Annotated[str, Doc("id of the run")]
     project: Annotated[str, Doc("project of the run; empty: no project is named")]
     created_at: Annotated[str | None, Doc("creation time of the run, ISO 8601, UTC; null: unknown")]
-    status: Annotated[
-        str | None,
-        Doc("status of the run: completed, failed, running ...; null: unknown"),
-    ]
+    status: Annotated[str | None, Doc("status of the run: completed, failed, running ...; null: unknown")]
     status_reason: Annotated[str | None, Doc("source of the status; null: unknown")]
 
 
@@ -145,22 +142,13 @@ class Comparison:
     similarity: Annotated[float, Doc("similarity score, 0 to 1")]
     similarity_parts: Annotated[tuple[LikenessPart, ...], Doc("components of the similarity score")]
     request: Annotated[Request, Doc("comparison of the request texts")]
-    facts: Annotated[
-        tuple[TextComparison, ...], Doc("comparisons of texts: status, workflow, model and others")
-    ]
-    figures: Annotated[
-        tuple[NumberComparison, ...], Doc("comparisons of numbers: cost, duration, tokens, scores")
-    ]
+    facts: Annotated[tuple[TextComparison, ...], Doc("comparisons of texts such as status and model")]
+    figures: Annotated[tuple[NumberComparison, ...], Doc("comparisons of numbers such as cost and scores")]
     phases: Annotated[tuple[Phase, ...], Doc("comparisons by phase, in the order of the workflow")]
-    cost_from: Annotated[
-        tuple[Contribution, ...], Doc("contributions to the difference in cost, largest first")
-    ]
+    cost_from: Annotated[tuple[Contribution, ...], Doc("contributions to the cost difference, largest first")]
     duration_from: Annotated[tuple[Contribution, ...], Doc("contributions to the difference in working time")]
-    other_models: Annotated[
-        tuple[ModelChange, ...], Doc("phases in which the two runs used different models")
-    ]
+    other_models: Annotated[tuple[ModelChange, ...], Doc("phases in which the runs used different models")]
     price_changes: Annotated[
-        tuple[PriceChange, ...],
-        Doc("rates of common models that differ between the dates of the runs"),
+        tuple[PriceChange, ...], Doc("rates of common models that differ between the dates of the runs")
     ]
     notes: Annotated[tuple[str, ...], Doc("caveats, one sentence each")]

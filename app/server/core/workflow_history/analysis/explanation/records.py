@@ -27,10 +27,8 @@ class PriceTerm:
 
     kind: Annotated[str, Doc("input, output, cache read, 5-minute or 1-hour cache write, or web search")]
     count: Annotated[int, Doc("number of tokens or web search requests")]
-    rate: Annotated[
-        float | None, Doc("rate at that time, US dollars per million units; null: not in the price table")
-    ]
-    cost: Annotated[float | None, Doc("count times rate, US dollars; null: no rate")]
+    rate: Annotated[float | None, Doc("rate at that time, USD per million units; null: no rate")]
+    cost: Annotated[float | None, Doc("count times rate, USD; null: no rate")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +38,9 @@ class PriceCalculation:
     model: Annotated[str | None, Doc("name of the model; null: the transcript names none")]
     priced_at: Annotated[str | None, Doc("time whose prices apply, ISO 8601, UTC; null: unknown")]
     terms: Annotated[tuple[PriceTerm, ...], Doc("terms of the sum, one for each kind of tokens with a count")]
-    total: Annotated[float | None, Doc("sum of the terms, US dollars; null: a rate or the model is unknown")]
-    stored: Annotated[float | None, Doc("computed cost in the history, US dollars; null: none")]
-    difference: Annotated[float | None, Doc("`total` minus `stored`, US dollars; null: one is missing")]
+    total: Annotated[float | None, Doc("sum of the terms, USD; null: a rate or the model is unknown")]
+    stored: Annotated[float | None, Doc("computed cost in the history, USD; null: none")]
+    difference: Annotated[float | None, Doc("`total` minus `stored`, USD; null: one is missing")]
     why: Annotated[str | None, Doc("reason for a missing total or a difference; null: neither")]
 
 
@@ -57,9 +55,7 @@ class Component:
     basis: Annotated[
         str | None, Doc("cost basis: reported, computed, lower_bound or unpriced; null: not a cost")
     ] = None
-    weight: Annotated[float | None, Doc("weight of a score or similarity component; null: it has none")] = (
-        None
-    )
+    weight: Annotated[float | None, Doc("weight of a score or similarity component; null: none")] = None
     inputs: Annotated[dict[str, JsonValue], Doc("values that the rule uses, by key; null: unknown")] = (
         dataclass_field(default_factory=dict)
     )

@@ -15,11 +15,9 @@ class Distribution:
     """Distribution of an amount over runs: cost in US dollars, duration in seconds."""
 
     total: Annotated[float | None, Doc("sum of the known values, 0 without runs; null: all are unknown")]
-    mean: Annotated[float | None, Doc("mean of the known values; null: none is known")]
-    median: Annotated[float | None, Doc("median of the known values; null: none is known")]
-    p90: Annotated[
-        float | None, Doc("90th percentile of the known values, linearly interpolated; null: none is known")
-    ]
+    mean: Annotated[float | None, Doc("mean of the known values; null: unknown")]
+    median: Annotated[float | None, Doc("median of the known values; null: unknown")]
+    p90: Annotated[float | None, Doc("90th percentile of the known values, interpolated; null: unknown")]
     runs: Annotated[int, Doc("number of runs with a known value, the base of mean, median and p90")]
 
 
@@ -52,19 +50,18 @@ class GroupStatistics:
     completed: Annotated[int, Doc("number of completed runs")]
     failed: Annotated[int, Doc("number of failed runs")]
     success_rate: Annotated[
-        float | None, Doc("completed divided by completed plus failed runs, 0 to 1; null: no such run")
+        float | None, Doc("completed share of completed and failed runs, 0 to 1; null: no run")
     ]
     success_rate_of: Annotated[int, Doc("number of runs that completed or failed")]
-    cost: Annotated[Distribution, Doc("recorded cost, US dollars")]
+    cost: Annotated[Distribution, Doc("recorded cost, USD")]
     lower_bound_cost: Annotated[
-        float | None, Doc("lower bound of the cost beyond the recorded cost, US dollars; null: none")
+        float | None, Doc("lower bound of the cost beyond the recorded cost, USD; null: none")
     ]
     runs_without_cost: Annotated[int, Doc("number of runs without any known cost")]
     runs_costing_more: Annotated[int, Doc("number of runs that spent more than the recorded cost")]
     tokens: Annotated[TokenTotals, Doc("total tokens by kind")]
     cache_hit_rate: Annotated[
-        float | None,
-        Doc("cache hit rate of runs with all kinds of input tokens known, 0 to 1; null: no such run"),
+        float | None, Doc("cache hit rate of runs with all kinds of input tokens known, 0 to 1; null: no run")
     ]
     duration: Annotated[Distribution, Doc("duration of the runs, seconds")]
 
@@ -77,11 +74,9 @@ class RunStatistics:
     across: Annotated[str | None, Doc("name of the second grouping; null: not requested")]
     time_zone: Annotated[str | None, Doc("time zone of days and hours; null: not grouped by time")]
     total: Annotated[GroupStatistics, Doc("statistics of all runs, each counted once")]
-    groups: Annotated[
-        tuple[GroupStatistics, ...], Doc("groups in order of time, or by descending cost; unknown last")
-    ]
+    groups: Annotated[tuple[GroupStatistics, ...], Doc("groups by time or descending cost; unknown last")]
     invalid_timestamps: Annotated[
-        ImplausibleDates | None, Doc("runs with invalid timestamps; null: not grouped by time")
+        ImplausibleDates | None, Doc("runs with invalid timestamps; null: not by time")
     ]
 
 
@@ -102,10 +97,8 @@ class WasteKind:
 
     kind: Annotated[str, Doc("waste category: failed_runs, retries, false_successes, errors, interrupted")]
     runs: Annotated[int, Doc("number of runs with waste of this category, of known cost or not")]
-    cost: Annotated[
-        float | None, Doc("US dollars, lower bound, without costs of earlier categories; null: unknown")
-    ]
-    counted_above: Annotated[float, Doc("US dollars of this category that an earlier category counts")]
+    cost: Annotated[float | None, Doc("USD, lower bound, without costs of earlier categories; null: unknown")]
+    counted_above: Annotated[float, Doc("USD of this category that an earlier category counts")]
     partial: Annotated[bool, Doc("true if it cost more, which no earlier category counts")]
 
 
@@ -114,8 +107,8 @@ class WasteLocation:
     """Wasted cost of one workflow or phase."""
 
     name: Annotated[str | None, Doc("name of the workflow or phase; null: unknown")]
-    wasted: Annotated[float, Doc("wasted US dollars, lower bound")]
-    spent: Annotated[float, Doc("US dollars spent in the workflow or phase, lower bound")]
+    wasted: Annotated[float, Doc("wasted USD, lower bound")]
+    spent: Annotated[float, Doc("USD spent in the workflow or phase, lower bound")]
     share: Annotated[float | None, Doc("wasted share of the spent dollars, 0 to 1; null: no known cost")]
     wasted_partial: Annotated[bool, Doc("true if more was wasted")]
     partial: Annotated[bool, Doc("true if more was spent")]
@@ -126,18 +119,14 @@ class Waste:
     """Wasted cost: spent on work that failed or had to be repeated; each dollar is counted once."""
 
     runs: Annotated[int, Doc("number of runs, without copies")]
-    wasted: Annotated[float, Doc("wasted US dollars, lower bound: the sum over all categories")]
-    spent: Annotated[
-        float, Doc("US dollars spent, lower bound: recorded costs plus lower bounds beyond them")
-    ]
+    wasted: Annotated[float, Doc("wasted USD, lower bound: the sum over all categories")]
+    spent: Annotated[float, Doc("USD spent, a lower bound: also beyond the recorded costs")]
     partial: Annotated[bool, Doc("true if more was spent")]
     share: Annotated[float | None, Doc("wasted share of the spent dollars, 0 to 1; null: no known cost")]
-    kinds: Annotated[
-        tuple[WasteKind, ...], Doc("waste by category, in the order in which a dollar is counted")
-    ]
+    kinds: Annotated[tuple[WasteKind, ...], Doc("waste by category, in the order of counting")]
     doubtful_runs: Annotated[int, Doc("number of completed runs with a false success")]
     doubtful_cost: Annotated[
-        float, Doc("US dollars that the doubtful runs cost at least; not part of the waste")
+        float, Doc("lower bound of the cost of the doubtful runs, USD; not in the waste")
     ]
     doubtful_partial: Annotated[bool, Doc("true if the doubtful runs cost more")]
     by_template: Annotated[tuple[WasteLocation, ...], Doc("waste by workflow, most wasteful first")]
@@ -153,7 +142,7 @@ class Change:
     figure: Annotated[
         str, Doc("metric: runs, success_rate, cost, cost_per_run, duration, tokens, cache_hit_rate")
     ]
-    unit: Annotated[str, Doc("unit of the values: runs, share (0 to 1), US dollars, seconds, tokens")]
+    unit: Annotated[str, Doc("unit of the values: runs, share (0 to 1), USD, seconds, tokens")]
     now: Annotated[float | None, Doc("value in the period; null: unknown")]
     before: Annotated[float | None, Doc("value in the previous period; null: unknown")]
     change: Annotated[float | None, Doc("`now` minus `before`, in the unit; null: one is unknown")]
@@ -170,9 +159,7 @@ class Trend:
     begins: Annotated[datetime, Doc("start of the period, UTC, inclusive")]
     ends: Annotated[datetime, Doc("end of the period, UTC, exclusive")]
     before_begins: Annotated[datetime, Doc("start of the previous period, UTC; it ends when this one begins")]
-    before_is_whole: Annotated[
-        bool, Doc("false if the first run is later than the start of the previous period")
-    ]
+    before_is_whole: Annotated[bool, Doc("false: the first run is later than the previous period's start")]
     changes: Annotated[tuple[Change, ...], Doc("changes by metric")]
     invalid_timestamps: Annotated[ImplausibleDates, Doc("runs with invalid timestamps, in neither period")]
 
@@ -187,6 +174,4 @@ class Overview:
     models: Annotated[RunStatistics, Doc("statistics by model")]
     phases: Annotated[RunStatistics, Doc("statistics by phase")]
     waste: Annotated[Waste, Doc("wasted cost")]
-    trend: Annotated[
-        Trend | None, Doc("comparison of the last period with the previous one; null: dates are filtered")
-    ]
+    trend: Annotated[Trend | None, Doc("last period and the one before; null: dates are filtered")]

@@ -52,7 +52,7 @@ class MethodError:
 
     name: Annotated[str, Doc("method: forecast, mean or median of earlier runs, or median of its workflow")]
     count: Annotated[int, Doc("number of runs")]
-    absolute: Annotated[float, Doc("median absolute error, US dollars or seconds")]
+    absolute: Annotated[float, Doc("median absolute error, USD or seconds")]
     log: Annotated[
         float | None,
         Doc("median absolute error of the natural logarithm: 0.1 is about 10% off; null: no run above 0"),
@@ -92,7 +92,7 @@ class FigureCalibration:
     coverage: Annotated[Coverage | None, Doc("coverage of the intervals; null: no run")]
     errors: Annotated[tuple[MethodError, ...], Doc("errors of each method, for the same runs")]
     errors_with_template: Annotated[
-        tuple[MethodError, ...], Doc("errors for runs whose workflow had earlier runs")
+        tuple[MethodError, ...], Doc("errors for runs of a workflow with earlier runs")
     ]
     verdicts: Annotated[tuple[BaselineComparison, ...], Doc("comparisons with each of the other methods")]
 
@@ -145,7 +145,7 @@ class CalibrationReport:
     unlike: Annotated[int, Doc("number of backtested runs without workflow and with too few similar runs")]
     low_n: Annotated[int, Doc("number of backtested runs without a cost interval: too few earlier runs")]
     undated: Annotated[int, Doc("number of stored runs left out since their date is unknown")]
-    cost: Annotated[FigureCalibration, Doc("calibration of the cost, US dollars")]
+    cost: Annotated[FigureCalibration, Doc("calibration of the cost, USD")]
     duration: Annotated[FigureCalibration, Doc("calibration of the duration, in seconds")]
     success: Annotated[SuccessCalibration, Doc("calibration of the success probability")]
     templates: Annotated[tuple[TemplateCalibration, ...], Doc("calibration by workflow, most frequent first")]

@@ -16,18 +16,16 @@ from ...common.field_docs import Doc
 class Estimate:
     """Estimate of a cost or duration: about 80% of comparable runs are between `p10` and `p90`."""
 
-    median: Annotated[float | None, Doc("median, US dollars or seconds; null: insufficient data")]
-    p10: Annotated[float | None, Doc("10th percentile, US dollars or seconds; null: insufficient data")]
-    p90: Annotated[float | None, Doc("90th percentile, US dollars or seconds; null: insufficient data")]
+    median: Annotated[float | None, Doc("median, USD or seconds; null: too few runs")]
+    p10: Annotated[float | None, Doc("10th percentile, USD or seconds; null: too few runs")]
+    p90: Annotated[float | None, Doc("90th percentile, USD or seconds; null: too few runs")]
     runs: Annotated[int, Doc("number of past runs with a known value")]
     lower_bounds: Annotated[int, Doc("number of past runs with only a lower bound")]
     effective_n: Annotated[float, Doc("effective sample size, in equally weighted runs with exact values")]
     reason: Annotated[str | None, Doc("reason why there is no estimate; null: there is one")]
-    least: Annotated[
-        float | None, Doc("lowest value of these runs, US dollars or seconds; null: unknown")
-    ] = None
+    least: Annotated[float | None, Doc("lowest value of these runs, USD or seconds; null: unknown")] = None
     most: Annotated[
-        float | None, Doc("highest value of these runs, a lower bound, US dollars or seconds; null: unknown")
+        float | None, Doc("highest value of these runs, a lower bound, USD or seconds; null: unknown")
     ] = None
 
 
@@ -35,13 +33,9 @@ class Estimate:
 class SuccessChance:
     """Success probability among runs that complete or fail."""
 
-    probability: Annotated[float | None, Doc("success probability, 0 to 1; null: insufficient data")]
-    low: Annotated[
-        float | None, Doc("lower end of the 80% interval of the probability; null: insufficient data")
-    ]
-    high: Annotated[
-        float | None, Doc("upper end of the 80% interval of the probability; null: insufficient data")
-    ]
+    probability: Annotated[float | None, Doc("success probability, 0 to 1; null: too few runs")]
+    low: Annotated[float | None, Doc("lower end of the 80% interval of the probability; null: too few runs")]
+    high: Annotated[float | None, Doc("upper end of the 80% interval of the probability; null: too few runs")]
     completed: Annotated[int, Doc("number of past runs that completed")]
     ended: Annotated[int, Doc("number of past runs that completed or failed")]
     effective_n: Annotated[float, Doc("effective sample size, in equally weighted runs")]
@@ -55,7 +49,7 @@ class PhaseForecast:
     phase: Annotated[str, Doc("name of the phase")]
     share: Annotated[float, Doc("weighted share of past runs with the phase, 0 to 1")]
     runs: Annotated[int, Doc("number of past runs with the phase")]
-    cost: Annotated[Estimate, Doc("cost of the phase, US dollars")]
+    cost: Annotated[Estimate, Doc("cost of the phase, USD")]
     duration: Annotated[Estimate, Doc("working time of the phase, in seconds")]
 
 
@@ -68,7 +62,7 @@ class ComparableRun:
     weight: Annotated[float, Doc("weight of the run, 0 to 1; 1: same request, now")]
     similarity: Annotated[float, Doc("similarity of the request texts, 0 to 1")]
     status: Annotated[str | None, Doc("status of the run; null: unknown")]
-    cost: Annotated[float | None, Doc("cost of the run, US dollars; null: unknown")]
+    cost: Annotated[float | None, Doc("cost of the run, USD; null: unknown")]
     cost_is_lower_bound: Annotated[bool, Doc("whether the cost is a lower bound")]
     duration_seconds: Annotated[float | None, Doc("duration of the run, in seconds; null: unknown")]
     created_at: Annotated[datetime | None, Doc("creation time of the run, ISO 8601, UTC; null: unknown")]
@@ -96,7 +90,7 @@ class Forecast:
     """Forecast of a run's cost, duration and success probability."""
 
     asked: Annotated[ForecastRequest, Doc("input of the forecast")]
-    cost: Annotated[Estimate, Doc("cost, US dollars, including all attempts")]
+    cost: Annotated[Estimate, Doc("cost, USD, including all attempts")]
     duration: Annotated[Estimate, Doc("duration, in seconds")]
     success: Annotated[SuccessChance, Doc("success probability")]
     phases: Annotated[tuple[PhaseForecast, ...], Doc("forecasts of the phases, in the usual order")]
@@ -116,12 +110,12 @@ class Remaining:
     """Forecast of the remaining work of a run that has not ended."""
 
     phase: Annotated[str | None, Doc("current phase; null: the run has not begun")]
-    spent: Annotated[float | None, Doc("cost so far, US dollars; null: unknown")]
+    spent: Annotated[float | None, Doc("cost so far, USD; null: unknown")]
     spent_is_lower_bound: Annotated[bool, Doc("whether the cost so far is a lower bound")]
     elapsed_seconds: Annotated[float | None, Doc("elapsed time at the last sync, in seconds; null: unknown")]
-    remaining_cost: Annotated[Estimate, Doc("remaining cost, US dollars")]
+    remaining_cost: Annotated[Estimate, Doc("remaining cost, USD")]
     remaining_duration: Annotated[Estimate, Doc("remaining working time, in seconds")]
-    total_cost: Annotated[Estimate, Doc("total cost at the end, US dollars")]
+    total_cost: Annotated[Estimate, Doc("total cost at the end, USD")]
     total_duration: Annotated[Estimate, Doc("total duration at the end, in seconds")]
     success: Annotated[SuccessChance, Doc("success probability")]
     runs: Annotated[int, Doc("number of past runs that reached this phase")]
@@ -134,7 +128,7 @@ class RunForecast:
     id: Annotated[str, Doc("id of the run")]
     project: Annotated[str, Doc("project of the run; empty: no project is named")]
     status: Annotated[str | None, Doc("status of the run; null: unknown")]
-    cost: Annotated[float | None, Doc("actual cost so far, US dollars; null: unknown")]
+    cost: Annotated[float | None, Doc("actual cost so far, USD; null: unknown")]
     cost_is_lower_bound: Annotated[bool, Doc("whether the actual cost is a lower bound")]
     duration_seconds: Annotated[float | None, Doc("actual duration so far, in seconds; null: unknown")]
     cost_verdict: Annotated[

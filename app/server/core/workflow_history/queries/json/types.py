@@ -31,9 +31,7 @@ class Problem(TypedDict):
 class RunProblem(Problem):
     """A problem of a stored run."""
 
-    workflow_key: Annotated[
-        int | None, Doc("key of the run in this database; null: the problem belongs to no run")
-    ]
+    workflow_key: Annotated[int | None, Doc("key of the run in this database; null: problem of no run")]
 
 
 class RunPattern(TypedDict):
@@ -44,7 +42,7 @@ class RunPattern(TypedDict):
     status: Annotated[str, Doc("status of the pattern: detected, accepted or dismissed")]
     count: Annotated[int | None, Doc("number of occurrences in this run; null: unknown")]
     failures: Annotated[int | None, Doc("number of failed occurrences in this run; null: unknown")]
-    cost: Annotated[float | None, Doc("estimated cost of the pattern in this run, US dollars; null: unknown")]
+    cost: Annotated[float | None, Doc("estimated cost of the pattern in this run, USD; null: unknown")]
     workflows: Annotated[int, Doc("number of runs with the pattern")]
     example_path: Annotated[
         str | None, Doc("path of a transcript with an example, relative to the run's directory; null: none")
@@ -85,9 +83,7 @@ class SyncResult(TypedDict):
     unchanged: Annotated[int, Doc("number of stored runs that needed no write")]
     changed: Annotated[int, Doc("number of stored runs whose record changed")]
     failed: Annotated[int, Doc("number of runs with a failure")]
-    unread: Annotated[
-        int, Doc("number of files and directories that could not be accessed; the next sync tries again")
-    ]
+    unread: Annotated[int, Doc("number of inaccessible files and directories; the next sync tries again")]
     missing: Annotated[int, Doc("number of stored runs whose files are missing")]
     newly_missing: Annotated[int, Doc("number of runs whose files went missing since the last sync")]
     returned: Annotated[int, Doc("number of runs whose missing files are present again")]
@@ -98,34 +94,26 @@ class SyncResult(TypedDict):
     partial_costs: Annotated[int, Doc("number of runs whose cost is a lower bound or unknown")]
     runs_without_cost: Annotated[int, Doc("number of runs with neither a recorded cost nor a lower bound")]
     repeating: Annotated[int, Doc("number of runs with messages that another run counts")]
-    total_cost: Annotated[
-        float | None, Doc("recorded cost of the directory's runs, US dollars; null: unknown")
-    ]
+    total_cost: Annotated[float | None, Doc("recorded cost of the directory's runs, USD; null: unknown")]
     lower_bound_cost: Annotated[
-        float | None, Doc("lower bound of the cost beyond the recorded cost, US dollars; null: none")
+        float | None, Doc("lower bound of the cost beyond the recorded cost, USD; null: none")
     ]
     requests: Annotated[int, Doc("number of runs with a request")]
     statuses: Annotated[dict[str, int], Doc("number of runs by status, without copies of other runs")]
     copies: Annotated[int, Doc("number of runs that are copies of other runs, which count their cost")]
     success_rate: Annotated[
-        float | None, Doc("completed by completed plus failed runs, 0 to 1; null: no such run")
+        float | None, Doc("completed share of completed and failed runs, 0 to 1; null: no run")
     ]
     success_rate_of: Annotated[int, Doc("number of runs that completed or failed")]
     undated: Annotated[int, Doc("number of runs with an unknown date")]
     first_created_at: Annotated[
-        str | None, Doc("date of the earliest run, ISO 8601, UTC; null: no date is known")
+        str | None, Doc("date of the earliest run, ISO 8601, UTC; null: no known date")
     ]
-    last_created_at: Annotated[
-        str | None, Doc("date of the latest run, ISO 8601, UTC; null: no date is known")
-    ]
+    last_created_at: Annotated[str | None, Doc("date of the latest run, ISO 8601, UTC; null: no known date")]
     duration_seconds: Annotated[float, Doc("duration of the sync, in seconds")]
     errors: Annotated[list[SyncError], Doc("problems found in the directory")]
-    new_problems: Annotated[
-        int, Doc("number of problems without a stored run that the last sync did not find")
-    ]
-    secrets: Annotated[
-        dict[str, int], Doc("number of redactions in the texts of the runs that were read, by kind")
-    ]
+    new_problems: Annotated[int, Doc("number of new problems without a stored run")]
+    secrets: Annotated[dict[str, int], Doc("number of redactions in the texts that were read, by kind")]
 
 
 class LoggedSync(TypedDict):
@@ -163,9 +151,7 @@ class Health:
     """Health of the server."""
 
     ok: Annotated[bool, Doc("whether the history can be read")]
-    database_version: Annotated[
-        str | None, Doc("revision of the database tables; null: there is no history yet")
-    ]
+    database_version: Annotated[str | None, Doc("revision of the database tables; null: no history yet")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +164,9 @@ class SchemaNames:
 class CostTotals(TypedDict):
     """Total cost and tokens of some agent runs."""
 
-    recorded_cost: Annotated[float | None, Doc("reported plus computed cost, US dollars; null: unknown")]
+    recorded_cost: Annotated[float | None, Doc("reported plus computed cost, USD; null: unknown")]
     lower_bound_cost: Annotated[
-        float | None, Doc("lower bound of the cost beyond the recorded cost, US dollars; null: none")
+        float | None, Doc("lower bound of the cost beyond the recorded cost, USD; null: none")
     ]
     partial: Annotated[bool, Doc("whether more may have been spent")]
     input_tokens: Annotated[int | None, Doc("number of uncached input tokens; null: unknown")]
@@ -248,7 +234,7 @@ class FolderCosts(CostTotals):
     runs_without_cost: Annotated[int, Doc("number of runs with neither a recorded cost nor a lower bound")]
     unpriced_models: Annotated[list[str], Doc("names of models without a known price")]
     unpriced_by_model: Annotated[
-        list[UnpricedTokens], Doc("number of unpriced tokens per model; an unnamed model is last")
+        list[UnpricedTokens], Doc("number of unpriced tokens by model; unnamed last")
     ]
     by: Annotated[CostsByKind, Doc("costs by the requested kinds of groups")]
     problems: Annotated[list[Problem], Doc("problems found in the directories")]
@@ -319,9 +305,7 @@ class DatabasePath:
 class DatabaseVersion:
     """Version of the database tables."""
 
-    database_version: Annotated[
-        str | None, Doc("revision of the database tables; null: there is no history yet")
-    ]
+    database_version: Annotated[str | None, Doc("revision of the database tables; null: no history yet")]
 
 
 @dataclass(frozen=True, slots=True)
