@@ -149,7 +149,7 @@ def test_what_unpacks_to_too_many_times_its_size_is_named_and_costs_nothing_else
     assert (done["inserted"], done["failed"], done["total_cost"]) == (5, 0, 2.5)
     (problem,) = done["errors"]
     assert problem["path"] == "run2/builder2/raw_output.jsonl"
-    assert "it would unpack to 84 MB" in problem["reason"]
+    assert "it would unpack to 83.9 MB" in problem["reason"]
     assert "200 times" in problem["reason"]
 
 
@@ -175,7 +175,7 @@ def test_a_packed_tar_is_unpacked_up_to_a_size_and_says_where_that_ends(
     archive = packed(agents, "tar.bz2", more={"run2/zzz/raw_output.jsonl": b" " * (64 << 20)})
     done = sync_into("there", address(archive))
     reasons = " ".join(problem["reason"] for problem in done["errors"])
-    assert "the archive is read in part: it unpacks to more than 4 MB" in reasons
+    assert "the archive is read in part: it unpacks to more than 4.2 MB" in reasons
     assert (done["total_cost"], done["newly_missing"]) == (2.5, 0)
 
 

@@ -31,10 +31,9 @@ from app.server.core.workflow_history.common.errors import (
     WorkflowNotFoundError,
 )
 from app.server.core.workflow_history.common.models import Problem, Severity
-from app.server.core.workflow_history.common.spending import run_cost
-from app.server.core.workflow_history.common.spending import to_nanodollars as read_nanodollars
+from app.server.core.workflow_history.common.spending import run_cost, to_nanodollars
 from app.server.core.workflow_history.storage.history import History
-from app.server.core.workflow_history.storage.rows.column_types import to_nanodollars, to_timestamp
+from app.server.core.workflow_history.storage.rows.column_types import to_stored_money, to_timestamp
 from app.server.core.workflow_history.storage.rows.row_codec import AGENT_RUN, MODEL_USAGE, WORKFLOW
 from app.server.core.workflow_history.storage.rows.run_rows import to_pattern_rows, to_rows
 from app.server.core.workflow_history.storage.tables.views import VIEW_COLUMNS
@@ -175,7 +174,7 @@ def test_a_cost_comes_out_as_it_went_in_and_columns_keep_its_bound_apart(
         assert {key: stored[key] for key in costs} == costs
     cost = run_cost({**run, "phase_costs": agents or []})
     (row,) = [row for row in shared.view("runs") if row["id"] == name]
-    found = [read_nanodollars(row[key]) for key in ("total_cost", "lower_bound_cost")]
+    found = [to_nanodollars(row[key]) for key in ("total_cost", "lower_bound_cost")]
     assert found == [cost.recorded, cost.extra]
 
 
@@ -310,7 +309,7 @@ def test_money_is_exact_to_a_nanodollar(history: History) -> None:
 
 @given(st.decimals(0, 10**9, places=9))
 def test_no_writing_of_an_amount_changes_it(amount: Decimal) -> None:
-    assert to_nanodollars(amount) == to_nanodollars(str(amount)) == int(amount * 10**9)
+    assert to_stored_money(amount) == to_stored_money(str(amount)) == int(amount * 10**9)
 
 
 @given(st.lists(st.datetimes(timezones=st.timezones() | st.just(UTC)), min_size=2, max_size=5))

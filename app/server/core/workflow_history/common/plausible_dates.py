@@ -16,6 +16,8 @@ from typing import Annotated, Any, Final
 from .errors import InvalidQueryError
 from .field_docs import Doc
 
+MICROSECONDS: Final = 1_000_000  # in one second
+
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """Earliest plausible time; no agent is older."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any, Final
+from typing import Any, Final, overload
 
 from .models import RECORDED_BASES, CostBasis
 from .outcomes import Outcome
@@ -96,8 +96,16 @@ def to_nanodollars(value: Any) -> int | None:
     return None if amount is None else round(amount * NANODOLLARS)
 
 
-def to_usd(nanodollars: int | None) -> float | None:
-    """Convert whole nanodollars to the nearest float of US dollars; None stays None."""
+@overload
+def to_usd(nanodollars: float) -> float: ...
+@overload
+def to_usd(nanodollars: float | None) -> float | None: ...
+def to_usd(nanodollars: float | None) -> float | None:
+    """Convert nanodollars to the nearest float of US dollars; None stays None.
+
+    >>> to_usd(1_500_000_000), to_usd(None)
+    (1.5, None)
+    """
     return None if nanodollars is None else nanodollars / NANODOLLARS
 
 

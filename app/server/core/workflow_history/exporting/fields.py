@@ -9,7 +9,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from ..common.field_docs import field_docs
-from .value_encoding import NANODOLLARS
+from ..common.spending import to_nanodollars
 
 Kind = Literal["text", "whole", "real", "money", "float", "time", "clock", "flag", "dict", "list"]
 """Kinds of columns, as in the store: money in whole nanodollars, time as UTC text; None is unknown.
@@ -94,7 +94,7 @@ def _to_stored(value: Any, kind: Kind) -> Any:
     if value is None:
         return None
     if kind == "money":
-        return round(value * NANODOLLARS)
+        return to_nanodollars(value)
     if kind == "time":
         return value.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
     return value

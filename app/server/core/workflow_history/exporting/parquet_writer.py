@@ -9,9 +9,10 @@ from importlib import import_module
 from typing import IO, Any, Final
 
 from ..common.errors import WorkflowHistoryError
+from ..common.spending import to_usd
 from .fields import ColumnBatch, Field
 from .schema_version import SCHEMA_VERSION
-from .value_encoding import NANODOLLARS, convert_known, decode_json, encode_float, to_ascii_json
+from .value_encoding import convert_known, decode_json, encode_float, to_ascii_json
 
 ROW_GROUP_SIZE: Final = 2_000  # rows; fewer make a larger file, more need more memory
 FLOAT_SUFFIX: Final = "_usd"  # suffix of the columns with money as floats
@@ -99,7 +100,7 @@ _CONVERTERS: Final[dict[str, Callable[[Any], Any]]] = {
     "text": str,
     "real": encode_float,
     "money": lambda value: Decimal(value).scaleb(-9),
-    "float": lambda value: value / NANODOLLARS,
+    "float": to_usd,
     "time": datetime.fromisoformat,
     "clock": lambda value: datetime.fromisoformat(value[:26]),
     "flag": bool,

@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-NANODOLLARS = 1_000_000_000  # in one US dollar
+from ..common.spending import NANODOLLARS
+
 _NON_ASCII = re.compile("[^\x00-\x7e]+")
 
 

@@ -14,13 +14,12 @@ from typing import Any
 from .. import database
 from ..common.errors import InvalidQueryError
 from ..common.models import RECORDED_BASES, RunStatus
-from ..common.spending import run_cost
+from ..common.spending import run_cost, to_usd
 from ..costs.accounting.deduplication import Unit
 from ..costs.accounting.message_claims import Claim, units_of
 from ..pipeline.shared_messages import recompute_shares, settle_shares
 from ..pipeline.unfinished_work import finish
 from ..storage.history import History
-from ..storage.rows.column_types import to_dollars
 from ..storage.writing.bulk_insert import batched
 from .records import PreviouslyPruned, PruneResult
 from .retention_rules import RetentionRule
@@ -170,4 +169,4 @@ def _has_exact_cost(run: Mapping[str, Any]) -> bool:
 def _spent(runs: Sequence[Mapping[str, Any]]) -> float | None:
     """Return the known cost of runs in US dollars; None if no cost is known."""
     known = [run["spent_nanodollars"] for run in runs if run["spent_nanodollars"] is not None]
-    return to_dollars(sum(known)) if known else None
+    return to_usd(sum(known)) if known else None

@@ -22,7 +22,8 @@ from ..analysis.similarity.pair_scores import NO_STATUS, PairSide
 from ..analysis.similarity.top_matches import TopK, full_matches, incremental_matches, update_matches
 from ..analysis.similarity.version import MODEL_VERSION
 from ..common.column_data import Flags, Floats, Integers
-from ..storage.rows.column_types import to_dollars, to_nanodollars
+from ..common.spending import to_usd
+from ..storage.rows.column_types import to_stored_money
 from ..storage.similarity_store import SimilarityStore
 from ..storage.writing.similarity_rows import FeatureRow, SimilarPairRow
 
@@ -148,7 +149,7 @@ class SimilarityIndex:
                 int(self._keys[row]),
                 self._table.vectors[row].tobytes() if sides.norms[row] else None,
                 words[int(sides.statuses[row])],
-                None if np.isnan(cost) else to_nanodollars(cost),
+                None if np.isnan(cost) else to_stored_money(cost),
                 None if np.isnan(duration) else duration,
                 float(changes.least[row]) or None,
             )
@@ -204,7 +205,7 @@ class _FeatureArrays(NamedTuple):
 def _to_arrays(rows: Sequence[FeatureRow], codes: Codes) -> _FeatureArrays:
     keys, packed_vectors, statuses, costs, durations, least = zip(*rows, strict=True) if rows else ((),) * 6
     vectors = unpack_vectors(packed_vectors)
-    dollars = [None if cost is None else to_dollars(cost) for cost in costs]
+    dollars = [to_usd(cost) for cost in costs]
     return _FeatureArrays(
         np.array(keys, np.int64),
         vectors,

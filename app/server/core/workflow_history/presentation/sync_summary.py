@@ -42,6 +42,16 @@ def stage_label(name: Any) -> str:
     return _STAGE_LABELS.get(name) or single_line(name)
 
 
+def changed_runs(sync: Mapping[str, Any]) -> int | None:
+    """Return the number of stored runs that a recorded sync wrote again; None if it is unknown.
+
+    >>> changed_runs({"updated": 9, "unchanged": 7}), changed_runs({"updated": None, "unchanged": 7})
+    (2, None)
+    """
+    updated, unchanged = sync["updated"], sync["unchanged"]
+    return None if updated is None or unchanged is None else max(updated - unchanged, 0)
+
+
 def no_runs_message(folder: Any, unread: Sequence[Problem] = ()) -> str:
     """Format the message for a directory without runs: expected files and directories to name instead.
 

@@ -25,6 +25,7 @@ from ..common.field_docs import Doc
 from ..common.filters import RunFilter, parse_period
 from ..common.plausible_dates import NO_IMPLAUSIBLE_DATES, ImplausibleDates, resolve_now
 from ..common.proportions import significant
+from ..common.spending import to_usd
 from ..common.time_zones import LOCAL_ZONE, zone_named
 from ..storage.history import History
 from .check_names import matching_keys
@@ -34,7 +35,6 @@ DEFAULT_RECENT: Final = timedelta(days=30)
 MAX_RUNS: Final = 5  # runs named per finding
 MAX_OUTLIERS: Final = 20
 SPARKLINE_POINTS: Final = 32  # maximum number of medians in a sparkline
-_NANODOLLARS: Final = 1e9
 
 MeasureName = Literal["cost", "failures", "duration", "turns", "cache", "tool_errors"]
 
@@ -254,7 +254,7 @@ def _to_measure_change(change: ChangePoint) -> MeasureChange:
 def _in_display_units(measure: str, value: float) -> float:
     """Convert a value to US dollars, seconds or a share, rounded to significant digits."""
     if measure == "cost":
-        return round(value / _NANODOLLARS, 9)
+        return round(to_usd(value), 9)
     return significant(value) if MEASURES[measure].kind != "amount" else round(value, 6)
 
 

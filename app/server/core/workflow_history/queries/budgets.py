@@ -23,6 +23,7 @@ from ..common.column_data import ColumnTable, is_known
 from ..common.errors import ConfigMissingError, InvalidQueryError
 from ..common.field_docs import Doc
 from ..common.plausible_dates import ImplausibleDates, resolve_now, to_microseconds
+from ..common.spending import to_usd
 from ..common.time_zones import LOCAL_ZONE
 from ..storage.history import History
 from .anomalies import Finding, find_anomalies
@@ -31,7 +32,6 @@ from .settings_file import Settings
 
 TOP_RUNS: Final = 5  # runs named per budget
 MAX_LOOKBACK: Final = timedelta(days=5_000)  # longest period to check, since every day is checked
-_NANODOLLARS: Final = 1e9
 _SECOND_DAY: Final = datetime(1, 1, 2, tzinfo=UTC)
 
 
@@ -165,7 +165,7 @@ def _evaluate_budgets(
     statuses = []
     for state, rows in zip(states, rows_per_state, strict=True):
         top_runs = tuple(
-            BudgetRun(*names[int(keys[row])], cost / _NANODOLLARS, partial)
+            BudgetRun(*names[int(keys[row])], to_usd(cost), partial)
             for row, cost, partial in zip(rows, state.costs.tolist(), state.partial.tolist(), strict=False)
         )
         statuses.append(_to_budget_status(state, top_runs, (since, until), config.time_zone))
@@ -198,8 +198,8 @@ def _to_budget_status(
         span=state.span,
         start=start,
         end=end,
-        limit=state.limit / _NANODOLLARS,
-        spent=state.spent / _NANODOLLARS,
+        limit=to_usd(state.limit),
+        spent=to_usd(state.spent),
         share=state.share if state.limit else None,
         state=state.state,
         is_lower_bound=state.is_lower_bound,

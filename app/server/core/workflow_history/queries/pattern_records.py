@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated
 
 from ..analysis.patterns.ranking import ScoredPattern
 from ..analysis.patterns.records import PatternTotals
 from ..analysis.patterns.savings import known_cost, per_month, residual_share, steps_of
 from ..common.field_docs import Doc
 from ..common.models import PatternKind, PatternStatus
+from ..common.plausible_dates import MICROSECONDS
 from ..common.proportions import significant
-
-_NANODOLLARS: Final = 1e9
-_MICROSECONDS: Final = 1e6
+from ..common.spending import to_usd
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,7 @@ class RunPeriod:
         """Time from the first to the last run, in microseconds; None: no run has a time."""
         if self.first is None or self.last is None:
             return None
-        return round((self.last - self.first).total_seconds() * _MICROSECONDS)
+        return round((self.last - self.first).total_seconds() * MICROSECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,16 +175,16 @@ def to_ranked_pattern(scored: ScoredPattern, span: RunPeriod, residual_cost: flo
         success_rate=scored.success_rate,
         success_rate_lower_bound=significant(scored.success_rate_lower_bound),
         stability=scored.stability,
-        cost=usd(cost),
+        cost=to_usd(cost),
         cost_is_lower_bound=cost is not None and pattern.unpriced_runs > 0,
-        cost_per_time=None if cost is None or not pattern.count else cost / pattern.count / _NANODOLLARS,
+        cost_per_time=None if cost is None or not pattern.count else to_usd(cost / pattern.count),
         seconds=None if pattern.untimed_runs >= pattern.runs else pattern.seconds,
         seconds_is_lower_bound=pattern.runs > pattern.untimed_runs > 0,
         residual_cost=float(residual_share(pattern, residual_cost)) if scored.scriptable else None,
-        estimated_savings=usd(savings.nanodollars),
+        estimated_savings=to_usd(savings.nanodollars),
         estimated_savings_is_lower_bound=savings.is_lower_bound,
-        savings_per_month=usd(per_month(savings.nanodollars, span.duration_us)),
-        risk_adjusted_savings=usd(scored.priority),
+        savings_per_month=to_usd(per_month(savings.nanodollars, span.duration_us)),
+        risk_adjusted_savings=to_usd(scored.priority),
         covered_by=None if scored.part_of is None else to_pattern_ref(scored.part_of),
         covers=tuple(to_pattern_ref(part) for part in scored.parts),
     )
@@ -193,9 +192,4 @@ def to_ranked_pattern(scored: ScoredPattern, span: RunPeriod, residual_cost: flo
 
 def to_pattern_ref(pattern: PatternTotals) -> PatternRef:
     """Convert a pattern to a reference."""
-    return PatternRef(pattern.id, pattern.kind, pattern.signature, pattern.count, usd(known_cost(pattern)))
-
-
-def usd(nanodollars: int | None) -> float | None:
-    """Convert nanodollars to US dollars."""
-    return None if nanodollars is None else nanodollars / _NANODOLLARS
+    return PatternRef(pattern.id, pattern.kind, pattern.signature, pattern.count, to_usd(known_cost(pattern)))

@@ -20,6 +20,7 @@ from ..common.errors import InvalidQueryError, PatternNotFoundError
 from ..common.filters import RunFilter
 from ..common.models import PatternKind, PatternStatus
 from ..common.plausible_dates import resolve_now
+from ..common.spending import to_usd
 from ..common.urls import files_folder
 from ..storage.history import History
 from ..storage.reading.patterns import PatternExample
@@ -32,7 +33,6 @@ from .pattern_records import (
     PatternReport,
     RunPeriod,
     to_ranked_pattern,
-    usd,
 )
 
 PATTERN_KINDS: Final[tuple[str, ...]] = tuple(PatternKind)
@@ -80,7 +80,7 @@ def find_patterns(
         residual_cost=residual_cost,
         found=len(visible),
         hidden=len(matching) - len(visible),
-        commands_cost=usd(sum(costs)) if costs else None,
+        commands_cost=to_usd(sum(costs)) if costs else None,
         commands_cost_is_lower_bound=any(pattern.unpriced_runs for pattern in commands),
         patterns=tuple(to_ranked_pattern(scored, span, residual_cost) for scored in visible[:limit]),
     )
@@ -180,7 +180,7 @@ def _to_example_run(example: PatternExample) -> ExampleRun:
         project=example.project or None,
         created_at=example.created_at,
         occurrences=example.times,
-        cost=usd(example.nanodollars),
+        cost=to_usd(example.nanodollars),
         agents_dir=example.agents_dir,
         path=None if path is None else "/".join(filter(None, (files_folder(example._asdict()), path))),
         line=example.example_line,

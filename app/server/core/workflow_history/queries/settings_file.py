@@ -21,13 +21,13 @@ from platformdirs import user_config_path
 
 from ..analysis.anomalies.budgets import SPANS, BudgetLimits, Budgets, Nanodollars
 from ..common.errors import ConfigError, ConfigMissingError, InvalidQueryError
+from ..common.spending import NANODOLLARS
 from ..common.temporary_files import scratch_folder
 from ..maintenance.retention_rules import RetentionRule, parse_rule
 
 ENV_VARIABLE: Final = "WORKFLOW_HISTORY_CONFIG"
 FILE_NAME: Final = "workflow-history.toml"
 
-_NANODOLLARS: Final = 10**9  # in one US dollar
 _MAX_BUDGET: Final = Decimal(10**9)  # maximum budget in US dollars: integer sums stay exact
 
 _EXAMPLE_HINT: Final = "workflow-history budget init --config NEW_FILE writes an example"
@@ -219,7 +219,7 @@ def _convert_value(kind: type, value: Any) -> Any:
         raise ValueError(
             f"{_describe(value)} is not an amount of US dollars from 0 to {_MAX_BUDGET:,}, such as 5.00"
         )
-    return Nanodollars(amount * _NANODOLLARS)
+    return Nanodollars(amount * NANODOLLARS)
 
 
 def _describe(value: object) -> str:

@@ -21,6 +21,7 @@ from ..common.errors import InvalidQueryError, WorkflowNotFoundError
 from ..common.field_docs import Doc
 from ..common.filters import RunFilter
 from ..common.models import RunStatus, Workflow
+from ..common.spending import NANODOLLARS
 from ..storage.history import History
 from .check_names import matching_keys
 
@@ -33,7 +34,6 @@ TEXT_LIMIT: Final = 10
 """Maximum number of runs similar to a text, scored by words only; values explained in docs/provenance.md."""
 
 MAX_REQUEST_CHARS: Final = 2_000
-NANODOLLARS: Final = 1e9  # in one US dollar
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,8 @@ _FILTERS: Final = {
     "status_symbol": text.status_symbol,
     "outcome_symbol": text.outcome_symbol,
     "phase_label": sync_summary.stage_label,
+    "changed_runs": sync_summary.changed_runs,
+    "exact_count": numbers.format_count,
     "format_as": lambda amount, unit: _AMOUNT_FORMATS[unit](amount),
 }
 """Template filters that format values as in the terminal."""
@@ -108,7 +110,6 @@ def _environment() -> Environment:
     )
     environment.filters.update(
         _FILTERS,
-        exact_count=format_exact,
         iso_time=iso_time,
         status_class=status_class,
         cost_title=cost_title,
@@ -204,16 +205,6 @@ def run_url(run: Mapping[str, Any], suffix: str = "") -> str:
     """
     path = f"/runs/{quote(str(run['id']), safe='', errors='replace')}{suffix}"
     return url_for(path, {"project": run.get("project") or None})
-
-
-def format_exact(value: Any) -> str:
-    """Format a count with all of its digits.
-
-    >>> format_exact(1234567), format_exact(None) == UNKNOWN
-    ('1,234,567', True)
-    """
-    count = spending.number(value)
-    return UNKNOWN if count is None else f"{count:,.15g}"
 
 
 def iso_time(value: Any) -> str | None:

@@ -9,14 +9,13 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
 from ...analysis.anomalies.budgets import BudgetLevel
-from ...common.formatting.numbers import pluralize
-from ...common.spending import format_fraction, format_usd
+from ...common.formatting.numbers import format_duration, pluralize
+from ...common.spending import format_fraction, format_usd, to_usd
 from .budgets import BudgetState
 from .cause_grouping import ChangeGroup
 from .change_points import ChangePoint
 from .outliers import Outlier
 
-_NANODOLLARS: Final = 1e9
 _WHOLE_RUN: Final = "whole run's"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -45,21 +44,7 @@ def format_dollars(nanodollars: float) -> str:
     >>> format_dollars(1_620_000_000), format_dollars(21_492_450), format_dollars(10_000), format_dollars(0)
     ('$1.62', '$0.0215', '<$0.0001', '$0.00')
     """
-    return format_usd(nanodollars / _NANODOLLARS)
-
-
-def format_seconds(seconds: float) -> str:
-    """Format seconds as a short duration.
-
-    >>> format_seconds(41.2), format_seconds(130), format_seconds(5400)
-    ('41s', '2m 10s', '1h 30m')
-    """
-    rounded = round(seconds)
-    if rounded < 60:
-        return f"{rounded}s" if seconds >= 1 else f"{seconds:.2g}s"
-    if rounded < 3600:
-        return f"{rounded // 60}m {rounded % 60:02d}s"
-    return f"{rounded // 3600}h {rounded % 3600 // 60:02d}m"
+    return format_usd(to_usd(nanodollars))
 
 
 def format_measure(measure: str, value: float) -> str:
@@ -71,8 +56,8 @@ def format_measure(measure: str, value: float) -> str:
     if measure == "cost":
         return format_dollars(value)
     if measure == "duration":
-        return format_seconds(value)
-    return f"{value:.4g}" if measure == "turns" else f"{value:.0%}"
+        return format_duration(value)
+    return f"{value:.4g}" if measure == "turns" else format_fraction(value)
 
 
 def describe_subject(template: str | None, phase: str | None) -> str:

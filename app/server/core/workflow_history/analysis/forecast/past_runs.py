@@ -22,6 +22,7 @@ from ...common.column_data import (
     is_known,
 )
 from ...common.models import CostBasis, RunStatus
+from ...common.plausible_dates import MICROSECONDS
 
 Vectors = npt.NDArray[np.float32]
 
@@ -32,8 +33,6 @@ COLUMNS: Final = (
 """Columns of `runs` that are read."""
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-_MICROSECONDS_PER_SECOND = 1_000_000  # in a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +138,9 @@ def _is_recorded(runs: ColumnTable) -> Flags:
 
 def _to_microseconds(seconds: Floats) -> Integers:
     plausible = is_known(seconds) & (seconds >= 0) & (seconds < 1e9)
-    return np.where(
-        plausible, np.rint(np.where(plausible, seconds, 0) * _MICROSECONDS_PER_SECOND), MISSING_INT
-    ).astype(np.int64)
+    return np.where(plausible, np.rint(np.where(plausible, seconds, 0) * MICROSECONDS), MISSING_INT).astype(
+        np.int64
+    )
 
 
 def _strip_slashes(classes: CategoricalColumn) -> CategoricalColumn:

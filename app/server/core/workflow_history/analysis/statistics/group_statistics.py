@@ -11,9 +11,10 @@ import numpy as np
 
 from ...common.coercion import sum_floats
 from ...common.column_data import ColumnTable
+from ...common.spending import NANODOLLARS, to_usd
 from ..similarity.portable_numerics import exact_sum
 from .aggregates import SUMS, Aggregate, aggregate_measurements
-from .grouped_sums import MEDIAN, NANODOLLARS, P90, quantiles, to_usd
+from .grouped_sums import MEDIAN, P90, quantiles
 from .grouping import Group, Grouping
 from .measurements import TOKENS, measurements_by_run
 from .records import Distribution, GroupStatistics, TokenTotals

@@ -14,7 +14,6 @@ import numpy.typing as npt
 
 from ...common.column_data import MISSING_INT, Floats, Integers, is_known
 
-NANODOLLARS: Final = 1_000_000_000  # in one US dollar
 MEDIAN, P90 = 5, 9  # quantiles, in tenths
 _MAX_EXACT_FLOAT: Final = 1 << 53
 _SAFE_INT64: Final = float(1 << 62)  # fits into 64 bits even if a float has rounded it
@@ -141,12 +140,3 @@ def _interpolate(low: float, high: float, tenths: int, unit: int) -> float:
     if isinstance(low, int):
         return (low * (10 - tenths) + high * tenths) / (10 * unit)
     return (low + (high - low) * tenths / 10) / unit
-
-
-def to_usd(nanodollars: float) -> float:
-    """Convert nanodollars to US dollars.
-
-    >>> to_usd(1_500_000_000)
-    1.5
-    """
-    return nanodollars / NANODOLLARS

@@ -16,9 +16,10 @@ import numpy as np
 from ...common.column_data import CategoricalColumn, ColumnTable, Flags, Integers, is_known
 from ...common.models import RunStatus
 from ...common.outcomes import Outcome
+from ...common.spending import to_usd
 from .aggregates import Aggregate
 from .cost_by_part import is_cost_unknown, split_cost
-from .grouped_sums import as_summable, grouped_sums, mask_negative, to_int64_or_object, to_usd
+from .grouped_sums import as_summable, grouped_sums, mask_negative, to_int64_or_object
 from .grouping import Group, group_by_category
 from .measurements import PARTIAL_BASES, is_any_of, row_positions
 from .records import Waste, WasteKind, WasteLocation

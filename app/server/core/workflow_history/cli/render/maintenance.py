@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from ...common.formatting.numbers import format_timestamp, pluralize
+from ...common.formatting.numbers import format_bytes, format_timestamp, pluralize
 from ...common.formatting.text import single_line
 from ...common.spending import UNKNOWN, format_usd
 from ...maintenance.records import (
@@ -39,7 +39,6 @@ def render_export(result: ExportResult) -> Text:
 
 
 MAX_ROWS = 10  # runs that are listed
-_BYTE_UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def render_merge(result: MergeResult) -> RenderableType:
@@ -180,15 +179,3 @@ def resync_errors(result: Mapping[str, Any]) -> list[str]:
 def _failed_runs(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     runs = result.get("workflows") or ()
     return [run for run in runs if isinstance(run, Mapping) and run.get("success") is False]
-
-
-def format_bytes(count: int) -> str:
-    """Format a number of bytes with a decimal unit.
-
-    >>> format_bytes(1_536_000), format_bytes(12)
-    ('1.5 MB', '12 B')
-    """
-    amount, unit = float(count), 0
-    while amount >= 1000 and unit < len(_BYTE_UNITS) - 1:
-        amount, unit = amount / 1000, unit + 1
-    return f"{amount:.1f} {_BYTE_UNITS[unit]}" if unit else f"{count} B"

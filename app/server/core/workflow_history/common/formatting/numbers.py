@@ -10,6 +10,7 @@ from ..spending import UNKNOWN, number, to_decimal
 from .text import single_line, truncate
 
 _DAY_MINUTES = 24 * 60
+_BYTE_UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def format_tokens(value: Any) -> str:
@@ -32,6 +33,28 @@ def format_tokens(value: Any) -> str:
         if whole < 1_000:
             return f"{whole}{unit}"
     return f"{count / 1e12:,.1f}T"
+
+
+def format_count(value: Any) -> str:
+    """Format a count with all of its digits.
+
+    >>> format_count(1234567), format_count(None) == UNKNOWN
+    ('1,234,567', True)
+    """
+    count = number(value)
+    return UNKNOWN if count is None else f"{count:,.15g}"
+
+
+def format_bytes(count: int) -> str:
+    """Format a number of bytes with a decimal unit.
+
+    >>> format_bytes(1_536_000), format_bytes(12)
+    ('1.5 MB', '12 B')
+    """
+    amount, unit = float(count), 0
+    while amount >= 1000 and unit < len(_BYTE_UNITS) - 1:
+        amount, unit = amount / 1000, unit + 1
+    return f"{amount:.1f} {_BYTE_UNITS[unit]}" if unit else f"{count} B"
 
 
 def format_duration(value: Any) -> str:

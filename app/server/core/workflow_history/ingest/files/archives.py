@@ -24,6 +24,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, cast
 
+from ...common.formatting.numbers import format_bytes
 from .archive_index import Index, load_index, store_index
 
 ARCHIVE_SCHEMES = ("zip", "tar")
@@ -291,19 +292,15 @@ def _refuse_too_large(members: Iterable[Member], size: int) -> None:
         is_excessive = member.ratio > MAX_RATIO
         if is_excessive and excess + member.size > MAX_EXCESS:
             member.info["refused"] = (
-                f"it would unpack to {_format_size(member.size)}, {member.ratio:,} times the "
-                f"{_format_size(member.packed_size)} that it takes in the archive; "
+                f"it would unpack to {format_bytes(member.size)}, {member.ratio:,} times the "
+                f"{format_bytes(member.packed_size)} that it takes in the archive; "
                 f"the limit is {MAX_RATIO} times"
             )
         elif total + member.size > limit:
-            member.info["refused"] = f"with it the archive would unpack to more than {_format_size(limit)}"
+            member.info["refused"] = f"with it the archive would unpack to more than {format_bytes(limit)}"
         else:
             total += member.size
             excess += member.size if is_excessive else 0
-
-
-def _format_size(size: int) -> str:
-    return f"{size / 1e6:,.0f} MB" if size >= 1e6 else f"{size / 1e3:,.1f} kB"
 
 
 def _read_tar(handle: BinaryIO, size: int) -> Archive:
@@ -393,7 +390,7 @@ class _TarReader:
                         entry,
                         0,
                         start,
-                        f"it would unpack to {_format_size(entry.size)}, more than {MAX_RATIO} times the "
+                        f"it would unpack to {format_bytes(entry.size)}, more than {MAX_RATIO} times the "
                         "bytes that it takes in the archive: that is the limit",
                     )
                     return
@@ -480,7 +477,7 @@ class _LimitedDecompressor:
         self.count += len(data)
         if self.count > self._limit:
             raise TooLargeError(
-                f"it unpacks to more than {_format_size(self._limit)}, and is read no further"
+                f"it unpacks to more than {format_bytes(self._limit)}, and is read no further"
             )
         return data
 

@@ -18,11 +18,12 @@ from ...analysis.forecast.prediction_intervals import (
 from ...analysis.forecast.stages import PhaseSegment, list_phases, split_into_segments, totals_in_phase
 from ...common.coercion import parse_timestamp
 from ...common.column_data import MISSING_INT
+from ...common.plausible_dates import MICROSECONDS
 from ...common.proportions import significant
+from ...common.spending import NANODOLLARS, to_usd
 from ...storage.history import History
 from .records import ComparableRun, Estimate, PhaseForecast, SuccessChance
 
-NANODOLLARS, MICROSECONDS = 1_000_000_000, 1_000_000  # nanodollars, microseconds
 _MAX_REQUEST_CHARS = 200  # maximum number of characters of a request
 
 
@@ -157,7 +158,7 @@ def _past_run(past: PastRuns, evidence: WeightedRuns, place: int, run: dict[str,
         significant(float(evidence.weights[place])),
         significant(float(evidence.similarities[place])),
         run.get("status"),
-        None if cost == MISSING_INT else cost / NANODOLLARS,
+        None if cost == MISSING_INT else to_usd(cost),
         cost != MISSING_INT and not bool(past.cost.is_exact[row]),
         None if duration == MISSING_INT else duration / MICROSECONDS,
         parse_timestamp(run.get("created_at") or run.get("started_at")),

@@ -16,12 +16,11 @@ from ...common.coercion import coerce_number
 from ...common.column_data import MISSING_INT
 from ...common.errors import WorkflowNotFoundError
 from ...common.models import RunStatus
+from ...common.plausible_dates import MICROSECONDS
 from ...common.spending import run_cost, to_usd
 from ...storage.history import History
 from ..implausible_dates import from_microseconds
 from .conversion import (
-    MICROSECONDS,
-    NANODOLLARS,
     cost_estimate,
     duration_estimate,
     segments_by_row,
@@ -123,7 +122,7 @@ def _cost_so_far(stored_run: _StoredRun) -> tuple[float | None, bool]:
         return (
             (None, False)
             if value == MISSING_INT
-            else (value / NANODOLLARS, not stored_run.past.cost.is_exact[stored_run.place])
+            else (to_usd(value), not stored_run.past.cost.is_exact[stored_run.place])
         )
     cost = run_cost(stored_run.run)
     return to_usd(cost.minimum), cost.minimum is not None and not cost.complete
@@ -169,7 +168,7 @@ def _to_remaining(phase: str, cost: Amount, elapsed: float | None, remaining: Re
     spent = 0 if cost.value == MISSING_INT else cost.value
     return Remaining(
         phase,
-        None if cost.value == MISSING_INT else cost.value / NANODOLLARS,
+        None if cost.value == MISSING_INT else to_usd(cost.value),
         not cost.exact,
         elapsed,
         cost_estimate(remaining.cost),
@@ -183,7 +182,7 @@ def _to_remaining(phase: str, cost: Amount, elapsed: float | None, remaining: Re
 
 def _unknown_remaining(phase: str | None, cost: Amount, elapsed: float | None, reason: str) -> Remaining:
     no_cost, no_duration = cost_estimate(None, reason), duration_estimate(None, reason)
-    spent = None if cost.value == MISSING_INT else cost.value / NANODOLLARS
+    spent = None if cost.value == MISSING_INT else to_usd(cost.value)
     return Remaining(
         phase,
         spent,

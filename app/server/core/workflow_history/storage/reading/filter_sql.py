@@ -27,8 +27,9 @@ from sqlalchemy import (
 
 from ...common.filters import SCORES, Range, RunFilter
 from ...common.models import SourceState
+from ...common.spending import NANODOLLARS
 from ..connection.dialects import Dialect
-from ..rows.column_types import MAX_INTEGER, NANODOLLARS, sanitize_text, to_timestamp
+from ..rows.column_types import MAX_INTEGER, sanitize_text, to_timestamp
 from ..tables.schema import agent_runs, occurrences, patterns, silent_agents, workflows
 from .current_status import has_status
 from .search_query import parse_search

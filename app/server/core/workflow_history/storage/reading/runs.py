@@ -23,9 +23,9 @@ from sqlalchemy import (
 
 from ...common.models import RECORDED_BASES, PatternKind, SourceState, Workflow
 from ...common.plausible_dates import EARLIEST
-from ...common.spending import NO_COST, Cost
+from ...common.spending import NO_COST, Cost, to_usd
 from ..connection.engine import fetch_raw_rows
-from ..rows.column_types import sanitize_text, to_dollars, to_timestamp, without_unknown_zone
+from ..rows.column_types import sanitize_text, to_timestamp, without_unknown_zone
 from ..rows.row_codec import SYNC_RUN, WORKFLOW
 from ..rows.run_rows import SimilarPair, agent_run_from_row, costs_from_columns, from_rows
 from ..rows.time_zones import ZONE_KNOWN
@@ -436,7 +436,7 @@ def read_patterns(connection: Connection, key: int) -> list[dict[str, Any]]:
     rows = [dict(row) for row in connection.execute(query).mappings()]
     for row in rows:
         nanodollars = row.pop("cost_nanodollars")
-        row["cost"] = None if nanodollars is None else to_dollars(int(nanodollars))
+        row["cost"] = to_usd(nanodollars)
     return rows
 
 

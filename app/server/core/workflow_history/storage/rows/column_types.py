@@ -17,9 +17,9 @@ from typing import Any
 import msgspec
 
 from ...common.redaction import redact_json, redact_text
+from ...common.spending import NANODOLLARS, to_usd
 
 MAX_INTEGER = 2**63 - 1  # maximum of an integer column
-NANODOLLARS = 1_000_000_000  # per US dollar
 _MAX_INTEGER_BITS = 10_000  # bits; Python itself refuses to format longer integers as text
 _MAX_DEPTH = 100  # levels of nesting; the JSON encoder itself fails on values nested much deeper
 
@@ -148,10 +148,10 @@ def to_float(value: Any) -> float:
     return number
 
 
-def to_nanodollars(value: Any) -> int:
+def to_stored_money(value: Any) -> int:
     """Return US dollars as whole nanodollars, rounded half to even.
 
-    >>> to_nanodollars(0.036000000000000004), to_nanodollars("1.50")
+    >>> to_stored_money(0.036000000000000004), to_stored_money("1.50")
     (36000000, 1500000000)
     """
     if type(value) is float and 0 <= value < 1e6:  # small enough that a double resolves nanodollars
@@ -160,11 +160,6 @@ def to_nanodollars(value: Any) -> int:
     if not 0 <= number <= MAX_INTEGER // NANODOLLARS:
         raise UnstorableValueError("expected an amount of US dollars")
     return round(number * NANODOLLARS)
-
-
-def to_dollars(nanodollars: int) -> float:
-    """Return whole nanodollars as the nearest float of US dollars."""
-    return nanodollars / NANODOLLARS
 
 
 def _to_decimal(value: Any) -> Decimal:
@@ -274,11 +269,11 @@ ENCODERS: dict[str, Callable[[Any], Any]] = {
     "text": redacted_text,
     "whole": to_integer,
     "real": to_float,
-    "money": to_nanodollars,
+    "money": to_stored_money,
     "time": to_timestamp,
     "flag": to_bool,
     "dict": to_dict,
     "list": to_list,
 }
 
-DECODERS: dict[str, Callable[[Any], Any]] = {"money": to_dollars, "time": from_time}
+DECODERS: dict[str, Callable[[Any], Any]] = {"money": to_usd, "time": from_time}

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from ...common.formatting.numbers import format_duration, format_tokens
-from ...common.spending import UNKNOWN, format_fraction, format_usd, number
+from ...common.formatting.numbers import format_count, format_duration, format_tokens
+from ...common.spending import format_fraction, format_usd
 
 MAX_TICKS: Final = 4
 """Maximum number of ticks on an axis, not counting zero."""
@@ -83,17 +83,12 @@ def _without_suffix(format_value: Callable[[Any], str], *suffixes: str) -> Calla
     return format_short
 
 
-def _format_count(value: Any) -> str:
-    count = number(value)
-    return UNKNOWN if count is None else f"{count:,.0f}"
-
-
 MONEY: Final = AxisUnit(format_usd, _without_suffix(format_usd, ".00"), _decimal_step)
 SECONDS: Final = AxisUnit(
     format_duration, _without_suffix(format_duration, " 00s", " 00m", " 00h"), _time_step
 )
 TOKENS: Final = AxisUnit(format_tokens, _without_suffix(format_tokens, ".0k", ".0M", ".0B"), _whole_step)
-COUNT: Final = AxisUnit(_format_count, format_tokens, _whole_step)
+COUNT: Final = AxisUnit(format_count, format_tokens, _whole_step)
 SHARE: Final = AxisUnit(format_fraction, format_fraction, lambda _: 0.5, fixed_end=1.0)
 
 UNITS: Final = {

@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ....common.formatting.costs import format_run_cost
+from ....common.formatting.numbers import format_count
 from ....common.formatting.text import single_line
 from ....common.spending import UNKNOWN, format_usd, number
 from ....common.urls import files_folder, join_url
@@ -71,8 +72,8 @@ def render_patterns(run: Run, width: int) -> RenderableType | None:
     columns = [
         Column("signature", "pattern", signatures, flexible=True),
         Column("kind", "kind", tuple(clean_text(pattern.get("kind"), "dim") for pattern in shown)),
-        number_column("count", "here", [_format_count(pattern.get("count")) for pattern in shown]),
-        number_column("runs", "runs", [_format_count(pattern.get("workflows")) for pattern in shown]),
+        number_column("count", "here", [format_count(pattern.get("count")) for pattern in shown]),
+        number_column("runs", "runs", [format_count(pattern.get("workflows")) for pattern in shown]),
         number_column("cost", "about", [format_usd(pattern.get("cost")) for pattern in shown]),
     ]
     note = f"{hidden} more: --json" if hidden else ""
@@ -116,8 +117,3 @@ def _score_parts(score: Any) -> Text:
     """Format the components of a score, or its missing evidence."""
     parts = format_score_parts(score)
     return join_parts(parts) if parts else Text(format_missing(score), style="dim")
-
-
-def _format_count(value: Any) -> str:
-    count = number(value)
-    return UNKNOWN if count is None else f"{count:,.0f}"
