@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import URL
+from sqlalchemy import URL, Engine, event
 
 from app.server.core.workflow_history import database, demo
 from app.server.core.workflow_history.common.column_data import (
@@ -23,6 +24,7 @@ from app.server.core.workflow_history.common.column_data import (
     is_known,
 )
 from app.server.core.workflow_history.common.errors import InvalidQueryError
+from app.server.core.workflow_history.queries.statistics import overview
 from app.server.core.workflow_history.storage.column_cache import blocks
 from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.sync import sync_workflow_history
@@ -52,6 +54,28 @@ def everything(history: History) -> dict[str, dict[str, list[Any]]]:
         family: {name: listed(history.columns(family, list(names)), name) for name in names}
         for family, names in COLUMNS.items()
     }
+
+
+@contextmanager
+def listening(note: Callable[..., None]) -> Iterator[None]:
+    """Call a function before each statement of the block; what it does itself is not noted."""
+    is_noting = False
+
+    def note_once(*details: Any) -> None:
+        nonlocal is_noting
+        if not is_noting:
+            is_noting = True
+            note(*details)
+            is_noting = False
+
+    event.listen(Engine, "before_cursor_execute", note_once)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "before_cursor_execute", note_once)
+
+
+AGENTS = [{"phase": "plan", "model": "opus", "cost": 0.5, "cost_basis": "reported"}]
 
 
 def test_columns_hold_what_the_rows_hold(history: History) -> None:
@@ -198,6 +222,53 @@ def test_rows_can_be_taken_by_mask_and_by_number(history: History) -> None:
     some = columns.take(np.array([True, False, True, False, False]))
     assert (len(some), listed(some, "total_tokens"), listed(some, "status")) == (2, [0, 2], ["s0", "s2"])
     assert listed(columns.take(np.array([4, 1])), "total_tokens") == [4, 1]
+
+
+def test_an_overview_reads_no_column_of_unpacked_agent_runs_twice(history: History) -> None:
+    history.save([{"id": str(number), "phase_costs": AGENTS} for number in range(3)])
+    columns: list[tuple[str, str, str]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        chosen, _, source = statement.removeprefix("SELECT ").partition(" \nFROM ")
+        if source.startswith("agent_runs"):
+            columns.extend((source, repr(parameters), column) for column in chosen.split(", "))
+
+    with listening(note):
+        assert overview().total.runs == 3
+    assert columns
+    assert len(columns) == len(set(columns))
+
+
+def test_an_overview_shows_one_state_of_a_history_that_a_sync_is_writing(
+    history: History, history_url: URL
+) -> None:
+    history.save([{"id": "first", "phase_costs": AGENTS}])
+    history.build_column_cache()
+    statements = seen = stored = 0
+
+    def store(*_: Any) -> None:
+        nonlocal seen, stored
+        seen += 1
+        if seen == statements + 1:
+            with History.open(history_url) as other:
+                other.save([{"id": f"run{stored}", "status": "failed", "phase_costs": AGENTS}])
+                stored += 1
+
+    while stored == statements:
+        seen = 0
+        with listening(store):
+            found = overview()
+        [plan] = [group for group in found.phases.groups if group.name == "plan"]
+        counts = {
+            found.total.runs,
+            plan.runs,
+            found.waste.runs,
+            sum(week.runs for week in found.weeks.groups),
+        }
+        assert counts <= {statements + 1, statements + 2}, "before or after the run was stored"
+        assert len(counts) == 1
+        statements += 1
+    assert statements > 5
 
 
 def test_words_that_mean_the_same_are_one_word() -> None:

@@ -6,7 +6,7 @@ categorical columns: never 0.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Self
 
@@ -123,18 +123,23 @@ class CategoricalColumn:
     categories: tuple[str, ...]  # distinct words
 
     @classmethod
-    def from_values(cls, values: Iterable[str | None]) -> Self:
-        """Build a column from words; None is unknown.
+    def from_values(
+        cls, values: Iterable[str | None], normalize: Callable[[str | None], str | None] | None = None
+    ) -> Self:
+        """Build a column from words; None is unknown. `normalize` is called once for each distinct value.
 
         >>> CategoricalColumn.from_values(["plan", None, "plan"]).codes.tolist()
         [0, -1, 0]
         """
+        values = list(values)
         code_by_word: dict[str, int] = {}
-        codes = [
-            MISSING_CODE if word is None else code_by_word.setdefault(word, len(code_by_word))
-            for word in values
-        ]
-        return cls(np.array(codes, np.int32), tuple(code_by_word))
+        code_by_value: dict[str | None, int] = {}
+        for value in dict.fromkeys(values):
+            word = value if normalize is None else normalize(value)
+            code = MISSING_CODE if word is None else code_by_word.setdefault(word, len(code_by_word))
+            code_by_value[value] = code
+        codes = np.fromiter(map(code_by_value.__getitem__, values), np.int32, len(values))
+        return cls(codes, tuple(code_by_word))
 
     def __len__(self) -> int:
         return len(self.codes)

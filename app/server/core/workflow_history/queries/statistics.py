@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -164,6 +164,7 @@ def trend(
 def overview(where: RunFilter = NO_FILTER, *, tz: str = LOCAL_ZONE, now: datetime | None = None) -> Overview:
     """Compute an overview: totals, groups by week, workflow, model and phase, wasted spend, and trend."""
     with _open_query(where, tz, now) as query:
+        query.load_aggregates(ALL, "model", "phase", WASTE)
         weeks, templates, models, phases = (
             query.statistics(by) for by in ("week", "template", "model", "phase")
         )
@@ -186,6 +187,7 @@ class _Query:
         self._where = where
         self._tz = tz
         self._now = now
+        self._aggregates: dict[str, Aggregate] = {}
 
     def statistics(self, by: str, across: str | None = None) -> RunStatistics:
         """Compute statistics by one or two groupings."""
@@ -198,7 +200,7 @@ class _Query:
                 "grouping twice"
             )
         groups = (
-            build_group_statistics(self._aggregate(by))
+            build_group_statistics(self.load_aggregates(ALL, *parts)[parts[0]])
             if names == parts
             else self._group_statistics(names, *parts)
         )
@@ -215,7 +217,7 @@ class _Query:
     @cached_property
     def total(self) -> GroupStatistics:
         """Statistics of all these runs together."""
-        return build_total(self._aggregate(ALL))
+        return build_total(self.load_aggregates(ALL)[ALL])
 
     def _group_statistics(self, names: Sequence[str], part: str | None = None) -> list[GroupStatistics]:
         runs = self._runs if part is None else self._named_runs
@@ -250,8 +252,9 @@ class _Query:
 
     def waste(self) -> Waste:
         """Compute the wasted spend of these runs."""
+        aggregates = self.load_aggregates(ALL, WASTE)
         partial = bool(self.total.runs_costing_more or self.total.runs_without_cost)
-        return build_waste(self._aggregate(WASTE), partial=partial)
+        return build_waste(aggregates[WASTE], partial=partial)
 
     def trend(self, period: timedelta) -> Trend:
         """Compare these runs by period."""
@@ -266,12 +269,20 @@ class _Query:
             else drop_implausible_dates(self._history, runs, self._now)
         )
 
-    def _aggregate(self, name: str) -> Aggregate:
-        """Return a cached aggregate, or compute it if there is a filter or no cache."""
-        cached = self._history.digests(name) if self._history is not None and self._where.is_empty else []
-        return merge_aggregates(
-            cached or [compute_aggregate(name, span.read) for span in self._spans(self._runs)]
-        )
+    def load_aggregates(self, *names: str) -> Mapping[str, Aggregate]:
+        """Load these aggregates, which is faster than one after the other, and return all loaded ones."""
+        names = tuple(name for name in names if name not in self._aggregates)
+        parts: Mapping[str, Sequence[Aggregate]] = {}
+        if names and self._history is not None and self._where.is_empty:
+            parts = self._history.digests(names)
+        if names and not any(parts.values()):  # there is a filter, or no run
+            spans = [
+                {name: compute_aggregate(name, span.read) for name in names}
+                for span in self._spans(self._runs)
+            ]
+            parts = {name: [span[name] for span in spans] for name in names}
+        self._aggregates.update({name: merge_aggregates(of_runs) for name, of_runs in parts.items()})
+        return self._aggregates
 
     def _spans(self, runs: ColumnTable) -> Iterator[_Span]:
         """Yield these runs in spans; if there are none, yield one empty span."""
@@ -282,9 +293,13 @@ class _Query:
         for span, places in [pair for pair in spans_with_places if len(pair[1])] or [
             (range(1), np.arange(0))
         ]:
-            yield _Span(places, partial(self._read, runs.take(places), span))
+            yield _Span(places, self._span_reader(runs.take(places), span))
 
-    @property
+    def _span_reader(self, runs: ColumnTable, keys: range) -> ColumnReader:
+        read = _empty_columns if self._history is None else self._history.column_reader(keys)
+        return lambda family, names: runs if family == "runs" else read(family, names)
+
+    @cached_property
     def _named_runs(self) -> ColumnTable:
         """Columns for grouping these runs; without a filter no others, which are slower to read."""
         return self._columns("runs", RUN_NAMES) if self._where.is_empty else self._runs
@@ -296,13 +311,10 @@ class _Query:
             return runs
         return runs.take(np.isin(runs.integers["key"], matching_keys(self._history, self._where)))
 
-    def _read(self, runs: ColumnTable, keys: range, family: TableName, names: Sequence[str]) -> ColumnTable:
-        return runs if family == "runs" else self._columns(family, names, keys)
-
-    def _columns(self, family: TableName, names: Sequence[str], keys: range | None = None) -> ColumnTable:
+    def _columns(self, family: TableName, names: Sequence[str]) -> ColumnTable:
         if self._history is None:
             return _empty_columns(family, names)
-        return self._history.columns(family, names, keys)
+        return self._history.columns(family, names)
 
 
 class _Span(NamedTuple):
@@ -318,7 +330,7 @@ def _open_query(where: RunFilter, tz: str = LOCAL_ZONE, now: datetime | None = N
         raise InvalidQueryError(f"where={where!r} is not allowed; use a RunFilter")
     offset_function(tz)  # raises an error for an unknown zone, even if there are no runs
     current_time = resolve_now(now)
-    with database.open_if_exists() as history:
+    with database.open_if_exists() as history, nullcontext() if history is None else history.snapshot():
         yield _Query(history, where.at(current_time), tz, current_time)
 
 

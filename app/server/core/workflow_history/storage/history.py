@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -57,6 +57,7 @@ if TYPE_CHECKING:  # these import numpy and the pattern detection
     from ..analysis.patterns.records import PatternTotals
     from ..analysis.statistics.aggregates import Aggregate
     from ..common.column_data import ColumnTable, Integers, TableName
+    from .column_cache.columns import ColumnReader
 
 __all__ = ["History", "RunRef", "SaveResult"]
 
@@ -334,28 +335,33 @@ class History:
 
         `keys` limits them to the runs in one of `key_ranges`.
         """
-        from .column_cache.columns import read_columns  # noqa: PLC0415 - numpy takes longer to import than most commands take
-
         with self._reading() as connection:
-            return read_columns(connection, family, names, keys=keys)
+            return _column_reader(connection, keys)(family, names)
+
+    def column_reader(self, keys: range) -> ColumnReader:
+        """Return a function that reads columns as `columns` does, but each row once, within a `snapshot`."""
+        return _column_reader(self._connection, keys)
 
     def key_ranges(self) -> list[range]:
         """Return ranges with the keys of all runs, a few thousand each, which is fast to aggregate."""
         with self._reading() as connection:
             return list(block_ranges(all_blocks(connection)))
 
-    def digests(self, name: str) -> list[Aggregate]:
-        """Return aggregates over all runs, in parts to be merged; see `analysis.statistics.aggregates`."""
-        from .column_cache.aggregates import read_digests  # noqa: PLC0415 - see above
+    def digests(self, names: Collection[str]) -> dict[str, list[Aggregate]]:
+        """Return aggregates over all runs by name, each in parts to be merged; see `analysis.statistics`.
+
+        To ask for several at once is faster: the rows of runs without packed aggregates are read once.
+        """
+        from .column_cache.aggregates import read_digests  # noqa: PLC0415 - see `_column_reader`
 
         with self._reading() as connection:
-            return read_digests(connection, name)
+            return read_digests(connection, names)
 
     def build_column_cache(self) -> None:
         """Pack columns, aggregates and vectors of runs written since the last call, for faster reads."""
-        from .column_cache.aggregates import pack_digests  # noqa: PLC0415 - see above
-        from .column_cache.columns import build_cache  # noqa: PLC0415 - see above
-        from .column_cache.vectors import pack_vectors  # noqa: PLC0415 - see above
+        from .column_cache.aggregates import pack_digests  # noqa: PLC0415 - see `_column_reader`
+        from .column_cache.columns import build_cache  # noqa: PLC0415 - see `_column_reader`
+        from .column_cache.vectors import pack_vectors  # noqa: PLC0415 - see `_column_reader`
 
         with self._writing() as connection:
             build_cache(connection)
@@ -714,6 +720,16 @@ class History:
                 self._in_transaction = False
 
     @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Run all calls in the block, which may only read, on one state of the history."""
+        with self._reading():
+            in_transaction, self._in_transaction = self._in_transaction, True
+            try:
+                yield
+            finally:
+                self._in_transaction = in_transaction
+
+    @contextmanager
     def _reading(self) -> Iterator[Connection]:
         if self._in_transaction:
             yield self._connection
@@ -746,6 +762,12 @@ def _storable_rows(
         return to_rows(workflow, project, run_id, keeps_text=keeps_text)
     except ValueError as error:
         raise WorkflowHistoryError(f"cannot store workflow {workflow.get('id')!r}: {error}") from error
+
+
+def _column_reader(connection: Connection, keys: range | None) -> ColumnReader:
+    from .column_cache.columns import ColumnReader  # noqa: PLC0415 - numpy takes longer to import than most commands take
+
+    return ColumnReader(connection, keys)
 
 
 def _now() -> str:

@@ -6,8 +6,8 @@ aggregate that is not packed is computed from the columns, with the same result.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import suppress
-from functools import cache, partial
 from typing import Final
 
 import msgspec
@@ -23,27 +23,35 @@ from ...analysis.statistics.aggregates import Aggregate
 from ..connection.engine import fetch_raw_rows
 from ..tables.schema import column_blocks
 from ..writing.bulk_insert import execute_many
-from .blocks import BLOCK_SIZE, DIGESTS, all_blocks, block_ranges, missing_blocks
-from .columns import fell_silent, read_columns
+from .blocks import BLOCK_SIZE, DIGESTS, all_blocks, block_ranges, blocks_for, missing_blocks
+from .columns import ColumnReader, fell_silent
 
 _SAMPLE: Final = CACHED[0]
 """One aggregate; if it is packed in a block, so are all others."""
 
 
-def read_digests(connection: Connection, name: str) -> list[Aggregate]:
-    """Return the aggregate `name`, one of CACHED, of consecutive ranges of runs; merge them for all runs."""
+def read_digests(connection: Connection, names: Collection[str]) -> dict[str, list[Aggregate]]:
+    """Return some of the CACHED aggregates, each of consecutive ranges of runs; merge them for all runs."""
     columns = column_blocks.c
-    query = select(columns.block, columns.data).where(columns.family == DIGESTS, columns.name == name)
+    query = select(columns.name, columns.block, columns.data).where(
+        columns.family == DIGESTS, columns.name.in_(names)
+    )
     silent_blocks = {key // BLOCK_SIZE for key in fell_silent(connection)}
-    digests: dict[int, Aggregate] = {}
-    for block, data in fetch_raw_rows(connection, query):
+    digests: dict[str, dict[int, Aggregate]] = {name: {} for name in names}
+    for name, block, data in fetch_raw_rows(connection, query):
         if block in silent_blocks:
             continue  # it was packed with the statuses of the last sync
         with suppress(msgspec.MsgspecError, ValueError, TypeError):  # damaged: compute it from the columns
-            digests[block * BLOCK_SIZE] = decode_aggregate(data)
-    for keys in block_ranges(block for block in all_blocks(connection) if block * BLOCK_SIZE not in digests):
-        digests[keys.start] = compute_aggregate(name, partial(read_columns, connection, keys=keys))
-    return [digests[first] for first in sorted(digests)]
+            digests[name][block] = decode_aggregate(data)
+    blocks = all_blocks(connection)
+    missing = {block for found in digests.values() for block in blocks if block not in found}
+    for keys in block_ranges(sorted(missing)):
+        read = ColumnReader(connection, keys)
+        for name, found in digests.items():
+            for block in blocks_for(keys):
+                found.pop(block, None)
+            found[keys.start // BLOCK_SIZE] = compute_aggregate(name, read)
+    return {name: [found[first] for first in sorted(found)] for name, found in digests.items()}
 
 
 def verify_digests(connection: Connection) -> list[tuple[str, int]]:
@@ -56,7 +64,7 @@ def verify_digests(connection: Connection) -> list[tuple[str, int]]:
     )
     for name, block, data in fetch_raw_rows(connection, query):
         [keys] = block_ranges([block])
-        digest = compute_aggregate(name, cache(partial(read_columns, connection, keys=keys, as_stored=True)))
+        digest = compute_aggregate(name, ColumnReader(connection, keys, as_stored=True))
         if data and bytes(data) != encode_aggregate(digest):
             errors.append((f"sums {name}", keys.start))
     return errors
@@ -66,6 +74,6 @@ def pack_digests(connection: Connection) -> None:
     """Pack the missing aggregates, in the caller's transaction."""
     for block in missing_blocks(connection, DIGESTS, _SAMPLE):
         [keys] = block_ranges([block])
-        read = cache(partial(read_columns, connection, keys=keys, as_stored=True))
+        read = ColumnReader(connection, keys, as_stored=True)
         rows = [(DIGESTS, name, block, encode_aggregate(compute_aggregate(name, read))) for name in CACHED]
         execute_many(connection, insert(column_blocks), column_blocks.columns.keys(), rows)

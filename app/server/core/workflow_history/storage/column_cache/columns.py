@@ -6,24 +6,16 @@ is not packed is read from the rows themselves, with the same result.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import (
-    Connection,
-    exists,
-    false,
-    func,
-    insert,
-    null,
-    select,
-    union_all,
-)
+from sqlalchemy import Connection, case, func, insert, null, select
 
 from ...analysis.statistics.cost_by_part import PART_COLUMNS, PART_TABLES, cost_by_part
 from ...common.coercion import coerce_word
@@ -41,7 +33,7 @@ from ...common.column_data import (
 )
 from ...common.errors import InvalidQueryError
 from ..connection.dialects.base import malformed_error
-from ..connection.engine import fetch_raw_rows
+from ..connection.engine import fetch_raw_columns, fetch_raw_rows
 from ..reading.cost_sql import whole_duration
 from ..reading.current_status import FELL_SILENT, INCOMPLETE, RUNNING
 from ..tables.schema import agent_runs, column_blocks, model_usage, silent_agents, workflows
@@ -51,6 +43,12 @@ from .blocks import BLOCK_SIZE, all_blocks, block_ranges, blocks_for, missing_bl
 _EPOCH = np.datetime64(0, "us")
 _SAMPLE: dict[TableName, str] = {family: next(iter(names)) for family, names in COLUMNS.items()}
 """One column of each family; if it is packed in a block, so is the whole family."""
+
+_NOT_PACKED: Final = ("models",)
+"""Tables that only costs by part are computed from, whose blocks are packed instead."""
+
+PACKED_FAMILIES: Final[Sequence[TableName]] = [family for family in COLUMNS if family not in _NOT_PACKED]
+"""Families that are packed; costs by part come after the families that they are computed from."""
 
 _NO_CATEGORIES = CategoricalColumn.from_values(())
 
@@ -68,32 +66,65 @@ class _Packed(msgspec.Struct, array_like=True):
     words: list[str] = []
 
 
-def read_columns(
-    connection: Connection,
-    family: TableName,
-    names: Sequence[str],
-    *,
-    keys: range | None = None,
-    as_stored: bool = False,
-) -> ColumnTable:
-    """Return some columns of every run, agent run or share of a model, in the order of the run keys.
+class ColumnReader:
+    """Reads columns of the runs in a range of keys within one transaction; reads each row once.
 
-    `keys` limits them to a range of run keys from the first of a block to the last of a block. With
-    `as_stored`, statuses are those of the last sync; otherwise running runs that fell silent since are
-    incomplete. Raises InvalidQueryError for an unknown column.
+    `keys` is a range from the first run key of a block to the last of a block; None: all runs. The columns
+    stay in memory until the reader is deleted, so a range should not be large. With `as_stored`, statuses are those of the last sync; otherwise
+    running runs that fell silent since are incomplete.
     """
-    unknown = [name for name in names if name not in COLUMNS[family]]
-    if unknown:
-        raise InvalidQueryError(
-            f"no column {', '.join(unknown)} in {family}; known: {', '.join(COLUMNS[family])}"
-        )
-    needed = list(dict.fromkeys([_SAMPLE[family], *names]))
-    values_by_block: dict[int, Block] = dict(_read_packed(connection, family, needed, keys))
-    block_numbers = all_blocks(connection) if keys is None else blocks_for(keys)
-    for missing in block_ranges(block for block in block_numbers if block not in values_by_block):
-        values_by_block[missing.start // BLOCK_SIZE] = _read(connection, family, needed, missing)
-    columns = _assemble(family, needed, [values_by_block[block] for block in sorted(values_by_block)])
-    return columns if as_stored else _with_current_status(connection, columns)
+
+    def __init__(self, connection: Connection, keys: range | None = None, *, as_stored: bool = False) -> None:
+        self._connection = connection
+        self._keys = keys
+        self._as_stored = as_stored
+        self._tables: dict[tuple[TableName, tuple[str, ...]], ColumnTable] = {}
+        self._rows: dict[tuple[TableName, range], dict[str, Values]] = {}
+
+    def __call__(self, family: TableName, names: Sequence[str]) -> ColumnTable:
+        """Return some columns of every run, agent run or share of a model, in the order of the run keys.
+
+        Raises InvalidQueryError for an unknown column.
+        """
+        unknown = [name for name in names if name not in COLUMNS[family]]
+        if unknown:
+            raise InvalidQueryError(
+                f"no column {', '.join(unknown)} in {family}; known: {', '.join(COLUMNS[family])}"
+            )
+        columns = self._tables.get((family, tuple(names)))
+        if columns is None:
+            columns = self._read(family, list(dict.fromkeys([_SAMPLE[family], *names])), self._keys)
+            if not self._as_stored:
+                columns = _with_current_status(self._connection, columns)
+            self._tables[family, tuple(names)] = columns
+        return columns
+
+    def read_rows(self, family: TableName, names: Sequence[str], keys: range) -> Block:
+        """Return columns of the runs with these keys, read from their rows."""
+        columns = self._rows.setdefault((family, keys), {})
+        if missing := [name for name in names if name not in columns]:
+            if family in PART_TABLES:
+                columns.update(self._compute_cost_by_part(family, keys))
+            else:
+                columns.update(_read_rows(self._connection, family, missing, keys))
+        return {name: columns[name] for name in names}
+
+    def _read(self, family: TableName, names: Sequence[str], keys: range | None) -> ColumnTable:
+        values_by_block: dict[int, Block] = {}
+        if family not in _NOT_PACKED:
+            values_by_block.update(_read_packed(self._connection, family, names, keys))
+        block_numbers = all_blocks(self._connection) if keys is None else blocks_for(keys)
+        for missing in block_ranges(block for block in block_numbers if block not in values_by_block):
+            values_by_block[missing.start // BLOCK_SIZE] = self.read_rows(family, names, missing)
+        return _assemble(family, names, [values_by_block[block] for block in sorted(values_by_block)])
+
+    def _compute_cost_by_part(self, family: TableName, keys: range) -> Block:
+        """Return the costs and tokens of the runs with these keys by phase, agent or model."""
+        parts_family, by = PART_TABLES[family]
+        parts = self._read(parts_family, ("workflow_key", *PART_COLUMNS[parts_family], by), keys)
+        silent = self._read("silent_agents", tuple(COLUMNS["silent_agents"]), keys)
+        shares = cost_by_part(parts, by, family, silent)
+        return {**shares.categorical, **shares.integers, **shares.floats}
 
 
 def fell_silent(connection: Connection) -> list[int]:
@@ -121,10 +152,15 @@ def _with_current_status(connection: Connection, columns: ColumnTable) -> Column
 
 def build_cache(connection: Connection) -> None:
     """Pack the missing blocks, in the caller's transaction."""
-    for family, columns in COLUMNS.items():
+    families_by_block: dict[int, list[TableName]] = defaultdict(list)
+    for family in PACKED_FAMILIES:
         for block in missing_blocks(connection, family, _SAMPLE[family]):
-            [keys] = block_ranges([block])
-            values = _read(connection, family, list(columns), keys)
+            families_by_block[block].append(family)
+    for block, families in families_by_block.items():
+        [keys] = block_ranges([block])
+        reader = ColumnReader(connection, keys)
+        for family in families:
+            values = reader.read_rows(family, list(COLUMNS[family]), keys)
             if any(
                 not isinstance(value, CategoricalColumn) and value.dtype.kind == "O"
                 for value in values.values()
@@ -132,7 +168,7 @@ def build_cache(connection: Connection) -> None:
                 continue  # sums beyond 64 bits are computed at each use
             rows = [
                 (stored_as(family), name, block, data)
-                for name, data in _encode_block(columns, values).items()
+                for name, data in _encode_block(COLUMNS[family], values).items()
             ]
             execute_many(connection, insert(column_blocks), column_blocks.columns.keys(), rows)
 
@@ -140,15 +176,15 @@ def build_cache(connection: Connection) -> None:
 def verify_cache(connection: Connection) -> list[tuple[str, int]]:
     """Return the family and the first possible run key of each block that differs from its rows."""
     errors: list[tuple[str, int]] = []
-    for family, columns in sorted(COLUMNS.items(), key=lambda item: item[0] in PART_TABLES):
+    for family in sorted(PACKED_FAMILIES, key=lambda family: family in PART_TABLES):
         if errors and family in PART_TABLES:
             break  # these are computed from the others
         missing = set(missing_blocks(connection, family, _SAMPLE[family]))
         for block in all_blocks(connection):
             if block not in missing:
                 [keys] = block_ranges([block])
-                expected = _encode_block(columns, _read(connection, family, list(columns), keys))
-                if _read_block(connection, family, block) != expected:
+                expected = ColumnReader(connection).read_rows(family, list(COLUMNS[family]), keys)
+                if _read_block(connection, family, block) != _encode_block(COLUMNS[family], expected):
                     errors.append((family, keys.start))
     return errors
 
@@ -253,42 +289,31 @@ class _Source(NamedTuple):
     order: Sequence[Any]
 
 
-def _read(connection: Connection, family: TableName, names: Sequence[str], keys: range) -> Block:
-    """Return the columns of the runs with these keys, read from their rows."""
-    if family in PART_TABLES:
-        return _read_cost_by_part(connection, family, keys)
+def _read_rows(connection: Connection, family: TableName, names: Sequence[str], keys: range) -> Block:
     source = _SOURCES[family](names)
-    query = source.query.where(source.key.between(keys[0], keys[-1]))
-    rows = fetch_raw_rows(connection, query.order_by(*source.order))
-    by_column: Iterable[Sequence[Any]] = zip(*rows, strict=True) if rows else ((),) * len(names)
+    query = source.query.where(source.key.between(keys[0], keys[-1])).order_by(*source.order)
+    columns = fetch_raw_columns(connection, query)
     return {
         name: _column(COLUMNS[family][name], name, values)
-        for name, values in zip(names, by_column, strict=True)
+        for name, values in zip(names, columns, strict=True)
     }
-
-
-def _read_cost_by_part(connection: Connection, family: TableName, keys: range) -> Block:
-    """Return the costs and tokens of the runs with these keys by phase, agent or model."""
-    parts_family, by = PART_TABLES[family]
-    parts = read_columns(connection, parts_family, (*PART_COLUMNS[parts_family], by), keys=keys)
-    silent = read_columns(connection, "silent_agents", tuple(COLUMNS["silent_agents"]), keys=keys)
-    shares = cost_by_part(parts, by, family, silent)
-    return {**shares.categorical, **shares.integers, **shares.floats}
 
 
 def _column(kind: Kind, name: str, values: Sequence[Any]) -> Values:
     if kind == "words":
-        normalize = coerce_word if name == "status" else _stripped
-        return CategoricalColumn.from_values(normalize(value) for value in values)
+        return CategoricalColumn.from_values(values, coerce_word if name == "status" else _stripped)
     if kind == "real":
-        return np.array([np.nan if value is None else value for value in values], np.float64)
+        return np.array(values, np.float64)  # None becomes NaN
     if kind == "time":
         try:
             moments = np.array([None if value is None else value[:-1] for value in values], "datetime64[us]")
         except (ValueError, TypeError) as error:
             raise malformed_error(error) from error
         return np.where(np.isnat(moments), MISSING_INT, (moments - _EPOCH).astype(np.int64))
-    return np.array([MISSING_INT if value is None else value for value in values], np.int64)
+    try:
+        return np.fromiter(values, np.int64, len(values))
+    except TypeError:  # a value is unknown
+        return np.fromiter([MISSING_INT if value is None else value for value in values], np.int64)
 
 
 def _stripped(value: object) -> str | None:
@@ -316,28 +341,21 @@ def _agent_runs(names: Sequence[str]) -> _Source:
 
 def _models(names: Sequence[str]) -> _Source:
     usage, agent_run = model_usage.c, agent_runs.c
-    has_split = exists().where(
-        usage.workflow_key == agent_run.workflow_key, usage.agent_ordinal == agent_run.ordinal
-    )
-    agent_special = {"is_copy": agent_run.duplicate_of.is_not(None)}
-    usage_special = {"is_copy": false(), "outcome": null()}
-    split = select(
-        *_select_columns("models", usage, names, usage_special),
-        usage.workflow_key.label("run_key"),
-        usage.agent_ordinal.label("agent_ordinal"),
-        usage.ordinal.label("model_ordinal"),
-    )
-    unsplit = select(
-        *_select_columns("models", agent_run, names, agent_special),
-        agent_run.workflow_key,
-        agent_run.ordinal,
-        null(),
-    )
-    both = union_all(split, unsplit.where(~has_split)).subquery()
-    columns = [both.c[number] for number in both.c.keys()[: len(names)]]
-    return _Source(
-        select(*columns), both.c.run_key, [both.c.run_key, both.c.agent_ordinal, both.c.model_ordinal]
-    )
+    is_split = usage.workflow_key.is_not(None)
+    special = {
+        "workflow_key": agent_run.workflow_key,
+        "outcome": case((is_split, null()), else_=agent_run.outcome),
+        "is_copy": ~is_split & agent_run.duplicate_of.is_not(None),
+    }
+    shares = _select_columns("models", usage, names, special)
+    whole = _select_columns("models", agent_run, names, special)
+    columns = [
+        shared if name in special else case((is_split, shared), else_=undivided).label(name)
+        for name, shared, undivided in zip(names, shares, whole, strict=True)
+    ]
+    has_shares = (usage.workflow_key == agent_run.workflow_key) & (usage.agent_ordinal == agent_run.ordinal)
+    query = select(*columns).select_from(agent_runs).join(model_usage, has_shares, isouter=True)
+    return _Source(query, agent_run.workflow_key, [agent_run.workflow_key, agent_run.ordinal, usage.ordinal])
 
 
 def _silent_agents(names: Sequence[str]) -> _Source:
