@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from dataclasses import asdict
@@ -20,10 +21,12 @@ from app.server.core.workflow_history.database import get_workflow_history, open
 from app.server.core.workflow_history.pipeline import batches
 from app.server.core.workflow_history.queries.anomalies import find_anomalies
 from app.server.core.workflow_history.queries.budgets import check_budgets
+from app.server.core.workflow_history.queries.export import export
 from app.server.core.workflow_history.queries.forecast import forecast
 from app.server.core.workflow_history.queries.forecast.backtest import calibration
 from app.server.core.workflow_history.queries.list_runs import list_run_summaries
 from app.server.core.workflow_history.queries.settings_file import read_config
+from app.server.core.workflow_history.queries.similar import similar_runs
 from app.server.core.workflow_history.queries.statistics import GROUPINGS, overview, run_statistics, waste
 from app.server.core.workflow_history.sync import sync_workflow_history
 from app.server.tests.support.build import init, result, run, stream
@@ -126,6 +129,20 @@ def test_lists_of_similar_runs_are_of_the_settled_costs_however_many_runs_a_tran
         lists.append({(keys[key], rank, keys[similar], score) for key, rank, similar, score in pairs})
     assert lists[0] == lists[1]
     assert lists[0]
+
+
+def test_a_copy_is_not_offered_as_a_similar_run_and_is_marked_in_an_export(tmp_path: Path) -> None:
+    copied_in("runs first", tmp_path)
+    assert not [found.id for found in similar_runs("a1b2c302", limit=50).runs if found.id.endswith("_copy")]
+    assert similar_runs(text="Add export").compared == RUNS
+    file = tmp_path / "runs.csv"
+    export("runs", file)
+    with file.open(newline="") as text:
+        originals = {row["id"]: row["copy_of"] for row in csv.DictReader(text)}
+    assert {run for run, original in originals.items() if original} == {
+        f"a1b2c3{number:02d}_copy" for number in (2, 10, 11)
+    }
+    assert originals["a1b2c302_copy"].endswith("/a1b2c302")
 
 
 def test_statistics_say_how_many_copies_they_leave_out(tmp_path: Path) -> None:

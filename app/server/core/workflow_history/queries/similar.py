@@ -173,8 +173,9 @@ def _load_subject(history: History, reference: str | None, text: str | None) -> 
 
 
 def _find_similar(history: History, subject: _Subject, where: RunFilter, limits: _Limits) -> SimilarRuns:
-    keys, index = _load_index(history)
-    is_candidate = _candidate_mask(history, keys, subject.key, where)
+    columns, index = _load_index(history)
+    keys = columns.integers["key"]
+    is_candidate = _candidate_mask(history, columns, subject.key, where)
     counts = int(np.count_nonzero(is_candidate)), int(np.count_nonzero(index.sides.norms[is_candidate] == 0))
     vector = text_vector(subject.text) if subject.text else None
     if vector is None:
@@ -202,19 +203,19 @@ def _find_similar(history: History, subject: _Subject, where: RunFilter, limits:
     return _to_result(subject, limits, counts, similar)
 
 
-def _load_index(history: History) -> tuple[Integers, RunIndex]:
-    """Return the sorted keys of all runs and their features.
+def _load_index(history: History) -> tuple[ColumnTable, RunIndex]:
+    """Return the columns of all runs, by key, and their features.
 
     Vectors of runs that were stored since the last comparison are computed now.
     """
-    columns = history.columns("runs", ["key", "status", "total_cost", "duration_seconds"])
+    columns = history.columns("runs", ["key", "status", "total_cost", "duration_seconds", "is_copy"])
     stored = history.similarity().vectors(MODEL_VERSION)
     keys = columns.integers["key"]
     rows = np.searchsorted(keys, stored.keys)
     is_current = rows < len(keys)
     is_current[is_current] = keys[rows[is_current]] == stored.keys[is_current]
     if len(stored.keys) == len(keys) and is_current.all():
-        return keys, RunIndex(stored.vectors, _to_pair_side(columns, stored.norms))
+        return columns, RunIndex(stored.vectors, _to_pair_side(columns, stored.norms))
     vectors: list[bytes | None] = [None] * len(keys)
     for row, vector in zip(rows[is_current].tolist(), stored.vectors[is_current], strict=True):
         vectors[row] = vector.tobytes() if vector.any() else None
@@ -222,7 +223,7 @@ def _load_index(history: History) -> tuple[Integers, RunIndex]:
     for key, request, *_ in history.similarity().features(new_keys.tolist()):
         vectors[int(np.searchsorted(keys, key))] = text_vector(request) if request else None
     vectors_array = unpack_vectors(vectors)
-    return keys, RunIndex(vectors_array, _to_pair_side(columns, squared_norms(vectors_array)))
+    return columns, RunIndex(vectors_array, _to_pair_side(columns, squared_norms(vectors_array)))
 
 
 def _to_pair_side(columns: ColumnTable, norms: Integers) -> PairSide:
@@ -239,10 +240,12 @@ def _text_side(vector: bytes) -> PairSide:
     return PairSide(norms, np.array([NO_STATUS], np.int64), unknown, unknown)
 
 
-def _candidate_mask(history: History, keys: Integers, own_key: int | None, where: RunFilter) -> Flags:
-    is_candidate = np.ones(len(keys), np.bool_)
+def _candidate_mask(history: History, runs: ColumnTable, own_key: int | None, where: RunFilter) -> Flags:
+    """Return which runs to compare with; copies are left out, as their originals are compared."""
+    keys: Integers = runs.integers["key"]
+    is_candidate: Flags = runs.integers["is_copy"] != 1
     if not where.is_empty:
-        is_candidate = np.isin(keys, matching_keys(history, where))
+        is_candidate &= np.isin(keys, matching_keys(history, where))
     return is_candidate & (keys != own_key) if own_key is not None else is_candidate
 
 

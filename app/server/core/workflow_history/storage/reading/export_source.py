@@ -202,7 +202,7 @@ _DEFAULT_RUN_COLUMNS = (
     "issue_class", "issue_number", "model_used", "nl_input", "branch_name", "total_cost", "cost_basis",
     "lower_bound_cost", "retry_count", "retry_cost", "input_tokens", "output_tokens", "cache_read_tokens",
     "cache_creation_tokens", "total_tokens", "nl_clarity_score", "cost_efficiency_score",
-    "performance_score", "quality_score", "error_message", "source_state", "time_zone_known",
+    "performance_score", "quality_score", "error_message", "source_state", "copy_of", "time_zone_known",
 )  # fmt: skip
 _DEFAULT_AGENT_RUN_COLUMNS = (
     "project", "run_id", "run_created_at", "workflow_template", "run_status", "ordinal", "phase", "agent",
