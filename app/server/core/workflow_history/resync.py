@@ -197,7 +197,7 @@ def _with_current_costs(
 ) -> tuple[Workflow, list[Claim]]:
     """Return a stored run with the current costs from its files, and the claim of each stream.
 
-    `elsewhere` and `seen` are those of `accounted`.
+    `elsewhere` and `seen` are those of `compute_cost_and_claims`.
     """
     previous = previous_attempts(stored)
     streams = scanned.streams

@@ -9,7 +9,6 @@ from starlette.testclient import TestClient
 from app.server.core.workflow_history import sync
 from app.server.core.workflow_history.common.errors import InvalidQueryError
 from app.server.core.workflow_history.storage.history import History
-from app.server.core.workflow_history.web import app as web_app
 from app.server.core.workflow_history.web import pages
 from app.server.core.workflow_history.web.middleware.security import COOKIE, HEADERS, MAX_BODY_BYTES
 from app.server.core.workflow_history.web.settings import ServerSettings
@@ -372,14 +371,13 @@ def test_the_documentation_is_served_with_its_own_scripts_and_only_to_those_with
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "index.html").write_text("<script>start()</script><h1>Workflow History</h1>")
-    for module in (pages, web_app):
-        monkeypatch.setattr(module, "DOCS_SITE", tmp_path)
+    monkeypatch.setattr(pages, "DOCS_SITE", tmp_path)
     with client_of(ServerSettings(token=WORD)) as client:
         assert client.get("/docs/").status_code == 401
         found = client.get("/docs/", headers={"Authorization": f"Bearer {WORD}"})
     assert (found.status_code, "<h1>Workflow History</h1>" in found.text) == (200, True)
     assert "script-src 'self' 'unsafe-inline'" in found.headers["content-security-policy"]
-    monkeypatch.setattr(web_app, "DOCS_SITE", tmp_path / "not built")
+    monkeypatch.setattr(pages, "DOCS_SITE", tmp_path / "not built")
     with client_of(ServerSettings()) as client:
         assert client.get("/docs/").status_code == 404
         assert "/docs/" not in client.get("/trends", headers=PAGES).text
@@ -391,8 +389,7 @@ def test_the_documentation_is_served_with_its_own_scripts_and_only_to_those_with
 def test_every_page_links_to_a_page_of_the_documentation_about_it(
     path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (pages, web_app):
-        monkeypatch.setattr(module, "DOCS_SITE", tmp_path)
+    monkeypatch.setattr(pages, "DOCS_SITE", tmp_path)
     with client_of(ServerSettings()) as client:
         found = re.search(r'href="/docs/([a-z-]+)\.html"', client.get(path, headers=PAGES).text)
     assert found is not None

@@ -126,6 +126,9 @@ class Anomalies:
     invalid_timestamps: Annotated[ImplausibleDates, Doc("runs with implausible dates, which are excluded")]
 
 
+_NO_ANOMALIES: Final = DetectedAnomalies(0, (), (), ())
+
+
 def find_anomalies(
     where: RunFilter | None = None,
     recent: timedelta | str | int = DEFAULT_RECENT,
@@ -144,8 +147,7 @@ def find_anomalies(
     run_filter, moment, zone = where or RunFilter(), resolve_now(now), zone_named(tz)
     with database.open_if_exists() as history:
         if history is None:
-            nothing = DetectedAnomalies(0, (), (), ())
-            return _to_anomalies(0, None, None, nothing, {}, NO_IMPLAUSIBLE_DATES, zone)
+            return _to_anomalies(0, None, None, _NO_ANOMALIES, {}, NO_IMPLAUSIBLE_DATES, zone)
         runs, agents = _load_columns(history, run_filter)
         runs, invalid_timestamps = drop_implausible_dates(history, runs, moment)
         created = runs.integers["created_at"]
@@ -154,9 +156,7 @@ def find_anomalies(
         )
         since = recent_cutoff(created, age, number)
         if since is None:
-            return _to_anomalies(
-                len(runs), None, None, DetectedAnomalies(0, (), (), ()), {}, invalid_timestamps, zone
-            )
+            return _to_anomalies(len(runs), None, None, _NO_ANOMALIES, {}, invalid_timestamps, zone)
         detected = detect_anomalies(runs, agents, since, run_filter.phase)
         keys = runs.integers["key"]
         rows = [

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from .. import database
 from ..common.field_docs import Doc
-from .list_runs import find_runs
-from .sync_status import find_syncs
+from ..storage.reading.page_query import PageQuery
+from .sync_status import MAX_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +24,15 @@ class DatabaseInfo:
 
 def database_info() -> DatabaseInfo:
     """Return facts about the history database in use; it need not exist."""
+    path = database.database_name()
     with database.open_if_exists() as history:
-        size, version = (None, None) if history is None else (history.size(), history.schema_version())
-    syncs = find_syncs(limit=1).syncs
-    return DatabaseInfo(
-        path=database.database_name(),
-        bytes=size,
-        database_version=version,
-        runs=find_runs(limit=0).total,
-        last_sync_at=syncs[0]["started_at"] if syncs else None,
-    )
+        if history is None:
+            return DatabaseInfo(path, bytes=None, database_version=None, runs=0, last_sync_at=None)
+        syncs, _ = history.syncs(1, MAX_LIMIT)
+        return DatabaseInfo(
+            path,
+            bytes=history.size(),
+            database_version=history.schema_version(),
+            runs=history.summary_page(PageQuery(limit=0)).total,
+            last_sync_at=syncs[0]["started_at"] if syncs else None,
+        )

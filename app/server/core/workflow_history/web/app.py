@@ -22,7 +22,7 @@ from .middleware.response_cache import ResponseCacheMiddleware
 from .middleware.run_id_paths import RunIdPathMiddleware
 from .middleware.security import SecurityMiddleware
 from .operations import operations_of
-from .pages import DOCS_SITE, Assets, DocsSite, build_page_router
+from .pages import build_page_router, mount_files
 from .settings import ServerSettings
 
 MAX_THREADS: Final = 8
@@ -52,10 +52,7 @@ def create_app(settings: ServerSettings | None = None) -> FastAPI:
     app.state.context = context
     app.include_router(build_api_router())
     app.include_router(build_page_router())
-    app.mount("/static", Assets())
-    app.state.has_docs = DOCS_SITE.is_dir()
-    if app.state.has_docs:
-        app.mount("/docs", DocsSite())
+    mount_files(app)
     install_error_handlers(app)
     app.add_middleware(GZipMiddleware, minimum_size=1_000)
     app.add_middleware(ResponseCacheMiddleware, max_age=settings.cache_seconds)

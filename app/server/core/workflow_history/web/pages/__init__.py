@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
@@ -39,30 +39,28 @@ _ROUTERS: Final = (
 _NEED_NO_HISTORY: Final = (live.router, login.router, about_api.router)
 
 
-class Assets(StaticFiles):
-    """Static files. Browsers revalidate them, because the program may have been updated."""
+class _Files(StaticFiles):
+    """The files of a directory, each with an additional header."""
 
-    def __init__(self) -> None:
-        super().__init__(directory=_STATIC)
+    def __init__(self, directory: Path, header: tuple[str, str], *, html: bool = False) -> None:
+        super().__init__(directory=directory, html=html)
+        self._header = header
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         """Return a file, or 304 (Not Modified) if the browser already has it."""
         response = super().file_response(*args, **kwargs)
-        response.headers["Cache-Control"] = "no-cache"
+        name, value = self._header
+        response.headers[name] = value
         return response
 
 
-class DocsSite(StaticFiles):
-    """The documentation site."""
-
-    def __init__(self) -> None:
-        super().__init__(directory=DOCS_SITE, html=True)
-
-    def file_response(self, *args: Any, **kwargs: Any) -> Response:
-        """Return a file with a content security policy that allows the site's own scripts."""
-        response = super().file_response(*args, **kwargs)
-        response.headers["Content-Security-Policy"] = _DOCS_POLICY
-        return response
+def mount_files(app: FastAPI) -> None:
+    """Serve the static files and, if it was built, the documentation; sets `has_docs` of the app's state."""
+    # Browsers revalidate static files, because the program may have been updated.
+    app.mount("/static", _Files(_STATIC, ("Cache-Control", "no-cache")))
+    app.state.has_docs = DOCS_SITE.is_dir()
+    if app.state.has_docs:
+        app.mount("/docs", _Files(DOCS_SITE, ("Content-Security-Policy", _DOCS_POLICY), html=True))
 
 
 def build_page_router() -> APIRouter:
