@@ -70,8 +70,8 @@ class ColumnReader:
     """Reads columns of the runs in a range of keys within one transaction; reads each row once.
 
     `keys` is a range from the first run key of a block to the last of a block; None: all runs. The columns
-    stay in memory until the reader is deleted, so a range should not be large. With `as_stored`, statuses are those of the last sync; otherwise
-    running runs that fell silent since are incomplete.
+    stay in memory until the reader is deleted, so a range should not be large. With `as_stored`, statuses
+    are those of the last sync; otherwise running runs that fell silent since are incomplete.
     """
 
     def __init__(self, connection: Connection, keys: range | None = None, *, as_stored: bool = False) -> None:
