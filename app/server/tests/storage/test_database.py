@@ -31,8 +31,9 @@ from app.server.core.workflow_history.common.errors import (
     WorkflowNotFoundError,
 )
 from app.server.core.workflow_history.common.models import Problem, Severity
-from app.server.core.workflow_history.common.spending import run_cost, to_nanodollars
+from app.server.core.workflow_history.common.spending import NO_COST, Cost, run_cost, to_nanodollars
 from app.server.core.workflow_history.storage.history import History
+from app.server.core.workflow_history.storage.reading.runs import FolderCostTotals
 from app.server.core.workflow_history.storage.rows.column_types import to_stored_money, to_timestamp
 from app.server.core.workflow_history.storage.rows.row_codec import AGENT_RUN, MODEL_USAGE, WORKFLOW
 from app.server.core.workflow_history.storage.rows.run_rows import to_pattern_rows, to_rows
@@ -699,8 +700,9 @@ def test_a_folders_costs_are_those_of_its_present_runs(history: History) -> None
             {"id": "e", **here, "agents_dir": "elsewhere", "total_cost": 1},
         ]
     )
-    assert history.cost_totals("", "here") == (2, 0.3, 0.5, 3, 1)  # of none it is known that this is all
-    assert history.cost_totals("", "nowhere") == (0, None, None, 0, 0)
+    known = Cost.from_usd(0.3, 0.5, complete=False, unknown_runs=1)
+    assert history.cost_totals("", "here") == FolderCostTotals(known, 2, 3)  # of none is it known to be all
+    assert history.cost_totals("", "nowhere") == FolderCostTotals(NO_COST, 0, 0)
 
 
 # --- the file
