@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,9 @@ from typer.testing import CliRunner
 from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.common.filters import RunFilter
 from app.server.core.workflow_history.common.formatting.costs import format_minimum
+from app.server.core.workflow_history.common.models import MessageUsage, TokenUsage
 from app.server.core.workflow_history.common.spending import NO_COST, run_cost
+from app.server.core.workflow_history.costs.accounting.deduplication import Spender, assign_shares
 from app.server.core.workflow_history.database import get_workflow_by_id
 from app.server.core.workflow_history.ingest.files import to_path
 from app.server.core.workflow_history.maintenance import pruning
@@ -41,6 +43,7 @@ from app.server.core.workflow_history.sync import sync_workflow_history
 from app.server.tests.support.build import assistant, init, prompt, result, run, stream, tool_use, usage
 from app.server.tests.support.thoroughness import tries
 
+AT = datetime(2026, 2, 1, tzinfo=UTC)
 EACH = 0.018  # USD: 1,000 tokens in and 1,000 out of Sonnet 4.5
 TWO, THREE, FOUR, FIVE = 0.036, 0.054, 0.072, 0.09  # USD, of so many messages
 SESSION = "{0}{0}{0}{0}{0}{0}{0}{0}-aaaa-4bbb-8ccc-00000000000{0}"
@@ -148,6 +151,52 @@ def test_whichever_of_three_forks_is_synced_first_each_run_counts_the_same(
     counted = {f"logs{name}/{SESSION.format(name)}": cost for name, cost in (("1", 2), ("2", 1), ("3", 1))}
     assert runs() == {name: round(count * EACH, 9) for name, count in counted.items()}
     assert sound() == []
+
+
+@pytest.mark.parametrize("order", list(permutations(("1", "2", "3"))))
+def test_a_session_that_goes_on_after_it_was_forked_keeps_its_messages_from_a_forks_fork(
+    tmp_path: Path, order: tuple[str, ...]
+) -> None:
+    for name, messages in (("1", [1, 2, 5]), ("2", [1, 2, 21]), ("3", [1, 2, 21, 31])):
+        session = SESSION.format(name)
+        transcript(tmp_path / f"logs{name}" / f"{session}.jsonl", session, messages)
+    synced(*(tmp_path / f"logs{name}" for name in order))
+    counted = {f"logs{name}/{SESSION.format(name)}": cost for name, cost in (("1", 3), ("2", 1), ("3", 1))}
+    assert runs() == {name: round(count * EACH, 9) for name, count in counted.items()}
+    origin = get_workflow_by_id(SESSION.format("1"))
+    assert (origin["created_at"], origin["nl_input"]) == ("2026-02-01T09:00:00Z", "Add CSV export")
+    assert sound() == []
+
+
+@pytest.mark.parametrize("times", [True, False], ids=["with times", "without times"])
+def test_the_messages_of_a_tree_of_forks_stay_with_the_sessions_that_wrote_them(times: bool) -> None:
+    tree = {"a": "1 2 5", "b": "1 2 21", "c": "1 2 21 31", "d": "1 2 21 31 41", "e": "1 2 21 35", "f": "1"}
+    spenders = {
+        name: Spender(
+            session=name,
+            loose=tuple(
+                (
+                    int(n),
+                    MessageUsage(
+                        n, None, TokenUsage(), 1, timestamp=AT + timedelta(int(n)) if times else None
+                    ),
+                )
+                for n in numbers.split()
+            ),
+        )
+        for name, numbers in tree.items()
+    }
+    shares = assign_shares(spenders)
+    own = {name: " ".join(message.message_id for message in share.messages) for name, share in shares.items()}
+    assert own == {"a": "2 5", "b": "21", "c": "31", "d": "41", "e": "35", "f": "1"}
+
+
+def test_in_a_folders_costs_a_forks_fork_leaves_the_oldest_session_its_messages(tmp_path: Path) -> None:
+    for name, messages in (("1", [1, 2, 5]), ("2", [1, 2, 21]), ("3", [1, 2, 21, 31])):
+        session = SESSION.format(name)
+        transcript(tmp_path / "logs" / f"{session}.jsonl", session, messages)
+    found = {run["name"]: run["recorded_cost"] for run in folder_costs(tmp_path / "logs")["by"]["run"]}
+    assert found == {SESSION.format("1"): THREE, SESSION.format("2"): EACH, SESSION.format("3"): EACH}
 
 
 def test_a_fork_that_goes_on_takes_no_messages_from_its_origin(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ only on the spenders, not on the order in which they are read:
 1. Streams with the same result are copies. The one with the most results and lines counts; another one that
    continued on its own makes its run a lower bound.
 2. A message that a result covers belongs to that result.
-3. Any other message belongs to the session that is the oldest by its own messages: those that no other
-   session has. A session that only has messages of others was forked from, so it comes first. Of several
+3. Any other message belongs to the oldest of its sessions: the one that was first to continue after the
+   messages that they have in common. One that did not continue was forked, so it comes first. Of several
    files of one session the fullest counts. Lines marked as another session's count last.
 """
 
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
@@ -42,7 +42,6 @@ Name = Any  # hashable
 NAMELESS = "line "
 """Prefix for messages without an id; such messages cannot be recognized in other streams."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -190,24 +189,49 @@ def _find_copies(spenders: Mapping[Name, Spender], rank_of: Any) -> tuple[dict[N
 
 
 def _by_age(spenders: Mapping[Name, Spender], rank_of: Any) -> list[Name]:
-    """Return the spenders with loose messages, the one that owns shared messages first."""
-    transcripts = _group_transcripts({name: spender for name, spender in spenders.items() if spender.loose})
-    message_times = [
-        {unit: message.timestamp for name in names for unit, message in spenders[name].loose}
-        for names in transcripts
-    ]
-    occurrences = Counter(unit for units in message_times for unit in units)
+    """Return the spenders with loose messages, the one that owns shared messages first.
 
-    def age(index: int) -> tuple[datetime, Any]:
-        own_times = [time for unit, time in message_times[index].items() if occurrences[unit] == 1]
-        first_own_time = min((time or _NEVER for time in own_times), default=_EPOCH)
-        return first_own_time, min(map(rank_of, transcripts[index]))
+    Sessions that begin with the same messages are ordered by the time of their first message after these. A
+    session that has no further message comes first, because the others were forked from it.
+    """
+    transcripts = _group_transcripts({name: spender for name, spender in spenders.items() if spender.loose})
+    ranks = [min(map(rank_of, names)) for names in transcripts]
+    branches: dict[tuple[int, Unit], int] = {}  # number of each beginning, by the beginning before it
+    oldest_rank: dict[int, Any] = {}  # of the sessions with this beginning
+    paths: list[list[tuple[datetime, int]]] = []
+    for messages, rank in zip(_ordered_messages(spenders, transcripts), ranks, strict=True):
+        branch, path = 0, []
+        for unit, time in messages:
+            branch = branches.setdefault((branch, unit), len(branches) + 1)
+            oldest_rank[branch] = min(oldest_rank.get(branch, rank), rank)
+            path.append((time, branch))
+        paths.append(path)
+
+    def age(index: int) -> Any:
+        return [(time, oldest_rank[branch]) for time, branch in paths[index]], ranks[index]
 
     return [
         name
         for index in sorted(range(len(transcripts)), key=age)
         for name in sorted(transcripts[index], key=lambda name: (-len(spenders[name].loose), rank_of(name)))
     ]
+
+
+def _ordered_messages(
+    spenders: Mapping[Name, Spender], transcripts: Sequence[Sequence[Name]]
+) -> Iterator[list[tuple[Unit, datetime]]]:
+    """Yield each transcript's messages by time; without one, those that most transcripts have come first."""
+    times: dict[Unit, datetime] = {}
+    units = [dict.fromkeys(u for name in names for u, _ in spenders[name].loose) for names in transcripts]
+    occurrences = Counter(chain.from_iterable(units))
+    for spender in spenders.values():
+        for unit, message in spender.loose:
+            times[unit] = min(times.get(unit, _NEVER), message.timestamp or _NEVER)
+    for own in units:
+        yield [
+            (unit, times[unit])
+            for unit in sorted(own, key=lambda unit: (times[unit], -occurrences[unit], unit))
+        ]
 
 
 def _group_transcripts(spenders: Mapping[Name, Spender]) -> list[list[Name]]:
