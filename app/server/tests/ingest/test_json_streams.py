@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from app.server.core.workflow_history import database, sync_workflow_history
 from app.server.core.workflow_history.common.models import StreamFacts
 from app.server.core.workflow_history.ingest import files as places
-from app.server.core.workflow_history.ingest.streams import read_stream
+from app.server.core.workflow_history.ingest.streams import identity_of, read_stream
 from app.server.core.workflow_history.ingest.streams.elements import Elements
 from app.server.core.workflow_history.pipeline.folder_costs import folder_costs
 from app.server.tests.support.build import (
@@ -114,6 +114,62 @@ def test_a_stream_says_the_same_as_jsonl_and_as_json(
 ) -> None:
     plain = facts_of(tmp_path / "plain.jsonl", "\n".join(lines) + "\n")
     assert told(facts_of(tmp_path / "raw_output.json", form(lines).encode(encoding))) == told(plain)
+
+
+@pytest.mark.parametrize("before", ["", "Loaded cached credentials."], ids=["alone", "after text"])
+@pytest.mark.parametrize("per_line", [99, 2], ids=["all on one line", "two on a line"])
+@pytest.mark.parametrize(
+    "lines", [CLAUDE, NATIVE, GEMINI, CODEX], ids=["claude", "native", "gemini", "codex"]
+)
+def test_records_without_line_ends_between_them_are_read_one_after_the_other(
+    tmp_path: Path, lines: list[str], per_line: int, before: str
+) -> None:
+    plain = told(facts_of(tmp_path / "plain.jsonl", "\n".join(lines) + "\n"))
+    joined = ["".join(lines[at : at + per_line]) for at in range(0, len(lines), per_line)]
+    if len(lines) % per_line == 1:  # the last one alone would be a line
+        joined[-2:] = ["".join(joined[-2:])]
+    file = tmp_path / "raw_output.jsonl"
+    facts = facts_of(file, before + "\n".join(joined) + "\n")
+    found = told(facts)
+    reason = "its records are not on lines of their own; each is numbered as a line"
+    assert found.pop("problems") == [*plain.pop("problems"), reason]
+    assert found == plain
+    assert facts.lost_line == 0
+    assert identity_of(file, "raw_output.jsonl") == facts.identity
+
+
+def test_a_run_of_records_that_stand_on_one_line_is_stored_with_its_cost(tmp_path: Path) -> None:
+    agents, usual = tmp_path / "shop" / "agents", tmp_path / "usual" / "agents"
+    for name, lines in {"claude01": CLAUDE, "gemini01": GEMINI, "native01": NATIVE}.items():
+        stream(run(agents, name), "planner", "".join(lines))
+        stream(run(usual, name), "planner", *lines)
+    done = sync_workflow_history(silent=True, agents_dir=agents)
+    assert (done["failed"], done["skipped"]) == (0, 0)
+    stored = {run["id"]: run for run in database.get_workflow_history(limit=10)["workflows"]}
+    assert {name: (run["total_cost"], run["cost_basis"]) for name, run in stored.items()} == {
+        "claude01": (0.25, "reported"),
+        "gemini01": (0.00003125, "computed"),  # 9 x $1.25 and 2 x $10 a million
+        "native01": (0.000135, "computed"),  # 9 x $15 a million
+    }
+    assert folder_costs(agents)["by"] == folder_costs(usual)["by"]
+
+
+def test_records_on_one_line_of_which_the_last_is_cut_off_keep_the_others(tmp_path: Path) -> None:
+    text = "".join([init(), assistant("m1"), assistant("m2")])
+    facts = facts_of(tmp_path / "raw_output.jsonl", text[:-20])
+    assert ([message.message_id for message in facts.messages], facts.is_truncated) == (["m1"], True)
+
+
+def test_a_line_of_records_that_grows_stays_the_same_attempt(tmp_path: Path) -> None:
+    file = tmp_path / "raw_output.jsonl"
+    first = facts_of(file, "".join([init(), assistant("m1")]) + "\n")
+    assert facts_of(file, "".join([init(), assistant("m1"), result()]) + "\n").identity == first.identity
+
+
+def test_megabytes_of_records_on_one_line_are_all_read(tmp_path: Path) -> None:
+    said = [assistant(f"m{n}", content=[tool_use(f"t{n}", command="x" * 9_000)]) for n in range(1_200)]
+    facts = facts_of(tmp_path / "raw_output.jsonl", "".join([init(), *said, result()]))
+    assert (len(facts.messages), len(facts.results)) == (1_200, 1)
 
 
 _TEXT = st.text(alphabet=st.sampled_from('ab"\\{}[],: \n\u00e9\U0001f600\x01'), max_size=30)

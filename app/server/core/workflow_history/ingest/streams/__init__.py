@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain, islice
@@ -16,7 +16,15 @@ from ..files import FileStamp, OpenFileStat, open_file
 from .block_reader import BLOCK_SIZE, BlockReader, hash_first_line
 from .checkpoint import MIN_SIZE, PARSERS, Checkpoint, StreamParser, boundary_hash_of, encode_state
 from .elements import Elements
-from .format_detection import Sniffer, begins_like_claude_json, element_dialect, is_result, may_contain_stream
+from .format_detection import (
+    Sniffer,
+    begins_like_claude_json,
+    element_dialect,
+    is_result,
+    may_contain_stream,
+    record_dialect,
+)
+from .repair import recover_records
 from .result_lines_reader import parse_result_lines
 
 __all__ = ["Checkpoint", "StreamRead", "identity_of", "read_result_lines", "read_stream", "resume_stream"]
@@ -66,7 +74,11 @@ def identity_of(file: Path | str, path: str) -> str | None:
             reader = BlockReader(handle, min(status.st_size, _IDENTITY_BYTES))
             if path.endswith(".json"):
                 return next((hash_first_line(raw + b"\n") for _, raw in Elements(reader.pieces())), None)
-            return hash_first_line(next(iter(reader), b""))
+            first, sniffer = next(iter(reader), b""), Sniffer()
+            if sniffer.detect(first) or sniffer.is_json:
+                return hash_first_line(first)
+            records = _records_without_line_ends(Elements(reader.pieces()))
+            return next((hash_first_line(raw + b"\n") for _, raw in records), None) or hash_first_line(first)
     except OSError:
         return None
 
@@ -134,8 +146,34 @@ def _read_from_start(opened: _OpenedStream) -> StreamRead:
     if dialect is None and sniffer.is_like_claude:
         dialect = "claude"
     if dialect is None:
-        return _unidentified(opened, sniffer)
+        return _read_without_line_ends(opened) or _unidentified(opened, sniffer)
     return _StreamPass(opened, reader, dialect, PARSERS[dialect](opened.path)).parse(chain([first], blocks))
+
+
+def _read_without_line_ends(opened: _OpenedStream) -> StreamRead | None:
+    """Parse a stream whose records are not on lines of their own; None if no record identifies a dialect."""
+    elements = Elements(BlockReader(opened.handle, opened.status.st_size).pieces())
+    records = _records_without_line_ends(elements)
+    buffered: list[tuple[int, bytes]] = []
+    dialect, size = None, 0
+    for number, raw in records:
+        if elements.is_damaged:  # its parts may look like records of another kind
+            return None
+        buffered.append((number, raw))
+        size += len(raw)
+        if (dialect := record_dialect(raw)) is not None or size > BLOCK_SIZE:
+            break
+    if dialect is None:
+        return None
+    read = _read_elements(opened, PARSERS[dialect](opened.path), chain(buffered, records), elements)
+    reason = "its records are not on lines of their own; each is numbered as a line"
+    problem = Problem(opened.path, reason, buffered[0][0], Severity.WARNING)
+    return read._replace(facts=read.facts and replace(read.facts, problems=(*read.facts.problems, problem)))
+
+
+def _records_without_line_ends(elements: Elements) -> Iterator[tuple[int, bytes]]:
+    """Yield the records and fragments of records, without text that is the CLI's output for the user."""
+    return ((number, raw) for number, raw in elements if raw.startswith(b"{") or recover_records(raw).lost)
 
 
 def _unidentified(opened: _OpenedStream, sniffer: Sniffer) -> StreamRead:

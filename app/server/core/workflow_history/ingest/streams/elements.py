@@ -47,7 +47,7 @@ class Elements:
         self._position = 0  # position in the buffer
         self._line = 1  # line number of the position
         self._open_arrays = 0  # number of open arrays
-        self._is_damaged = False  # between a damaged object and the next complete one
+        self.is_damaged = False  # between a damaged object and the next complete one
         self.cut_at: int | None = None
         """Set after the last object, if the file isn't read to its end: the line where reading stopped."""
         self.cut_reason = "the file is cut off"
@@ -56,19 +56,19 @@ class Elements:
         """Yield each object as one line without a line feed; a damaged one up to its damage."""
         damage_count = 0
         while damage_count <= MAX_DAMAGED and self._skip_separators():
-            line, was_damaged = self._line, self._is_damaged
+            line, was_damaged = self._line, self.is_damaged
             is_object = self._buffer[self._position] == _BRACE
             element = self._read_element() if is_object else self._skip_garbage()
-            damage_count += self._is_damaged or not is_object
+            damage_count += self.is_damaged or not is_object
             if element is None:
                 self.cut_at = line
                 return
-            if not (was_damaged and self._is_damaged):
+            if not (was_damaged and self.is_damaged):
                 yield line, element
         if damage_count > MAX_DAMAGED:
             self.cut_reason = f"more than {MAX_DAMAGED:,} objects of it are damaged: the rest is not read"
             self.cut_at = self._line
-        elif self._open_arrays > 0 and not self._is_damaged:
+        elif self._open_arrays > 0 and not self.is_damaged:
             self.cut_at = self._line
 
     def _skip_separators(self) -> bool:
@@ -110,12 +110,12 @@ class Elements:
                 start, position = start + self._position - before, position + self._position - before
             content.add(self._buffer[self._position : position])
             if outcome == "damaged":
-                self._is_damaged = True
+                self.is_damaged = True
                 self._skip_damage(start, position)
                 return content.line()
             self._move_to(position)
             if outcome == "whole":
-                self._is_damaged = False
+                self.is_damaged = False
                 return content.line()
             before = self._position
             if not self._read_more():

@@ -123,6 +123,12 @@ class Sniffer:
                 self.has_session_event = _is_session_event(traits)
 
 
+def record_dialect(record: bytes) -> Dialect | None:
+    """Return the dialect that one record of a stream identifies, or None."""
+    traits = _decode_traits(record)
+    return _dialect_of(traits) if traits else None
+
+
 def element_dialect(element: bytes) -> Dialect | None:
     """Return the dialect that one object of a `.json` file identifies, or None.
 
