@@ -18,7 +18,6 @@ from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
-from upath import UPath
 
 from app.server.core.workflow_history import database, explain_run, scanner, sync_workflow_history
 from app.server.core.workflow_history.cli.app import app
@@ -306,7 +305,7 @@ class TestAddresses:
         with pytest.raises(AgentsFolderError, match="nosuch://x is no address that can be read"):
             files.to_path("nosuch://x")
 
-    @pytest.mark.parametrize("missing", ["upath", "s3fs"])
+    @pytest.mark.parametrize("missing", ["fsspec.core", "s3fs"])
     def test_whose_library_is_missing_say_what_to_install(
         self, missing: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -315,10 +314,38 @@ class TestAddresses:
         with pytest.raises(AgentsFolderError, match=r"workflow-history\[remote\]"):
             files.to_path("s3://archive/agents")
 
-    def test_may_be_upaths_without_settings_of_their_own(self) -> None:
+    def test_may_be_paths_of_universal_pathlib_without_settings_of_their_own(self) -> None:
+        class UPath:
+            """As much of such a path as counts here."""
+
+            def __init__(self, address: str, **storage_options: Any) -> None:
+                self.address, self.storage_options = address, storage_options
+
+            def __str__(self) -> str:
+                return self.address
+
         assert str(files.to_path(UPath("memory:///shop/agents/"))) == "memory://shop/agents"
         with pytest.raises(AgentsFolderError, match="settings of its own"):
             files.to_path(UPath("memory:///shop/agents", skip_instance_cache=True))
+
+    def test_keep_the_host_that_they_name(self) -> None:
+        assert str(files.to_path("webhdfs://namenode:9870/shop/agents/")) == (
+            "webhdfs://namenode:9870/shop/agents"
+        )
+
+    @pytest.mark.parametrize(
+        ("typed", "address"),
+        [
+            ("s3://archive/agents/", "s3://archive/agents"),
+            ("s3://archive/", "s3://archive"),
+            ("memory:///agents", "memory://agents"),
+            ("memory://", "memory://"),
+            ("zip:///agents/::s3://archive/old.zip", "zip://agents::s3://archive/old.zip"),
+            ("tar://::file:///old/shop.tar.gz", "tar://::file:///old/shop.tar.gz"),
+        ],
+    )
+    def test_are_called_alike_however_they_are_typed(self, typed: str, address: str) -> None:
+        assert str(files.to_path(typed)) == address
 
     @pytest.mark.parametrize(
         ("address", "project"),

@@ -127,7 +127,7 @@ _LOCAL_SCHEMES = ("file://", "local://")
 
 
 def to_path(address: Path | str | FolderPath) -> FolderPath:
-    """Parse an address into a local or remote path; a `UPath` is parsed by its text.
+    """Parse an address into a local or remote path; a `UPath` of universal-pathlib by its text.
 
     Raises AgentsFolderError for a URL that cannot be read or that contains a password, and for a `UPath` with
     its own storage options.

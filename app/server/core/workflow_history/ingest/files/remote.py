@@ -135,28 +135,28 @@ def remote_folder(address: str) -> RemoteFolder:
             "the address of the agents folder holds a password: keep it in the environment or in fsspec's "
             "configuration, and name the folder without it"
         )
-    text = str(_upath(_with_absolute_path(address)))
-    folder = RemoteFolder(text if text.endswith("://") else text.rstrip("/"))
+    folder = RemoteFolder(_canonical_address(address))
     kind, target = _split_archive_address(folder.address)
     _file_system(target if kind else folder.address)
     return folder
 
 
-def _with_absolute_path(address: str) -> str:
-    """Return the address with the path of a local archive in it made absolute."""
-    *outer, last = address.split("::")
-    if not outer or ("://" in last and not last.startswith("file://")):
-        return address
-    return "::".join([*outer, f"file://{Path(last.removeprefix('file://')).absolute()}"])
+def _canonical_address(address: str) -> str:
+    """Return the same address for every way to write it: one folder is stored under one address.
 
+    The path of a local archive becomes absolute. Memory and archives have no host: slashes around a path in
+    them mean nothing.
 
-def _upath(address: str) -> Any:
-    try:
-        from upath import UPath  # noqa: PLC0415 - an extra
-    except ModuleNotFoundError as error:
-        raise AgentsFolderError(f"{address} lies elsewhere; to read it: {REQUIRED_EXTRAS}") from error
-    with _convert_address_errors(address):
-        return UPath(address)
+    >>> _canonical_address("memory:///shop/agents/"), _canonical_address("zip:///agents::file:///old/shop.zip")
+    ('memory://shop/agents', 'zip://agents::file:///old/shop.zip')
+    """
+    first, *others = address.split("::")
+    if others and ("://" not in others[-1] or others[-1].startswith("file://")):
+        others[-1] = f"file://{Path(others[-1].removeprefix('file://')).absolute()}"
+    scheme, _, path = first.partition("://")
+    path = path.strip("/") if scheme in ("memory", *ARCHIVE_SCHEMES) else path
+    text = "::".join([f"{scheme}://{path}", *others])
+    return text if text.endswith("://") else text.rstrip("/")
 
 
 def _open_file_system(address: str, *, refresh: bool = False) -> tuple[Any, str]:
@@ -182,8 +182,10 @@ def _split_archive_address(address: str) -> tuple[str, str]:
 
 def _file_system(address: str) -> tuple[Any, str]:
     with _convert_address_errors(address):
-        from fsspec.core import url_to_fs  # noqa: PLC0415 - an extra
-
+        try:
+            from fsspec.core import url_to_fs  # noqa: PLC0415 - an extra
+        except ModuleNotFoundError as error:
+            raise AgentsFolderError(f"{address} lies elsewhere; to read it: {REQUIRED_EXTRAS}") from error
         return cast("tuple[Any, str]", url_to_fs(address))
 
 
