@@ -354,6 +354,21 @@ def test_a_transcript_whose_last_line_is_half_written_is_cut_off(agents: Path) -
     assert the_only(agents)["status"] == "incomplete"
 
 
+@pytest.mark.parametrize("line_end", ["\n", ""])
+@pytest.mark.parametrize(("is_whole", "status"), [(True, "completed"), (False, "incomplete")])
+def test_a_last_line_of_a_fragment_and_an_answer_ends_a_transcript_if_the_answer_is_whole(
+    agents: Path, line_end: str, is_whole: bool, status: str
+) -> None:
+    asked = native("user", "Write it", "01")
+    fragment = native("assistant", text("Let me see."), "02")[:-30]
+    answer = native("assistant", text("Done."), "03", stop="end_turn")
+    parts = (fragment, answer) if is_whole else (answer, fragment)
+    file = stream(run(agents, "n1"), "", asked)
+    file.write_text(file.read_text() + "".join(parts) + line_end)
+    at_once(agents)
+    assert the_only(agents)["status"] == status
+
+
 def test_a_stopped_run_is_stopped_in_every_face(agents: Path) -> None:
     lines, _ = TRANSCRIPTS["an interruption"]
     stream(run(agents, "n1"), "", native("user", "Write it", "01"), *lines, name="transcript.jsonl")
@@ -386,6 +401,54 @@ def test_log_only_failure_left_out(agents: Path) -> None:
     assert found["f1"]["error_message"] == message
     assert found["f1"]["created_at"] == "2025-10-17T18:54:12+00:00"
     assert found["f2"]["error_message"] == "Error classifying issue: Invalid command selected:"
+
+
+JSON_LOGS = {
+    "message": '{"timestamp": "2025-10-17T18:54:12Z", "level": "error", "message": "No token"}',
+    "msg": '{"time": 1760727252000, "level": 50, "msg": "No token", "pid": 7}',
+    "error": '{"severity": "ERROR", "error": {"message": "No token", "code": 5}}',
+    "event": '{"ts": "2025-10-17 18:54:12", "lvl": "crit", "levelname": "CRITICAL", "event": "No token"}',
+}
+
+
+@pytest.mark.parametrize("case", JSON_LOGS)
+def test_an_error_in_a_log_of_json_lines_is_a_failed_run_and_its_message(agents: Path, case: str) -> None:
+    began = '{"timestamp": "2025-10-17T18:54:10Z", "level": "info", "message": "Starting planning"}'
+    log(run(agents, "r1"), "adw_plan_iso", began, JSON_LOGS[case])
+    found = the_only(agents)
+    assert (found["status"], found["error_message"]) == ("failed", "No token")
+    assert str(found["created_at"]).startswith("2025-10-17T18:54:10")
+
+
+@pytest.mark.parametrize("level", ["info", "warning", "debug", 30])
+def test_a_log_of_json_lines_without_an_error_makes_no_run(agents: Path, level: Any) -> None:
+    record = {"timestamp": "2025-10-17T18:54:12Z", "level": level, "message": "0 errors found"}
+    log(run(agents, "r1"), "adw_plan_iso", json.dumps(record))
+    assert standing(agents) == {}
+
+
+def test_a_log_of_json_lines_completes_a_run(agents: Path) -> None:
+    folder = run(agents, "r1")
+    stream(folder, "planner", init(), result())
+    record = {"timestamp": "2025-10-17T10:00:00Z", "level": "info", "message": "ADW workflow completed"}
+    log(folder, "adw_plan_iso", json.dumps(record))
+    found = the_only(agents)
+    assert (found["status"], found["completed_at"]) == ("completed", "2025-10-17T10:00:00+00:00")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        '{"error":{"message":"log bad","code":5}}',
+        '{\n  "error": {\n    "message": "log bad"\n  }\n}\n',
+        '{"level":"info","message":"trying"}\n{"level":"error","message":"log bad"}\n',
+        '{"message":"first"}\n{"message":"log bad"}\n',
+        "ERROR:root:log bad\n",
+    ],
+)
+def test_the_message_of_an_error_log_is_that_of_its_last_record(agents: Path, written: str) -> None:
+    (run(agents, "r1") / "error.log").write_text(written)
+    assert (the_only(agents)["status"], the_only(agents)["error_message"]) == ("failed", "log bad")
 
 
 def test_an_error_log_alone_is_a_failed_run(agents: Path) -> None:
@@ -690,7 +753,6 @@ def test_a_log_that_ends_with_an_error_fails_a_run_whose_agents_ended_well(agent
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("ERROR:root:boom", "root:boom"),
         ("[2025-01-01 10:00:00] ERROR: x y", "x y"),
         ("2025-01-01 10:00:00,123 ERROR mod: bad", "mod: bad"),
         ("2025-01-01 10:00:00 - adw.plan - CRITICAL - nope", "nope"),
@@ -702,6 +764,12 @@ def test_a_log_that_ends_with_an_error_fails_a_run_whose_agents_ended_well(agent
         ("[WARNING] ERROR: budget", None),
         ("2025/01/01 10:00:00 - ERROR - as expected", "as expected"),
         ("2025-01-01 10:00:00" + "-" * 20_000, None),
+        ("ERROR:root:boom", "boom"),
+        ("CRITICAL:adw.plan:boom: 2 files", "boom: 2 files"),
+        ("2026-01-01 10:00:00,123:ERROR:adw_plan:boom", "boom"),
+        ("ERROR:ValueError:boom", "ValueError:boom"),
+        ("ERROR:plan.py:12: boom", "plan.py:12: boom"),
+        ("ERROR:http://host/x refused", "http://host/x refused"),
     ],
 )
 def test_the_message_of_an_error_is_read_off_any_usual_line_of_a_log(line: str, message: str | None) -> None:

@@ -33,6 +33,7 @@ from ..streams.reading import MAX_PROBLEMS
 from .clues import Clues
 from .file_times import LIVE, FileTimes, evidence_of
 from .implausible_times import PlausibleData, remove_implausible_times
+from .json_logs import to_text_log
 from .log_failures import last_error
 from .prompts import first_prompt
 from .records import LOG_FILES, MAIN_AGENT, SUMMARY_FILES, RunFolder, ScannedFile, agent_name
@@ -459,8 +460,8 @@ def _is_issue_cut_off(text: str) -> bool:
 
 def _read_error_log(folder: RunFolder, problems: list[Problem]) -> tuple[str, str] | None:
     for file in folder.files_named(LOG_FILES[1]):
-        text = read_text(file, problems)
-        if text and text.strip():
+        text = to_text_log(read_text(file, problems) or "")
+        if text.strip():
             redacted = redact_text(text.strip()[-_LOG_TAIL:])  # the last line alone may be a part of a key
             return file.path, last_error(text) or redacted.splitlines()[-1][:500]
     return None

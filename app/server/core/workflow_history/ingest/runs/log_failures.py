@@ -22,10 +22,13 @@ _LEVEL: Final = re.compile(
     r"(?:\[?\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d:\d\d[\d.,:+Z-]*+[\]\s|:-]*+"
     rf"(?:(?!(?:{_LEVELS})\b)[\w.-]++\s++[-|:]\s++)?"
     r"|(?=\W?[A-Z]+\]?\s?[:|\]-]))"
-    rf"[\[(<]?(?P<level>{_LEVELS})\b[\])>]?[\s:|-]*"
+    rf"[\[(<]?(?P<level>{_LEVELS})\b(?::(?![\w.]*(?:Error|Exception)\b)[a-z_][\w.]*+:(?![\s/\d])|[\])>]?[\s:|-]*)"
     r"(?P<message>.*)"
 )
-"""A line of a log: time, logger's name, level, message. Without a time, punctuation follows the level."""
+"""A line of a log: time, logger's name, level, message. Without a time, punctuation follows the level.
+
+Python's default format is `LEVEL:logger:message`, without blanks.
+"""
 
 _AFTER_TIME: Final = re.compile(r"\A[\s\]|:,-]+")
 _ERRORS: Final = frozenset({"ERROR", "CRITICAL", "FATAL"})

@@ -14,6 +14,7 @@ from ...common.models import Problem, Severity
 from ...common.plausible_dates import is_possible, read_moment
 from ...common.redaction import redact_json, redact_text
 from ..files import open_file
+from .json_logs import to_text_log
 from .log_failures import LOG_TIME, last_error
 from .records import LOG_FILES, ScannedFile
 
@@ -193,7 +194,7 @@ def extract_json_objects(text: str) -> Iterator[dict[str, Any]]:
 
 def read_log(file: ScannedFile, problems: list[Problem]) -> Log:
     """Read one execution.log and the times of its first and last lines with a timestamp."""
-    text = (read_text(file, problems) or "").replace("\r\n", "\n").replace("\r", "\n")
+    text = to_text_log((read_text(file, problems) or "").replace("\r\n", "\n").replace("\r", "\n"))
     parts = file.path.split("/")
     first = last = None
     unparsable: list[re.Match[str]] = []

@@ -144,11 +144,13 @@ class ClaudeParser(LineParser):
         if when is not None and ending is UNANSWERED and _is_prompt(line):
             self.asked_at = when
 
-    def add_problem(self, reason: str, line: int | None, *, warning: bool = False) -> None:
+    def add_problem(
+        self, reason: str, line: int | None, *, warning: bool = False, keeps_end: bool = False
+    ) -> None:
         """Record a problem with a line, up to MAX_PROBLEMS; after a lost line, the ending is unknown."""
-        if not warning:
+        if not warning and not keeps_end:
             self.ending = self.sidechain_ending = None
-        LineParser.add_problem(self, reason, line, warning=warning)
+        LineParser.add_problem(self, reason, line, warning=warning, keeps_end=keeps_end)
 
     def build_facts(self, agent: str) -> StreamFacts:
         """Build the facts of the lines read so far."""

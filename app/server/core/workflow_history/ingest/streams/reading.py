@@ -38,7 +38,7 @@ class LineParser(ABC):
     problems: list[Problem] = field(default_factory=list)
     results: list[ResultLine] = field(default_factory=list)
     lines: int = 0
-    bad_line: int = 0  # number of the last unreadable line
+    bad_line: int = 0  # number of the last line whose end is unreadable
     lost_line: int = 0  # number of the last line with missing data
     partial_record: PartialRecord | None = None
     first_time: datetime | None = None  # earliest time of a line
@@ -71,9 +71,14 @@ class LineParser(ABC):
         except LineUnreadableError as error:
             self._repair(raw, number, str(error))
 
-    def add_problem(self, reason: str, line: int | None, *, warning: bool = False) -> None:
-        """Record a problem with a line, up to MAX_PROBLEMS; `warning` makes it a warning."""
-        if not warning and line is not None:
+    def add_problem(
+        self, reason: str, line: int | None, *, warning: bool = False, keeps_end: bool = False
+    ) -> None:
+        """Record a problem with a line, up to MAX_PROBLEMS; `warning` makes it a warning.
+
+        `keeps_end`: the line's end was read, so the stream may end with it.
+        """
+        if not warning and not keeps_end and line is not None:
             self.bad_line = line
         if len(self.problems) < MAX_PROBLEMS:
             self.problems.append(
@@ -121,7 +126,7 @@ class LineParser(ABC):
         if _TRUNCATED in reason and raw.lstrip().startswith(b"{") and b"\0" not in raw:
             self.partial_record = PartialRecord(number, raw, reason)
             return
-        records, lost = recover_records(raw)
+        records, lost, is_end_lost = recover_records(raw)
         reason = "zero bytes stand in place of text" if b"\0" in raw else reason
         if not records or records == [raw.strip()]:
             self.lost_line = number if lost or records else self.lost_line
@@ -132,9 +137,11 @@ class LineParser(ABC):
                 self.parse_record(record, number)
             except LineUnreadableError as error:
                 reason, lost = str(error), True
+                is_end_lost = is_end_lost or record is records[-1]
         if lost:
             self.lost_line = number
-            self.add_problem(f"a part of the line cannot be read: {reason}", number)
+            text = f"a part of the line cannot be read: {reason}"
+            self.add_problem(text, number, keeps_end=not is_end_lost)
         elif len(records) > 1:
             self.add_problem(f"{len(records)} records stand on one line", number, warning=True)
 

@@ -30,6 +30,7 @@ class RecoveredRecords(NamedTuple):
 
     records: list[bytes]
     lost: bool  # whether the line also has fragments of records
+    is_end_lost: bool = False  # whether one of these follows the last record
 
 
 def starts_record(raw: bytes) -> bool:
@@ -45,22 +46,26 @@ def recover_records(raw: bytes) -> RecoveredRecords:
     r"""Return the complete records on a damaged line.
 
     >>> recover_records(b'Notice: hi{"type": "init"}')
-    RecoveredRecords(records=[b'{"type": "init"}'], lost=False)
+    RecoveredRecords(records=[b'{"type": "init"}'], lost=False, is_end_lost=False)
     >>> recover_records(b'{"type": "user", "mess{"type": "result"}')
-    RecoveredRecords(records=[b'{"type": "result"}'], lost=True)
+    RecoveredRecords(records=[b'{"type": "result"}'], lost=True, is_end_lost=False)
     >>> recover_records(b'\0\0{"type": "a"}{"type": "b"}')
-    RecoveredRecords(records=[b'{"type": "a"}', b'{"type": "b"}'], lost=True)
+    RecoveredRecords(records=[b'{"type": "a"}', b'{"type": "b"}'], lost=True, is_end_lost=False)
     """
     records: list[bytes] = []
-    lost = b"\0" in raw
+    lost, is_end_lost = b"\0" in raw, False
     for part in raw.split(b"\0"):
-        if part:
-            lost = _collect_records(part.decode("utf-8", "surrogateescape"), records) or lost
-    return RecoveredRecords(records, lost)
+        is_lost, is_end_lost = _collect_records(part.decode("utf-8", "surrogateescape"), records)
+        lost = lost or is_lost
+    is_end_lost = is_end_lost or raw.endswith(b"\0")
+    return RecoveredRecords(records, lost, is_end_lost)
 
 
-def _collect_records(text: str, records: list[bytes]) -> bool:
-    """Add a text's records to the list; return whether it also has fragments of other records."""
+def _collect_records(text: str, records: list[bytes]) -> tuple[bool, bool]:
+    """Add a text's records to the list.
+
+    Return whether it also has fragments of other records, and whether one follows the last record.
+    """
     position = unclaimed = 0  # position of the search; beginning of the text that belongs to no record
     tries = _MAX_TRIES if len(text) < _LONG_TEXT else _MAX_TRIES_IF_LONG
     lost = False
@@ -76,4 +81,5 @@ def _collect_records(text: str, records: list[bytes]) -> bool:
             lost = lost or _FRAGMENT.search(text, unclaimed, match.start()) is not None
             unclaimed = end
         position = end
-    return lost or _FRAGMENT.search(text, unclaimed) is not None
+    is_end_lost = _FRAGMENT.search(text, unclaimed) is not None
+    return lost or is_end_lost, is_end_lost
