@@ -668,6 +668,9 @@ def test_a_pipe_gets_no_progress(shop):
 HEAVY = {"numpy", "alembic", "mako", "genai_prices", "multiprocessing", "concurrent.futures.process"}
 DRAWING = {"rich.progress"}
 DATABASE = {"sqlalchemy"}
+READING = {
+    f"app.server.core.workflow_history.{part}" for part in ("ingest", "pipeline", "maintenance.pruning")
+}
 
 
 @pytest.mark.parametrize(
@@ -675,7 +678,7 @@ DATABASE = {"sqlalchemy"}
     [
         (("--help",), HEAVY | DRAWING | DATABASE),
         (("--version",), HEAVY | DRAWING | DATABASE),
-        (("list",), HEAVY | DRAWING),
+        (("list",), HEAVY | DRAWING | READING),
         (("show", "aaaa1111"), HEAVY | DRAWING),
         (("sync", "{shop}"), HEAVY),  # nothing is new
     ],

@@ -5,8 +5,8 @@ from __future__ import annotations
 import typer
 from rich.text import Text
 
-from ..maintenance.pruning import runs_pruned
 from ..presentation.sync_summary import all_pruned_message
+from ..queries.list_runs import runs_pruned
 from .filter_options import get_filter
 from .output import get_output
 

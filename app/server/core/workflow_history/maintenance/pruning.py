@@ -63,12 +63,6 @@ def prune_history(rules: Sequence[RetentionRule], *, dry_run: bool = True) -> Pr
     )
 
 
-def runs_pruned() -> int:
-    """Return the number of runs that were pruned from the history in use and not synced again."""
-    with database.open_if_exists() as history:
-        return 0 if history is None else len(history.merge_store().pruned())
-
-
 def _matching_runs(history: History, rules: Sequence[RetentionRule]) -> list[dict[str, Any]]:
     """Return the pruning fields of the runs that match any rule, each run once."""
     matching: dict[int, dict[str, Any]] = {}

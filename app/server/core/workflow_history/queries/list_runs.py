@@ -90,6 +90,12 @@ def costs_of(where: RunFilter) -> Cost:
         return history.costs_of(where).cost
 
 
+def runs_pruned() -> int:
+    """Return the number of runs that were pruned from the history in use and not synced again."""
+    with database.open_if_exists() as history:
+        return 0 if history is None else len(history.merge_store().pruned())
+
+
 def _load_page(  # noqa: PLR0917 - both functions above take these by name
     where: RunFilter | None,
     sort: str,

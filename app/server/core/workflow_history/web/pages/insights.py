@@ -14,11 +14,11 @@ from ...common.errors import ConfigError, ConfigMissingError, InvalidQueryError
 from ...common.filters import parse_period
 from ...common.spending import format_fraction
 from ...common.time_zones import zone_named
-from ...maintenance.pruning import runs_pruned
 from ...presentation.patterns import format_estimate
 from ...presentation.statistics import format_waste
 from ...queries.anomalies import find_anomalies
 from ...queries.budgets import check_budgets
+from ...queries.list_runs import runs_pruned
 from ...queries.pattern_records import PatternReport
 from ...queries.patterns import DEFAULT_STATUSES, PATTERN_STATUSES, find_patterns
 from ...queries.settings_file import read_config

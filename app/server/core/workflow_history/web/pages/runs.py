@@ -11,10 +11,9 @@ from starlette.responses import Response
 
 from ...common.errors import InvalidQueryError
 from ...common.filters import RunFilter
-from ...maintenance.pruning import runs_pruned
 from ...presentation.run_list import list_footer, list_legend
 from ...queries.check_names import KNOWN_STATUSES
-from ...queries.list_runs import RunPage, costs_of, list_run_summaries
+from ...queries.list_runs import RunPage, costs_of, list_run_summaries, runs_pruned
 from ...queries.running_runs import running_runs
 from ..caches import filter_choices
 from ..context import ContextDep

@@ -11,9 +11,9 @@ from starlette.responses import Response
 from ...common.filters import parse_period
 from ...common.formatting.costs import format_unknown_runs
 from ...common.time_zones import LOCAL_ZONE, zone_named
-from ...maintenance.pruning import runs_pruned
 from ...presentation.statistics import format_period, group_cost
 from ...queries import statistics
+from ...queries.list_runs import runs_pruned
 from ..charts.stacked import texture_pattern
 from ..context import ContextDep
 from ..rendering import render_page
