@@ -332,6 +332,7 @@ def test_a_list_that_nothing_meets_says_what_to_drop(history: History, client: T
 def test_an_id_of_several_runs_lists_them(history: History, client: TestClient) -> None:
     save(history, run(1), run(1, project="desk"))
     page = read(client, "/runs/run-001", 409)
+    assert page.text.count("Export table 1 as CSV") == 2
     assert {"/runs/run-001?project=desk", "/runs/run-001?project=shop"} <= set(page.links())
     check_sound(page)
 

@@ -374,7 +374,7 @@ def test_the_documentation_is_served_with_its_own_scripts_and_only_to_those_with
     monkeypatch.setattr(pages, "DOCS_SITE", tmp_path)
     with client_of(ServerSettings(token=WORD)) as client:
         assert client.get("/docs/").status_code == 401
-        found = client.get("/docs/", headers={"Authorization": f"Bearer {WORD}"})
+        found = client.get("/docs", headers={"Authorization": f"Bearer {WORD}"})
     assert (found.status_code, "<h1>Workflow History</h1>" in found.text) == (200, True)
     assert "script-src 'self' 'unsafe-inline'" in found.headers["content-security-policy"]
     monkeypatch.setattr(pages, "DOCS_SITE", tmp_path / "not built")

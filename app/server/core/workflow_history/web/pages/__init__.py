@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fastapi import APIRouter, Depends, FastAPI
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from ..context import check_history_exists, remember_change_token
@@ -61,6 +61,7 @@ def mount_files(app: FastAPI) -> None:
     app.state.has_docs = DOCS_SITE.is_dir()
     if app.state.has_docs:
         app.mount("/docs", _Files(DOCS_SITE, ("Content-Security-Policy", _DOCS_POLICY), html=True))
+        app.add_route("/docs", lambda _request: RedirectResponse("/docs/", 307))
 
 
 def build_page_router() -> APIRouter:

@@ -43,8 +43,7 @@ def run(request: Request, run_id: RunId, project: Project = None) -> Response:
     try:
         stored = require_run(run_id, project)
     except AmbiguousWorkflowError as error:
-        names = [name.partition("/") for name in error.candidates]
-        runs = [{"project": project_name, "id": name} for project_name, _, name in names]
+        runs = [TemplateRecord(require_run(name, None)) for name in error.candidates]
         return render_page(
             request, "ambiguous_run.html", status=409, requested_id=error.workflow_id, runs=runs
         )
