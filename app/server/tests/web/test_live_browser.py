@@ -220,7 +220,7 @@ def test_a_lost_server_is_told_and_waited_for(page: Page, complaints: list[str],
 def test_a_sync_is_started_by_a_button(page: Page, agents: Path) -> None:
     with serving(agents, "--no-watch") as served:
         page.goto(f"{served.address}/syncs")
-        expect(page.get_by_text("No sync is recorded yet")).to_be_visible()
+        expect(page.get_by_text("No sync is recorded yet. Run")).to_be_visible()
         page.get_by_role("button", name="Sync now").click()
         expect(page.get_by_text("1 recorded sync, latest first")).to_be_visible()
         expect(page.get_by_role("button", name="Sync now")).to_be_enabled()
