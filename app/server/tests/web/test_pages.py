@@ -189,7 +189,8 @@ def test_every_link_leads_to_a_page(history: History, client: TestClient) -> Non
         seen.add(address)
         answer = client.get(address)
         assert answer.status_code == 200, address
-        page = Page(answer.text) if "html" in answer.headers["content-type"] else Page("")
+        is_ours = "html" in answer.headers["content-type"] and not address.startswith("/docs/")
+        page = Page(answer.text if is_ours else "")
         ids = {attributes.get("id") for _, attributes in page.elements}
         for link in page.links():
             path, _, fragment = link.partition("#")
