@@ -73,7 +73,7 @@ _SHORT = """\
   as the raw read. Opening a file and parsing its first line and its results takes the rest, about 60
   microseconds per file.
 - **Growth and 100,000 runs.** Other work ran on the machine during parts of this run: at the beginning, and
-  at the largest sizes, which were measured once or twice. Where a doubling took more than 2.2 times, the bare
+  at the largest sizes, which were measured once or twice. If a doubling took more than 2.2 times, the bare
   walk of the same tree took up to 2.8 times. Over the whole range, the growth per doubling is 2.0 (first
   sync), 2.2 (nothing changed) and 1.6 (100 new runs).
 - **All-pairs similarity** compares each run with each, so its curve bends upwards. A pair takes one product

@@ -113,7 +113,7 @@ def _facts() -> dict[str, Any]:
         "id": "4f9d2c71",
         "project": "shop",
         "status": "completed",
-        "status_reason": "pr_creator ended well (pr_creator/raw_output.jsonl)",
+        "status_reason": "pr_creator succeeded (pr_creator/raw_output.jsonl)",
         "nl_input": REQUEST,
         "nl_input_source": "issue_classifier/prompts/classify_issue.txt",
         "created_at": "2026-03-12T08:14:05+00:00",

@@ -173,8 +173,8 @@ def test_what_is_stored_but_for_some_runs_ends_with_3(agents: Path, monkeypatch:
         patched.setattr(streams, "open_file", refused)
         ended = CliRunner().invoke(app, ["sync", str(agents), "--quiet"])
     why = f"run0/planner/raw_output.jsonl: cannot be read: {os.strerror(errno.EMFILE)}"
-    unread = f"{RUNS} runs or files that could not be read ({why})"
-    said = f"error: stored all but {unread}; the next sync tries again\n"
+    remedy = "everything else is stored. Fix the files or permissions, and sync again."
+    said = f"error: Could not read {RUNS} runs or files ({why}); {remedy}\n"
     assert (ended.exit_code, ended.stderr, ended.stdout) == (3, said, "")
     again = CliRunner().invoke(app, ["sync", str(agents), "--quiet"])
     assert (again.exit_code, again.stderr) == (0, "")
@@ -275,7 +275,7 @@ def test_the_check_names_what_is_not_as_it_was_made_of(
 @pytest.mark.parametrize(
     ("said", "advice"),
     [
-        ("database disk image is malformed", "put a backup in its place"),
+        ("database disk image is malformed", "Restore a backup with db restore"),
         ("database or disk is full", "make room and sync again"),
         ("disk I/O error", "the disk is full, a quota is met, or it fails"),
     ],

@@ -153,7 +153,7 @@ class TestTime:
         folder = run(agents, "bad", {})
         prompt(folder, "sdlc_planner", '/feature 1 {"number"' + inside + " a b c d e f g")
         done = soon(lambda: synced(agents))
-        assert "the issue in it is no whole JSON" in {error["reason"] for error in done["errors"]}
+        assert "the issue in it is incomplete JSON" in {error["reason"] for error in done["errors"]}
 
     @pytest.mark.parametrize(
         ("after", "broken"), [("", False), (" a1b2c3d4 specs/x.md 1 2", False), (" a b c d e", True)]
@@ -164,7 +164,7 @@ class TestTime:
         folder = run(agents, "bad", {})
         prompt(folder, "sdlc_planner", f'/feature 1 {{"number": 1, "title": "x"}}{after}')
         reasons = {error["reason"] for error in synced(agents)["errors"]}
-        assert ("the issue in it is no whole JSON" in reasons) is broken
+        assert ("the issue in it is incomplete JSON" in reasons) is broken
 
     def test_a_stream_of_tens_of_thousands_of_results_is_added_up(self) -> None:
         every = [ResultLine(line=n, total_cost=Decimal(n)) for n in range(40_000)]

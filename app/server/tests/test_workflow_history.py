@@ -219,7 +219,7 @@ class TestResync:
         sync()
         answer = resync_workflows_by_date_range("2026-01-01", "2026-01-02")
         assert [row["workflow_id"] for row in answer["workflows"]] == ["r0", "r1"]
-        with pytest.raises(ValueError, match="is no date"):
+        with pytest.raises(ValueError, match="Invalid date"):
             resync_workflows_by_date_range("soon", "2026-01-03")
         with pytest.raises(ValueError, match="before it starts"):
             resync_workflows_by_date_range("2026-01-03", "2026-01-01")

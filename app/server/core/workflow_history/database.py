@@ -17,7 +17,7 @@ from sqlalchemy import URL
 
 from .analysis.patterns.sequences import drop_subsequences
 from .analysis.statistics.workflow_totals import GroupTotals
-from .common.errors import InvalidQueryError, WorkflowHistoryError, WorkflowNotFoundError
+from .common.errors import InvalidQueryError, InvalidValueError, WorkflowHistoryError, WorkflowNotFoundError
 from .common.filters import RunFilter
 from .common.models import Workflow
 from .storage.connection.engine import display_name, exists
@@ -126,7 +126,7 @@ def open_required() -> Iterator[History]:
     """Open the history in use; raises WorkflowHistoryError if it does not exist."""
     with open_if_exists() as history:
         if history is None:
-            raise WorkflowHistoryError(f"there is no history at {database_name()} yet")
+            raise missing_history_error()
         yield history
 
 
@@ -157,14 +157,17 @@ def require_named_history(*, may_be_assigned: bool = False) -> None:
         is_assigned = _assigned_location() is not None
         is_named = not may_be_assigned if is_assigned else bool(os.environ.get(_DB_ENV_VAR))
     if is_named and not history_exists():
-        raise WorkflowHistoryError(
-            f"there is no history at {database_name()} yet; workflow-history sync makes one"
-        )
+        raise missing_history_error()
+
+
+def missing_history_error() -> WorkflowHistoryError:
+    """Return the error for a history that does not exist."""
+    return WorkflowHistoryError(f"No history at {database_name()}. Create it with: workflow-history sync DIR")
 
 
 def _check_is_dict(workflow: object) -> None:
     if not isinstance(workflow, Mapping):
-        raise InvalidQueryError(f"a workflow is a dict, not {type(workflow).__name__}")
+        raise InvalidQueryError(f"Invalid run: expected a dict, got {type(workflow).__name__}.")
 
 
 def run_totals() -> list[GroupTotals]:
@@ -245,7 +248,7 @@ def get_workflow_history(  # noqa: PLR0917 - the signature is a contract
     allowed values.
     """
     if status is not None and not isinstance(status, str):
-        raise InvalidQueryError(f"status={status!r} is not allowed; use text or None")
+        raise InvalidValueError("status", status, "Use text or None.")
     where = RunFilter(search=search, status=() if status is None else (status,))
     query = PageQuery(where, sort_by, sort_order, limit, offset)
     with open_if_exists(may_be_assigned=True) as history:

@@ -8,7 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from . import database
-from .common.errors import BusyError, ConnectionLostError, InvalidQueryError, WorkflowHistoryError
+from .common.errors import (
+    BusyError,
+    ConnectionLostError,
+    InvalidQueryError,
+    InvalidValueError,
+    WorkflowHistoryError,
+)
 from .common.models import AgentRun, ScannedRun, Workflow
 from .costs.accounting.message_claims import (
     NOTHING_ELSEWHERE,
@@ -64,7 +70,7 @@ def resync_workflow_cost(workflow_id: str, *, wait: WaitPolicy = True) -> dict[s
             except BusyError as error:
                 return _result(workflow_id, str(error), success=False)
         if result is None:
-            return _result(workflow_id, "no stored workflow has this id", success=False)
+            return _result(workflow_id, "no run has this id", success=False)
         finish(history)
         return result
 
@@ -78,7 +84,7 @@ def resync_all_completed_workflows(
     time, so that updates neither repeat nor skip a run.
     """
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-        raise InvalidQueryError(f"batch_size is {batch_size!r}; use a whole number of at least 1")
+        raise InvalidValueError("batch_size", batch_size, "Use a whole number from 1.")
     return _resync_many(batch_size, wait, status=status_filter)
 
 
@@ -95,7 +101,7 @@ def resync_workflows_by_date_range(
     if isinstance(end_date, str) and len(end_date) <= len("2026-01-31"):
         end += timedelta(days=1)
     if end < start:
-        raise InvalidQueryError(f"the range ends ({end_date}) before it starts ({start_date})")
+        raise InvalidQueryError(f"The end date {end_date} is before the start date {start_date}.")
     return _resync_many(50, wait, created_from=start, created_before=end)
 
 
@@ -231,7 +237,7 @@ def _store_costs(
     changed = _changed_fields(stored, history.read([key])[key])
     if not changed:
         return _result(stored["id"], "its costs are up to date", success=True)
-    return _result(stored["id"], f"counted anew: {', '.join(changed)}", success=True, updated=True)
+    return _result(stored["id"], f"repriced: {', '.join(changed)}", success=True, updated=True)
 
 
 def _changed_fields(stored: Workflow, repriced: Workflow) -> list[str]:
@@ -262,4 +268,4 @@ def _parse_date(value: str | datetime) -> datetime:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else value
         return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     except (ValueError, AttributeError, OverflowError):
-        raise InvalidQueryError(f"{value!r} is no date; write e.g. 2026-01-31") from None
+        raise InvalidValueError("date", value, "Use a date, such as 2026-01-31.") from None

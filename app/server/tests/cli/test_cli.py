@@ -223,7 +223,7 @@ def test_a_sync_says_what_it_found_and_what_to_type_next(shop):
     assert result.exit_code == 0
     assert "2 runs in shop" in result.output
     assert "2 new" in result.output
-    assert "$0.75 on record" in result.output
+    assert "$0.75 recorded" in result.output
     assert "next:  workflow-history list" in result.output
 
 
@@ -231,7 +231,7 @@ def test_a_second_sync_is_one_line_and_how_the_runs_stand(shop):
     type_in("sync", str(shop))
     first, second = type_in("sync", str(shop)).output.splitlines()
     assert first.startswith("✓ nothing changed · 2 runs in shop")
-    assert second == "2 completed · success rate 100% (2 of 2 with a known end)"
+    assert second == "2 completed · success rate 100% (2 of 2 finished runs)"
 
 
 def test_a_sync_without_a_folder_reads_the_one_of_the_setting(shop):
@@ -243,13 +243,13 @@ def test_a_sync_of_a_project_with_several_agents_folders_reads_all_of_them(tmp_p
     for place in ("adws", "adws-bun"):
         write_run(tmp_path / "blog" / place / "agents", f"run-{place}")
     result = type_in("sync", str(tmp_path / "blog"))
-    assert "2 runs in blog, from 2 folders" in result.stdout
+    assert "2 runs in blog, from 2 agents directories" in result.stdout
 
 
 def test_a_sync_of_a_folder_that_is_not_there_is_wrong_usage():
     result = type_in("sync", "no/such/folder")
     assert result.exit_code == 2
-    assert result.stderr == "error: no such folder: no/such/folder; name a project or its agents folder\n"
+    assert result.stderr == "error: no/such/folder does not exist. Name a project or its agents directory.\n"
     assert result.stdout == ""
 
 
@@ -275,7 +275,7 @@ def test_the_list_shows_runs_and_sums(shop):
     output = type_in("list").output
     assert "aaaa1111" in output
     assert "Rotate the certificates" in output
-    assert "2 runs · $0.75 on record" in output
+    assert "2 runs · $0.75 recorded" in output
 
 
 def test_the_list_is_filtered_sorted_and_paged(shop):
@@ -307,7 +307,7 @@ def test_a_named_history_that_is_not_there_is_an_error_and_no_empty_answer(tmp_p
     result = type_in(*words.split(), *(["--db", str(named)] if by_option else []))
     assert result.exit_code == 1
     assert result.stdout == ""
-    assert result.stderr.startswith(f"error: there is no history at {named} yet")
+    assert result.stderr.startswith(f"error: No history at {named}. Create it with")
     assert not named.exists()
 
 
@@ -330,7 +330,7 @@ def test_an_unknown_sort_key_is_wrong_usage():
     database.init_db()
     result = type_in("list", "--sort", "beauty")
     assert result.exit_code == 2
-    assert result.stderr.startswith('error: Invalid --sort "beauty". Use one of when')
+    assert result.stderr.startswith('error: Invalid --sort "beauty". Use one of: when')
 
 
 @pytest.mark.parametrize("name", ["aaaa1111", "shop/aaaa1111", "aaaa"])
@@ -346,7 +346,7 @@ def test_a_run_that_is_not_known_is_an_error_of_one_line():
     result = type_in("show", "zzzz")
     assert result.exit_code == 1
     assert result.stderr.count("\n") == 1
-    assert result.stderr.startswith("error: no run 'zzzz'")
+    assert result.stderr.startswith('error: No run matches "zzzz".')
 
 
 def test_an_ambiguous_id_names_the_candidates(monkeypatch):
@@ -365,7 +365,7 @@ def test_an_ambiguous_id_names_the_candidates(monkeypatch):
 def test_an_empty_word_for_a_folder_is_not_the_current_one(command):
     refused = type_in(command, "")
     assert refused.exit_code == 2
-    assert "the folder's name is empty" in refused.stderr
+    assert "The directory name is empty" in refused.stderr
 
 
 def test_a_list_that_shows_none_of_the_runs_there_are_says_how_many_there_are(shop):
@@ -377,14 +377,17 @@ def test_a_list_that_shows_none_of_the_runs_there_are_says_how_many_there_are(sh
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["list", "--limit", "9" * 20], "a whole number of 0 or more, at most 9223372036854775807"),
-        (["list", "--model", ""], "is a part of every name"),
-        (["list", "--project", "p" * 100_000], "no run has project"),
-        (["show", "a" * 100_000], "in this history; workflow-history list shows them"),
-        (["similar", "--text", "a", "--threshold", "nan"], "threshold=nan is not allowed; use 0 to 1"),
-        (["list", "--pattern", "a3"], "no pattern 'a3' in this history (the beginning of an id has four"),
-        (["stats", "--pattern", "zzzz"], "no pattern 'zzzz' in this history"),
-        (["stats", "--workflow", "zzzz"], "no run has template 'zzzz'"),
+        (["list", "--limit", "9" * 20], "Use a whole number from 0 to 9223372036854775807"),
+        (["list", "--model", ""], 'Invalid --model ""'),
+        (["list", "--project", "p" * 100_000], "No run has project"),
+        (["show", "a" * 100_000], "List runs with: workflow-history list"),
+        (
+            ["similar", "--text", "a", "--threshold", "nan"],
+            "Invalid --threshold nan. Use a number",
+        ),
+        (["list", "--pattern", "a3"], 'No pattern matches "a3". An ID prefix needs four'),
+        (["stats", "--pattern", "zzzz"], 'No pattern matches "zzzz"'),
+        (["stats", "--workflow", "zzzz"], 'No run has workflow "zzzz"'),
     ],
     ids=lambda value: " ".join(value)[:24] if isinstance(value, list) else "",
 )
@@ -457,7 +460,7 @@ def test_one_run_is_counted_anew(shop):
 
 def test_many_runs_are_counted_anew(shop):
     type_in("sync", str(shop))
-    assert "2 runs counted anew · 2 done · 0 failed" in type_in("reprice", "--all").output
+    assert "2 runs repriced · 2 done · 0 failed" in type_in("reprice", "--all").output
     assert json.loads(type_in("reprice", "--status", "failed", "--json").stdout)["total_processed"] == 0
     days = ("--since", "2026-03-01", "--until", "2026-03-01")
     assert json.loads(type_in("reprice", *days, "--json").stdout)["total_processed"] == 2
@@ -475,7 +478,7 @@ def test_a_resync_must_say_which_runs(words):
 def test_a_resync_that_fails_says_why_even_if_it_is_to_print_less(monkeypatch):
     database.init_db()
     failed = {"success": False, "workflow_id": "shop/a", "updated": False, "message": "no files are left"}
-    done = {"success": True, "workflow_id": "shop/b", "updated": True, "message": "counted anew"}
+    done = {"success": True, "workflow_id": "shop/b", "updated": True, "message": "repriced"}
     answer = {"total_processed": 2, "successful": 1, "failed": 1, "workflows": [failed, done]}
     monkeypatch.setattr(resync, "resync_all_completed_workflows", lambda **_: answer)
     monkeypatch.setattr(resync, "resync_workflow_cost", lambda _: failed)
@@ -487,7 +490,7 @@ def test_a_resync_that_fails_says_why_even_if_it_is_to_print_less(monkeypatch):
     many = {"total_processed": 60, "successful": 0, "failed": 60, "workflows": [failed] * 60}
     monkeypatch.setattr(resync, "resync_all_completed_workflows", lambda **_: many)
     told = type_in("reprice", "--all", "-q").stderr.splitlines()
-    assert (len(told), told[-1]) == (11, "error: and 50 more: --json shows all")
+    assert (len(told), told[-1]) == (11, "error: and 50 more: --json")
 
 
 def test_a_resync_with_failures_fails(monkeypatch):
@@ -549,7 +552,7 @@ def test_what_the_demo_says_to_type_finds_what_is_planted_in_it(tmp_path):
         answers[words[2]] = type_in(*words)
         assert answers[words[2]].exit_code == 0, answers[words[2]].output
     assert answers.keys() >= {"stats", "show", "anomalies", "similar", "forecast"}
-    assert "plan in adw_sdlc_iso costs" in answers["anomalies"].output
+    assert "adw_sdlc_iso, plan: median cost up" in answers["anomalies"].output
     assert len(re.findall(r"^  .*\b(?:CSV|comma)\b", answers["similar"].output, re.MULTILINE)) >= 5
     assert "similar and recent runs end between" in answers["forecast"].output
 
@@ -563,7 +566,7 @@ def test_a_demo_that_is_there_is_used_again_and_other_folders_are_left_alone(tmp
     (taken / "notes.txt").write_text("mine")
     result = type_in("demo", str(taken))
     assert result.exit_code == 1
-    assert "is no finished demo" in result.stderr
+    assert "is not a finished demo" in result.stderr
     assert [path.name for path in taken.iterdir()] == ["notes.txt"]
 
 
@@ -615,7 +618,7 @@ def reported(*reports: tuple[float, str, int, int]) -> list[tuple[str, float, fl
 
 def test_progress_is_drawn_now_and_then_and_always_at_the_end():
     many = [(number / 1000, "scan", number, 100) for number in range(1, 101)]
-    assert reported(*many[:-1]) == [("looking through", 1, 100)]
+    assert reported(*many[:-1]) == [("finding runs", 1, 100)]
     assert reported(*many) == [("looking through", 100, 100)]
     assert reported((0, "something new", 1, 3), (5, "something new", 2, 3)) == [("something new", 2, 3)]
 

@@ -94,7 +94,7 @@ def test_a_page_that_was_filled_in_stays_as_it_is(folder):
 
 def test_a_command_that_fails_shows_its_error_and_exit_code(folder):
     text = filled(block("$ workflow-history show zz"), folder)
-    assert "error: no run 'zz' in this history; workflow-history list shows them\nexit code 1\n```" in text
+    assert 'error: No run matches "zz". List runs with: workflow-history list\nexit code 1\n```' in text
 
 
 def test_output_can_be_cut(folder):

@@ -240,7 +240,7 @@ def test_the_schema_command_prints_what_is_published():
     assert given_by("schema")["names"] == list(SCHEMAS)
     wrong = CliRunner().invoke(app, ["schema", "dreams"])
     assert wrong.exit_code == 2
-    assert "no schema 'dreams'; use one of: sync, list" in wrong.stderr
+    assert 'Invalid schema "dreams". Use one of: sync, list' in wrong.stderr
 
 
 @dataclass(frozen=True, slots=True)

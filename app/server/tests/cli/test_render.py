@@ -296,20 +296,20 @@ def test_odd_runs_are_listed_and_shown_without_a_crash(odd):
 def test_the_footer_says_what_all_runs_cost_and_keeps_lower_bounds_apart():
     rows = [run(total_cost=0.1), run(total_cost=0.2), run(cost_basis="lower_bound", lower_bound_cost=0.07)]
     text = printed(render_run_list(*page_of(*rows, total=243), 100))
-    assert "3 of 243 runs · all: $2.93 on record + at least $0.07 in streams without a result" in text
-    assert "≥ at least" in text
+    assert "3 of 243 runs · all: $2.93 recorded + at least $0.07 in agent runs without a result" in text
+    assert "≥ lower bound" in text
 
 
 def test_signs_are_explained_only_where_they_are_shown():
-    assert "gone" not in printed(render_run_list(*page_of(run()), 140), 140)
+    assert "files missing" not in printed(render_run_list(*page_of(run()), 140), 140)
     gone = printed(render_run_list(*page_of(run(source_state="missing")), 140), 140)
-    assert "† gone" in gone
-    assert "† its files are gone" in gone
+    assert "✓ completed † files missing" in gone
+    assert "† files missing" in gone
     derived = printed(
         render_run_list(*page_of(run(times_basis="derived", utc_offset_minutes=None)), 140), 140
     )
     assert "~2026-03-12 08:14" in derived
-    assert "~ time taken from the files" in derived
+    assert "~ derived from file times" in derived
 
 
 def test_several_projects_get_a_column():
@@ -330,15 +330,15 @@ def test_the_story_says_why_where_from_and_how_much():
     text = " ".join(printed(render_run_detail(sample_run(), 120, similar_runs=likes()), 120).split())
     for words in (
         "shop/4f9d2c71 ✓ completed",
-        "pr_creator ended well",
+        "pr_creator succeeded",
         "from issue_classifier/prompts/classify_issue.txt · 2 more lines: --full",
-        "2026-03-12 08:14 → 08:31 · UTC; its own: UTC+01:00 · reported: execution.log",
-        "$4.97 on record + at least $0.0309 in streams without a result",
-        "own sum $4.98 (+0.3%)",
-        "$0.92 of it for 1 retry",
-        "sdlc_implementor error, overwritten",
-        "reviewer_committer cut off",
-        "clarity of the request",
+        "2026-03-12 08:14 → 08:31 · UTC; time zone of the run: UTC+01:00 · reported: execution.log",
+        "$4.97 recorded + at least $0.0309 in agent runs without a result",
+        "computed $4.98 (+0.3%)",
+        "$0.92 of it in 1 retry",
+        "sdlc_implementor error, superseded",
+        "reviewer_committer interrupted",
+        "request clarity",
         "Download the list of invoices as a spreadsheet",
         "git status → git diff → git commit",
         "reviewer_committer/raw_output.jsonl:6",
@@ -355,7 +355,12 @@ def test_the_whole_request_is_shown_when_asked_for():
 
 def test_what_is_unknown_of_a_run_says_so():
     text = printed(render_run_detail({"id": "x", "status": "unknown"}, 100))
-    for words in ("no request found", "tell no time", "how long it ran", "no stream says what was spent"):
+    for words in (
+        "no request found",
+        "no reliable time",
+        "no file records its duration",
+        "no stream says what was spent",
+    ):
         assert words in text
     assert "$0" not in text
 
@@ -365,15 +370,15 @@ def test_a_disputed_cost_and_tokens_without_a_price_are_said_in_words():
     odd.update(cost_basis="unpriced", unpriced_tokens=1_200_000, agents_without_stream=["documenter"])
     odd["phase_costs"][2].update(cost_disputed=True, cost_difference_percent=-4.2)
     text = " ".join(printed(render_run_detail(odd, 132), 132).split())
-    assert "1.2M tokens without a known price" in text
-    assert "unknown what documenter spent: no stream" in text
-    assert "own sum -4.2%" in text
+    assert "1.2M unpriced tokens" in text
+    assert "cost of documenter unknown: no transcript" in text
+    assert "computed -4.2%" in text
 
 
 def test_a_phase_of_several_agents_has_its_sum_above_them():
     lines = printed(render_run_detail(sample_run(), 120), 120).splitlines()
     build = next(number for number, line in enumerate(lines) if line.startswith("build"))
-    assert "2 agents" in lines[build]
+    assert "2 agent runs" in lines[build]
     assert "$3.55" in lines[build]
     assert lines[build + 1].split()[1] == "sdlc_implementor"
 
@@ -391,7 +396,7 @@ def test_a_run_whose_files_are_gone_says_since_when():
     text = printed(
         render_run_detail(run(source_state="missing", missing_since="2026-05-01T10:00:00+00:00"), 100)
     )
-    assert "its files are gone since 2026-05-01 10:00" in text
+    assert "files missing since 2026-05-01 10:00" in text
 
 
 # Syncs and problems
@@ -400,18 +405,19 @@ def test_a_run_whose_files_are_gone_says_since_when():
 def test_a_sync_counts_as_changed_only_what_was_written():
     text = printed(render_sync_summary(stats(), 100))
     assert "3 new · 2 changed · 238 unchanged · 1 could not be stored · 1.2s" in text
-    assert "$12.34 on record + at least $0.07 in streams without a result" in text
+    assert "$12.34 recorded + at least $0.07 in agent runs without a result" in text
 
 
 def test_an_unchanged_sync_says_so_in_one_line():
     same = stats(inserted=0, updated=243, unchanged=243, changed=0, failed=0, errors=[problem()])
     text = printed(render_sync_summary(same, 100), 100)
-    assert text == "✓ nothing changed · 243 runs in shop · ≥ $12.41 · 1 known problem (see --json) · 1.2s\n"
+    known = "1 known read error or warning (--verbose)"
+    assert text == f"✓ nothing changed · 243 runs in shop · ≥ $12.41 · {known} · 1.2s\n"
 
 
 def test_a_sync_that_found_nothing_says_what_was_looked_for():
     text = printed(render_sync_summary(stats(scanned=0), 100))
-    assert text.startswith("No runs in shop/agents: nothing there has an adw_state.json")
+    assert text.startswith("No runs in shop/agents: it has no adw_state.json")
     assert "workflow-history sync" not in text.replace("\n", " ")
 
 
@@ -420,8 +426,8 @@ def test_runs_that_are_gone_and_things_left_out_are_told():
     text = printed(
         render_sync_summary(stats(missing=2, newly_missing=1, skipped=5, skipped_paths=left_out), 100)
     )
-    assert "2 runs gone from the disk, kept in this history" in text
-    assert "left out as no runs: 5 (folder0, folder1, folder2, …)" in text
+    assert "2 runs with missing files, kept in this history" in text
+    assert "skipped 5 files or directories without runs (folder0, folder1, folder2, …)" in text
 
 
 def test_ten_problems_are_shown_errors_first_and_the_rest_counted():
@@ -429,7 +435,7 @@ def test_ten_problems_are_shown_errors_first_and_the_rest_counted():
     text = "".join(printed(line) for line in render_problems(found, 100))
     assert text.index("run3/") < text.index("run12/")
     assert "run1/" not in text
-    assert "and 3 more: --json shows all" in text
+    assert "and 3 more: --verbose" in text
 
 
 def test_commands_to_type_are_never_cut_and_say_below_what_they_are_for():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -314,10 +315,10 @@ def test_the_command_says_apart_what_is_on_record_and_what_is_not_and_names_what
 ) -> None:
     output = type_in("cost", str(shop)).output
     assert "3 runs in shop" in output
-    assert "$0.50 on record + at least $0.30 in streams without a result" in output
-    assert "1.0k tokens of nobody-knows-1 without a known price" in output
+    assert "$0.50 recorded + at least $0.30 in agent runs without a result" in output
+    assert "unpriced: 1.0k tokens of nobody-knows-1" in output
     assert "≥ $0.30" in output
-    assert "no price" in output
+    assert re.search(r"nobody-knows-1 .* unpriced", output)
     assert all(title in output for title in ("Phases", "Models", "Runs"))
 
 
@@ -338,7 +339,7 @@ def test_one_kind_alone_is_shown_whole(shop: Path, kind: str) -> None:
 def test_with_quiet_one_line_is_printed(shop: Path) -> None:
     output = type_in("cost", str(shop), "--quiet").output
     assert output == (
-        "$0.50 on record + at least $0.30 in streams without a result · unknown what 1 run cost\n"
+        "$0.50 recorded + at least $0.30 in agent runs without a result · cost of 1 run unknown\n"
     )
 
 
@@ -350,7 +351,7 @@ def test_a_folder_without_runs_says_so(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_named(shop: Path) -> None:
     run(shop / "agents", "dddd4444").joinpath("adw_state.json").write_text("{")
     output = type_in("cost", str(shop)).output
-    assert "1 problem" in output
+    assert "1 read error or warning" in output
     assert "dddd4444/adw_state.json" in output
 
 

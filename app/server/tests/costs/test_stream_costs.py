@@ -713,11 +713,12 @@ def test_a_format_that_is_only_alike_is_of_an_unknown_kind(agents: Path, kind: s
 def test_an_unknown_kind_is_named_once_with_its_count(agents: Path, command: str, tmp_path: Path) -> None:
     for number in range(15):
         stream(run(agents, f"{number:08x}", {}), "builder", *ALIKE["steps of a session"])
-    typed = CliRunner().invoke(
-        app, ["--db", str(tmp_path / "h.db"), command, str(agents)], env={"COLUMNS": "200"}
-    )
+    words = ["--db", str(tmp_path / "h.db"), command, str(agents)]
+    typed = CliRunner().invoke(app, words, env={"COLUMNS": "200"})
     assert typed.output.count(UNKNOWN_KIND) == 1
-    assert "(and 14 more like it: --json shows all)" in typed.output
+    assert "(and 14 more like it: --verbose)" in typed.output
+    every = CliRunner().invoke(app, [*words, "--verbose"], env={"COLUMNS": "200"})
+    assert every.output.count(UNKNOWN_KIND) == 15
 
 
 def test_a_name_that_nobody_gave_is_never_printed(agents: Path, tmp_path: Path) -> None:

@@ -212,7 +212,7 @@ def test_the_story_of_a_run_names_the_agents_without_a_stream_among_its_phases(a
     with_silent_agents(agents)
     sync_workflow_history(silent=True)
     phases = shown("show", "aaaa0002").partition("Phases")[2]
-    assert row_of(phases, "build") == ["build", "·", "builder", "no", "stream", *[UNKNOWN_WORD] * 7]
+    assert row_of(phases, "build") == ["build", "·", "builder", "no", "transcript", *[UNKNOWN_WORD] * 7]
 
 
 # What an explanation of a cost says
@@ -227,11 +227,11 @@ def test_an_explained_cost_names_the_agents_without_a_stream_as_unknown_parts(ag
     assert (found.is_lower_bound, found.unknown_parts, found.total, found.remainder) == (True, 2, 0.5, 0.0)
     text = shown("explain", "aaaa0002", "cost")
     assert "cost · ≥ $0.50" in text
-    assert "at least $0.50 in all: 2 parts are unknown" in text
+    assert "at least $0.50 in total: 2 components are unknown" in text
     assert "make the whole" not in text
     assert shown("-q", "explain", "aaaa0002", "cost").startswith("≥ $0.50")
     with client_of() as client:
-        assert "at least $0.50 in all: 2 parts are unknown" in client.get("/runs/aaaa0002").text
+        assert "at least $0.50 in total: 2 components are unknown" in client.get("/runs/aaaa0002").text
 
 
 @pytest.mark.parametrize("name", ["build", "builder"])
@@ -248,7 +248,7 @@ def test_an_explained_cost_of_a_whole_record_is_the_whole(agents: Path) -> None:
     sync_workflow_history(silent=True)
     found = explain_run("aaaa0001", "cost")
     assert (found.is_lower_bound, found.unknown_parts) == (False, 0)
-    assert "$1.00 in all: the parts make the whole" in shown("explain", "aaaa0001", "cost")
+    assert "$1.00 in total: the components add up to the value" in shown("explain", "aaaa0001", "cost")
 
 
 def unpriced(agents: Path) -> None:
@@ -271,7 +271,7 @@ def test_no_face_says_that_no_stream_tells_of_unpriced_usage(agents: Path) -> No
     with client_of() as client:
         page = client.get("/runs/aaaa0001").text
     for text in (shown("show", "aaaa0001"), shown("explain", "aaaa0001"), page):
-        assert "no price of claude-nova-9 is known" in text or "without a known price" in text
+        assert "no price of claude-nova-9 is known" in text or "unpriced tokens" in text
         assert "no stream says" not in text
 
 
@@ -293,7 +293,7 @@ def with_unknown_runs(agents: Path) -> None:
 
 def test_a_folders_costs_count_runs_of_unknown_cost_as_the_history_does(agents: Path) -> None:
     with_unknown_runs(agents)
-    words = "at least $1.00 · unknown what 3 runs cost"
+    words = "at least $1.00 · cost of 3 runs unknown"
     assert words in shown("cost", str(agents))
     assert words in shown("sync", str(agents)).replace("≥", "at least")
     assert folder_costs(agents)["runs_without_cost"] == run_statistics("status").total.runs_without_cost == 3
@@ -301,7 +301,7 @@ def test_a_folders_costs_count_runs_of_unknown_cost_as_the_history_does(agents: 
 
 def test_tokens_without_a_price_are_told_for_each_model(agents: Path) -> None:
     with_unknown_runs(agents)
-    each = "2.0k tokens of claude-nova-9 and 5.3k of a model that is not named without a known price"
+    each = "unpriced: 2.0k tokens of claude-nova-9, 5.3k of an unnamed model"
     assert each in shown("cost", str(agents))
     assert told("cost", str(agents))["unpriced_by_model"] == [
         {"name": "claude-nova-9", "tokens": 2_000}, {"name": None, "tokens": 5_300},
@@ -314,7 +314,7 @@ def test_what_a_failed_run_of_unknown_cost_wasted_is_unknown(agents: Path) -> No
     kinds = {kind["kind"]: (kind["runs"], kind["cost"], kind["partial"]) for kind in found["kinds"]}
     assert kinds["failed_runs"] == (1, None, True)
     assert kinds["retries"] == (0, 0.0, False)
-    assert row_of(shown("stats", "--waste"), "runs")[-2:] == ["1", UNKNOWN_WORD]
+    assert row_of(shown("stats", "--waste"), "failed")[-2:] == ["1", UNKNOWN_WORD]
 
 
 def test_places_of_waste_say_where_more_was_spent_than_is_known(agents: Path) -> None:
@@ -350,14 +350,14 @@ def test_models_of_which_more_was_spent_are_marked_as_such_in_every_face(agents:
     models = shown("show", "aaaa0001").partition("Models")[2]
     assert row_of(models, OPUS)[-1] == "$0.50"
     assert row_of(models, SONNET)[-2:] == ["≥", "$0.018"]
-    assert row_of(models, "claude-nova-9")[-2:] == ["no", "price"]
+    assert row_of(models, "claude-nova-9")[-1] == "unpriced"
     with client_of() as client:
         table = (
             client.get("/runs/aaaa0001")
             .text.partition('aria-labelledby="models"')[2]
             .partition("</table>")[0]
         )
-    assert [cost in table for cost in ("≥ $0.018", "$0.50", "no price")] == [True, True, True]
+    assert [cost in table for cost in ("≥ $0.018", "$0.50", "unpriced")] == [True, True, True]
     assert "≥ $0.50" not in table
 
 
@@ -584,15 +584,15 @@ def bounded(agents: Path) -> None:
 
 
 SUMS = {
-    "on record": ([known], "$1.00 on record"),
-    "at least": ([known, silent], "at least $3.00: some work left no record of its cost"),
-    "beyond": ([known, bounded], "$1.00 on record + at least $0.30 in streams without a result"),
-    "only beyond": ([bounded], "at least $0.30 in streams without a result"),
-    "unknown": ([unknown], "unknown what 1 run cost"),
-    "some unknown": ([known, unknown], "at least $1.00 · unknown what 1 run cost"),
+    "on record": ([known], "$1.00 recorded"),
+    "at least": ([known, silent], "at least $3.00: the cost of some agent runs is not recorded"),
+    "beyond": ([known, bounded], "$1.00 recorded + at least $0.30 in agent runs without a result"),
+    "only beyond": ([bounded], "at least $0.30 in agent runs without a result"),
+    "unknown": ([unknown], "cost of 1 run unknown"),
+    "some unknown": ([known, unknown], "at least $1.00 · cost of 1 run unknown"),
     "beyond, some unknown": (
         [known, bounded, unknown],
-        "$1.00 on record + at least $0.30 in streams without a result · unknown what 1 run cost",
+        "$1.00 recorded + at least $0.30 in agent runs without a result · cost of 1 run unknown",
     ),
 }
 
@@ -610,22 +610,22 @@ def test_every_face_says_in_the_same_words_what_runs_cost_together(
     assert shown("-q", "cost", str(agents)) == f"{words}\n"
     assert f"\n{words}\n" in shown("cost", str(agents))
     by_phase = shown("stats", "--by", "day")
-    assert (f"\n{words}\n" in by_phase) == (words != "$1.00 on record")
+    assert (f"\n{words}\n" in by_phase) == (words != "$1.00 recorded")
     with client_of() as client:
         assert words in client.get("/").text
-        remark = "unknown what 1 run cost"
+        remark = "cost of 1 run unknown"
         assert (remark in client.get("/trends").text) == (remark in words)
     again = shown("sync", str(agents))
     assert (remark in again) == (remark in words)
     for text in (again, shown("stats"), shown("stats", "--by", "day")):
-        assert f"{UNKNOWN_WORD} in all" not in text
-        assert "no cost on record" not in text
+        assert f"total cost {UNKNOWN_WORD}" not in text
+        assert "no recorded cost" not in text
 
 
 def test_what_was_wasted_is_a_share_of_what_was_spent_at_least(agents: Path) -> None:
     silent(agents)
     sync_workflow_history(silent=True)
-    assert "nothing that shows, of ≥ $2.00" in shown("stats", "--waste")
+    assert "none found in ≥ $2.00" in shown("stats", "--waste")
     assert told("stats", "--waste")["partial"]
 
 
@@ -637,8 +637,8 @@ def test_a_table_of_days_leaves_out_those_without_a_run(agents: Path) -> None:
     assert [line.split()[0] for line in table.splitlines() if line.startswith("2026-")] == [
         "2026-02-01", "2026-02-02", "2026-02-28",
     ]  # fmt: skip
-    assert "25 days without a run left out" in table
-    assert "2 weeks without a run left out" in shown("stats", "--by", "week", "--tz", "UTC")
+    assert "25 days without runs not shown" in table
+    assert "2 weeks without runs not shown" in shown("stats", "--by", "week", "--tz", "UTC")
     assert "left out" not in shown("stats", "--by", "month", "--tz", "UTC")
     assert len(told("stats", "--by", "day", "--tz", "UTC")["groups"]) == 28
 
@@ -648,7 +648,7 @@ def test_runs_without_a_phase_are_no_empty_table(agents: Path) -> None:
     sync_workflow_history(silent=True)
     assert shown("stats", "--by", "phase").startswith("No run has a known phase.\n")
     assert "Phases" not in shown("stats")
-    assert "No week's cost is known." in shown("stats")
+    assert "The cost of every week is unknown." in shown("stats")
 
 
 @pytest.mark.parametrize("gone", ["builder", "planner"])

@@ -282,7 +282,7 @@ class TestLooseStreams:
         ask("sync", str(agents))
         runs = {each["id"]: type_in("show", each["id"]) for each in ask("list")["workflows"]}
         for name, shown in runs.items():
-            folder, place = shown.split("Read from")[1].splitlines()[1:3]
+            folder, place = shown.split("Sources")[1].splitlines()[1:3]
             assert (Path(folder.strip()) / place.strip().partition(":")[0]).is_file(), name
 
     def test_are_named_in_the_examples_of_patterns_as_they_lie(self, agents: Path) -> None:

@@ -68,9 +68,9 @@ def test_files_of_no_kind_that_is_read_are_named_with_what_to_name_instead(
     parts = shown.split("/")
     done = type_in(command, str(folder.joinpath(*parts[:deep])))
     assert (done.exit_code, done.stdout) == (1, "")
-    assert "1 file could be a stream, but is of no kind that is read" in done.stderr
+    assert "1 file may be a transcript, but has an unsupported format" in done.stderr
     assert f"{'/'.join(parts[deep:])} (not read: " in done.stderr
-    assert "name ~/.claude/projects" in done.stderr
+    assert "~/.claude/projects" in done.stderr
     assert not (tmp_path / "history.db").exists()
 
 

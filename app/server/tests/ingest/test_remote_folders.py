@@ -282,12 +282,12 @@ class TestElsewhere:
         assert done.exit_code == 0
         assert "8 runs in shop" in done.output
         one = cli.invoke(app, ["--db", str(tmp_path / "cli.db"), "sync", "memory://shop/agents/run0"])
-        assert "is one run; name the folder that holds it: memory://shop/agents" in one.output.replace(
+        assert "is a run. Name the directory that contains it: memory://shop/agents" in one.output.replace(
             "\n", " "
         )
         assert one.exit_code == 2
         none = cli.invoke(app, ["--db", str(tmp_path / "cli.db"), "sync", "memory://nowhere"])
-        assert "no such folder: memory://nowhere" in none.output
+        assert "memory://nowhere does not exist" in none.output
         monkeypatch.setattr(scanner, "AGENTS_DIR", "memory://shop/agents")
         assert len(scanner.scan_agents_directory()) == 8
         found = scanner.parse_workflow_directory("memory://shop/agents/run0")
@@ -302,7 +302,7 @@ class TestAddresses:
         assert "hush" not in str(refused.value)
 
     def test_of_no_known_kind_are_refused(self) -> None:
-        with pytest.raises(AgentsFolderError, match="nosuch://x is no address that can be read"):
+        with pytest.raises(AgentsFolderError, match="Cannot read the address nosuch://x"):
             files.to_path("nosuch://x")
 
     @pytest.mark.parametrize("missing", ["fsspec.core", "s3fs"])

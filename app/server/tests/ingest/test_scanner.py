@@ -367,7 +367,7 @@ class TestTimes:
         assert found.workflow["agents_without_stream"] == ["build"]
         assert [each["duration_seconds"] for each in found.workflow["phases_without_stream"]] == [30.0]
         assert [problem.reason[:37] for problem in found.problems] == [
-            "the state says that phase build was d"
+            "phase build is done in the state file"
         ]
 
     def test_the_specs_own_state_keeps_its_times(self, agents: Path) -> None:
@@ -401,7 +401,7 @@ class TestStatus:
         ("ending", "why"),
         [
             ([init(), result(is_error=True, result="Usage limit reached")], "ended with an error"),
-            ([], "left an empty stream"),
+            ([], "left an empty transcript"),
             ([init(), result(0, modelUsage={}, result="Unknown skill: plan")], "did nothing"),
             ([init(), result(0, modelUsage={}, result="")], "did nothing"),
         ],

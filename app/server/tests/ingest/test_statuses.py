@@ -219,7 +219,7 @@ def test_a_rate_beside_unknown_runs_says_of_how_many_it_is_in_every_face(agents:
     total = run_statistics("project").total
     assert (total.runs, total.success_rate, total.success_rate_of) == (11, 0.9, 10)
     printed = CliRunner().invoke(app, ["stats", "--by", "project"], env={"COLUMNS": "140"}).output
-    assert "90% of 10 ended well, 1 run neither completed nor failed" in printed
+    assert "success rate 90% (9 of 10 finished runs), 1 run neither completed nor failed" in printed
     assert "90% of 10" in printed.splitlines()[1]
     with client_of() as client:
         assert client.get("/api/v1/statistics?by=project").json()["total"]["success_rate_of"] == 10
@@ -619,7 +619,7 @@ def test_without_an_agent_an_error_that_its_log_survived_fails_a_run_that_is_ove
     found = the_only(agents)
     assert (found["status"], found["status_reason"]) == (
         "running",
-        "adw_plan/execution.log goes on after an error",
+        "adw_plan/execution.log continues after an error",
     )
 
 
@@ -796,8 +796,8 @@ def test_a_log_of_errors_alone_is_read_in_time_proportionate_to_its_length() -> 
         ("on\thold \u202e", "on hold", "'on hold'"),
         ("x" * 5000, "x" * 100, "(5,000 characters)"),
         ("\u200b\x1b", "completed", "''"),
-        (7, "completed", "status is no text: 7"),
-        (["failed"], "completed", "status is no text: '[`failed`]'"),
+        (7, "completed", "status is not text: 7"),
+        (["failed"], "completed", "status is not text: '[`failed`]'"),
     ],
     ids=lambda value: repr(value)[:20],
 )
@@ -820,12 +820,12 @@ def test_a_status_is_stored_as_it_is_read_and_what_it_hid_is_named(
     [
         ('{"created_at": NaN}', "created_at is nan, no number: it is unknown"),
         ('{"deep": [{"a": -Infinity}]}', "deep[0].a is -inf, no number: it is unknown"),
-        ('{"nl_input": ["Add a logo"]}', "nl_input is no text: '[`Add a logo`]'"),
-        ('{"task_description": 5}', "task_description is no text: 5"),
+        ('{"nl_input": ["Add a logo"]}', "nl_input is not text: '[`Add a logo`]'"),
+        ('{"task_description": 5}', "task_description is not text: 5"),
         ('{"nl_input": "\\u200b \\u2060"}', "nl_input shows nothing"),
-        ('{"duration_seconds": -5}', "duration_seconds is no length of time: -5"),
-        ('{"duration_seconds": "12"}', "duration_seconds is no length of time: '12'"),
-        ('{"branch_name": {"a": 1}}', "branch_name is no text: '{`a`: 1}'"),
+        ('{"duration_seconds": -5}', "duration_seconds is not a duration: -5"),
+        ('{"duration_seconds": "12"}', "duration_seconds is not a duration: '12'"),
+        ('{"branch_name": {"a": 1}}', "branch_name is not text: '{`a`: 1}'"),
         ('{"model_used": "op\\u200bus"}', "model_used is read as 'opus'"),
     ],
 )
@@ -876,7 +876,7 @@ def test_a_status_that_nobody_knows_stays_as_it_is_and_is_named_once(agents: Pat
     found = database.load_workflow("c1")
     assert found["status"] == "gone fishing"
     assert [each["reason"] for each in found["problems"]] == [
-        "status is no known word: 'gone fishing'; the run counts as neither completed nor failed"
+        "status is not a known word: 'gone fishing'; the run counts as neither completed nor failed"
     ]
     assert run_statistics("status").total.success_rate is None
 
@@ -1084,7 +1084,7 @@ def test_a_run_that_fell_silent_is_checked_and_synced_as_any_other(at_work: Path
         assert history.check() == []
     at_once(at_work, now() - timedelta(minutes=31))
     sync_workflow_history(silent=True, agents_dir=at_work)
-    reason = "builder was cut off: no result (builder/raw_output.jsonl)"
+    reason = "builder ended without a result (builder/raw_output.jsonl)"
     found = database.load_workflow("w1")
     assert (found["status"], found["status_reason"]) == ("incomplete", reason)
 
@@ -1157,7 +1157,7 @@ def test_a_long_name_of_a_tool_breaks_between_its_parts() -> None:
 
 def test_warnings_of_one_kind_take_one_line_and_errors_one_each() -> None:
     def warned(agent: str) -> dict[str, Any]:
-        reason = f"{agent} was given this prompt, but left no stream: its cost is unknown"
+        reason = f"{agent} has this prompt but no transcript: its cost is unknown"
         return {"path": f"a1/{agent}/prompts/x.txt", "reason": reason, "severity": "warning"}
 
     bad = [
@@ -1168,4 +1168,4 @@ def test_warnings_of_one_kind_take_one_line_and_errors_one_each() -> None:
     said = console.file.getvalue()
     assert said.count("unreadable line") == 2
     assert said.count("was given this prompt") == 1
-    assert "(and 2 more like it: --json shows all)" in said
+    assert "(and 2 more like it: --verbose)" in said

@@ -112,9 +112,9 @@ def test_a_copy_is_made_while_another_writes(file: Path, tmp_path: Path) -> None
 def test_a_file_that_is_there_is_only_replaced_when_asked(file: Path, tmp_path: Path) -> None:
     there = tmp_path / "letter.txt"
     there.write_text("dear")
-    with pytest.raises(WorkflowHistoryError, match="is a folder; name a file in it"):
+    with pytest.raises(WorkflowHistoryError, match=r"is a directory\. Name a file in it"):
         backup_history("", force=True)
-    with pytest.raises(WorkflowHistoryError, match=r"is there already.*--force"):
+    with pytest.raises(WorkflowHistoryError, match=r"exists\. Use --force"):
         backup_history(there)
     assert there.read_text() == "dear"
     assert backup_history(there, force=True).runs == 6
@@ -136,7 +136,7 @@ def test_a_copy_that_is_not_sound_or_not_whole_leaves_no_file(
         raise OSError(28, "No space left on device")
 
     before = sorted(found.name for found in tmp_path.iterdir())
-    for broken, said in ((damage, "copy is not sound.*db verify"), (full, "No space left")):
+    for broken, said in ((damage, "copy is damaged.*db verify"), (full, "No space left")):
         monkeypatch.setattr(backup, "_copy", broken)
         with pytest.raises(WorkflowHistoryError, match=said):
             backup_history(tmp_path / "copy.db", force=force)
@@ -146,7 +146,7 @@ def test_a_copy_that_is_not_sound_or_not_whole_leaves_no_file(
 def test_no_history_is_no_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(tmp_path / "none.db"))
     for care in (lambda: backup_history(tmp_path / "copy.db"), vacuum_history):
-        with pytest.raises(WorkflowHistoryError, match="no history at"):
+        with pytest.raises(WorkflowHistoryError, match="No history at"):
             care()
     assert list(tmp_path.iterdir()) == []
 
@@ -190,18 +190,21 @@ def test_every_face_says_that_all_runs_were_pruned_and_how_they_come_back(file: 
     back = "sync path/to/project --include-pruned"
     for words in (["list"], ["stats"], ["stats", "--by", "week"], ["patterns"]):
         said = CliRunner().invoke(app, words, env={"COLUMNS": "200"})
-        assert "All 6 runs of this history were pruned and stay out; sync --include-pruned" in said.output
+        assert (
+            f"All 6 runs of this history were pruned. Re-import them with: workflow-history {back}"
+            in said.output
+        )
         assert back in said.output
         assert "No runs yet" not in said.output
     with client_of() as client:
         for path in ("/", "/trends", "/insights"):
             page = client.get(path).text
-            assert "All 6 runs of this history were pruned and stay out" in page
+            assert "All 6 runs of this history were pruned. Re-import them" in page
             assert back in page
     assert "No run matches." in CliRunner().invoke(app, ["list", "--search", "CSV"]).output
     said = CliRunner().invoke(app, ["sync", str(agents)], env={"COLUMNS": "400"})
     assert (said.exit_code, "any more" in said.output) == (0, False)
-    assert f"All 6 runs of {agents} were pruned and stay out; sync --include-pruned" in said.output
+    assert f"All 6 runs of {agents} were pruned. Re-import them with: workflow-history {back}" in said.output
     assert do_sync(agents, with_pruned=True)["inserted"] == 6
 
 
@@ -212,12 +215,12 @@ def test_a_folder_of_which_some_runs_were_pruned_and_the_others_deleted_says_bot
     for number in range(3):
         shutil.rmtree(agents / f"new-{number}")
     said = " ".join(CliRunner().invoke(app, ["sync", str(agents)], env={"COLUMNS": "400"}).output.split())
-    assert f"All 3 runs of {agents} were pruned and stay out" in said
-    assert "3 runs gone from the disk, kept in this history" in said
+    assert f"All 3 runs of {agents} were pruned. Re-import them" in said
+    assert "3 runs with missing files, kept in this history" in said
     for number in range(3):
         shutil.rmtree(agents / f"old-{number}")
     said = CliRunner().invoke(app, ["sync", str(agents)], env={"COLUMNS": "400"}).output
-    assert f"No runs in {agents} any more. 3 runs gone from the disk" in " ".join(said.split())
+    assert f"No runs in {agents} any more. 3 runs with missing files" in " ".join(said.split())
 
 
 def test_what_was_pruned_here_is_not_merged_back(
@@ -278,7 +281,7 @@ def test_runs_at_work_and_of_unknown_age_stay(file: Path) -> None:
 
 def test_no_rule_at_all_prunes_nothing(file: Path) -> None:
     for rules in ([], [RetentionRule(RunFilter())], [RetentionRule(RunFilter(), keep=5)]):
-        with pytest.raises(InvalidQueryError, match="say which runs"):
+        with pytest.raises(InvalidQueryError, match="No runs selected"):
             prune_history(rules, dry_run=False)
 
 
@@ -305,9 +308,9 @@ def test_rules_of_the_settings_file_are_applied(file: Path, tmp_path: Path) -> N
         ("[budget]\nrun = 5\n", "has no table .*retention"),
         ("[retention]\n", "selects every run; add an age"),
         ("[retention]\nkeep = 5\n", "selects every run; add an age"),
-        ('[retention]\nolder_then = "1y"\n', "'older_then' is unknown; allowed: older_than"),
-        ("[retention]\nolder_than = 5\n", "5 is not an age"),
-        ('[retention]\nolder_than = "1y"\nkeep = "many"\n', "keep='many'"),
+        ('[retention]\nolder_then = "1y"\n', "Unknown key 'older_then'. Use one of: older_than"),
+        ("[retention]\nolder_than = 5\n", "Invalid older_than 5"),
+        ('[retention]\nolder_than = "1y"\nkeep = "many"\n', 'Invalid keep "many"'),
         ("retention = 5\n", "retention: expected a table"),
     ],
 )
@@ -321,8 +324,8 @@ def test_a_rule_with_a_slip_in_it_is_no_rule(tmp_path: Path, text: str, said: st
 def test_prune_tells_first_and_does_it_when_told_so(file: Path) -> None:
     words = ["db", "prune", "--older-than", "2y"]
     told = CliRunner().invoke(app, words)
-    assert "3 runs would be deleted; --yes deletes them" in told.output
-    assert " · $1.50 spent on them" in " ".join(told.output.split())
+    assert "3 runs would be deleted; add --yes to delete them" in told.output
+    assert " · $1.50 total cost" in " ".join(told.output.split())
     assert len(ids(file)) == 6
     assert CliRunner().invoke(app, [*words, "--yes", "--dry-run"]).exit_code == 2
     assert CliRunner().invoke(app, ["db", "prune", "--yes"]).exit_code == 2
@@ -330,7 +333,7 @@ def test_prune_tells_first_and_does_it_when_told_so(file: Path) -> None:
     assert "3 runs deleted" in CliRunner().invoke(app, [*words, "--yes"]).output
     assert len(ids(file)) == 3
     assert (
-        "all stay\n3 runs pruned earlier, at least $1.50 spent on them"
+        "nothing to delete\n3 runs pruned earlier, at least $1.50 total cost"
         in CliRunner().invoke(app, words).output
     )
 

@@ -297,9 +297,9 @@ def test_a_newer_history_is_refused(tmp_path: Path, machines: tuple[Path, Path])
     ("other", "error", "said"),
     [
         ("all.db", InvalidQueryError, "the history in use"),
-        ("none.db", WorkflowHistoryError, "no history at"),
+        ("none.db", WorkflowHistoryError, "No history at"),
         ("empty.db", WorkflowHistoryError, "holds no history"),
-        ("text.db", WorkflowHistoryError, "no SQLite database"),
+        ("text.db", WorkflowHistoryError, "not an SQLite database"),
     ],
 )
 def test_what_is_no_other_history_is_refused(

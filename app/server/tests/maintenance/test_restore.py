@@ -253,8 +253,8 @@ def test_what_is_no_whole_history_is_not_restored(file: Path, copy: Path, tmp_pa
     for name, error, said in (
         ("copy.db", WorkflowHistoryError, "not sound"),
         ("empty.db", WorkflowHistoryError, "holds no history"),
-        ("text.db", WorkflowHistoryError, "no SQLite database"),
-        ("none.db", WorkflowHistoryError, "there is no file"),
+        ("text.db", WorkflowHistoryError, "not an SQLite database"),
+        ("none.db", WorkflowHistoryError, "does not exist"),
         ("", InvalidQueryError, "is a folder; name the backup's file"),
         ("place/history.db", InvalidQueryError, "is the history in use"),
     ):

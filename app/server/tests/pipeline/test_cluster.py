@@ -179,7 +179,7 @@ class TestAnEngine:
         with socket.socket() as nobody:
             nobody.bind(("127.0.0.1", 0))  # bound, and not listening
             word = f"dask://127.0.0.1:{nobody.getsockname()[1]}"
-            with pytest.raises(ExecutorError, match=f"no Dask scheduler answers at {word}"):
+            with pytest.raises(ExecutorError, match=f"No Dask scheduler answers at {word}"):
                 sync_into("none", engine=word)
 
     def test_without_workers_is_named(self, sync_into: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,7 +233,7 @@ class TestAnExecutorOfOnesOwn:
     @pytest.mark.parametrize(
         ("says", "told"),
         [
-            (CancelledError(), "does not work any more"),
+            (CancelledError(), "stopped: its scheduler or all of its workers are lost"),
             (ModuleNotFoundError("No module named 'workflow_history'"), "No module named 'workflow_history'"),
         ],
         ids=["cancelled", "not installed there"],

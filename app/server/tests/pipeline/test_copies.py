@@ -107,7 +107,7 @@ def test_a_copy_is_listed_as_the_copy_of_a_run(tmp_path: Path, order: str) -> No
     }
     listed = CliRunner().invoke(app, ["list", "--limit", "50"], env={"COLUMNS": "160"}).stdout
     assert "copy of shop/a1b2c302 · Add export 2" in listed
-    assert "copies are in no statistics" in listed
+    assert "copies are not counted in statistics" in listed
 
 
 def test_lists_of_similar_runs_are_of_the_settled_costs_however_many_runs_a_transaction_stores(
@@ -149,7 +149,7 @@ def test_statistics_say_how_many_copies_they_leave_out(tmp_path: Path) -> None:
     copied_in("at once", tmp_path)
     asked = CliRunner().invoke(app, ["stats", "--by", "phase"], env={"COLUMNS": "160"}).stdout
     assert "12 runs" in asked
-    assert "3 copies left out" in asked
+    assert "3 copies not counted" in asked
 
 
 def test_a_sync_says_how_many_of_its_runs_are_copies(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_a_sync_says_how_many_of_its_runs_are_copies(tmp_path: Path) -> None:
     done = synced(copies)
     assert (done["statuses"], done["success_rate"], done["copies"]) == ({}, None, 3)
     told = CliRunner().invoke(app, ["sync", str(copies)], env={"COLUMNS": "160"}).stdout
-    assert "3 copies left out" in told
+    assert "3 copies not counted" in told
 
 
 def test_a_run_that_goes_on_is_no_copy_any_more(tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ def test_a_selection_of_copies_alone_says_so(tmp_path: Path) -> None:
     for more in ((), ("--by", "phase")):
         done = CliRunner().invoke(app, ["stats", "--project", "shop-copies-of-runs", *more])
         assert (done.exit_code, "No run matches" in done.stdout) == (0, False)
-        assert "0 runs · 3 copies left out" in done.stdout
+        assert "0 runs · 3 copies not counted" in done.stdout
 
 
 def test_a_budget_counts_no_copy_as_a_run(tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def test_a_resync_keeps_out_of_a_folder_that_is_synced(file: Path, agents: Path)
     do_sync(agents)
     with holder(file, agents):
         one = resync.resync_workflow_cost("a1", wait=False)
-        assert (one["success"], "another sync" in one["message"]) == (False, True)
+        assert (one["success"], "Another sync" in one["message"]) == (False, True)
         assert resync.resync_all_completed_workflows(None, wait=False)["failed"] == 1
     assert resync.resync_workflow_cost("a1")["success"]
 

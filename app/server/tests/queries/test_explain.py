@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -29,6 +30,7 @@ from app.server.core.workflow_history.queries.json.encoding import json_schema, 
 from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.sync import sync_workflow_history
 from app.server.tests.support import build
+from app.server.tests.support.paths import ROOT
 
 SUMS = (
     "total_cost",
@@ -164,9 +166,9 @@ def test_a_stream_without_a_result_is_told_as_a_lower_bound(tmp_path):
     found = explained_run(tmp_path, ("builder", cut))
     assert found.value == 0.018
     assert found.parts[0].basis == "lower_bound"
-    assert "no result line" in found.parts[0].rule
-    assert "at least" in found.rule
-    assert "nothing is on record" in explain_run("a1", "lower_bound_cost").why_unknown
+    assert "no result message" in found.parts[0].rule
+    assert "lower bounds" in found.rule
+    assert "there is no recorded cost" in explain_run("a1", "lower_bound_cost").why_unknown
 
 
 def test_a_lower_bound_beside_a_record_is_not_in_the_total(tmp_path):
@@ -191,7 +193,7 @@ def test_an_overwritten_attempt_stays_in_the_sum_and_its_line_is_not_said_to_be_
     found = explained_run(tmp_path, ("builder", [build.init("s2"), build.result(0.5, session="s2")]))
     first, second = found.parts
     assert found.value == 0.75
-    assert "overwritten since" in first.rule
+    assert "superseded, and its cost" in first.rule
     assert (first.sources[0].there, second.sources[0].there) == (None, True)
     assert explain_run("a1", "retry_cost").parts[0].value == 0.25
 
@@ -218,7 +220,7 @@ def test_a_deleted_file_is_said_to_be_gone(tmp_path):
     explained_run(tmp_path, ("builder", [build.init(), build.result(0.25)]))
     (tmp_path / "agents" / "a1" / "builder" / "raw_output.jsonl").unlink()
     assert explain_run("a1", "cost").parts[0].sources[0].there is False
-    assert "gone" in type_in("a1", "cost").output
+    assert "file missing" in type_in("a1", "cost").output
 
 
 def test_a_total_without_its_parts_says_what_is_left_over(tmp_path):
@@ -283,7 +285,7 @@ def test_whatever_the_agents_spent_the_parts_make_the_whole(entries):
 
 def test_an_unknown_field_is_a_usage_error_that_names_the_fields(history):
     run = everything(history)[0]["id"]
-    with pytest.raises(InvalidQueryError, match=r"total_cost.*sdlc_planner"):
+    with pytest.raises(InvalidQueryError, match=r"cost, .*sdlc_planner"):
         explain_run(run, "nonsense")
     assert type_in(run, "nonsense").exit_code == 2
 
@@ -382,16 +384,25 @@ def test_only_models_without_a_price_are_named_as_such(tmp_path):
 def test_the_sum_of_a_lower_bound_is_not_called_the_runs_own_sum(tmp_path):
     explained_run(tmp_path, ("builder", [build.init(), PRICED]))
     text = type_in("a1", "cost").output
-    assert "$0.018 by this table; $0.018 was spent at least, as it stands in the history" in " ".join(
-        text.split()
-    )
+    words = " ".join(text.split())
+    assert "$0.018 with these prices; stored in the history: $0.018, a lower bound" in words
     found = explain_run("a1", "computed_cost")
-    assert found.why_unknown == "nothing is on record: what was spent at least is told by cost"
+    assert found.why_unknown == "there is no recorded cost; cost shows the lower bound"
     explained_run(tmp_path, ("planner", [build.init("s2"), build.result(0.25, session="s2")]))
     words = " ".join(type_in("a1", "cost").output.split())
-    assert "is our own sum and what was spent at least in the history" in words
+    assert "the computed cost and lower bounds" in words
 
 
 def test_a_run_without_a_result_is_not_said_to_have_a_last_one(tmp_path):
     explained_run(tmp_path, ("builder", [build.init(), PRICED]))
     assert "last result" not in type_in("a1", "cost_efficiency").output
+
+
+def test_every_explanation_names_a_page_that_serve_has(history):
+    site = tomllib.loads((ROOT / "zensical.toml").read_text())["project"]["nav"]
+    run = everything(history)[0]["id"]
+    for field in EXPLAINERS:
+        page = explain_run(run, field).docs
+        assert (ROOT / page).is_file(), field
+        assert page.removeprefix("docs/") in str(site), field
+    assert "serve, then http://127.0.0.1:8765/docs/costs.html" in type_in(run, "cost").output

@@ -178,7 +178,7 @@ def test_a_byte_order_mark_comes_first_where_it_is_asked_for(tmp_path):
     told = type_in("export", "--bom", "--output", str(tmp_path / "runs.csv"))
     assert told.exit_code == 0
     assert (tmp_path / "runs.csv").read_bytes() == marked.getvalue()
-    with pytest.raises(InvalidQueryError, match="a BOM is for csv, not for jsonl"):
+    with pytest.raises(InvalidQueryError, match="--bom is for csv only, not for jsonl"):
         export("runs", io.BytesIO(), format="jsonl", bom=True)
 
 
@@ -410,7 +410,7 @@ def test_what_cannot_be_asked_of_statistics_is_said_before_anything_is_written(d
 
 def test_only_statistics_are_grouped(tmp_path):
     for option in ({"by": "week"}, {"across": "status"}, {"tz": "UTC"}):
-        with pytest.raises(InvalidQueryError, match="are of statistics, not of runs"):
+        with pytest.raises(InvalidQueryError, match="are for statistics, not for runs"):
             export("runs", tmp_path / "runs.csv", **option)
     assert list(tmp_path.iterdir()) == []
 
@@ -501,7 +501,7 @@ def test_a_file_that_is_there_is_kept_unless_forced(tmp_path):
     store(tmp_path, run_of("a"))
     file = tmp_path / "runs.csv"
     file.write_text("mine")
-    with pytest.raises(WorkflowHistoryError, match="is there already; --force overwrites it"):
+    with pytest.raises(WorkflowHistoryError, match=r"exists\. Use --force to overwrite it"):
         export("runs", file)
     assert file.read_text() == "mine"
     assert export("runs", file, force=True).rows == 1
@@ -528,7 +528,7 @@ def test_a_file_that_appeared_meanwhile_is_kept(tmp_path):
             new.write(b"late")
             file.write_text("first")
 
-    with pytest.raises(WorkflowHistoryError, match="is there already"):
+    with pytest.raises(WorkflowHistoryError, match=r"exists\. Use --force"):
         write_while_another_does()
     assert file.read_text() == "first"
     assert [path.name for path in tmp_path.glob("*.part")] == []
@@ -537,7 +537,7 @@ def test_a_file_that_appeared_meanwhile_is_kept(tmp_path):
 def test_a_folder_or_a_device_is_never_overwritten(tmp_path):
     store(tmp_path)
     for place in (tmp_path, Path(os.devnull)):
-        with pytest.raises(WorkflowHistoryError, match="is no file"):
+        with pytest.raises(WorkflowHistoryError, match="is not a regular file"):
             export("runs", place, format="csv", force=True)
 
 
@@ -552,18 +552,18 @@ def test_without_pyarrow_parquet_says_what_to_install(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ({"what": "dreams", "to": "a.csv"}, "no table 'dreams' to export; use one of: runs"),
-        ({"what": "runs", "to": "a.xlsx"}, "does not tell the format"),
+        ({"what": "dreams", "to": "a.csv"}, 'Invalid table "dreams". Use one of: runs'),
+        ({"what": "runs", "to": "a.xlsx"}, 'The extension of "a.xlsx" is not a known format'),
         (
             {"what": "runs", "to": "a.csv", "format": "xml"},
-            "no format 'xml'; use one of: csv, jsonl, parquet",
+            'Invalid format "xml". Use one of: csv, jsonl, parquet',
         ),
         (
             {"what": "runs", "to": "a.csv", "columns": ["id", "beauty"]},
-            "no column beauty; use all",
+            'Invalid columns "beauty". Use all',
         ),
-        ({"what": "runs", "to": "a.csv", "columns": []}, "no columns named"),
-        ({"what": "runs", "to": "a.csv", "columns": ["fingerprint"]}, "no column fingerprint"),
+        ({"what": "runs", "to": "a.csv", "columns": []}, 'Invalid columns ""'),
+        ({"what": "runs", "to": "a.csv", "columns": ["fingerprint"]}, 'Invalid columns "fingerprint"'),
     ],
     ids=["table", "ending", "format", "column", "none", "hidden"],
 )
@@ -585,7 +585,7 @@ def test_the_command_writes_to_standard_output_or_a_file(demo_history, tmp_path)
     assert told.stdout.startswith(f"{rows} agent runs to ")
     again = type_in("export", "agent-runs", "-o", str(tmp_path / "a.jsonl"))
     assert (again.exit_code, again.stdout) == (1, "")
-    assert "--force overwrites it" in again.stderr
+    assert "Use --force to overwrite it" in again.stderr
     assert type_in("export", "-q", "-o", str(tmp_path / "b.csv")).output == ""
 
 

@@ -120,13 +120,13 @@ def test_each_figure_abstains_by_itself() -> None:
     save(*(stored(place, duration_seconds=None) for place in range(30)))
     found = forecast(template="adw_plan_build")
     assert found.cost.median is not None
-    assert (found.duration.median, found.duration.reason) == (None, "no earlier run tells")
+    assert (found.duration.median, found.duration.reason) == (None, "no earlier run with a known value")
 
 
 @pytest.mark.usefixtures("no_history")
 def test_without_a_history_nothing_is_made() -> None:
     found = forecast("Sort the orders")
-    assert found.cost.reason == "this history holds no run yet"
+    assert found.cost.reason == "the history has no runs yet"
     assert not Path(str(database.current_url().database)).exists()
     assert calibration().backtested == 0
     with pytest.raises(WorkflowNotFoundError):
@@ -139,7 +139,7 @@ def test_a_template_or_class_that_no_run_has_is_an_error_that_tells_which_there_
 ) -> None:
     save(*(stored(place) for place in range(30)))
     known = "adw_plan_build" if "template" in named else "/feature"
-    with pytest.raises(InvalidQueryError, match=f"no run has .*known: {known}"):
+    with pytest.raises(InvalidQueryError, match=rf"No run has .*Use one of: {known}\."):
         forecast("Sort the orders by date", **named)
     option = "--workflow" if "template" in named else "--class"
     assert type_in("--text", "Sort", option, *named.values()).exit_code == 2
@@ -156,10 +156,10 @@ def test_a_request_like_no_other_without_a_template_is_not_forecast() -> None:
     save(*(stored(place) for place in range(30)))
     found = forecast("Quantum chromodynamics of gluons")
     assert found.cost.median is None
-    assert "no template" in (found.cost.reason or "")
+    assert "too few comparable runs" in (found.cost.reason or "")
     by_level = forecast("Quantum chromodynamics of gluons", "adw_plan_build")
     assert by_level.cost.median is not None
-    assert any("hardly any" in line for line in by_level.weak)
+    assert any("Few earlier runs" in line for line in by_level.weak)
 
 
 def test_a_forecast_as_of_a_day_knows_nothing_of_later_runs() -> None:
@@ -178,7 +178,7 @@ def test_running_runs_and_runs_with_a_lower_bound_are_no_cheap_runs() -> None:
     found = forecast(template="adw_plan_build")
     assert (found.cost.median or 0) > 1.0
     assert found.cost.lower_bounds == 5
-    assert any("at least" in line for line in found.weak)
+    assert any("only a lower bound" in line for line in found.weak)
 
 
 def test_what_cannot_be_asked_is_refused() -> None:
@@ -255,7 +255,7 @@ def test_a_run_without_a_date_is_held_against_nothing() -> None:
     save(*(stored(place) for place in range(30)), stored(31, created_at=None))
     found = forecast_run("run-031")
     assert found.cost_verdict is None
-    assert "when it began" in (found.forecast.cost.reason or "")
+    assert "start time is unknown" in (found.forecast.cost.reason or "")
 
 
 # --- the demo
@@ -306,8 +306,8 @@ def test_calibration_of_the_demo_counts_every_run_and_beats_the_plain_mean(
     ("alike", "basis", "words"),
     [
         (0, "latest", "recent runs of adw_plan_build"),
-        (4, "alike and latest", "similar and recent runs of adw_plan_build"),
-        (30, "alike", "similar runs"),
+        (4, "similar and latest", "similar and recent runs of adw_plan_build"),
+        (30, "similar", "similar runs"),
     ],
 )
 def test_every_face_says_which_runs_a_forecast_rests_on(alike: int, basis: str, words: str) -> None:
@@ -321,7 +321,8 @@ def test_every_face_says_which_runs_a_forecast_rests_on(alike: int, basis: str, 
         told = client.get("/api/v1/forecast", params={"text": asked[0], "template": asked[1]}).json()
     assert told["basis"] == basis
     for shown in (typed, page):
-        assert f"8 in 10 {words} end between $1.00 and $1.90" in " ".join(shown.split())
+        assert "80% prediction interval: $1.00–$1.90 and" in " ".join(shown.split())
+        assert f", based on {words}." in " ".join(shown.split())
 
 
 def test_a_template_alone_is_forecast_by_its_latest_runs() -> None:
@@ -342,7 +343,7 @@ def test_the_screen_fits_and_says_what_it_rests_on(width: str) -> None:
     save(*(stored(place) for place in range(30)))
     found = type_in("--text", "Sort the orders by date", "--workflow", "adw_plan_build", COLUMNS=width)
     assert found.exit_code == 0, found.output
-    assert "8 in 10 similar runs end between $1.00 and $1.90" in " ".join(found.output.split())
+    assert "80% prediction interval: $1.00–$1.90 and" in " ".join(found.output.split())
     assert "run-029" in found.output
     drawn = [line for line in found.output.splitlines() if "workflow-history" not in line]
     assert max(len(line) for line in drawn) <= int(width)
@@ -392,9 +393,9 @@ def test_every_shape_of_answer_is_json_with_a_schema() -> None:
 def test_calibration_as_typed_says_its_sample_size(demo: Path) -> None:
     found = type_in("--backtest", "--db", str(demo))
     assert found.exit_code == 0
-    assert "stored runs, each forecast from those ended before it alone" in found.output
-    assert "80% is meant" in found.output
-    assert "mean of all runs before" in found.output
+    assert "runs, each forecast from earlier runs only" in found.output
+    assert "inside the 80% interval" in found.output
+    assert "mean of all earlier runs" in found.output
 
 
 def test_calibration_says_whether_forecasts_beat_simpler_ways_and_only_where_it_is_no_chance(
@@ -411,8 +412,8 @@ def test_calibration_says_whether_forecasts_beat_simpler_ways_and_only_where_it_
     success = told["success"]
     assert success["gain"] == pytest.approx(success["brier_base"] - success["brier"], abs=2e-6)
     printed = type_in("--backtest", "--db", str(demo)).output
-    assert f"{told['cost']['verdicts'][0]['word']} than the mean of all runs before: closer in " in printed
-    assert f"{success['verdict']} than telling that share" in printed
+    assert f"{told['cost']['verdicts'][0]['word']} than the mean of all earlier runs: closer in " in printed
+    assert f"{success['verdict']} than the base rate" in printed
 
 
 # --- with too few runs
@@ -422,14 +423,12 @@ def test_runs_of_which_it_is_known_only_at_least_are_told_as_such() -> None:
     cut = {"cost_basis": "lower_bound", "lower_bound_cost": None}
     save(*(stored(place, **cut) for place in range(6)))
     found = forecast("Sort the orders by date", "adw_plan_build")
-    assert (
-        found.cost.reason == "6 earlier runs tell, but only at least how much; 9 are needed for an interval"
-    )
+    assert found.cost.reason == "6 earlier runs, all with only a lower bound; 9 are needed for an interval"
     words = " ".join(
         type_in("--text", "Sort the orders by date", "--workflow", "adw_plan_build").output.split()
     )
     assert "effective n 0.0" not in words
-    assert "; the 6 there are came to at least $1.00 to $1.50" in words
+    assert "; observed in 6 runs: ≥ $1.00–$1.50" in words
 
 
 @pytest.mark.parametrize("template", ["adw_plan_build", None])
@@ -439,8 +438,8 @@ def test_too_few_runs_are_named_with_what_they_came_to(template: str | None) -> 
     assert (found.cost.median, found.cost.p10, found.based_on, len(found.runs)) == (None, None, 3, 3)
     assert (found.cost.least, found.cost.most) == (1.0, 1.2)
     words = " ".join(type_in("--text", "Sort the orders by date").output.split())
-    assert "No forecast: " in words
-    assert "the 3 there are came to $1.00 to $1.20" in words
+    assert "Not enough data: " in words
+    assert "observed in 3 runs: $1.00–$1.20" in words
 
 
 def test_a_request_that_one_run_asked_for_the_like_of_names_it_and_gives_no_number() -> None:
@@ -451,9 +450,7 @@ def test_a_request_that_one_run_asked_for_the_like_of_names_it_and_gives_no_numb
     assert found.cost.median is None
     assert [run.id for run in found.runs] == ["run-000"]
     assert (found.based_on, found.cost.least, found.cost.most) == (1, 1.0, 1.0)
-    assert "the one there is came to $1.00" in " ".join(
-        type_in("--text", "Sort the orders by date").output.split()
-    )
+    assert "observed in 1 run: $1.00" in " ".join(type_in("--text", "Sort the orders by date").output.split())
 
 
 def test_a_calibration_does_not_say_that_runs_with_like_ones_had_none() -> None:

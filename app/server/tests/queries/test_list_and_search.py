@@ -319,11 +319,11 @@ def test_what_is_written_later_is_found_and_what_it_replaced_is_not(texts: None)
 @pytest.mark.parametrize(
     ("wanted", "told"),
     [
-        (RunFilter(status=("faild",)), "did you mean failed"),
+        (RunFilter(status=("faild",)), "Did you mean failed"),
         (RunFilter(template=("sdcl",)), "adw_sdlc"),
         (RunFilter(model=("gpt",)), "opus-4, sonnet-5"),
-        (RunFilter(phase=("plann",)), "did you mean plan"),
-        (RunFilter(project=("shoop",)), "did you mean shop"),
+        (RunFilter(phase=("plann",)), "Did you mean plan"),
+        (RunFilter(project=("shoop",)), "Did you mean shop"),
     ],
 )
 def test_a_slip_in_a_name_is_told_with_the_names_there_are(wanted: RunFilter, told: str) -> None:
@@ -419,7 +419,7 @@ def test_a_beginning_that_several_patterns_have_is_an_error_wherever_runs_are_as
     with History.open(tmp_path / "alike.db") as history:
         (key,) = history.save([{"id": "a"}]).keys.values()
         history.save_patterns({key: [{"kind": "operation", "signature": one, "count": 1} for one in both]})
-    with pytest.raises(AmbiguousPatternError, match=f"{digits!r} is ambiguous"):
+    with pytest.raises(AmbiguousPatternError, match=f'"{digits}" matches 2 patterns'):
         ask(RunFilter(pattern=digits))
     assert find_runs(RunFilter(pattern=both[0])).total == 1
 

@@ -88,7 +88,7 @@ def test_a_text_is_ranked_by_its_words_alone(history):
     found = similar_runs(text=ASKED)
     assert [(each.id, each.score) for each in found.runs] == [(run["id"], score) for run, score in expected]
     assert found.basis == "text"
-    assert "only its words" in found.note
+    assert "Only the request text" in found.note
     assert all(
         [part.value is None for part in each.parts] == [False, True, True, True] for each in found.runs
     )
@@ -227,7 +227,7 @@ def test_without_a_history_a_text_has_no_similar_run_and_a_run_is_not_found():
 def test_the_command_shows_the_runs_with_their_reasons(history):
     result = type_in("--text", ASKED)
     assert result.exit_code == 0, result.output
-    assert "shares" in result.output
+    assert "shared words" in result.output
     assert max(map(len, result.output.splitlines()[:-1])) <= 80
 
 

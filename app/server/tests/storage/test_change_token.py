@@ -90,5 +90,5 @@ def test_a_mark_changes_when_another_file_takes_the_place(file: Path, tmp_path: 
 
 def test_a_file_that_is_no_history_says_so_when_asked_for_its_mark(file: Path) -> None:
     file.write_text("this is no database, and long enough to be read as the header of one" * 20)
-    with pytest.raises(WorkflowHistoryError, match="no SQLite database"):
+    with pytest.raises(WorkflowHistoryError, match="not an SQLite database"):
         database.change_token()

@@ -151,7 +151,7 @@ def test_a_period_of_the_trends_leads_to_its_runs(page: Page, demo_served: Serve
 def test_insights_tell_what_got_worse_and_what_recurs(page: Page, demo_served: Served) -> None:
     page.goto(f"{demo_served.address}/insights")
     worse = page.locator("#changed article").first
-    expect(worse).to_contain_text(re.compile(r"plan in adw_sdlc_iso costs \d\.\d times as much"))
+    expect(worse).to_contain_text(re.compile(r"adw_sdlc_iso, plan: median cost up \d\.\d×"))
     expect(page.locator("#automate")).to_contain_text("npm run build → npm run lint → npm run typecheck")
     worse.get_by_role("link", name="All runs since then").click()
     expect(page).to_have_url(re.compile("workflow=adw_sdlc_iso"))

@@ -155,7 +155,7 @@ def test_a_failed_sync_is_tried_again_by_itself(agents: Path, tmp_path: Path) ->
         watched.scheduler.request_sync()
         failed = await watched.until(lambda now: now.state == "failed")
         assert failed.error is not None
-        assert "no SQLite database" in failed.error
+        assert "not an SQLite database" in failed.error
         file.unlink()
         done = await watched.until(lambda now: now.state == "idle")
         assert done.last is not None

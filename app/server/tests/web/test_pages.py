@@ -283,7 +283,7 @@ def test_a_word_that_no_run_has_is_answered_with_those_that_are_there(
     history: History, client: TestClient
 ) -> None:
     save(history, run(1, workflow_template="adw_patch"))
-    assert "did you mean adw_patch" in read(client, "/?workflow=adw_pach", 422).text
+    assert "Did you mean adw_patch" in read(client, "/?workflow=adw_pach", 422).text
 
 
 def test_filters_that_are_on_can_be_dropped_one_by_one(history: History, client: TestClient) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
 from importlib import import_module
@@ -14,6 +15,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
+
+from ..common.errors import InvalidQueryError, InvalidValueError
 
 COMPLETION_VARIABLE = "_WORKFLOW_HISTORY_COMPLETE"
 """Environment variable that a shell's completion script sets to ask for completions."""
@@ -82,6 +85,8 @@ def declare_global_options(
     """Declare the options shared by all commands; their callbacks store the values."""
 
 
+VERBOSE_HELP = "List every read error and warning, instead of one line for each kind."
+
 OPTION_ALIASES = {
     "--allowed-host": "--name",
     "--as-of": "--at",
@@ -118,6 +123,16 @@ class _SharedBehavior:
         """Return the parameters; flags show no metavar in the help, and arguments no type."""
         return _prepare_params(ctx, super().get_params(ctx))  # type: ignore[misc]
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments; the error for an invalid value names the option as it is typed."""
+        with _options_named(self.params):
+            return list(super().parse_args(ctx, args))  # type: ignore[misc]
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; the error for an invalid value names the option as it is typed."""
+        with _options_named(self.params):
+            return super().invoke(ctx)  # type: ignore[misc]
+
     def make_parser(self, ctx: Any) -> Any:
         """Return the parser; it also accepts the former names of options."""
         parser = super().make_parser(ctx)  # type: ignore[misc]
@@ -132,6 +147,19 @@ class _SharedBehavior:
         """Return the parts of the usage line; required arguments stand without braces."""
         pieces = super().collect_usage_pieces(ctx)  # type: ignore[misc]
         return [piece[1:-1] if piece.startswith("{") and piece.endswith("}") else piece for piece in pieces]
+
+
+@contextmanager
+def _options_named(params: Iterable[Any]) -> Iterator[None]:
+    """Replace the name of an argument in the error for an invalid value by its option, such as `--since`."""
+    try:
+        yield
+    except InvalidValueError as error:
+        flag = f"--{error.name.replace('_', '-')}"
+        options = (param.opts[0] for param in params if flag in {*param.opts, *former_names(param.opts)})
+        option = next(options, error.name)
+        message = str(error).replace(f"Invalid {error.name} ", f"Invalid {option} ", 1)
+        raise InvalidQueryError(message) from error
 
 
 def _reflow(text: str | None) -> str | None:
@@ -153,7 +181,7 @@ class Command(_SharedBehavior, TyperCommand):
             return list(super().parse_args(ctx, _move_ids_last(params, args)))
         except Exception as error:
             if str(getattr(error, "message", "")).startswith("No such option"):
-                error.message += "; put -- before an ID that starts with a dash"  # type: ignore[attr-defined]
+                error.message += ". Put -- before an ID that starts with a dash."  # type: ignore[attr-defined]
             raise
 
 

@@ -32,13 +32,13 @@ def resolve_folder(path: str | None) -> FolderPath:
     Raises AgentsFolderError if the name is empty, not a directory, or the directory of a single run.
     """
     if path is not None and not path.strip():
-        raise AgentsFolderError("the folder's name is empty; name a project or its agents folder")
+        raise AgentsFolderError("The directory name is empty. Name a project or its agents directory.")
     folder = scanner.default_agents_dir() if path is None else to_path(path)
     if not folder.is_dir():
-        reason = f"{folder} is a file" if folder.exists() else f"no such folder: {folder}"
-        raise AgentsFolderError(f"{reason}; name a project or its agents folder")
+        reason = f"{folder} is a file, not a directory" if folder.exists() else f"{folder} does not exist"
+        raise AgentsFolderError(f"{reason}. Name a project or its agents directory.")
     if (folder / STATE_FILE).exists():
-        raise AgentsFolderError(f"{folder} is one run; name the folder that holds it: {folder.parent}")
+        raise AgentsFolderError(f"{folder} is a run. Name the directory that contains it: {folder.parent}")
     return folder
 
 

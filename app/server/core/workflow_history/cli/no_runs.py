@@ -16,11 +16,9 @@ def show_no_runs(context: typer.Context) -> None:
     if not get_filter(context).is_empty:
         message, hint = "No run matches.", ("workflow-history list", "all runs")
     elif pruned := runs_pruned():
-        message = f"{all_pruned_message(pruned, 'this history')}."
-        command = "workflow-history sync path/to/project --include-pruned"
-        hint = command, "re-import those whose files still exist"
+        message, hint = all_pruned_message(pruned, "this history"), None
     else:
         message, hint = "No runs yet.", ("workflow-history sync path/to/project", "sync a project's runs")
     output = get_output(context)
     output.print(Text(message))
-    output.print_hints(hint)
+    output.print_hints(*([hint] if hint else []))

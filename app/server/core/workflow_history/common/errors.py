@@ -1,5 +1,7 @@
 """Exceptions of this package, all derived from one base class; caught once, in the entry points."""
 
+from collections.abc import Sequence
+
 from msgspec import MsgspecError
 
 
@@ -9,6 +11,15 @@ class WorkflowHistoryError(Exception):
 
 class InvalidQueryError(WorkflowHistoryError, ValueError):
     """Invalid filter, sort key, limit or other argument of a query; the message lists the allowed values."""
+
+
+class InvalidValueError(InvalidQueryError):
+    """Invalid value of the argument `name`; the command line shows that name as its option is typed."""
+
+    def __init__(self, name: str, value: object, remedy: str) -> None:
+        self.name = name
+        shown = f'"{value}"' if isinstance(value, str) else repr(value)
+        super().__init__(f"Invalid {name} {shown}. {remedy}")
 
 
 class WorkflowNotFoundError(WorkflowHistoryError, LookupError):
@@ -25,15 +36,15 @@ class AmbiguousWorkflowError(WorkflowHistoryError, LookupError):
     def __init__(self, workflow_id: str, candidates: list[str]) -> None:
         self.workflow_id = workflow_id
         self.candidates = candidates
-        super().__init__(f"{workflow_id!r} is ambiguous; say which one you mean: {', '.join(candidates)}")
+        super().__init__(_ambiguous_message("run", workflow_id, candidates))
 
 
 class AmbiguousPatternError(WorkflowHistoryError, LookupError):
     """The beginning of an id matches several patterns; `candidates` lists their ids."""
 
-    def __init__(self, prefix: str, candidates: list[str], shown: str) -> None:
+    def __init__(self, prefix: str, candidates: list[str], descriptions: Sequence[str]) -> None:
         self.candidates = candidates
-        super().__init__(f"{prefix!r} is ambiguous; say which one you mean: {shown}")
+        super().__init__(_ambiguous_message("pattern", prefix, descriptions))
 
 
 class PriceUnknownError(WorkflowHistoryError, LookupError):
@@ -53,7 +64,9 @@ class BusyError(WorkflowHistoryError):
 
     def __init__(self, operation: str, owner: str) -> None:
         self.owner = owner
-        super().__init__(f"{operation}: {owner} is at it; try again later, or wait for it with --wait")
+        super().__init__(
+            f"Another {operation} is running ({owner}). Retry later, or wait for it with --wait."
+        )
 
 
 class ConfigError(WorkflowHistoryError):
@@ -74,6 +87,18 @@ class StorageUnreachableError(WorkflowHistoryError):
 
 class ExecutorError(WorkflowHistoryError):
     """The executor of a sync cannot run tasks: no scheduler, no worker, or an incompatible worker."""
+
+
+MAX_CANDIDATES = 100  # candidates of an ambiguous prefix that are counted
+_MAX_SHOWN = 10  # candidates in a message
+
+
+def _ambiguous_message(noun: str, prefix: str, candidates: Sequence[str]) -> str:
+    count = len(candidates)
+    counted = f"{count}" if count < MAX_CANDIDATES else f"{MAX_CANDIDATES} or more"
+    more = f" and {count - _MAX_SHOWN} more" if count > _MAX_SHOWN else ""
+    shown = ", ".join(candidates[:_MAX_SHOWN])
+    return f'"{prefix}" matches {counted} {noun}s. Use a longer prefix: {shown}{more}.'
 
 
 PER_RUN_ERRORS = (

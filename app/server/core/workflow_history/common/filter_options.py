@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any, Final, NamedTuple
 
-from .errors import InvalidQueryError
+from .errors import InvalidQueryError, InvalidValueError
 from .filters import SCORES, Range, RunFilter, is_age, parse_period
 from .time_zones import zone_named
 
@@ -22,8 +22,9 @@ _MAX_RECENT = 100_000  # hours, days, weeks or runs in --window; a larger number
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 
 
-OptionParser = Callable[[Any, tzinfo | None], dict[str, Any]]
-"""Parser of an option: typed value and time zone of days (None: local) in, fields of RunFilter out."""
+OptionParser = Callable[[Any, tzinfo | None, str], dict[str, Any]]
+"""Parser of an option: typed value, time zone of days (None: local) and the option's name in, fields of
+RunFilter out."""
 
 
 class FilterOption(NamedTuple):
@@ -43,59 +44,58 @@ class FilterOption(NamedTuple):
 
 
 def _list_parser(name: str) -> OptionParser:
-    return lambda values, _zone: {name: tuple(values)}
+    return lambda values, _zone, _option: {name: tuple(values)}
 
 
 def _value_parser(name: str) -> OptionParser:
-    return lambda value, _zone: {name: value}
+    return lambda value, _zone, _option: {name: value}
 
 
 def _range_parser(name: str, parse_bound: Callable[[str], float]) -> OptionParser:
-    return lambda value, _zone: {name: parse_range(value, parse_bound)}
+    return lambda value, _zone, option: {name: parse_range(value, parse_bound, option)}
 
 
-def _parse_scores(entries: Sequence[str], _zone: tzinfo | None) -> dict[str, Any]:
+def _parse_scores(entries: Sequence[str], _zone: tzinfo | None, option: str) -> dict[str, Any]:
     scores = {}
     for entry in entries:
         name, colon, bounds = entry.partition(":")
         if not colon:
-            raise InvalidQueryError(
-                f'Invalid score "{entry}". Use a name and a range, such as {next(iter(SCORES))}:50..100.'
-            )
-        scores[name] = parse_range(bounds, float)
+            example = f"{next(iter(SCORES))}:50..100"
+            raise InvalidValueError(option, entry, f"Use a name and a range, such as {example}.")
+        scores[name] = parse_range(bounds, float, option)
     return {"scores": scores}
 
 
-def _parse_since(text: str, zone: tzinfo | None) -> dict[str, Any]:
+def _parse_since(text: str, zone: tzinfo | None, option: str) -> dict[str, Any]:
     if is_age(text):
-        return {"from_ago": _normalize_age(text)}
-    return {"created_from": parse_moment(text, zone=zone)}
+        return {"from_ago": _normalize_age(text, option)}
+    return {"created_from": parse_moment(text, zone=zone, name=option)}
 
 
-def _parse_until(text: str, zone: tzinfo | None) -> dict[str, Any]:
+def _parse_until(text: str, zone: tzinfo | None, option: str) -> dict[str, Any]:
     if is_age(text):
-        return {"before_ago": _normalize_age(text)}
-    return {"created_before": parse_end(text, zone=zone)}
+        return {"before_ago": _normalize_age(text, option)}
+    return {"created_before": parse_end(text, zone=zone, name=option)}
 
 
-def parse_end(text: str, zone: tzinfo | None = None) -> datetime:
+def parse_end(text: str, zone: tzinfo | None = None, name: str = "time") -> datetime:
     """Parse the exclusive end of a period; the end of a whole day is the next midnight."""
-    end = parse_moment(text, zone=zone)
+    end = parse_moment(text, zone=zone, name=name)
     if _WHOLE_DAY.fullmatch(text.strip()) is None:
         return end
     try:
         return _midnight(end.date() + timedelta(days=1), zone)
     except (OverflowError, OSError, ValueError) as error:
-        raise InvalidQueryError(f'Invalid time "{text}": beyond the calendar. Use a nearer time.') from error
+        raise InvalidValueError(name, text, "It is beyond the calendar; use a nearer time.") from error
 
 
-def _normalize_age(text: str) -> str:
+def _normalize_age(text: str, name: str) -> str:
     """Return a normalized age; raises InvalidQueryError if it reaches beyond the calendar."""
-    parse_moment(text)
+    parse_moment(text, name=name)
     return text.strip().lower()
 
 
-def parse_range(text: str, parse_bound: Callable[[str], float] = float) -> Range:
+def parse_range(text: str, parse_bound: Callable[[str], float] = float, name: str = "range") -> Range:
     """Parse a range: `1..5`, `1..` (at least), `..5` (at most), `5` (at least).
 
     >>> parse_range("..2.5"), parse_range("90..10m", parse_duration)
@@ -108,7 +108,7 @@ def parse_range(text: str, parse_bound: Callable[[str], float] = float) -> Range
             parse_bound(upper) if dots and upper.strip() else None,
         )
     except ValueError as error:
-        raise InvalidQueryError(f'Invalid range "{text}". Use 1..5, 1.. or ..5.') from error
+        raise InvalidValueError(name, text, "Use a range: 1..5, 1.. or ..5.") from error
 
 
 def parse_duration(text: str) -> float:
@@ -140,34 +140,35 @@ def parse_usd(text: str) -> float:
     return float(text.strip().removeprefix("$"))
 
 
-def parse_moment(text: str, now: datetime | None = None, zone: tzinfo | None = None) -> datetime:
+def parse_moment(
+    text: str, now: datetime | None = None, zone: tzinfo | None = None, name: str = "time"
+) -> datetime:
     """Parse a time: an ISO 8601 date or time, an age such as `7d`, `today` or `yesterday`.
 
-    Days are in `zone`, or in this machine's time zone if it is None. Raises InvalidQueryError.
+    Days are in `zone`, or in this machine's time zone if it is None; `name` is used in errors. Raises
+    InvalidQueryError.
     """
     try:
-        moment = _parse_moment(text.strip(), now or datetime.now(UTC), zone)
+        moment = _parse_moment(text.strip(), now or datetime.now(UTC), zone, name)
         moment.astimezone(UTC)  # a time outside the UTC calendar cannot be compared with anything
     except InvalidQueryError:
         raise
     except (OverflowError, OSError, ValueError) as error:  # ValueError: a zone's rules lack year 0
-        raise InvalidQueryError(f'Invalid time "{text}": beyond the calendar. Use a nearer time.') from error
+        raise InvalidValueError(name, text, "It is beyond the calendar; use a nearer time.") from error
     return moment
 
 
-def _parse_moment(text: str, now: datetime, zone: tzinfo | None) -> datetime:
+def _parse_moment(text: str, now: datetime, zone: tzinfo | None, name: str) -> datetime:
     lower, local_now = text.lower(), now.astimezone(zone)
     if is_age(lower):
-        return local_now - parse_period(lower)
+        return local_now - parse_period(lower, name)
     if lower in {"today", "yesterday"}:
         return _midnight(local_now.date() - timedelta(days=int(lower == "yesterday")), zone)
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise InvalidQueryError(
-            f'Invalid time "{text}". Use a date (2026-03-01), a time (2026-03-01T12:00), '
-            "an age (7d), today or yesterday."
-        ) from error
+        remedy = "Use a date (2026-03-01), a time (2026-03-01T12:00), an age (7d), today or yesterday."
+        raise InvalidValueError(name, text, remedy) from error
     return moment if moment.tzinfo else _with_zone(moment, zone)
 
 
@@ -179,7 +180,7 @@ def _with_zone(naive: datetime, zone: tzinfo | None) -> datetime:
     return naive.astimezone() if zone is None else naive.replace(tzinfo=zone)
 
 
-def parse_recent(text: str, name: str = "--window") -> timedelta | int:
+def parse_recent(text: str, name: str = "window") -> timedelta | int:
     """Parse the extent of the recent window: an age, or a number of runs. `name` is used in errors.
 
     >>> parse_recent("2w"), parse_recent("50")
@@ -190,10 +191,8 @@ def parse_recent(text: str, name: str = "--window") -> timedelta | int:
     digits = normalized[:-1] if is_period else normalized
     number = int(digits) if digits.isdecimal() and len(digits) <= len(str(_MAX_RECENT)) else 0
     if not 0 < number <= _MAX_RECENT:
-        raise InvalidQueryError(
-            f'Invalid {name} "{text}". Use an age (7d, 4w, 12h) or a number of runs (50).'
-        )
-    return parse_period(normalized) if is_period else number
+        raise InvalidValueError(name, text, "Use an age (7d, 4w, 12h) or a number of runs (50).")
+    return parse_period(normalized, name) if is_period else number
 
 
 FILTER_OPTIONS = (
@@ -287,5 +286,5 @@ def build_filter(options: Mapping[str, Any], tz: str | None = None) -> RunFilter
     for option in FILTER_OPTIONS:
         value = present.get(option.name)
         if value is not None and value not in ("", [], ()):
-            run_filter = replace(run_filter, **option.parse(value, zone))
+            run_filter = replace(run_filter, **option.parse(value, zone, option.name))
     return run_filter

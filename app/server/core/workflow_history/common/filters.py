@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from math import isfinite
 from typing import Final, NamedTuple
 
-from .errors import InvalidQueryError
+from .errors import InvalidQueryError, InvalidValueError
 
 SCORES: Final[Mapping[str, str]] = {
     "clarity": "nl_clarity_score",
@@ -38,11 +38,9 @@ class Range(NamedTuple):
         """Raise InvalidQueryError if a bound is not a number or the minimum exceeds the maximum."""
         bounds = [value for value in self if value is not None]
         if not all(_is_finite_number(value) for value in bounds):
-            raise InvalidQueryError(f"{name}={tuple(self)} is no range of numbers")
+            raise InvalidValueError(name, tuple(self), "Use a range of numbers.")
         if len(bounds) == 2 and bounds[0] > bounds[1]:
-            raise InvalidQueryError(
-                f"{name}: {bounds[0]:g} is more than {bounds[1]:g}; say the lesser one first"
-            )
+            raise InvalidValueError(name, f"{bounds[0]:g}..{bounds[1]:g}", "Put the lower bound first.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +75,9 @@ class RunFilter:
         for name in ("status", "project", "template", "issue_class", "model", "phase", "agent"):
             words = getattr(self, name)
             if not isinstance(words, tuple) or not all(isinstance(word, str) for word in words):
-                raise InvalidQueryError(f"{name}={words!r} is not allowed; use a tuple of texts")
+                raise InvalidValueError(name, words, "Use a tuple of texts.")
         if not all(word.strip() for word in self.model):
-            raise InvalidQueryError("model='' is a part of every name; say some letters of one")
+            raise InvalidValueError("model", "", "Use a model name or a part of it.")
         for name in ("search", "pattern"):
             _check_text(name, getattr(self, name))
         for name in ("cost", "tokens", "duration"):
@@ -91,7 +89,7 @@ class RunFilter:
         for ago, name in (("from_ago", "created_from"), ("before_ago", "created_before")):
             _check_text(ago, getattr(self, ago))
             if getattr(self, ago) is not None and getattr(self, name) is not None:
-                raise InvalidQueryError(f"{ago} and {name} exclude each other; use one of them")
+                raise InvalidQueryError(f"{ago} and {name} exclude each other. Use one of them.")
         self.at()
 
     def at(self, now: datetime | None = None) -> RunFilter:
@@ -123,7 +121,7 @@ def is_age(text: str) -> bool:
     return _AGE.fullmatch(text.strip().lower()) is not None
 
 
-def parse_period(text: str) -> timedelta:
+def parse_period(text: str, name: str = "period") -> timedelta:
     """Parse a period in hours, days or weeks: `36h`, `30d`, `4w`; raises InvalidQueryError if it is invalid.
 
     >>> parse_period("4w").days
@@ -131,11 +129,11 @@ def parse_period(text: str) -> timedelta:
     """
     age = _AGE.fullmatch(text.strip().lower())
     if age is None:
-        raise InvalidQueryError(f"{text!r} is no period; say it as 36h, 30d or 4w")
+        raise InvalidValueError(name, text, "Use hours, days or weeks: 36h, 30d, 4w.")
     try:
         return timedelta(hours=int(age[1]) * _HOURS[age[2]])
     except (OverflowError, ValueError) as error:
-        raise InvalidQueryError(f"a period of {text!r} is beyond the calendar") from error
+        raise InvalidValueError(name, text, "It is beyond the calendar; use a shorter one.") from error
 
 
 def to_timedelta(value: object, name: str) -> timedelta:
@@ -147,17 +145,15 @@ def to_timedelta(value: object, name: str) -> timedelta:
     if isinstance(value, timedelta):
         return value
     if isinstance(value, str):
-        return parse_period(value)
-    raise InvalidQueryError(
-        f"{name}={value!r} is not allowed; use a timedelta, or text such as 36h, 30d or 4w"
-    )
+        return parse_period(value, name)
+    raise InvalidValueError(name, value, "Use a timedelta, or text such as 36h, 30d, 4w.")
 
 
 def _time_ago(now: datetime | None, age: str) -> datetime:
     try:
         return (now or datetime.now(UTC)) - parse_period(age)
     except OverflowError as error:
-        raise InvalidQueryError(f"{age!r} is beyond the calendar; say a nearer time") from error
+        raise InvalidValueError("age", age, "It is beyond the calendar; use a shorter one.") from error
 
 
 def _is_finite_number(value: object) -> bool:
@@ -170,29 +166,29 @@ def _is_finite_number(value: object) -> bool:
 
 def _check_range(name: str, bounds: object) -> None:
     if not isinstance(bounds, Range):
-        raise InvalidQueryError(f"{name}={bounds!r} is not allowed; use a Range")
+        raise InvalidValueError(name, bounds, "Use a Range.")
     bounds.validate(name)
 
 
 def _check_scores(scores: object) -> None:
     if not isinstance(scores, Mapping):
-        raise InvalidQueryError(f"scores={scores!r} is not allowed; use a dict of Ranges by name")
+        raise InvalidValueError("scores", scores, "Use a dict of Ranges by name.")
     for name, bounds in scores.items():
         if name not in SCORES:
-            raise InvalidQueryError(f"no score {name!r}; use one of: {', '.join(SCORES)}")
+            raise InvalidValueError("score", name, f"Use one of: {', '.join(SCORES)}.")
         _check_range(name, bounds)
 
 
 def _check_text(name: str, value: object) -> None:
     if value is not None and not isinstance(value, str):
-        raise InvalidQueryError(f"{name}={value!r} is not allowed; use text or None")
+        raise InvalidValueError(name, value, "Use text or None.")
 
 
 def _check_moment(name: str, value: object) -> None:
     if value is not None and (not isinstance(value, datetime) or value.tzinfo is None):
-        raise InvalidQueryError(f"{name}={value!r} is not allowed; use a datetime with a time zone")
+        raise InvalidValueError(name, value, "Use a datetime with a time zone.")
     try:
         if isinstance(value, datetime):
             value.astimezone(UTC)
     except OverflowError as error:
-        raise InvalidQueryError(f"{name}={value} is beyond the calendar in UTC") from error
+        raise InvalidValueError(name, str(value), "It is beyond the calendar in UTC.") from error

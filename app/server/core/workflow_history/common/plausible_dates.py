@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import Annotated, Any, Final
 
-from .errors import InvalidQueryError
+from .errors import InvalidValueError
 from .field_docs import Doc
 
 MICROSECONDS: Final = 1_000_000  # in one second
@@ -158,7 +158,7 @@ def resolve_now(now: datetime | None) -> datetime:
     if now is None:
         return datetime.now(UTC)
     if not isinstance(now, datetime) or now.tzinfo is None:
-        raise InvalidQueryError(f"now={now!r} is not allowed; use a datetime with a time zone")
+        raise InvalidValueError("now", now, "Use a datetime with a time zone.")
     return now
 
 

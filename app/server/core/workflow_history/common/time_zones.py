@@ -6,7 +6,7 @@ from datetime import tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from .errors import InvalidQueryError
+from .errors import InvalidValueError
 
 LOCAL_ZONE: Final = "local"
 """Name of this machine's time zone."""
@@ -26,6 +26,11 @@ def zone_named(name: str | None) -> tzinfo | None:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise InvalidQueryError(
-            f"no time zone {name!r}; use {LOCAL_ZONE}, UTC, or a name such as Europe/Berlin, America/New_York"
-        ) from error
+        raise unknown_zone_error(name) from error
+
+
+def unknown_zone_error(name: str) -> InvalidValueError:
+    """Return the error for an unknown time zone."""
+    return InvalidValueError(
+        "tz", name, f"Use {LOCAL_ZONE}, UTC, or a name such as Europe/Berlin, America/New_York."
+    )

@@ -17,7 +17,8 @@ from .value_encoding import convert_known, decode_json, encode_float, to_ascii_j
 ROW_GROUP_SIZE: Final = 2_000  # rows; fewer make a larger file, more need more memory
 FLOAT_SUFFIX: Final = "_usd"  # suffix of the columns with money as floats
 _MISSING_PYARROW = (
-    "Parquet needs pyarrow: pip install 'workflow-history[parquet]', or export CSV or JSON Lines"
+    "Parquet needs pyarrow. Use --format csv or jsonl, or install it with: "
+    "pip install 'workflow-history[parquet]'"
 )
 
 

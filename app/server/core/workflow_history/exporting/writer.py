@@ -27,7 +27,7 @@ def atomic_write(path: Path, *, force: bool) -> Iterator[IO[bytes]]:
             flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
             handle = os.open(temporary, flags, 0o600)
         except OSError as error:
-            raise WorkflowHistoryError(f"cannot write {path}: {error.strerror}") from error
+            raise WorkflowHistoryError(f"Cannot write {path}: {error.strerror}.") from error
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
@@ -38,9 +38,9 @@ def atomic_write(path: Path, *, force: bool) -> Iterator[IO[bytes]]:
 
 def _check_target(path: Path, *, force: bool) -> None:
     if path.exists() and not path.is_file():
-        raise WorkflowHistoryError(f"{path} is no file; name a file to write")
+        raise WorkflowHistoryError(f"{path} is not a regular file. Name a file to write.")
     if not force and (path.exists() or path.is_symlink()):
-        raise WorkflowHistoryError(f"{path} is there already; --force overwrites it")
+        raise WorkflowHistoryError(f"{path} exists. Use --force to overwrite it.")
 
 
 class DrainableBuffer(RawIOBase, IO[bytes]):

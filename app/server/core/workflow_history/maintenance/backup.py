@@ -44,20 +44,18 @@ def backup_history(file: Path | str, *, force: bool = False) -> BackupResult:
     started = time.monotonic()
     target = Path(file).expanduser().absolute()
     if target.is_dir():
-        raise InvalidQueryError(f"{target} is a folder; name a file in it")
+        raise InvalidQueryError(f"{target} is a directory. Name a file in it.")
     if target.exists() and not force:
-        raise WorkflowHistoryError(
-            f"{target} is there already; name another file, or replace it with --force"
-        )
+        raise WorkflowHistoryError(f"{target} exists. Use --force to overwrite it.")
     with relaxed_gc(), database.open_required() as history:
         if (url := database.current_url()) == database_url(target):
-            raise WorkflowHistoryError(f"{target} is the history itself; name another file")
+            raise WorkflowHistoryError(f"{target} is the history in use. Name another file.")
         try:
             with _new_file(target, force=force) as temporary:
                 _copy(history, temporary)
                 runs = verify_copy(temporary)
         except OSError as error:
-            raise WorkflowHistoryError(f"{target} cannot be written: {error.strerror}") from error
+            raise WorkflowHistoryError(f"Cannot write {target}: {error.strerror}.") from error
     return BackupResult(
         file=str(target),
         source=display_name(url),
@@ -100,7 +98,7 @@ def verify_copy(file: Path) -> int:
     if problems:
         more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
         raise WorkflowHistoryError(
-            f"the copy is not sound, and was not kept: {problems[0]}{more}; see db verify"
+            f"The copy is damaged and was deleted: {problems[0]}{more}. Check the history with: db verify"
         )
     return runs
 

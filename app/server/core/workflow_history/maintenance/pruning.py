@@ -36,7 +36,9 @@ def prune_history(rules: Sequence[RetentionRule], *, dry_run: bool = True) -> Pr
     """
     started = time.monotonic()
     if not rules or any(rule.matches_all for rule in rules):
-        raise InvalidQueryError("say which runs: an age with --older-than, or what else narrows them")
+        raise InvalidQueryError(
+            "No runs selected. Choose runs with --older-than 90d or a filter such as --status failed."
+        )
     with database.open_if_exists() as history:
         pruned_before = [] if history is None else history.merge_store().pruned()
         if history is None:

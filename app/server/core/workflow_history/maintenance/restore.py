@@ -35,11 +35,11 @@ def restore_history(file: Path | str) -> RestoreResult:
             "workflow-history --db URL merge FILE"
         )
     if not source.exists():
-        raise WorkflowHistoryError(f"there is no file {source}")
+        raise WorkflowHistoryError(f"{source} does not exist. Name a backup file.")
     if source.is_dir():
-        raise InvalidQueryError(f"{source} is a folder; name the backup's file")
+        raise InvalidQueryError(f"{source} is a directory. Name a backup file.")
     if target.exists() and target.samefile(source):
-        raise InvalidQueryError(f"{source} is the history in use; name the file to put in its place")
+        raise InvalidQueryError(f"{source} is the history in use. Name a backup file.")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with scratch_folder(target.parent) as folder:
@@ -53,7 +53,7 @@ def restore_history(file: Path | str) -> RestoreResult:
             dialect.replace_file(temporary, target, kept_path)
             flush_to_disk(target.parent)
     except OSError as error:
-        raise WorkflowHistoryError(f"{target} cannot be replaced: {error.strerror}") from error
+        raise WorkflowHistoryError(f"Cannot replace {target}: {error.strerror}.") from error
     return RestoreResult(
         file=str(target),
         source=str(source),

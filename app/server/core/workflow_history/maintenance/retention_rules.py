@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from ..common.errors import InvalidQueryError
+from ..common.errors import InvalidQueryError, InvalidValueError
 from ..common.filter_options import FILTER_OPTIONS, FORMER_FILTER_NAMES, build_filter
 from ..common.filters import RunFilter
 
@@ -45,7 +45,7 @@ def parse_rule(options: Mapping[str, Any], now: datetime | None = None) -> Reten
     """
     options = {FORMER_FILTER_NAMES.get(name, name): value for name, value in options.items()}
     if unknown := [name for name in options if name not in RULE_KEYS]:
-        raise InvalidQueryError(f"{unknown[0]!r} is unknown; allowed: {', '.join(RULE_KEYS)}")
+        raise InvalidQueryError(f"Unknown key {unknown[0]!r}. Use one of: {', '.join(RULE_KEYS)}.")
     filters = {
         option.name: [value] if option.multiple and isinstance(value, str) else value
         for option in FILTER_OPTIONS
@@ -73,14 +73,14 @@ def with_max_age(
     if keep is None:
         return RetentionRule(where, rule.keep)
     if isinstance(keep, bool) or not isinstance(keep, int) or keep < 0:
-        raise InvalidQueryError(f"keep={keep!r} is not allowed; use a whole number of runs")
+        raise InvalidValueError("keep", keep, "Use a whole number of runs.")
     return RetentionRule(where, keep)
 
 
 def _cutoff(age: Any, now: datetime) -> datetime:
     match = _AGE.fullmatch(age.strip().lower()) if isinstance(age, str) else None
     if match is None:
-        raise InvalidQueryError(f"{age!r} is not an age; write e.g. 90d, 12w, 18mo or 2y")
+        raise InvalidValueError("older_than", age, "Use an age: 90d, 12w, 18mo or 2y.")
     number, unit = int(match[1]), match[2]
     try:
         if unit in _DAYS:
@@ -88,4 +88,6 @@ def _cutoff(age: Any, now: datetime) -> datetime:
         year, month = divmod(now.year * 12 + now.month - 1 - number * _MONTHS[unit], 12)
         return now.replace(year=year, month=month + 1, day=min(now.day, monthrange(year, month + 1)[1]))
     except (ValueError, OverflowError) as error:
-        raise InvalidQueryError(f"an age of {age!r} is longer than the calendar") from error
+        raise InvalidValueError(
+            "older_than", age, "It is longer than the calendar; use a shorter age."
+        ) from error

@@ -6,7 +6,7 @@ import os
 from contextlib import AbstractContextManager
 from hashlib import blake2b
 
-from ..common.errors import InvalidQueryError
+from ..common.errors import InvalidValueError
 from ..common.urls import is_url
 from ..ingest.files import FolderPath
 from ..storage.connection.advisory_lock import OnWait, host_name
@@ -28,12 +28,12 @@ def lock_folder(
     root = str(folder) if is_url(str(folder)) else os.path.realpath(str(folder))
     lock_name = root if is_url(root) else f"{host_name()}\0{root}"
     digest = blake2b(lock_name.encode(errors="surrogateescape"), digest_size=8).hexdigest()
-    return history.lock(f"sync-{digest}", f"another sync of {root} runs", _max_wait(wait), on_wait)
+    return history.lock(f"sync-{digest}", f"sync of {root}", _max_wait(wait), on_wait)
 
 
 def _max_wait(wait: WaitPolicy) -> float | None:
     if isinstance(wait, bool):
         return None if wait else 0.0
     if not isinstance(wait, int | float) or not 0 <= wait < float("inf"):
-        raise InvalidQueryError(f"wait={wait!r} is not allowed; use True, False or a number of seconds")
+        raise InvalidValueError("wait", wait, "Use True, False or a number of seconds.")
     return float(wait)

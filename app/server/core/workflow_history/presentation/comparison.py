@@ -13,25 +13,25 @@ from ..common.spending import UNKNOWN, format_fraction, format_usd, number
 
 COMPARISON_LABELS: Final = {
     "cost": "cost",
-    "input_tokens": "tokens in",
-    "output_tokens": "tokens out",
-    "cache_read_tokens": "cache read",
-    "cache_creation_tokens": "cache written",
-    "total_tokens": "all tokens",
-    "cache_hit_rate": "from the cache",
-    "duration_seconds": "time",
+    "input_tokens": "input tokens",
+    "output_tokens": "output tokens",
+    "cache_read_tokens": "cache read tokens",
+    "cache_creation_tokens": "cache write tokens",
+    "total_tokens": "total tokens",
+    "cache_hit_rate": "cache hit rate",
+    "duration_seconds": "duration",
     "turns": "turns",
     "tool_calls": "tool calls",
-    "tool_errors": "tool errors",
-    "agent_runs": "agents",
+    "tool_errors": "failed tool calls",
+    "agent_runs": "agent runs",
     "retry_count": "retries",
-    "retry_cost": "retries cost",
+    "retry_cost": "retry cost",
     "nl_clarity_score": "clarity",
     "cost_efficiency_score": "cost efficiency",
     "performance_score": "performance",
     "quality_score": "quality",
     "workflow_template": "workflow",
-    "issue_class": "class",
+    "issue_class": "issue class",
     "model_used": "model",
     "cost_basis": "cost basis",
     "current_phase": "last phase",
@@ -89,9 +89,9 @@ def describe_cost_difference(comparison: Comparison) -> str:
     """Return one sentence on where the cost difference comes from."""
     cost = comparison.figures[0]
     if cost.difference is None:
-        return "unknown which of both cost more: the cost of one is not known"
+        return "unknown which run cost more: the cost of one is unknown"
     direction = "more" if cost.difference > 0 else "less"
-    restriction = "" if cost.certain else "at the known amounts, "
+    restriction = "" if cost.certain else "in known amounts, "
     if not cost.difference:
         return f"{restriction}both cost the same: {format_usd(cost.a)}"
     percent = "" if cost.percent is None else f" ({format_percent_change(cost.percent)})"
@@ -99,7 +99,7 @@ def describe_cost_difference(comparison: Comparison) -> str:
     largest = next(iter(comparison.cost_from), None)
     if largest is None or largest.share is None or largest.share <= 0:
         return sentence
-    origin = f"in {single_line(largest.phase)}" if largest.phase else "beyond the agents"
+    origin = f"in {single_line(largest.phase)}" if largest.phase else "outside the agent runs"
     return f"{sentence}; {format_usd(abs(largest.difference))} {direction} {origin}"
 
 
@@ -123,7 +123,7 @@ def _price_notes(changes: Sequence[PriceChange]) -> list[str]:
         first, *others = (change for change in changes if change.model == model)
         more = f", and {pluralize(len(others), 'more rate')}" if others else ""
         notes.append(
-            f"{short_model(model)} had another price on B's day: {first.kind} {format_usd(first.a)} → "
-            f"{format_usd(first.b)} a million{more}"
+            f"{short_model(model)} had another price on B's date: {first.kind} {format_usd(first.a)} → "
+            f"{format_usd(first.b)} per 1M tokens{more}"
         )
     return notes

@@ -15,7 +15,7 @@ from .run_list import first_line
 
 MAX_REQUEST_CHARS: Final = 300  # characters; a longer request is cut
 _SIMILARITY_PARTS: Final = frozenset({"text", "status", "cost", "duration"})
-DELETED_FILE_NOTE: Final = "the file is gone: only this history knows"
+DELETED_FILE_NOTE: Final = "file missing; the value is in the history only"
 _TIME_FIELDS: Final = frozenset(
     {"created_at", "started_at", "completed_at", "missing_since", "first_seen_at", "last_changed_at"}
 )
@@ -78,13 +78,15 @@ def format_total(explanation: Explanation) -> str | None:
         return None
     unit = explanation.unit
     total = (
-        f"{'at least ' if explanation.is_lower_bound else ''}{format_value(explanation.total, unit)} in all"
+        f"{'at least ' if explanation.is_lower_bound else ''}{format_value(explanation.total, unit)} in total"
     )
     if explanation.remainder:
-        return f"{total}; {format_value(explanation.remainder, unit)} is left over"
+        return f"{total}; {format_value(explanation.remainder, unit)} is in no component"
     if explanation.unknown_parts:
-        return f"{total}: {pluralize(explanation.unknown_parts, 'part is', 'parts are')} unknown"
-    return f"{total}: the parts make {'what is known' if explanation.is_lower_bound else 'the whole'}"
+        return f"{total}: {pluralize(explanation.unknown_parts, 'component is', 'components are')} unknown"
+    return (
+        f"{total}: the components add up to {'the known cost' if explanation.is_lower_bound else 'the value'}"
+    )
 
 
 def describe_origin(explanation: Explanation) -> str:
@@ -106,9 +108,8 @@ def describe_origin(explanation: Explanation) -> str:
     if explanation.total is not None:
         cost_basis = f"{single_line(inputs['cost_basis'])}, " if inputs.get("cost_basis") else ""
         unknown = f", {explanation.unknown_parts:,} unknown" if explanation.unknown_parts else ""
-        return (
-            f"{cost_basis}{pluralize(sum(part.adds for part in explanation.parts), 'part')} added up{unknown}"
-        )
+        count = pluralize(sum(part.adds for part in explanation.parts), "component")
+        return f"{cost_basis}sum of {count}{unknown}"
     return single_line(explanation.rule)
 
 
@@ -167,11 +168,11 @@ def sum_price_terms(explanation: Explanation) -> PriceSums | None:
     doubts = list(dict.fromkeys(single_line(each.why) for each in calculations if each.why))
     if not prices.same:
         stored_version = single_line(prices.stored or "unknown")
-        doubts.insert(0, f"the history's was made with genai-prices {stored_version}")
+        doubts.insert(0, f"the stored cost was computed with genai-prices {stored_version}")
     return PriceSums(
         f"genai-prices {single_line(prices.installed)}",
         _price_rows(calculations),
-        f"{computed} by this table; {stored} {_describe_stored_sum(explanation)} in the history",
+        f"{computed} with these prices; stored in the history: {stored}, {_describe_stored_sum(explanation)}",
         doubts,
     )
 
@@ -180,10 +181,8 @@ def _describe_stored_sum(explanation: Explanation) -> str:
     """Return a phrase for the stored sum: a computed cost, a lower bound, or both."""
     recorded = [part.basis in RECORDED_BASES for part in explanation.parts if part.adds and part.arithmetic]
     if all(recorded):
-        return "is our own sum"
-    return (
-        "is our own sum and what was spent at least" if any(recorded) else "was spent at least, as it stands"
-    )
+        return "the computed cost"
+    return "the computed cost and lower bounds" if any(recorded) else "a lower bound"
 
 
 def _price_rows(calculations: Sequence[PriceCalculation]) -> list[PriceRow]:

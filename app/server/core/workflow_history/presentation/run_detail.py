@@ -34,7 +34,7 @@ from .run_list import format_run_duration
 
 Run = Mapping[str, Any]
 
-NO_REQUEST: Final = "no request found: unknown what was asked"
+NO_REQUEST: Final = "no request found"
 
 
 class FactNote(NamedTuple):
@@ -54,25 +54,29 @@ class RunFact(NamedTuple):
 def deleted_files_note(run: Run) -> str:
     """Return the note on a run whose files are missing."""
     since = f" since {format_timestamp(run['missing_since'])}" if run.get("missing_since") else ""
-    return f"its files are gone{since}: only this history knows the run"
+    return f"files missing{since}: the run is in this history only"
 
 
 def period_fact(run: Run) -> RunFact:
     """Return the start and end of a run.
 
     >>> period_fact({}).notes[0].words
-    'its files tell no time that can be trusted; a copy keeps times by cp -a or rsync -a'
+    'no reliable time in its files; copy with cp -a or rsync -a to keep file times'
     """
     started_at, zone_known = run.get("started_at") or run.get("created_at"), run.get("time_zone_known")
     start = format_timestamp(started_at, zone_known=zone_known)
     if start == UNKNOWN:
-        return _unknown("its files tell no time that can be trusted; a copy keeps times by cp -a or rsync -a")
+        return _unknown("no reliable time in its files; copy with cp -a or rsync -a to keep file times")
     end = format_timestamp(run.get("completed_at"), zone_known=zone_known)
     end_day, _, end_hour = end.partition(" ")
     end_text = end_hour if start.startswith(end_day) else end  # the day is not repeated
     period = start if end == UNKNOWN else f"{start} → {end_text}"
     shown_zone, own_zone = offset_at(started_at), offset_name(run.get("utc_offset_minutes"))
-    zone = str(shown_zone) if own_zone in {shown_zone, None} else f"{shown_zone}; its own: {own_zone}"
+    zone = (
+        str(shown_zone)
+        if own_zone in {shown_zone, None}
+        else f"{shown_zone}; time zone of the run: {own_zone}"
+    )
     source = _source_note(run.get("times_basis"), run.get("times_source"))
     return _fact(period, FactNote("time zone unknown" if zone_known is False else zone), source)
 
@@ -81,7 +85,7 @@ def duration_fact(run: Run) -> RunFact:
     """Return the duration of a run, with its longest phase and idle time."""
     seconds = run.get("duration_seconds")
     if number(seconds) is None:
-        return _unknown("nothing tells how long it ran")
+        return _unknown("no file records its duration")
     idle_seconds, longest_phase = number(run.get("idle_time_seconds")), run.get("bottleneck_phase")
     some_unknown = any(agent.get("duration_seconds") is None for agent in silent_agents(run))
     longest = f"longest {'known ' if some_unknown else ''}phase"
@@ -102,9 +106,9 @@ def cost_fact(run: Run) -> RunFact:
     amounts = format_cost_parts(cost) if cost.extra is not None else None
     basis_note = FactNote(COST_BASIS_NOTES.get(basis or "", single_line(basis)))
     unpriced_tokens = to_decimal(run.get("unpriced_tokens"))
-    unpriced = FactNote(f"{format_tokens(unpriced_tokens)} tokens without a known price", "doubt")
+    unpriced = FactNote(f"{format_tokens(unpriced_tokens)} unpriced tokens", "doubt")
     retries = int(number(run.get("retry_count")) or 0)
-    retry_cost = f"{format_usd(run.get('retry_cost'))} of it for {pluralize(retries, 'retry', 'retries')}"
+    retry_cost = f"{format_usd(run.get('retry_cost'))} of it in {pluralize(retries, 'retry', 'retries')}"
     silent_names = ", ".join(map(single_line, run.get("agents_without_stream") or ()))
     return _fact(
         format_minimum(cost),
@@ -113,7 +117,7 @@ def cost_fact(run: Run) -> RunFact:
         _computed_cost_note(run),
         unpriced if unpriced_tokens else None,
         FactNote(retry_cost) if retries else None,
-        FactNote(f"unknown what {silent_names} spent: no stream") if silent_names else None,
+        FactNote(f"cost of {silent_names} unknown: no transcript") if silent_names else None,
     )
 
 
@@ -140,7 +144,7 @@ def format_model_cost(run: Run, model: Run) -> str:
         cost = sum(map(agent_cost, of_model), NO_COST)
     else:
         cost = Cost.from_usd(model.get("cost"), None, complete=not model.get("unpriced_tokens"))
-    return "no price" if cost.minimum is None and model.get("unpriced_tokens") else format_minimum(cost)
+    return "unpriced" if cost.minimum is None and model.get("unpriced_tokens") else format_minimum(cost)
 
 
 def tokens_fact(run: Run) -> RunFact | None:
@@ -148,10 +152,10 @@ def tokens_fact(run: Run) -> RunFact | None:
     if number(run.get("total_tokens")) is None:
         return None
     parts = (
-        ("in", "input_tokens"),
-        ("out", "output_tokens"),
+        ("input", "input_tokens"),
+        ("output", "output_tokens"),
         ("cache read", "cache_read_tokens"),
-        ("cache written", "cache_creation_tokens"),
+        ("cache write", "cache_creation_tokens"),
     )
     return _fact(
         format_tokens(run["total_tokens"]),
@@ -194,4 +198,4 @@ def _computed_cost_note(run: Run) -> FactNote | None:
         return None
     difference = data.get("cost_difference_percent")
     percent = "" if to_decimal(difference) is None else f" ({format_percent_change(difference)})"
-    return FactNote(f"own sum {format_usd(computed)}{percent}", "doubt" if data.get("cost_disputed") else "")
+    return FactNote(f"computed {format_usd(computed)}{percent}", "doubt" if data.get("cost_disputed") else "")

@@ -105,7 +105,7 @@ def copy_note(run: Run) -> str | None:
 
 def copies_note(copies: int) -> str | None:
     """Format the number of copied runs that are left out of statistics; None if there are none."""
-    return f"{pluralize(copies, 'copy', 'copies')} left out" if copies else None
+    return f"{pluralize(copies, 'copy', 'copies')} not counted" if copies else None
 
 
 def workflow_summary(run: Run) -> str:
@@ -158,17 +158,17 @@ def list_legend(runs: Sequence[Run], *, has_dates: bool = True, has_times: bool 
     """Explain the signs in a list. `has_dates`: it has a column of dates; `has_times`: with times of day."""
     notes = (
         (
-            f"{UNKNOWN} undated: a copy keeps times by cp -a or rsync -a",
+            f"{UNKNOWN} no date: copy with cp -a or rsync -a to keep file times",
             has_dates and any(run.get("created_at") is None for run in runs),
         ),
-        ("~ time taken from the files", has_dates and any(map(is_derived, runs))),
+        ("~ derived from file times", has_dates and any(map(is_derived, runs))),
         ("? time zone unknown", has_times and any(_format_created(run).endswith("?") for run in runs)),
         (
-            "≥ at least",
+            "≥ lower bound",
             any("≥" in text for run in runs for text in (format_run_cost(run), format_run_duration(run))),
         ),
-        ("copies are in no statistics", any(map(copy_note, runs))),
-        ("† its files are gone", any(map(is_source_deleted, runs))),
+        ("copies are not counted in statistics", any(map(copy_note, runs))),
+        ("† files missing", any(map(is_source_deleted, runs))),
     )
     return [note for note, is_needed in notes if is_needed]
 

@@ -9,7 +9,7 @@ from ..common.formatting.text import single_line
 from ..common.spending import UNKNOWN, number
 
 SCORES: Final = (
-    ("nl_clarity_score", "clarity of the request"),
+    ("nl_clarity_score", "request clarity"),
     ("cost_efficiency_score", "cost efficiency"),
     ("performance_score", "performance"),
     ("quality_score", "quality"),

@@ -13,21 +13,21 @@ from ..common.spending import UNKNOWN, Cost, format_fraction, format_usd
 
 TREND_LABELS: Final = {
     "runs": "runs",
-    "success_rate": "ended well",
-    "cost": "cost on record",
-    "cost_per_run": "cost of a run, median",
-    "duration": "time of a run, median",
+    "success_rate": "success rate",
+    "cost": "recorded cost",
+    "cost_per_run": "median cost per run",
+    "duration": "median duration",
     "tokens": "tokens",
-    "cache_hit_rate": "read from the cache",
+    "cache_hit_rate": "cache hit rate",
 }
 """Display names of the figures of a trend."""
 
 WASTE_LABELS: Final = {
-    "failed_runs": "runs that failed",
-    "retries": "work done again",
-    "false_successes": "success said, nothing done",
-    "errors": "agents that ended with an error",
-    "interrupted": "streams cut off",
+    "failed_runs": "failed runs",
+    "retries": "retries",
+    "false_successes": "false successes",
+    "errors": "agent errors",
+    "interrupted": "interrupted agent runs",
 }
 """Display names of the waste categories."""
 
@@ -69,7 +69,8 @@ def describe_success(total: GroupStatistics) -> str:
     left_out = f", {pluralize(others, 'run')} neither completed nor failed" if others else ""
     if total.success_rate is None:
         return f"no run completed or failed{left_out and ' yet'}"
-    return f"{format_fraction(total.success_rate)} of {total.success_rate_of:,} ended well{left_out}"
+    rate = format_fraction(total.success_rate)
+    return f"success rate {rate} ({total.completed:,} of {total.success_rate_of:,} finished runs){left_out}"
 
 
 def minimum_cost(group: GroupStatistics) -> float:
@@ -89,11 +90,11 @@ def format_waste_cost(cost: float | None, *, partial: bool) -> str:
 def format_waste(waste: Waste) -> str:
     """Format the wasted spend and the total cost that it is part of."""
     if not waste.spent:
-        return "nothing is known of what these runs spent"
+        return "the cost of these runs is unknown"
     spent = format_waste_cost(waste.spent, partial=waste.partial)
     if not waste.wasted:
-        return f"nothing that shows, of {spent}"
-    return f"at least {format_usd(waste.wasted)} of {spent} ({format_fraction(waste.share)})"
+        return f"none found in {spent}"
+    return f"≥ {format_usd(waste.wasted)} of {spent} ({format_fraction(waste.share)})"
 
 
 def format_period(trend: Trend) -> str:
@@ -120,4 +121,4 @@ def format_change(change: Change) -> str:
         return format_percent_change(change.change_percent)
     if change.change is None:
         return UNKNOWN
-    return format_percent_change(100 * change.change).replace("%", " points")
+    return format_percent_change(100 * change.change).replace("%", " pp")

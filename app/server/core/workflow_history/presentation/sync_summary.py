@@ -13,22 +13,23 @@ from ..common.spending import format_fraction
 from .run_list import copies_note
 
 _STAGE_LABELS: Final[Mapping[str, str]] = {
-    "make": "making runs up",
-    "scan": "looking through",
+    "make": "creating runs",
+    "scan": "finding runs",
     "enrich": "reading",
     "score": "scoring",
     "relate": "comparing",
     "store": "storing",
     "learn": "finding patterns",
-    "merge": "bringing over",
+    "merge": "importing",
 }
 """Display names of the sync stages."""
 
 _MAX_UNREAD_FILES: Final = 3  # unread files that are listed
 _SUPPORTED_FORMATS: Final = (
-    "Read are Claude Code's transcripts (name ~/.claude/projects) and streams (claude -p --output-format "
-    "stream-json --verbose), codex exec --json and gemini --output-format stream-json: name the folder that "
-    "holds such files. The sessions that Codex, Gemini CLI and Copilot CLI keep by themselves are not read"
+    "Supported are sessions of Claude Code (~/.claude/projects) and Codex (~/.codex/sessions), and the "
+    "output of claude -p --output-format stream-json --verbose, codex exec --json, gemini --output-format "
+    "stream-json, cursor-agent --output-format stream-json and opencode run --format json. Name a directory "
+    "with such files"
 )
 """Supported file formats and the directories to name instead."""
 
@@ -55,23 +56,22 @@ def changed_runs(sync: Mapping[str, Any]) -> int | None:
 def no_runs_message(folder: Any, unread: Sequence[Problem] = ()) -> str:
     """Format the message for a directory without runs: expected files and directories to name instead.
 
-    `unread`: files there that could be streams, each with the reason why it is not read.
+    `unread`: files there that may be transcripts, each with the reason why it is not read.
 
     >>> no_runs_message("logs", [Problem("a.jsonl", "not read: no line of it is JSON")])[:75]
-    'No runs in logs: 1 file could be a stream, but is of no kind that is read: '
+    'No runs in logs: 1 file may be a transcript, but has an unsupported format:'
     """
     if not unread:
         return (
-            f"No runs in {single_line(folder)}: nothing there has an adw_state.json, a workflow summary "
-            "or an agent's stream (*.jsonl). Name the folder that holds your runs, or a project: the agents "
-            "folders in it are looked for"
+            f"No runs in {single_line(folder)}: it has no adw_state.json, workflow summary or transcript "
+            "(*.jsonl). Name an agents directory, or a project that contains agents directories"
         )
     files = [f"{single_line(file.path)} ({single_line(file.reason)})" for file in unread[:_MAX_UNREAD_FILES]]
     if len(unread) > _MAX_UNREAD_FILES:
         files.append(f"and {len(unread) - _MAX_UNREAD_FILES:,} more")
-    count = pluralize(len(unread), "file could be a stream, but is", "files could be streams, but are")
+    count = pluralize(len(unread), "file may be a transcript, but has", "files may be transcripts, but have")
     return (
-        f"No runs in {single_line(folder)}: {count} of no kind that is read: {'; '.join(files)}. "
+        f"No runs in {single_line(folder)}: {count} an unsupported format: {'; '.join(files)}. "
         f"{_SUPPORTED_FORMATS}"
     )
 
@@ -80,11 +80,12 @@ def all_pruned_message(runs: int, where: str) -> str:
     """Format the message that all runs of a directory or history were pruned, and how to restore them.
 
     >>> all_pruned_message(1, "this history")[:39]
-    'The one run of this history was pruned '
+    'The only run of this history was pruned'
     """
-    subject = f"All {runs:,} runs of {where} were" if runs != 1 else f"The one run of {where} was"
+    subject = f"All {runs:,} runs of {where} were" if runs != 1 else f"The only run of {where} was"
+    pronoun = "it" if runs == 1 else "them"
     return (
-        f"{subject} pruned and stay{'s' if runs == 1 else ''} out; sync --include-pruned lets them in again"
+        f"{subject} pruned. Re-import {pronoun} with: workflow-history sync path/to/project --include-pruned"
     )
 
 
@@ -107,7 +108,7 @@ def describe_statuses(stats: Mapping[str, Any]) -> list[str]:
 
     >>> three = {"completed": 3, "failed": 1}
     >>> describe_statuses({"statuses": three, "success_rate": 0.75, "success_rate_of": 4})[1:]
-    ['1 failed', 'success rate 75% (3 of 4 with a known end)']
+    ['1 failed', 'success rate 75% (3 of 4 finished runs)']
     """
     statuses: Mapping[str, int] = stats.get("statuses") or {}
     copies = list(filter(None, [copies_note(int(stats.get("copies") or 0))]))
@@ -116,7 +117,7 @@ def describe_statuses(stats: Mapping[str, Any]) -> list[str]:
     names: list[str] = [name for name in RunStatus if name in statuses]
     names += sorted(statuses.keys() - names)
     ended, completed = int(stats.get("success_rate_of") or 0), statuses.get(RunStatus.COMPLETED, 0)
-    rate = f"{format_fraction(stats.get('success_rate'))} ({completed:,} of {ended:,} with a known end)"
+    rate = f"{format_fraction(stats.get('success_rate'))} ({completed:,} of {ended:,} finished runs)"
     return [
         *(f"{statuses[name]:,} {single_line(name)}" for name in names),
         f"success rate {rate if ended else 'unknown: no run completed or failed'}",

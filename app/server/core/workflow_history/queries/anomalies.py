@@ -20,7 +20,7 @@ from ..analysis.anomalies.outliers import Outlier
 from ..analysis.anomalies.sentences import describe_change, describe_outlier
 from ..analysis.anomalies.series import AGENT_COLUMNS, MEASURES, RUN_COLUMNS, recent_cutoff
 from ..common.column_data import ColumnTable, Floats, Integers
-from ..common.errors import InvalidQueryError
+from ..common.errors import InvalidValueError
 from ..common.field_docs import Doc
 from ..common.filters import RunFilter, parse_period
 from ..common.plausible_dates import NO_IMPLAUSIBLE_DATES, ImplausibleDates, resolve_now
@@ -173,7 +173,8 @@ def find_anomalies(
 def _check_recent(recent: object) -> None:
     zero = timedelta() if isinstance(recent, timedelta) else 0
     if isinstance(recent, bool) or not isinstance(recent, timedelta | int) or recent <= zero:  # type: ignore[operator]
-        raise InvalidQueryError(f"recent={recent!r} is not allowed; use an age or a number of runs above 0")
+        value = str(recent) if isinstance(recent, timedelta) else recent
+        raise InvalidValueError("recent", value, "Use an age or a number of runs above 0.")
 
 
 def _load_columns(history: History, where: RunFilter) -> tuple[ColumnTable, ColumnTable]:

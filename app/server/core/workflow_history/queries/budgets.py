@@ -20,7 +20,7 @@ from ..analysis.anomalies.budgets import (
 )
 from ..analysis.anomalies.sentences import describe_budget
 from ..common.column_data import ColumnTable, is_known
-from ..common.errors import ConfigMissingError, InvalidQueryError
+from ..common.errors import ConfigMissingError, InvalidQueryError, InvalidValueError
 from ..common.field_docs import Doc
 from ..common.plausible_dates import ImplausibleDates, resolve_now, to_microseconds
 from ..common.spending import to_usd
@@ -108,20 +108,21 @@ def check_budgets(
     until = resolve_now(now)
     start = since or max(until, _SECOND_DAY) - timedelta(days=1)
     if start > until:
-        raise InvalidQueryError(f"since {start:%Y-%m-%d %H:%M} is after {until:%Y-%m-%d %H:%M}")
+        raise InvalidValueError(
+            "since", f"{start:%Y-%m-%d %H:%M}", f"Use a time before {until:%Y-%m-%d %H:%M}."
+        )
     if until - start > MAX_LOOKBACK:
-        raise InvalidQueryError(
-            f"since {start.date()} is more than {MAX_LOOKBACK.days:,} days before {until.date()}; "
-            "each day would be judged: say a later one"
+        raise InvalidValueError(
+            "since",
+            f"{start.date()}",
+            f"Use a date at most {MAX_LOOKBACK.days:,} days before {until.date()}.",
         )
     try:
         periods = list(_periods(start, until, config.time_zone))
     except (OverflowError, ValueError) as error:
-        raise InvalidQueryError(f"{start} to {until} is beyond the calendar") from error
+        raise InvalidQueryError(f"Invalid period {start} to {until}: beyond the calendar.") from error
     if not database.history_exists():
-        raise ConfigMissingError(
-            f"there is no history at {database.database_name()} yet; workflow-history sync makes one"
-        )
+        raise ConfigMissingError(str(database.missing_history_error()))
     with database.open_required() as history:
         all_runs = history.columns("runs", BUDGET_COLUMNS)
         originals = all_runs.take(all_runs.integers["is_copy"] != 1)

@@ -19,8 +19,10 @@ if TYPE_CHECKING:  # importing it loads numpy and the pattern detection
 KNOWN_STATUSES: Final = tuple(RunStatus)
 """Usual statuses; a run may have another one from its state file."""
 
-_MAX_NAMES: Final = 30  # maximum number of names in a message
-_MAX_PATTERNS: Final = 10  # maximum number of patterns in a message
+_MAX_NAMES: Final = 10  # maximum number of names in a message
+_LABELS: Final = {"template": "workflow", "issue_class": "issue class"}
+"""Display names of filters whose name differs."""
+
 _MIN_PREFIX_LENGTH: Final = 4  # minimum length of a prefix of a pattern's id
 
 
@@ -56,10 +58,11 @@ def _check_names_exist(name: str, words: Sequence[str], known: Sequence[str]) ->
         if word in accepted or (name == "model" and any(word.lower() in model.lower() for model in known)):
             continue
         close_matches = get_close_matches(word, known, 1)
-        suggestion = f"did you mean {close_matches[0]}? " if close_matches else ""
-        allowed = "allowed" if name == "status" else "known"
-        names = ", ".join(known[:_MAX_NAMES])
-        raise InvalidQueryError(f"no run has {name} {word!r}; {suggestion}{allowed}: {names}")
+        suggestion = f"Did you mean {close_matches[0]}? " if close_matches else ""
+        more = f" and {len(known) - _MAX_NAMES:,} more" if len(known) > _MAX_NAMES else ""
+        names = f"{', '.join(known[:_MAX_NAMES])}{more}"
+        label = _LABELS.get(name, name)
+        raise InvalidQueryError(f'No run has {label} "{word}". {suggestion}Use one of: {names}.')
 
 
 def resolve_pattern(history: History, reference: str) -> PatternTotals:
@@ -69,15 +72,11 @@ def resolve_pattern(history: History, reference: str) -> PatternTotals:
     """
     patterns = history.find_pattern(reference)
     if not patterns:
-        hint = (
-            " (the beginning of an id has four digits or more)" if len(reference) < _MIN_PREFIX_LENGTH else ""
-        )
+        hint = " An ID prefix needs four digits or more." if len(reference) < _MIN_PREFIX_LENGTH else ""
         raise PatternNotFoundError(
-            f"no pattern {reference!r} in this history{hint}; workflow-history patterns --all shows them"
+            f'No pattern matches "{reference}".{hint} List patterns with: workflow-history patterns --all'
         )
     if len(patterns) > 1:
-        descriptions = ", ".join(
-            f"{pattern.id} ({pattern.signature})" for pattern in patterns[:_MAX_PATTERNS]
-        )
+        descriptions = [f"{pattern.id} ({pattern.signature})" for pattern in patterns]
         raise AmbiguousPatternError(reference, [pattern.id for pattern in patterns], descriptions)
     return patterns[0]

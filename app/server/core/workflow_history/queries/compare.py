@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .. import database
 from ..analysis.comparison import Comparison, compare
-from ..common.errors import WorkflowNotFoundError
+from ..storage.reading.run_lookup import not_found
 
 __all__ = ["Comparison", "compare_runs"]
 
@@ -16,9 +16,7 @@ def compare_runs(a: str, b: str) -> Comparison:
     """
     with database.open_if_exists() as history:
         if history is None:
-            raise WorkflowNotFoundError(
-                f"no run {a!r}: there is no history yet; workflow-history sync makes one"
-            )
+            raise not_found(a)
         keys = [history.find(reference).key for reference in (a, b)]
         runs = history.read(keys)
         return compare(runs[keys[0]], runs[keys[1]])

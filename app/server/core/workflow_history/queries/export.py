@@ -11,7 +11,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Annotated, Any, Final, NamedTuple
 
-from ..common.errors import InvalidQueryError
+from ..common.errors import InvalidQueryError, InvalidValueError
 from ..common.field_docs import Doc
 from ..common.filters import RunFilter
 from ..common.time_zones import LOCAL_ZONE
@@ -263,7 +263,7 @@ _OpenWriter = Callable[[IO[bytes], Sequence[Field]], Writer]
 def _writer_factory(format: str, *, raw: bool, bom: bool) -> _OpenWriter:  # noqa: A002 - as above
     """Return a function that starts a file and returns its writer."""
     if bom and format != "csv":
-        raise InvalidQueryError(f"a BOM is for csv, not for {format}")
+        raise InvalidQueryError(f"--bom is for csv only, not for {format}. Omit it.")
 
     def begin(file: IO[bytes], fields: Sequence[Field]) -> Writer:
         if bom:
@@ -286,26 +286,26 @@ def resolve_format(path: Path | None, format_name: str | None) -> str:
     """Return the given format, or that of the path's extension, or csv if there is neither."""
     if format_name is not None:
         if format_name not in FORMATS:
-            raise InvalidQueryError(f"no format {format_name!r}; use one of: {', '.join(FORMATS)}")
+            raise InvalidValueError("format", format_name, f"Use one of: {', '.join(FORMATS)}.")
         return format_name
     if path is None:
         return "csv"
     detected = EXTENSIONS.get(path.suffix.lower())
     if detected is None:
         raise InvalidQueryError(
-            f"{path.name!r} does not tell the format; name it: --format {', '.join(FORMATS)}"
+            f'The extension of "{path.name}" is not a known format. Add --format: {", ".join(FORMATS)}.'
         )
     return detected
 
 
 def _find_table(what: str, by: str | None, across: str | None, tz: str | None) -> Table:
     if what not in TABLES:
-        raise InvalidQueryError(f"no table {what!r} to export; use one of: {', '.join(TABLES)}")
+        raise InvalidValueError("table", what, f"Use one of: {', '.join(TABLES)}.")
     if what == STATISTICS:
         return statistics_table(by or DEFAULT_GROUPING, across, tz or LOCAL_ZONE)
     if by or across or tz:
         raise InvalidQueryError(
-            f"by, across and tz are of statistics, not of {what}: export statistics --by month"
+            f"--by, --across and --tz are for statistics, not for {what}. Use: export statistics --by month"
         )
     return TABLES[what]
 
@@ -317,8 +317,7 @@ def _select_fields(fields: Sequence[Field], names: Sequence[str]) -> Sequence[Fi
     known = {field.name: field for field in fields}
     unknown = [name for name in names if name not in known]
     if unknown or not names:
-        problem = f"no column {', '.join(unknown)}" if unknown else "no columns named"
-        raise InvalidQueryError(f"{problem}; use all, or some of: {', '.join(known)}")
+        raise InvalidValueError("columns", ", ".join(unknown), f"Use all, or some of: {', '.join(known)}.")
     return [known[name] for name in dict.fromkeys(names)]
 
 

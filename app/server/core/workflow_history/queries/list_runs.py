@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from .. import database
-from ..common.errors import InvalidQueryError
+from ..common.errors import InvalidQueryError, InvalidValueError
 from ..common.field_docs import Doc
 from ..common.filters import RunFilter
 from ..common.spending import NO_COST, Cost
@@ -127,14 +127,13 @@ def check_sort(sort: str, where: RunFilter, cursor: str | None = None, called: s
     if sort in AGENT_SORT_KEYS:
         part = AGENT_SORT_KEYS[sort]
         if not getattr(where, part):
-            raise InvalidQueryError(f'{called} "{sort}" needs a {part} in the filter: name one')
+            raise InvalidQueryError(f'{called} "{sort}" needs a {part}. Add the filter --{part}.')
         if cursor is not None:
-            raise InvalidQueryError(f'{called} "{sort}" has no cursor: pages go by offset')
+            raise InvalidQueryError(f'{called} "{sort}" has no cursor. Use an offset.')
     elif SORT_ALIASES.get(sort, sort) not in SORT_KEYS:
-        more = sorted(set(SORT_KEYS) - set(SORT_ALIASES.values()))
-        raise InvalidQueryError(
-            f'Invalid {called} "{sort}". Use one of {", ".join((*SORT_ALIASES, *AGENT_SORT_KEYS))}, '
-            f"or a column: {', '.join(more)}"
+        names = ", ".join((*SORT_ALIASES, *AGENT_SORT_KEYS))
+        raise InvalidValueError(
+            called, sort, f"Use one of: {names}, or another column of export --columns all."
         )
 
 

@@ -16,7 +16,7 @@ from ..analysis.patterns.ranking import ScoredPattern, is_automatable, rank_patt
 from ..analysis.patterns.records import PatternTotals
 from ..analysis.patterns.savings import DEFAULT_RESIDUAL_COST, known_cost
 from ..common.column_data import MISSING_INT
-from ..common.errors import InvalidQueryError, PatternNotFoundError
+from ..common.errors import InvalidValueError, PatternNotFoundError
 from ..common.filters import RunFilter
 from ..common.models import PatternKind, PatternStatus
 from ..common.plausible_dates import resolve_now
@@ -107,7 +107,9 @@ def show_pattern(
             None,
         )
         if scored is None:
-            raise PatternNotFoundError(f"none of these runs shows {pattern.signature!r}; ask for other ones")
+            raise PatternNotFoundError(
+                f'No selected run has the pattern "{pattern.signature}". Use fewer filters.'
+            )
         span = _period_of(history, where)
         pattern_examples = history.pattern_examples(pattern.id, examples, where)
     return PatternDetail(
@@ -137,7 +139,7 @@ def decide_pattern(pattern_id: str, status: str, note: str | None = None) -> Pat
 def _existing_history() -> Iterator[History]:
     with database.open_if_exists() as history:
         if history is None:
-            raise PatternNotFoundError("there are no patterns yet; workflow-history sync finds them")
+            raise PatternNotFoundError("No patterns yet. Find them with: workflow-history sync DIR")
         yield history
 
 
@@ -190,12 +192,12 @@ def _to_example_run(example: PatternExample) -> ExampleRun:
 def _check_choices(name: str, values: Sequence[str], allowed: Sequence[str]) -> None:
     for value in values:
         if value not in allowed:
-            raise InvalidQueryError(f"no {name} {value!r}; use one of: {', '.join(allowed)}")
+            raise InvalidValueError(name, value, f"Use one of: {', '.join(allowed)}.")
 
 
 def _check_numbers(limit: object, residual_cost: object) -> None:
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
-        raise InvalidQueryError(f"limit={limit!r} is not allowed; use a whole number from 1")
+        raise InvalidValueError("limit", limit, "Use a whole number from 1.")
     is_number = isinstance(residual_cost, int | float) and not isinstance(residual_cost, bool)
     if not is_number or not 0 <= residual_cost <= 1:  # type: ignore[operator]
-        raise InvalidQueryError(f"residual_cost={residual_cost!r} is not allowed; use a share from 0 to 1")
+        raise InvalidValueError("residual_cost", residual_cost, "Use a share from 0 to 1.")

@@ -17,12 +17,13 @@ from ..analysis.similarity.shared_words import shared_words
 from ..analysis.similarity.text_vectors import text_vector
 from ..analysis.similarity.version import MODEL_VERSION
 from ..common.column_data import MISSING_INT, ColumnTable, Flags, Integers
-from ..common.errors import InvalidQueryError, WorkflowNotFoundError
+from ..common.errors import InvalidQueryError, InvalidValueError
 from ..common.field_docs import Doc
 from ..common.filters import RunFilter
 from ..common.models import RunStatus, Workflow
 from ..common.spending import NANODOLLARS
 from ..storage.history import History
+from ..storage.reading.run_lookup import not_found
 from .check_names import matching_keys
 
 DEFAULT_RUN_THRESHOLD: Final = 0.5
@@ -112,9 +113,7 @@ def similar_runs(
     with database.open_if_exists() as history:
         if history is None:
             if reference is not None:
-                raise WorkflowNotFoundError(
-                    f"no run {reference!r}: there is no history yet; workflow-history sync makes one"
-                )
+                raise not_found(reference)
             return _to_result(_Subject(None, None, text), _Limits.of(text, limit, threshold), (0, 0), [])
         subject = _load_subject(history, reference, text)
         return _find_similar(history, subject, where or RunFilter(), _Limits.of(text, limit, threshold))
@@ -153,15 +152,13 @@ def _check_arguments(
     reference: str | None, text: str | None, limit: int | None, threshold: float | None
 ) -> None:
     if (reference is None) == (text is None):
-        raise InvalidQueryError(
-            "name a run, or give a text: one of both; put -- before an ID that starts with a dash"
-        )
+        raise InvalidQueryError("Use either a run ID or --text. Put -- before an ID that starts with a dash.")
     if text is not None and not text.strip():
-        raise InvalidQueryError("the text is empty; say the task in words")
+        raise InvalidQueryError("The request text is empty. Describe the task in words.")
     if limit is not None and limit < 1:
-        raise InvalidQueryError(f"limit={limit} is not allowed; use 1 or more")
+        raise InvalidValueError("limit", limit, "Use a whole number from 1.")
     if threshold is not None and not 0.0 <= threshold <= 1.0:
-        raise InvalidQueryError(f"threshold={threshold} is not allowed; use 0 to 1")
+        raise InvalidValueError("threshold", threshold, "Use a number from 0 to 1.")
 
 
 def _load_subject(history: History, reference: str | None, text: str | None) -> _Subject:
@@ -307,8 +304,7 @@ def _to_result(
 
 def _note(subject: _Subject) -> str | None:
     if not (subject.text and text_vector(subject.text)):
-        missing = "the run has no request" if subject.run is not None else "the text has no words"
-        return f"{missing} to compare: nothing is known to be like it"
+        return "The run has no request." if subject.run is not None else "The text has no words."
     if subject.run is None:
-        return "a task that has not run has no status, cost or duration: only its words are compared"
+        return "Only the request text is compared: a new task has no status, cost or duration."
     return None

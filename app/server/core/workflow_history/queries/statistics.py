@@ -55,7 +55,7 @@ from ..common.column_data import (
     TableName,
     is_known,
 )
-from ..common.errors import InvalidQueryError
+from ..common.errors import InvalidQueryError, InvalidValueError
 from ..common.filters import RunFilter, to_timedelta
 from ..common.plausible_dates import NO_IMPLAUSIBLE_DATES, ImplausibleDates, resolve_now
 from ..common.time_zones import LOCAL_ZONE
@@ -126,10 +126,10 @@ def timeline(
     InvalidQueryError.
     """
     if by not in (None, *TIME_UNITS):
-        raise InvalidQueryError(f"no unit {by!r}; use one of: {', '.join(TIME_UNITS)}")
+        raise InvalidValueError("by", by, f"Use one of: {', '.join(TIME_UNITS)}.")
     length = to_timedelta(period, "period")
     if across is not None and resolve_grouping(across) in TIME_GROUPINGS:
-        raise InvalidQueryError(f"{across} is a time already; use one of: {', '.join(NON_TIME_GROUPINGS)}")
+        raise InvalidValueError("across", across, f"Use one of: {', '.join(NON_TIME_GROUPINGS)}.")
     with _open_query(where, tz, now) as query:
         unit = by or query.unit()
         return Timeline(
@@ -156,7 +156,7 @@ def trend(
     """
     length = to_timedelta(period, "period")
     if where.has_dates:
-        raise InvalidQueryError("a trend chooses its days itself: leave out the first and last day")
+        raise InvalidQueryError("--trend sets the period itself. Omit --since and --until.")
     with _open_query(where, now=now) as query:
         return query.trend(length)
 
@@ -195,9 +195,8 @@ class _Query:
         parts = [name for name in names if name in PART_GROUPINGS]
         if len(parts) > 1 or len(set(names)) < len(names):
             raise InvalidQueryError(
-                f"{names[0]} and {names[1]} cannot be crossed: one of {', '.join(PART_GROUPINGS)} at most, "
-                f"and no "
-                "grouping twice"
+                f"Cannot group by {names[0]} and {names[1]}. Use two different groupings, at most one of "
+                f"{', '.join(PART_GROUPINGS)}."
             )
         groups = (
             build_group_statistics(self.load_aggregates(ALL, *parts)[parts[0]])
@@ -327,7 +326,7 @@ class _Span(NamedTuple):
 @contextmanager
 def _open_query(where: RunFilter, tz: str = LOCAL_ZONE, now: datetime | None = None) -> Iterator[_Query]:
     if not isinstance(where, RunFilter):
-        raise InvalidQueryError(f"where={where!r} is not allowed; use a RunFilter")
+        raise InvalidValueError("where", where, "Use a RunFilter.")
     offset_function(tz)  # raises an error for an unknown zone, even if there are no runs
     current_time = resolve_now(now)
     with database.open_if_exists() as history, nullcontext() if history is None else history.snapshot():

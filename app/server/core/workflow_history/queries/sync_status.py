@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 
 from .. import database
-from ..common.errors import InvalidQueryError
+from ..common.errors import InvalidValueError
 from ..common.field_docs import Doc
 from ..common.models import Severity
 
@@ -72,7 +72,7 @@ def _limit_errors(sync: dict[str, Any]) -> dict[str, Any]:
 
 def _parse_cursor(cursor: str) -> int:
     if not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 20 and int(cursor) <= MAX_LIMIT):
-        raise InvalidQueryError(f"{cursor[:40]!r} is no cursor of this list; start without it")
+        raise InvalidValueError("cursor", cursor[:40], "Omit it to start with the first page.")
     return int(cursor)
 
 

@@ -60,4 +60,4 @@ def _verify_similar_lists(connection: Connection) -> Iterator[str]:
         .order_by(pair.c.workflow_key, pair.c.rank)
     )
     for project, run_id, rank in connection.execute(query):
-        yield f"{project}/{run_id}: place {rank} of its list of similar runs is no such place"
+        yield f"{project}/{run_id}: place {rank} of its list of similar runs is invalid"

@@ -669,7 +669,7 @@ class History:
     def view(self, name: str) -> list[dict[str, Any]]:
         """Return the rows of one of the views in VIEW_COLUMNS."""
         if name not in VIEW_COLUMNS:
-            raise InvalidQueryError(f"no view {name!r}; use one of: {', '.join(VIEW_COLUMNS)}")
+            raise InvalidQueryError(f"No view {name!r}. Use one of: {', '.join(VIEW_COLUMNS)}.")
         with self._reading() as connection:
             rows = connection.execute(select(text("*")).select_from(table(name)))
             return [dict(row) for row in rows.mappings()]
@@ -761,7 +761,7 @@ def _storable_rows(
     try:
         return to_rows(workflow, project, run_id, keeps_text=keeps_text)
     except ValueError as error:
-        raise WorkflowHistoryError(f"cannot store workflow {workflow.get('id')!r}: {error}") from error
+        raise WorkflowHistoryError(f"Cannot store the run {workflow.get('id')!r}: {error}") from error
 
 
 def _column_reader(connection: Connection, keys: range | None) -> ColumnReader:

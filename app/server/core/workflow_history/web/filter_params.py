@@ -18,7 +18,7 @@ from fastapi import Depends, Request
 from ..common.errors import InvalidQueryError
 from ..common.filter_options import FILTER_OPTIONS, FORMER_FILTER_NAMES, FilterOption, build_filter
 from ..common.filters import RunFilter
-from ..common.time_zones import LOCAL_ZONE, TZ_HELP, zone_named
+from ..common.time_zones import LOCAL_ZONE, TZ_HELP, unknown_zone_error, zone_named
 
 MAX_VALUE_CHARS: Final = 500  # characters of one value
 MAX_VALUES: Final = 50  # values of one parameter
@@ -51,9 +51,7 @@ def validate_zone(name: str | None) -> str:
     if not name or name == LOCAL_ZONE:
         return LOCAL_ZONE
     if name not in _known_zones():
-        raise InvalidQueryError(
-            f"no time zone {name!r}; use {LOCAL_ZONE}, UTC, or a name such as Europe/Berlin"
-        )
+        raise unknown_zone_error(name)
     return name
 
 
@@ -149,7 +147,7 @@ def parse_filter_leniently(query: Mapping[str, Sequence[str]]) -> ParsedFilter:
     An invalid parameter doesn't affect the others. Only the last value of a single-value parameter counts.
 
     >>> parse_filter_leniently({"cost": ["x"], "status": ["failed", ""], "page": ["2"]}).problems
-    {'cost': 'Invalid range "x". Use 1..5, 1.. or ..5.'}
+    {'cost': 'Invalid cost "x". Use a range: 1..5, 1.. or ..5.'}
     """
     query = _present_names(query)
     where = RunFilter()
@@ -169,7 +167,11 @@ def parse_filter_leniently(query: Mapping[str, Sequence[str]]) -> ParsedFilter:
             try:
                 where = replace(
                     where,
-                    **option.parse(_validate_value(option, values if option.multiple else values[-1:]), zone),
+                    **option.parse(
+                        _validate_value(option, values if option.multiple else values[-1:]),
+                        zone,
+                        option.name,
+                    ),
                 )
             except InvalidQueryError as error:
                 problems[option.name] = str(error)

@@ -16,7 +16,6 @@ from .cause_grouping import ChangeGroup
 from .change_points import ChangePoint
 from .outliers import Outlier
 
-_WHOLE_RUN: Final = "whole run's"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 MEASURE_NAMES: Final = {
@@ -24,8 +23,8 @@ MEASURE_NAMES: Final = {
     "failures": "failures",
     "duration": "duration",
     "turns": "turns",
-    "cache": "cache hits",
-    "tool_errors": "failing tool calls",
+    "cache": "cache hit rate",
+    "tool_errors": "failed tool calls",
 }
 
 
@@ -61,16 +60,25 @@ def format_measure(measure: str, value: float) -> str:
 
 
 def describe_subject(template: str | None, phase: str | None) -> str:
-    """Format the subject of a finding: a phase and its template.
+    """Format the subject of a finding: a workflow and one of its phases.
 
     >>> describe_subject("adw_patch", "plan"), describe_subject(None, None)
-    ('plan in adw_patch', 'runs of no named template')
+    ('adw_patch, plan', 'runs without a workflow name')
     """
-    subject = template or "runs of no named template"
-    return subject if phase is None else f"{phase} in {subject}"
+    subject = template or "runs without a workflow name"
+    return subject if phase is None else f"{subject}, {phase}"
 
 
 # --- changes
+
+_CHANGED_VALUES: Final = {
+    "cost": "median cost",
+    "failures": "failure rate",
+    "duration": "median duration",
+    "turns": "median number of turns",
+    "cache": "median cache hit rate",
+    "tool_errors": "median share of failed tool calls",
+}
 
 
 def describe_change(group: ChangeGroup, zone: tzinfo | None) -> str:
@@ -78,57 +86,53 @@ def describe_change(group: ChangeGroup, zone: tzinfo | None) -> str:
     main = group.main
     since = format_date(int(group.series.created_at[main.since]), zone)
     subject = describe_subject(group.series.template, main.phase)
-    after = _format_side(main, main.after, len(main.after_rows), first=True)
-    before = _format_side(main, main.before, len(main.before_rows))
-    along = "".join(f"; {_format_accompanying(main, change)}" for change in group.along)
-    others = ", ".join(
-        f"{_WHOLE_RUN if change.phase is None else change.phase} {MEASURE_NAMES[change.measure]}"
-        for change in group.others
+    values = f"{format_measure(main.measure, main.before)} → {format_measure(main.measure, main.after)}"
+    sentence = (
+        f"{subject}: {_CHANGED_VALUES[main.measure]} {_direction(main)} since {since} "
+        f"({values}; {_sample(main)})."
     )
-    others = f"; changed with it: {others}" if others else ""
+    along = "".join(f" {_format_accompanying(main, change)}." for change in group.along)
+    others = ", ".join(_value_name(change.phase, change.measure) for change in group.others)
+    others = f" Also changed: {others}." if others else ""
     switches = "".join(
-        f"; the usual {kind} changed too: {values[0]} just before, {values[1]} since"
+        f" Most frequent {kind} changed from {values[0]} to {values[1]}."
         for kind, values in (("model", group.models), ("project", group.projects))
         if values
     )
-    sentence = f"{subject} {_change_verb(main)} since {since}: {after} against {before} before"
     return f"{sentence}{along}{others}{switches}"
 
 
-def _change_verb(change: ChangePoint) -> str:
-    more = change.after > change.before
+def _direction(change: ChangePoint) -> str:
+    direction = "up" if change.after > change.before else "down"
+    if change.ratio is None or change.measure not in {"cost", "duration", "turns"}:
+        return direction
+    return f"up {change.ratio:.1f}×" if direction == "up" else f"down {format_fraction(1 - change.ratio)}"
+
+
+def _sample(change: ChangePoint) -> str:
+    before, after = len(change.before_rows), len(change.after_rows)
     if change.measure == "failures":
-        return "fails more often" if more else "fails less often"
-    if change.measure == "cache":
-        return "reads more from the cache" if more else "reads less from the cache"
-    if change.measure == "tool_errors":
-        return "has more failing tool calls" if more else "has fewer failing tool calls"
-    verb, as_much, less = {
-        "cost": ("costs", "as much", "less"),
-        "duration": ("takes", "as long", "less time"),
-        "turns": ("takes", "as many turns", "fewer turns"),
-    }[change.measure]
-    if change.ratio is None:
-        return f"{verb} {'more' if more else less}"
+        failed = round(change.before * before), round(change.after * after)
+        return f"{failed[0]:,} of {pluralize(before, 'run')} before, {failed[1]:,} of {after:,} since"
+    return f"{pluralize(before, 'run')} before, {after:,} since"
+
+
+def _value_name(phase: str | None, measure: str) -> str:
+    """Format the name of a measure of a phase or the whole run.
+
+    >>> _value_name("plan", "cost"), _value_name(None, "cache")
+    ('plan cost', 'cache hit rate of the whole run')
+    """
     return (
-        f"{verb} {change.ratio:.1f} times {as_much}"
-        if more
-        else f"{verb} {format_fraction(1 - change.ratio)} {less}"
+        f"{MEASURE_NAMES[measure]} of the whole run" if phase is None else f"{phase} {MEASURE_NAMES[measure]}"
     )
 
 
-def _format_side(change: ChangePoint, value: float, count: int, *, first: bool = False) -> str:
-    if change.measure == "failures":
-        return f"{round(value * count):,} of {pluralize(count, 'run')} ({value:.0%})"
-    sample = f"median of {pluralize(count, 'run')}" if first else pluralize(count, "run")
-    return f"{format_measure(change.measure, value)} ({sample})"
-
-
 def _format_accompanying(main: ChangePoint, change: ChangePoint) -> str:
-    measure = "a whole run's cost" if change.phase != main.phase else MEASURE_NAMES[change.measure]
+    name = MEASURE_NAMES[change.measure] if change.phase == main.phase else "cost of the whole run"
     verb = "rose" if change.after > change.before else "fell"
     old, new = (format_measure(change.measure, value) for value in (change.before, change.after))
-    return f"{measure} {verb} from {old} to {new}"
+    return f"{name[0].upper()}{name[1:]} {verb} from {old} to {new}"
 
 
 # --- outliers
@@ -137,20 +141,17 @@ def _format_accompanying(main: ChangePoint, change: ChangePoint) -> str:
 def describe_outlier(outlier: Outlier, run_id: str, zone: tzinfo | None) -> str:
     """Format how far a run is above comparable runs."""
     phase, measure = outlier.name
-    verb = {"cost": "cost", "duration": "took", "turns": "took"}[measure]
     value, median = format_measure(measure, outlier.value), format_measure(measure, outlier.median)
-    unit = " turns" if measure == "turns" else ""
-    part = f"{phase} of " if phase is not None else ""
-    kind = outlier.series.template or "no named template"
-    others = ", ".join(
-        f"{phase or 'whole run'} {MEASURE_NAMES[measure]}" for phase, measure in outlier.other_keys
-    )
-    others = f"; stands out also in {others}" if others else ""
+    amount = f"{value} turns" if measure == "turns" else f"{MEASURE_NAMES[measure]} {value}"
+    subject = run_id if phase is None else f"{run_id}, {phase}"
     day = format_date(int(outlier.series.created_at[outlier.row]), zone)
-    times = f"{outlier.value / outlier.median:.1f} times" if outlier.median > 0 else "far above"
+    workflow = outlier.series.template or "no workflow name"
+    others = ", ".join(_value_name(other_phase, other) for other_phase, other in outlier.other_keys)
+    others = f" Also high: {others}." if others else ""
+    times = f"{outlier.value / outlier.median:.1f}×" if outlier.median > 0 else "far above"
     return (
-        f"{part}{run_id} ({kind}, {day}) {verb} {value}{unit}: {times} the median of "
-        f"{pluralize(outlier.sample_size, 'run')} ({median}){others}"
+        f"{subject} ({workflow}, {day}): {amount}, {times} the median of "
+        f"{pluralize(outlier.sample_size, 'run')} ({median}).{others}"
     )
 
 
@@ -164,33 +165,34 @@ def describe_budget(budget: BudgetState, start: datetime, exceeding_runs: int) -
     """
     sentence = _format_spending(budget, start, exceeding_runs)
     if budget.unknown:
-        sentence += f"; what {pluralize(budget.unknown, 'run')} cost is unknown and not in it"
+        sentence += f"; cost of {pluralize(budget.unknown, 'run')} unknown and not included"
     if not budget.has_runs and budget.name:
-        sentence += f"; this history has no run of {budget.scope} {budget.name}"
+        scope = "workflow" if budget.scope == "template" else budget.scope
+        sentence += f"; this history has no run of {scope} {budget.name}"
     return sentence
 
 
 def _format_spending(budget: BudgetState, start: datetime, exceeding_runs: int) -> str:
-    prefix = "at least " if budget.is_lower_bound else ""
-    spent, limit = f"{prefix}{format_dollars(budget.spent)}", format_dollars(budget.limit)
-    scope = {"all": "", "template": f" of {budget.name}", "project": f" of project {budget.name}"}[
-        budget.scope
-    ]
-    runs = pluralize(len(budget.rows), "run")
+    spent = f"{'≥ ' if budget.is_lower_bound else ''}{format_dollars(budget.spent)}"
+    limit = format_dollars(budget.limit)
+    scope = {"all": "", "template": f", {budget.name}", "project": f", project {budget.name}"}[budget.scope]
+    count = len(budget.rows)
     if budget.span == "run":
-        if not len(budget.rows):
-            return f"no run{scope} since {start:%Y-%m-%d %H:%M}; budget {limit} each"
-        exceeding = f", {pluralize(exceeding_runs, 'run')} above it" if exceeding_runs else ""
-        return f"the costliest of {runs}{scope} cost {spent}, budget {limit} each{exceeding}"
-    share = f", {_used_percent(budget)} of it" if budget.limit else ""
+        title = f"Per-run budget {limit}{scope}"
+        if not count:
+            return f"{title}: no run since {start:%Y-%m-%d %H:%M}"
+        runs = pluralize(count, "run")
+        if exceeding_runs:
+            return f"{title}: exceeded by {exceeding_runs:,} of {runs}, highest {spent}"
+        return f"{title}: highest of {runs} {spent}"
+    share = f" ({_used_percent(budget)})" if budget.limit else ""
     excess = (
-        f", {format_dollars(budget.spent - budget.limit)} too much"
+        f", exceeded by {format_dollars(budget.spent - budget.limit)}"
         if budget.state == BudgetLevel.EXCEEDED
         else ""
     )
-    return (
-        f"{_format_period(budget.span, start)}: {spent} spent by {runs}{scope}, budget {limit}{share}{excess}"
-    )
+    runs = pluralize(count, "run")
+    return f"{_format_period(budget.span, start)}{scope}: {spent} of {limit}{share}, {runs}{excess}"
 
 
 def _used_percent(budget: BudgetState) -> str:
@@ -206,5 +208,5 @@ def _used_percent(budget: BudgetState) -> str:
 
 def _format_period(span: str, start: datetime) -> str:
     if span == "week":
-        return f"week of {start:%Y-%m-%d}"
+        return f"Week of {start:%Y-%m-%d}"
     return f"{start:%Y-%m}" if span == "month" else f"{start:%Y-%m-%d}"

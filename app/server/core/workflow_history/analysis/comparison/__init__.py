@@ -103,12 +103,12 @@ def _notes(a: Run, b: Run) -> tuple[str, ...]:
     for name, run in (("A", a), ("B", b)):
         cost = run_cost(run)
         if cost.minimum is None:
-            notes.append(f"{name}'s cost is unknown: nothing says what the difference in cost is")
+            notes.append(f"{name}'s cost is unknown, so the cost difference is unknown")
         elif not cost.complete:
-            notes.append(f"{name} cost at least that much: the difference in cost is not certain")
+            notes.append(f"{name}'s cost is a lower bound, so the cost difference is approximate")
         if run.get("status") == RunStatus.RUNNING:
-            notes.append(f"{name} was still running when it was read last: its figures may grow")
+            notes.append(f"{name} was still running at the last sync, so its values may increase")
     versions = a.get("price_version"), b.get("price_version")
     if None not in versions and versions[0] != versions[1]:
-        notes.append(f"own sums with different price tables: {versions[0]} for A, {versions[1]} for B")
+        notes.append(f"computed costs use different price tables: {versions[0]} for A, {versions[1]} for B")
     return tuple(notes)

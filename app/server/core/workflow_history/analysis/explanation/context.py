@@ -85,7 +85,9 @@ class ExplanationContext:
         total = None if parts_sum is None else to_usd_float(parts_sum)
         notes = tuple(more.pop("notes", ()))
         if remainder:
-            notes += ("the parts do not make the whole: the history was given the total without all parts",)
+            notes += (
+                "the components do not add up to the value: the total was stored without all components",
+            )
         return self.explain_value(
             name,
             rule,

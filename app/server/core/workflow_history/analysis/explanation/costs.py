@@ -18,11 +18,11 @@ from .records import Component, Explanation, Source
 DOCS = "docs/costs.md"
 
 _BASIS_RULES = {
-    CostBasis.REPORTED: "the last result line of its process says so; a result's cost is cumulative",
-    CostBasis.COMPUTED: "no result gives a cost: final token counts times the price of the day",
-    CostBasis.LOWER_BOUND: "no result line: what its messages show, at the price of the day; "
-    "maybe more was spent",
-    CostBasis.UNPRICED: "tokens were spent on a model without a known price",
+    CostBasis.REPORTED: "last result message of the process; its cost is cumulative",
+    CostBasis.COMPUTED: "no reported cost: final token counts × price on the run's date",
+    CostBasis.LOWER_BOUND: "no result message: tokens of its messages × price on the run's date; "
+    "a lower bound",
+    CostBasis.UNPRICED: "the model has no known price on the run's date",
 }
 
 
@@ -43,7 +43,7 @@ def explain_cost(context: ExplanationContext) -> Explanation:
     value = to_usd(cost.minimum)
     separate_costs = () if context.run.get("lower_bound_cost") is None else ("total_cost", "lower_bound_cost")
     return context.explain_sum(
-        "cost", "the sum over its agent runs, former attempts included: on record, and at least beyond it",
+        "cost", "sum over its agent runs, with superseded attempts: recorded costs and lower bounds",
         [*_spending_parts(context, context.agents), *map(_silent_part, context.silent_agents)],
         unit="USD", docs=DOCS, value=value, prices=context.prices,
         inputs={key: context.run.get(key) for key in ("cost_basis", *separate_costs)},
@@ -61,9 +61,9 @@ def explain_total_cost(context: ExplanationContext) -> Explanation:
         for agent in context.agents
     ]
     rule = (
-        "no agent run has a cost on record: the sum of what was spent at least"
+        "no agent run has a recorded cost: sum of the lower bounds"
         if is_lower_bound
-        else "the sum of the reported and computed costs of its agent runs, former attempts included"
+        else "sum of the reported and computed costs of its agent runs, with superseded attempts"
     )
     is_complete = is_whole(context.run.get("cost_basis"), context.agents)
     return context.explain_sum(
@@ -84,15 +84,15 @@ def explain_lower_bound(context: ExplanationContext) -> Explanation:
         for agent in context.agents
     ]
     reason = (
-        "what was spent at least is the total itself: nothing is on record"
+        "the total itself is the lower bound: there is no recorded cost"
         if is_lower_bound
         else why_no_cost(context.agents)
         if context.run.get("cost_basis") == CostBasis.UNPRICED
-        else "no stream shows spending beyond its record"
+        else "no transcript has cost beyond its recorded cost"
     )
     return context.explain_sum(
         "lower_bound_cost",
-        "what was spent at least in streams without a result, or after their last one; never in the total",
+        "known cost of agent runs without a result message, or after the last one; never part of the total",
         [part for part in parts if part.adds],
         unit="USD",
         docs=DOCS,
@@ -105,7 +105,7 @@ def explain_computed_cost(context: ExplanationContext) -> Explanation:
     recorded = [agent for agent in context.agents if agent.get("cost_basis") in RECORDED_BASES]
     parts = [agent_part(context, agent, agent.get("computed_cost")) for agent in recorded]
     return context.explain_sum(
-        "computed_cost", "tokens times the price of the day, over what is on record", parts,
+        "computed_cost", "tokens × price on the run's date, over the agent runs with a recorded cost", parts,
         unit="USD", docs=DOCS, prices=context.prices,
         inputs={"total_cost": context.run.get("total_cost"),
                 "cost_difference_percent": context.run.get("cost_difference_percent")},
@@ -115,9 +115,9 @@ def explain_computed_cost(context: ExplanationContext) -> Explanation:
 
 def _why_not_computed(context: ExplanationContext, recorded: Sequence[Agent]) -> str:
     if recorded:
-        return "of some of what is on record, the price or the tokens are not known"
+        return "the price or the tokens of some agent runs are unknown"
     has_lower_bound = any(_lower_bound_cost(agent) is not None for agent in context.agents)
-    return f"nothing is on record{': what was spent at least is told by cost' if has_lower_bound else ''}"
+    return f"there is no recorded cost{'; cost shows the lower bound' if has_lower_bound else ''}"
 
 
 def explain_retry_cost(context: ExplanationContext) -> Explanation:
@@ -126,12 +126,12 @@ def explain_retry_cost(context: ExplanationContext) -> Explanation:
     parts = [agent_part(context, agent, agent.get("retry_cost")) for agent in retried]
     return context.explain_sum(
         "retry_cost",
-        "what overwritten attempts, later iterations and processes started anew spent; a part of the total",
+        "cost of superseded attempts, later iterations and restarts; part of the total",
         parts,
         unit="USD",
         docs=DOCS,
         inputs={"retry_count": context.run.get("retry_count")},
-        why_unknown=_reason_if_unknown(context, "retry_cost", "the cost of no retry is known"),
+        why_unknown=_reason_if_unknown(context, "retry_cost", "the cost of the retries is unknown"),
     )
 
 
@@ -139,7 +139,7 @@ def explain_retry_count(context: ExplanationContext) -> Explanation:
     """Explain the number of retries."""
     retried = [agent for agent in context.agents if coerce_number(agent.get("retries"))]
     parts = [agent_part(context, agent, agent.get("retries")) for agent in retried]
-    rule = "overwritten attempts, later iterations of one agent, and processes started anew in one file"
+    rule = "superseded attempts, later iterations of one agent, and restarts in one file"
     return context.explain_sum("retry_count", rule, parts, unit="count", docs=DOCS)
 
 
@@ -151,8 +151,8 @@ def explain_cost_basis(context: ExplanationContext) -> Explanation:
     ]
     return context.explain_value(
         "cost_basis",
-        "that of its weakest agent run: unpriced, else lower_bound, else computed, else reported; "
-        "with an agent that left no stream it is no better than lower_bound",
+        "the weakest basis of its agent runs: unpriced, else lower_bound, else computed, else reported; "
+        "at best lower_bound if an agent left no transcript",
         docs=DOCS,
         parts=(*parts, *map(_silent_part, context.silent_agents)),
         notes=_lower_bound_notes(context),
@@ -170,13 +170,13 @@ def explain_cost_difference(
     parts = [agent_part(context, agent, agent["cost_difference_percent"], adds=False) for agent in compared]
     return context.explain_value(
         name,
-        "our own sum less the reported cost, in percent of it, over the agent runs that have both; "
-        "disputed where one of them is more than 1% off",
+        "computed minus reported cost, in percent of the reported cost, over the agent runs with both; "
+        "a cost discrepancy if one of them differs by more than 1%",
         unit="percent" if name == "cost_difference_percent" else None,
         docs=DOCS,
         parts=tuple(parts),
         prices=context.prices,
-        why_unknown=_reason_if_unknown(context, name, "no agent run has both a reported cost and an own sum"),
+        why_unknown=_reason_if_unknown(context, name, "no agent run has both a reported and a computed cost"),
     )
 
 
@@ -189,10 +189,10 @@ def explain_price_version(context: ExplanationContext) -> Explanation:
     """Explain which price table the computed costs use."""
     return context.explain_value(
         "price_version",
-        "the version of genai-prices that was installed when the run was last read",
+        "version of genai-prices that was installed when the run was last read",
         docs=DOCS,
         prices=context.prices,
-        why_unknown=_reason_if_unknown(context, "price_version", "the run has no stream to price"),
+        why_unknown=_reason_if_unknown(context, "price_version", "the run has no transcript to price"),
     )
 
 
@@ -200,7 +200,7 @@ def explain_unpriced_tokens(context: ExplanationContext) -> Explanation:
     """Explain which tokens have no known price."""
     unpriced = [agent for agent in context.agents if coerce_number(agent.get("unpriced_tokens"))]
     parts = [agent_part(context, agent, agent["unpriced_tokens"]) for agent in unpriced]
-    rule = "tokens of models that the price table does not know, and whose cost no result gives"
+    rule = "tokens of models that are not in the price table and have no reported cost"
     return context.explain_sum("unpriced_tokens", rule, parts, unit="tokens", docs=DOCS)
 
 
@@ -214,7 +214,7 @@ def explain_agents(
     parts = _spending_parts(context, agents)
     total, cost = sum_parts(parts), sum(map(agent_cost, [*agents, *silent_agents]), NO_COST)
     return context.explain_sum(
-        name, "the sum over its agent runs: what is on record, and what was spent at least beyond it",
+        name, "sum over its agent runs: recorded costs and lower bounds",
         [*parts, *map(_silent_part, silent_agents)],
         unit="USD", docs=DOCS, value=None if total is None else float(total), prices=context.prices,
         inputs=_work_totals(agents, silent_agents),
@@ -241,7 +241,7 @@ def _spending_parts(context: ExplanationContext, agents: Sequence[Agent]) -> lis
 
 def _silent_part(agent: Agent) -> Component:
     """Return an agent without a stream as a component of unknown cost."""
-    rule = "it left no stream: unknown what it spent"
+    rule = "no transcript: cost unknown"
     return Component(
         name=str(agent["agent"]), value=None, adds=False, rule=rule, inputs={"phase": agent["phase"]}
     )
@@ -279,27 +279,27 @@ def describe_rule(agent: Agent) -> str:
     """Describe how an agent run's cost was obtained.
 
     >>> describe_rule({"explain_cost_basis": None, "duplicate_of": "plan/raw_output.jsonl"})
-    'a copy: what it spent is counted in plan/raw_output.jsonl'
+    'a copy: its cost is counted in plan/raw_output.jsonl'
     """
     if agent.get("duplicate_of"):
-        return f"a copy: what it spent is counted in {agent['duplicate_of']}"
+        return f"a copy: its cost is counted in {agent['duplicate_of']}"
     basis = agent.get("cost_basis")
     restarts = int(coerce_number(agent.get("restarts")) or 0)
     if basis == CostBasis.REPORTED and restarts:
-        rule = f"{restarts + 1} processes wrote into one file: the last result of each, added up"
+        rule = f"{restarts + 1} processes wrote into one file: sum of the last result of each"
     elif basis is None:
         empty = agent.get("outcome") == Outcome.EMPTY
-        rule = "an empty stream: nothing shows that it spent anything" if empty else "its stream does not say"
+        rule = "empty transcript: no cost" if empty else "its transcript contains no cost"
     elif basis == CostBasis.UNPRICED and agent.get("lower_bound_cost") is not None:
-        rule = "the priced part, spent at least: other tokens were spent on a model without a known price"
+        rule = "lower bound: the priced tokens; other tokens are unpriced"
     elif basis == CostBasis.LOWER_BOUND and agent.get("line"):
-        rule = "its results cannot be all that was spent, see the run's problems: what is known at least"
+        rule = "lower bound: its result messages do not cover all cost; see the problems of the run"
     else:
         rule = _BASIS_RULES.get(basis, str(basis))
     for other in agent.get("inherited") or ():
         rule += f"; {other['messages']} of its messages are counted in {other['stream']}"
     if agent.get("superseded"):
-        rule += "; overwritten since, and what it spent stays in the sum"
+        rule += "; superseded, and its cost stays in the sum"
     return rule
 
 
@@ -307,7 +307,7 @@ def sources_of(context: ExplanationContext, agent: Agent) -> tuple[Source, ...]:
     """Return the stream that contains an agent run's cost."""
     if not agent.get("path"):
         return ()
-    description = "its last result line" if agent.get("line") else "its messages"
+    description = "its last result message" if agent.get("line") else "its messages"
     overwritten = bool(agent.get("superseded"))
     return (context.source(agent["path"], agent.get("line"), description, overwritten=overwritten),)
 
@@ -327,7 +327,7 @@ def _lower_bound_cost(agent: Agent) -> Any:
 
 
 def _lower_bound_part(context: ExplanationContext, agent: Agent, lower_bound: Any) -> Component:
-    rule = "messages that its results leave out: spent at least"
+    rule = "lower bound: messages that its result messages leave out"
     sources = (context.source(agent["path"], None, "its messages"),) if agent.get("path") else ()
     return Component(agent_name(agent), lower_bound, True, rule, CostBasis.LOWER_BOUND, sources=sources)
 
@@ -344,7 +344,7 @@ def _reason_if_unknown(context: ExplanationContext, name: str, reason: str) -> s
 
 def _lower_bound_notes(context: ExplanationContext) -> tuple[str, ...]:
     has_lower_bound = context.run.get("lower_bound_cost") is not None
-    return ("more was spent: see lower_bound_cost",) if has_lower_bound else ()
+    return ("the cost is higher: see lower_bound_cost",) if has_lower_bound else ()
 
 
 def _work_totals(agents: Sequence[Agent], silent_agents: Sequence[Agent]) -> dict[str, Any]:

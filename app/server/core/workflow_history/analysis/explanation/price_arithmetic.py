@@ -35,7 +35,7 @@ def _calculate_price(entry: Mapping[str, Any], pricing_time: datetime | None) ->
     )
     if model is None or model == SYNTHETIC:
         return PriceCalculation(
-            model, priced_at, (), None, to_usd_float(stored), None, "the stream names no model"
+            model, priced_at, (), None, to_usd_float(stored), None, "the transcript names no model"
         )
     try:
         units = price_breakdown(model, usage, pricing_time)
@@ -55,7 +55,9 @@ def _calculate_price(entry: Mapping[str, Any], pricing_time: datetime | None) ->
         for unit, cost in zip(units, costs, strict=True)
     )
     reason = (
-        _why_different(difference, entry) if total is not None else "the price table lacks one of these rates"
+        _why_different(difference, entry)
+        if total is not None
+        else "the price table lacks one of these prices"
     )
     return PriceCalculation(
         model, priced_at, terms, to_usd_float(total), to_usd_float(stored), to_usd_float(difference), reason
@@ -66,9 +68,10 @@ def _why_different(difference: Decimal | None, entry: Mapping[str, Any]) -> str 
     if difference is None or not difference:
         return None
     if entry.get("cost_basis") == CostBasis.LOWER_BOUND or entry.get("lower_bound_cost") is not None:
-        return "the stored sum was made message by message, each at its own time, tier and terms"
+        return "the stored cost was computed for each message, with the price at its own time, tier and terms"
     return (
-        "the stored sum was made by another price table, at another time, or message by message on its terms"
+        "the stored cost was computed with another price table, at another time, or for each message with "
+        "its own terms"
     )
 
 

@@ -73,6 +73,9 @@ ALIASES: Final[Mapping[str, str]] = {
 }
 """Accepted short names of fields."""
 
+_COMMON_NAMES: Final = ("cost", "status", "duration", "tokens", "retries", "quality", "performance")
+"""Names that an error suggests; the others are keys of a run."""
+
 MAIN_FIELDS: Final = (
     "status",
     "nl_input",
@@ -114,28 +117,30 @@ def explain_field(context: ExplanationContext, name: str | None = None) -> Expla
         return EXPLAINERS[ALIASES[key]](context)
     if stripped_name in context.run:
         return text_fields.explain_extra_field(context, stripped_name)
+    names = ", ".join([*_COMMON_NAMES, *_group_names(context)])
     raise InvalidQueryError(
-        f"nothing called {name!r} in this run; use one of: {', '.join(explainable_names(context))}"
+        f'The run has no field, phase or agent "{name}". Use one of: {names}, or a key of show --json.'
     )
 
 
 def explainable_names(context: ExplanationContext) -> list[str]:
     """Return all explainable names of a run: its fields, then its phases and agents."""
-    group_names = {
-        str(agent[kind]): None
-        for kind in ("phase", "agent")
-        for agent in (*context.agents, *context.silent_agents)
-        if agent.get(kind)
-    }
     extra_fields = [key for key in context.run if key not in EXPLAINERS and key not in ALIASES]
-    return [*EXPLAINERS, *extra_fields, *group_names]
+    return [*EXPLAINERS, *extra_fields, *_group_names(context)]
+
+
+def _group_names(context: ExplanationContext) -> list[str]:
+    """Return the phases and agents of a run."""
+    members = (*context.agents, *context.silent_agents)
+    names = (str(agent[kind]) for kind in ("phase", "agent") for agent in members if agent.get(kind))
+    return list(dict.fromkeys(names))
 
 
 def _explain_main_fields(context: ExplanationContext) -> Explanation:
     explanations = [EXPLAINERS[name](context) for name in MAIN_FIELDS]
     return context.explain_value(
         "run",
-        "the main figures of the run, each with its rule; name a field, a phase or an agent for its parts",
+        "main values of the run, each with its rule; add a field, a phase or an agent for its components",
         value=context.run.get("status"),
         notes=tuple(
             note for explanation in explanations if explanation.field == "cost" for note in explanation.notes

@@ -26,7 +26,7 @@ def explain_score(context: ExplanationContext, name: str) -> Explanation:
     total = round(fsum(coerce_number(part.inputs.get("gave")) or 0.0 for part in parts), 1) if parts else None
     return context.explain_value(
         name,
-        "the weighted mean of its parts, 0 to 100; weights of missing parts are shared out",
+        "weighted mean of its components, 0 to 100; the weight of a missing one goes to the others",
         unit="score",
         docs=DOCS,
         inputs={"version": stored.get("version"), "completeness": stored.get("completeness")},
@@ -43,7 +43,7 @@ def _score_notes(value: float | None, total: float | None, missing: list[str]) -
         return ()
     notes = [f"without evidence: {name}" for name in missing]
     if total is not None and value != total:
-        notes.append("parts are stored with one decimal: what they add up to may be 0.1 off")
+        notes.append("components are stored with one decimal, so their sum may differ by 0.1")
     return tuple(notes)
 
 
@@ -73,13 +73,13 @@ def explain_similar_runs(context: ExplanationContext) -> Explanation:
         if other is not None:
             explained = explain_similarity(dict(context.run), dict(other))
             inputs |= {part["name"]: part["value"] for part in explained["parts"]}
-        rule = "text .40, status, cost and duration .20 each, over the parts that both have"
+        rule = "text 0.40, status, cost and duration 0.20 each, over the components that both runs have"
         parts.append(
             Component(str(link.get("id")), link.get("similarity_score"), adds=False, rule=rule, inputs=inputs)
         )
     return context.explain_value(
         "similar_workflows",
-        "the five runs of the highest score, from 0.5 on; similar ID shows the words that they share",
+        "the five runs with the highest score, at least 0.5; similar ID shows the shared words",
         docs="docs/similarity.md",
         parts=tuple(parts),
     )
@@ -92,7 +92,7 @@ def explain_patterns(context: ExplanationContext) -> Explanation:
             str(pattern.get("signature")),
             pattern.get("count"),
             adds=False,
-            rule=f"{pattern.get('kind')}, shown by {pattern.get('workflows')} runs",
+            rule=f"{pattern.get('kind')}, in {pattern.get('workflows')} runs",
             inputs={"cost": pattern.get("cost"), "failures": pattern.get("failures")},
             sources=(context.source(pattern["example_path"], pattern.get("example_line"), "an example"),)
             if pattern.get("example_path")
@@ -102,7 +102,7 @@ def explain_patterns(context: ExplanationContext) -> Explanation:
     ]
     return context.explain_value(
         "pattern_count",
-        "how many patterns its agents' tool calls show; the parts are those that recur in other runs",
+        "number of patterns in its tool calls; the components are those that recur in other runs",
         unit="count",
         docs="docs/automate.md",
         parts=tuple(parts),

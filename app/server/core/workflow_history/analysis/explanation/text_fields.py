@@ -14,37 +14,37 @@ _FILE_IN_REASON = re.compile(
 )
 
 STATE_FIELD_NOTES = {
-    "adw_id": "the id that the state file gives; the folder's name is the run's key",
-    "issue_number": "as the state file gives it",
-    "issue_class": "as the state file gives it, else as the run's own classifier answered",
-    "workflow_template": "as the state file gives it, else the log's folder, else as the request names it",
-    "branch_name": "as the state file gives it",
-    "plan_file": "as the state file gives it",
-    "current_phase": "as the state file gives it, else the phase of the agent that came furthest",
-    "error_message": "the state's error, the error log's last line, or the failed agent's answer",
+    "adw_id": "id in the state file; the directory name is the key of the run",
+    "issue_number": "from the state file",
+    "issue_class": "from the state file, else the answer of the run's classifier",
+    "workflow_template": "from the state file, else the log's directory, else the name in the request",
+    "branch_name": "from the state file",
+    "plan_file": "from the state file",
+    "current_phase": "from the state file, else the phase of the agent that came furthest",
+    "error_message": "error in the state file, last line of the error log, or answer of the failed agent",
 }
 """Rules for the fields from the state file, with their fallbacks."""
 
 HISTORY_FIELD_NOTES = {
-    "id": "the name of the run's folder",
-    "project": "the folder that holds the agents folder, unless the sync was told another name",
-    "agents_dir": "the agents folder in which the run was found",
-    "source_state": "present: its files were there at the last sync; missing: only the history has it",
-    "missing_since": "when a sync first missed its files",
-    "first_seen_at": "when this history first stored the run",
-    "last_changed_at": "when this history last wrote the run",
+    "id": "name of the run's directory",
+    "project": "directory that contains the agents directory, unless sync --project set another name",
+    "agents_dir": "agents directory in which the run was found",
+    "source_state": "present: its files existed at the last sync; missing: the run is in the history only",
+    "missing_since": "time of the first sync that found its files missing",
+    "first_seen_at": "time at which this history first stored the run",
+    "last_changed_at": "time at which this history last wrote the run",
     "utc_offset_minutes": "from a time with an offset, an epoch in the run's id, or the files' times",
-    "time_zone_known": "whether the times' zone is known; otherwise they stand as if they were UTC",
-    "times_basis": "reported: times stand in the files; derived: from file times",
-    "times_source": "the place that the run's start was read from",
-    "duration_basis": "reported: it stands in the files; derived: from file times or agents' own durations; "
-    "lower_bound: an agent's work may not be in it",
-    "duration_source": "what the duration was read from",
-    "nl_input_source": "the first place that holds the request; explain nl_input names them in order",
-    "status_reason": "the rule that told the status, and what it was read from",
-    "agents_without_stream": "agents that were given a prompt and left no stream: what they spent is unknown",
-    "phases_without_stream": "phases that the state says were done, and of which no stream is there",
-    "score_parts": "what each score is made of; explain a score to see its parts",
+    "time_zone_known": "whether the time zone is known; otherwise the times are taken as UTC",
+    "times_basis": "reported: written in the files; derived: from file times",
+    "times_source": "source of the run's start time",
+    "duration_basis": "reported: written in the files; derived: from file times or agent runs; "
+    "lower_bound: the time of an agent run may be missing",
+    "duration_source": "source of the duration",
+    "nl_input_source": "first source that contains the request; explain nl_input lists them in order",
+    "status_reason": "rule that gave the status, and its source",
+    "agents_without_stream": "agents with a prompt but no transcript: their cost is unknown",
+    "phases_without_stream": "phases that are done according to the state file, without a transcript",
+    "score_parts": "components of each score; explain a score to see them",
 }
 """Rules for the fields that the history itself sets."""
 
@@ -54,7 +54,7 @@ def explain_status(context: ExplanationContext) -> Explanation:
     reason = context.run.get("status_reason")
     return context.explain_value(
         "status",
-        "the first that speaks: the state, a failure, an agent without a result, a completion; else unknown",
+        "first match: state file, failed agent run, agent run without a result, completion; else unknown",
         docs=DOCS,
         inputs={"status_reason": reason, "error_message": context.run.get("error_message")},
         sources=_reason_sources(context, reason),
@@ -63,11 +63,11 @@ def explain_status(context: ExplanationContext) -> Explanation:
                 agent_name(agent),
                 agent.get("outcome"),
                 adds=False,
-                rule="how its stream ends",
+                rule="outcome, from the end of its transcript",
             )
             for agent in context.agents
         ),
-        why_unknown=None if context.run.get("status") else "the history was given none",
+        why_unknown=None if context.run.get("status") else "the run was stored without a status",
     )
 
 
@@ -76,12 +76,12 @@ def explain_request(context: ExplanationContext) -> Explanation:
     source = context.run.get("nl_input_source")
     return context.explain_value(
         "nl_input",
-        "the first place that holds a request: state, summary, classifier's prompt, planner's prompt, log, "
-        "words of the branch",
+        "first source that contains a request: state file, summary, prompt of the classifier or the planner, "
+        "log, branch name",
         docs=DOCS,
         inputs={"nl_input_source": source},
         sources=source_file(context, source),
-        why_unknown=None if context.run.get("nl_input") else "none of these places holds a request",
+        why_unknown=None if context.run.get("nl_input") else "none of these sources contains a request",
     )
 
 
@@ -93,16 +93,18 @@ def explain_model(context: ExplanationContext) -> Explanation:
             str(entry.get("model") or "unknown"),
             entry.get("cost"),
             adds=False,
-            rule="cost of all its shares, USD",
+            rule="total cost of the model, USD",
         )
         for entry in entries
     )
     return context.explain_value(
         "model_used",
-        "as the state file gives it, else the model that cost most, else the one that the first stream names",
+        "from the state file, else the model with the highest cost, else the model in the first transcript",
         docs="docs/costs.md",
         parts=parts,
-        why_unknown=None if context.run.get("model_used") else "no state and no stream names a model",
+        why_unknown=None
+        if context.run.get("model_used")
+        else "neither the state file nor a transcript names a model",
     )
 
 
@@ -111,20 +113,20 @@ def explain_state_field(context: ExplanationContext, name: str) -> Explanation:
     reason = (
         None
         if context.run.get(name) is not None
-        else "neither the state file nor what stands in for it tells"
+        else "neither the state file nor the other sources contain it"
     )
     return context.explain_value(
         name,
         STATE_FIELD_NOTES[name],
         docs=DOCS,
-        sources=(context.source("adw_state.json", None, "the state, where it tells"),),
+        sources=(context.source("adw_state.json", None, "the state file"),),
         why_unknown=reason,
     )
 
 
 def explain_own_field(context: ExplanationContext, name: str) -> Explanation:
     """Explain a field that the history itself sets."""
-    reason = None if context.run.get(name) is not None else "it does not apply, or nothing told it"
+    reason = None if context.run.get(name) is not None else "it does not apply, or no source contains it"
     return context.explain_value(
         name, HISTORY_FIELD_NOTES[name], docs="docs/database-schema.md", why_unknown=reason
     )
@@ -134,10 +136,10 @@ def explain_extra_field(context: ExplanationContext, name: str) -> Explanation:
     """Explain a key that this program does not define: it was stored as given."""
     return context.explain_value(
         name,
-        "kept as the state file, or whoever stored the run, gave it",
+        "stored unchanged, from the state file or the program that stored the run",
         docs="docs/database-schema.md",
         sources=(context.source("adw_state.json", None, f"its {name.removeprefix('state_')}"),),
-        why_unknown=None if context.run.get(name) is not None else "it was given without a value",
+        why_unknown=None if context.run.get(name) is not None else "it was stored without a value",
     )
 
 
@@ -146,10 +148,10 @@ def _reason_sources(context: ExplanationContext, reason: object) -> tuple[Source
     if not isinstance(reason, str):
         return ()
     if reason.startswith("the state"):
-        return (context.source("adw_state.json", None, "the state"),)
+        return (context.source("adw_state.json", None, "the state file"),)
     match = _FILE_IN_REASON.search(reason)
     path = next((group for group in match.groups() if group), None) if match else None
     if path is None:
         return ()
     line = next((agent.get("line") for agent in context.agents if agent.get("path") == path), None)
-    return (context.source(path, line, "what the status was read from"),)
+    return (context.source(path, line, "source of the status"),)

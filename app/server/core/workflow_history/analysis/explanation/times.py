@@ -17,24 +17,24 @@ from .records import Component, Explanation, JsonValue, Source
 DOCS = "docs/runs.md"
 
 _BASIS_RULES = {
-    DurationBasis.REPORTED: "as its files report it",
-    DurationBasis.DERIVED: "derived: a stream without a clock ends at its file's time, or before its commit",
-    DurationBasis.LOWER_BOUND: "at least: nothing tells how long some of its agents worked",
-    None: "no file tells it",
+    DurationBasis.REPORTED: "written in its files",
+    DurationBasis.DERIVED: "derived: a transcript without times ends at its file time, or before its commit",
+    DurationBasis.LOWER_BOUND: "lower bound: the duration of some agent runs is unknown",
+    None: "not in any file",
 }
 _TIMESTAMP_RULES = {
     "created_at": (
-        "the first there is of: the state, its phases, the log, the run's id, the streams' own times, the "
-        "files' times, the commit"
+        "first source that has it: state file, its phases, log, run id, timestamps in transcripts, "
+        "file times, commit"
     ),
-    "started_at": "the state's word, else when the run was made",
-    "completed_at": "the state's word, its phases or the log; else the last stream's own time or its file's",
+    "started_at": "from the state file, else the time of creation",
+    "completed_at": "from the state file, its phases or the log; else the last transcript time, or file time",
 }
 
 
 _AGENT_SUM_RULES = {
-    True: "the sum of what its agents took: without a clock, pauses and work side by side do not show",
-    False: "not the sum of its agents, which pause and may work side by side",
+    True: "sum of its agent runs: without timestamps, pauses and parallel work are unknown",
+    False: "not the sum of its agent runs, which may pause or run in parallel",
 }
 
 
@@ -42,7 +42,7 @@ def explain_timestamp(context: ExplanationContext, name: str) -> Explanation:
     """Explain one timestamp of the run."""
     run, notes = context.run, _copied_notes(context)
     if run.get("time_zone_known") is False:
-        notes = ("the times were written without a zone and stand as if they were UTC", *notes)
+        notes = ("the times have no time zone and are taken as UTC", *notes)
     return context.explain_value(
         name,
         f"{_TIMESTAMP_RULES[name]}; {_BASIS_RULES.get(run.get('times_basis'), 'as given')}",
@@ -62,7 +62,7 @@ def explain_duration(context: ExplanationContext) -> Explanation:
             agent_name(agent),
             agent.get("duration_seconds"),
             adds=False,
-            rule="the sum of its results' own durations",
+            rule="sum of the durations in its result messages",
             sources=sources_of(context, agent),
         )
         for agent in context.agents
@@ -73,9 +73,9 @@ def explain_duration(context: ExplanationContext) -> Explanation:
             agent["agent"],
             agent.get("duration_seconds"),
             adds=False,
-            rule="it left no stream; the state tells how long it worked"
+            rule="no transcript; duration from the state file"
             if agent.get("duration_seconds") is not None
-            else "it left no stream: unknown how long it worked",
+            else "no transcript: duration unknown",
         )
         for agent in context.silent_agents
     )
@@ -88,7 +88,7 @@ def explain_duration(context: ExplanationContext) -> Explanation:
         sources=source_file(context, run.get("duration_source")),
         parts=parts + silent_parts,
         is_lower_bound=is_duration_lower_bound(run),
-        why_unknown="nothing tells how long it ran" if run.get("duration_seconds") is None else None,
+        why_unknown="no file records its duration" if run.get("duration_seconds") is None else None,
         notes=_copied_notes(context),
     )
 
@@ -97,12 +97,12 @@ def explain_phase_durations(context: ExplanationContext) -> Explanation:
     """Explain the seconds of each phase."""
     return context.explain_value(
         "phase_durations",
-        "the seconds in which an agent run of the phase worked, overwritten attempts too; work side by side "
-        "counts once, unknown ones stay out",
+        "time in which an agent run of the phase ran, with superseded attempts; parallel work counts once, "
+        "unknown durations are left out",
         unit="seconds",
         docs="docs/scores.md",
         parts=_phase_parts(context),
-        why_unknown=None if context.run.get("phase_durations") else "no agent run tells how long it took",
+        why_unknown=None if context.run.get("phase_durations") else "no agent run has a known duration",
     )
 
 
@@ -112,13 +112,13 @@ def explain_bottleneck(context: ExplanationContext) -> Explanation:
     total_seconds = fsum(seconds for seconds in durations.values() if coerce_number(seconds) is not None)
     return context.explain_value(
         "bottleneck_phase",
-        f"the longest phase, where it takes more than {BOTTLENECK_SHARE:.0%} of all phases' seconds",
+        f"longest phase, if it takes more than {BOTTLENECK_SHARE:.0%} of the duration of all phases",
         docs="docs/scores.md",
         inputs={"all_phases_seconds": total_seconds},
         parts=_phase_parts(context),
         why_unknown=None
         if context.run.get("bottleneck_phase")
-        else "no phase took that much, or no agent run tells how long it took",
+        else "no phase took that much, or no duration is known",
     )
 
 
@@ -130,7 +130,7 @@ def explain_idle_time(context: ExplanationContext) -> Explanation:
             agent_name(agent),
             None,
             adds=False,
-            rule=f"at work, its times {agent.get('time_basis') or 'unknown'}",
+            rule=f"running; times {agent.get('time_basis') or 'unknown'}",
             inputs={"from": agent.get("timestamp"), "to": agent.get("ended_at")},
             sources=sources_of(context, agent),
         )
@@ -139,14 +139,14 @@ def explain_idle_time(context: ExplanationContext) -> Explanation:
     recomputed = phase_metrics(context.run)["idle_time_seconds"]
     return context.explain_value(
         "idle_time_seconds",
-        "the seconds between the first agent's start and the last one's end in which none worked",
+        "time between the first start and the last end in which no agent ran",
         unit="seconds",
         docs="docs/scores.md",
         inputs={"counted_again_seconds": recomputed},
         parts=parts,
         why_unknown=None
         if context.run.get("idle_time_seconds") is not None
-        else "some agent's start or end is unknown: its work would pass for idle time",
+        else "the start or end of an agent run is unknown",
     )
 
 
@@ -164,13 +164,13 @@ def source_file(context: ExplanationContext, source: Any) -> tuple[Source, ...]:
     if not file.endswith((".json", ".txt", ".jsonl", ".ndjson", ".log", ".out", ".md")):
         return ()
     description = f"its {key.removeprefix('its ')}"
-    return (context.source(file, None, description if key else "what it says"),)
+    return (context.source(file, None, description if key else "its content"),)
 
 
 def _phase_parts(context: ExplanationContext) -> tuple[Component, ...]:
     durations = context.run.get("phase_durations") or {}
     return tuple(
-        Component(str(phase), coerce_number(seconds), adds=False, rule="its agent runs' seconds")
+        Component(str(phase), coerce_number(seconds), adds=False, rule="duration of its agent runs")
         for phase, seconds in durations.items()
     )
 
@@ -183,13 +183,13 @@ def _why_no_time(context: ExplanationContext, name: str) -> str | None:
         RunStatus.INCOMPLETE,
         RunStatus.UNKNOWN,
     ):
-        return f"the run's status is {context.run['status']}: no end is known"
-    return "no file tells it, and the files' own times are those of a copy or are missing"
+        return f"the status is {context.run['status']}: no end is known"
+    return "no file contains it, and the file times are those of a copy or missing"
 
 
 def _copied_notes(context: ExplanationContext) -> tuple[str, ...]:
     if any(agent.get("inherited") for agent in context.agents):
-        return ("messages that another session counts are no part of its time",)
+        return ("messages counted in another session are not part of its time",)
     return ()
 
 

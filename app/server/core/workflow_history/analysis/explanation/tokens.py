@@ -9,13 +9,13 @@ from .costs import DOCS, sources_of
 from .records import Component, Explanation
 
 _RULES = {
-    "input_tokens": "tokens read uncached",
-    "output_tokens": "tokens that the models wrote",
-    "cache_read_tokens": "tokens read from the cache",
-    "cache_creation_tokens": "tokens written to a cache, of 5 minutes or of an hour",
-    "cache_creation_5m_tokens": "tokens written to the 5-minute cache",
-    "cache_creation_1h_tokens": "tokens written to the 1-hour cache",
-    "web_searches": "web searches that the models made",
+    "input_tokens": "input tokens without cache",
+    "output_tokens": "output tokens",
+    "cache_read_tokens": "cache read tokens",
+    "cache_creation_tokens": "cache write tokens, 5 minutes and 1 hour",
+    "cache_creation_5m_tokens": "cache write tokens, 5 minutes",
+    "cache_creation_1h_tokens": "cache write tokens, 1 hour",
+    "web_searches": "web searches of the models",
 }
 
 
@@ -26,17 +26,17 @@ def explain_token_count(context: ExplanationContext, name: str) -> Explanation:
             name=agent_name(agent),
             value=agent.get(name),
             adds=agent.get(name) is not None,
-            rule="its result's modelUsage, sub-agents included"
+            rule="modelUsage of its result message, with subagents"
             if agent.get("line")
-            else "its messages, each once",
+            else "its messages, each counted once",
             sources=sources_of(context, agent),
         )
         for agent in context.agents
     ]
     unit = "count" if name == "web_searches" else "tokens"
-    reason = "no stream tells it" if context.run.get(name) is None else None
+    reason = "no transcript contains it" if context.run.get(name) is None else None
     return context.explain_sum(
-        name, f"{_RULES[name]}, the sum over its agent runs", parts, unit=unit, docs=DOCS, why_unknown=reason
+        name, f"{_RULES[name]}, sum over its agent runs", parts, unit=unit, docs=DOCS, why_unknown=reason
     )
 
 
@@ -46,6 +46,6 @@ def explain_total_tokens(context: ExplanationContext) -> Explanation:
         Component(name, context.run.get(name), coerce_number(context.run.get(name)) is not None, _RULES[name])
         for name in TOTAL_TOKEN_FIELDS
     ]
-    rule = "uncached, written, read from the cache and written to it, added up"
-    reason = "no stream tells its tokens" if context.run.get("total_tokens") is None else None
+    rule = "sum of input, output, cache read and cache write tokens"
+    reason = "no transcript contains its tokens" if context.run.get("total_tokens") is None else None
     return context.explain_sum("total_tokens", rule, parts, unit="tokens", docs=DOCS, why_unknown=reason)

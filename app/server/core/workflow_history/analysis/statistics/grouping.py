@@ -18,7 +18,7 @@ from ...common.column_data import (
     TableName,
     is_known,
 )
-from ...common.errors import InvalidQueryError
+from ...common.errors import InvalidQueryError, InvalidValueError
 from .grouped_sums import Codes
 from .time_zones import DAY, HOUR, to_local
 
@@ -77,7 +77,7 @@ def resolve_grouping(by: str) -> str:
     """
     name = {"class": "issue_class", "workflow": "template"}.get(by, by)
     if name not in GROUPINGS:
-        raise InvalidQueryError(f"no grouping {by!r}; use one of: {', '.join(GROUPINGS)}")
+        raise InvalidValueError("by", by, f"Use one of: {', '.join(GROUPINGS)}.")
     return name
 
 
@@ -135,8 +135,8 @@ def _cycle(numbers: Integers, known: Flags, names: tuple[str, ...]) -> Grouping:
 def _check_group_count(by: str, first: date, last: date, count: int) -> None:
     if count > MAX_GROUPS:
         raise InvalidQueryError(
-            f"{count:,} groups from {first} to {last} are too many by {by}, {MAX_GROUPS:,} at most; "
-            "take a longer unit, or only runs since a certain day"
+            f"Too many groups: {count:,} by {by} from {first} to {last}, at most {MAX_GROUPS:,}. "
+            "Use a longer unit, or fewer runs with --since."
         )
 
 

@@ -45,11 +45,13 @@ def compare_periods(
     Raises InvalidQueryError if the period is not positive or starts before the calendar does.
     """
     if period <= timedelta(0):
-        raise InvalidQueryError(f"a period of {period} has no length; say a number of days above 0")
+        raise InvalidQueryError(f"Invalid period {period}. Use a period longer than 0, such as 30d.")
     try:
         begin, before_begin = now - period, now - 2 * period
     except OverflowError as error:
-        raise InvalidQueryError(f"a period of {period} goes back before the calendar began") from error
+        raise InvalidQueryError(
+            f"Invalid period {period}: it starts before year 1. Use a shorter one."
+        ) from error
     times = runs.integers["created_at"]
     current, previous = _statistics_between(runs, begin, now), _statistics_between(runs, before_begin, begin)
     first = times[is_known(times)].min(initial=to_microseconds(now))

@@ -78,8 +78,8 @@ def check(
     """
     output = get_output(context)
     settings = read_config(config)
-    now = parse_moment(as_of, zone=settings.time_zone) if as_of else datetime.now(UTC)
-    start = parse_moment(since, now, settings.time_zone) if since else None
+    now = parse_moment(as_of, zone=settings.time_zone, name="as-of") if as_of else datetime.now(UTC)
+    start = parse_moment(since, now, settings.time_zone, "since") if since else None
     result = check_budgets(settings, start, now, regressions=regressions)
     if output.as_json:
         output.print_json(result)

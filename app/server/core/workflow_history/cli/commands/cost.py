@@ -9,7 +9,7 @@ import typer
 
 from ... import scanner
 from ...pipeline import folder_costs
-from ..common_options import Command
+from ..common_options import VERBOSE_HELP, Command
 from ..folders import Directory, no_runs_error, resolve_folder
 from ..output import get_output
 from ..render.cost import render_cost_line, render_cost_report
@@ -46,6 +46,7 @@ def cost(
             help="Show only this table, complete. Default: phases, models and the most expensive runs."
         ),
     ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help=VERBOSE_HELP)] = False,
 ) -> None:
     """Price a directory of runs without storing them.
 
@@ -68,7 +69,7 @@ def cost(
     elif output.quiet:
         output.print(render_cost_line(result))
     else:
-        output.print(render_cost_report(result, output.width))
+        output.print(render_cost_report(result, output.width, verbose=verbose))
         output.print_hints(
             (f"workflow-history sync {directory or folders[0]}", "store these runs in a history")
         )

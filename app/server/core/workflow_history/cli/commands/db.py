@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from ... import database
-from ...common.errors import InvalidQueryError, WorkflowHistoryError
+from ...common.errors import InvalidQueryError
 from ...maintenance.backup import backup_history, vacuum_history
 from ...maintenance.pruning import prune_history
 from ...maintenance.restore import restore_history
@@ -102,7 +102,7 @@ def verify(context: typer.Context) -> None:
     """Check the database for corruption and inconsistent totals. Exit code 1 if there is a problem."""
     output = get_output(context)
     if database.schema_version() is None:
-        raise WorkflowHistoryError(f"there is no history at {database.database_name()} yet")
+        raise database.missing_history_error()
     problems = database.check()
     if output.as_json:
         output.print_json(DatabaseCheck(not problems, problems))

@@ -64,7 +64,7 @@ def make_demo(
             demo.make_agents_folder(agents, runs=runs, seed=seed, end=now, progress=report_runs)
         stats = sync.sync_workflow_history(silent=True, agents_dir=agents, progress=report)
     if exists and (runs, seed) != (RUNS, SEED):
-        print_note(f"the demo in {directory} was there already: --runs and --seed change nothing")
+        print_note(f"The demo in {directory} exists already, so --runs and --seed have no effect.")
     page = find_runs(limit=EXAMPLE_ROWS)
     if output.as_json:
         output.print_json(DemoResult(str(agents), str(history), stats))
@@ -85,7 +85,7 @@ def make_demo(
 def _example_commands(runs: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
     """Yield commands that show the effects planted in the demo, each with its purpose."""
     most_expensive = max(runs, key=lambda run: run_cost(run).minimum or 0)  # it has the most to show
-    yield "stats", "total cost and where it was spent"
+    yield "stats", "total cost by week, workflow, model and phase"
     yield f"show {most_expensive['id']}", "details of a run"
     yield "anomalies", "regressions"
     yield "patterns", "recurring operations"
@@ -99,6 +99,6 @@ def _is_demo(directory: Path) -> bool:
         return True
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise WorkflowHistoryError(
-            f"{directory} is there already and is no finished demo; delete it or name another folder"
+            f"{directory} exists and is not a finished demo. Delete it, or choose another directory."
         )
     return False

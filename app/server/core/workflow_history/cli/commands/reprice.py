@@ -84,8 +84,8 @@ def reprice(  # noqa: PLR0917 - a command line has many options
 def _period(since: str | None, until: str | None, tz: str | None) -> tuple[datetime, datetime]:
     """Return the start and the exclusive end of the typed period."""
     now, zone = datetime.now(UTC), zone_named(tz)
-    start = parse_moment(since, now, zone) if since else _EARLIEST
-    end = parse_end(until, zone) if until else now + _DAY
+    start = parse_moment(since, now, zone, "since") if since else _EARLIEST
+    end = parse_end(until, zone, "until") if until else now + _DAY
     if end < start:
         raise InvalidQueryError(
             f"--until {until} is before --since {since}." if until else f"--since {since} is in the future."

@@ -79,7 +79,7 @@ def serve(  # noqa: PLR0917 - a command line has many options
         from ...web.serving import ServerSettings, serve_forever  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise WorkflowHistoryError(
-            f"serve needs {error.name}, which comes with: pip install 'workflow-history[web]'"
+            f"serve needs {error.name}. Install it with: pip install 'workflow-history[web]'"
         ) from error
     if database.history_exists():
         database.schema_version()  # an unreadable history is reported now, not on every page

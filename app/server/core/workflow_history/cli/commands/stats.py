@@ -60,7 +60,9 @@ def stats(
     value. With --quiet, prints the total cost only.
     """
     if (by is not None) + waste + (trend is not None) > 1 or (across is not None and by is None):
-        raise InvalidQueryError("use one of --by, --waste and --trend; --across goes with --by")
+        raise InvalidQueryError(
+            "--by, --waste and --trend exclude each other, and --across needs --by. Use one of them."
+        )
     if by is not None:
         _show_groups(context, by, across)
     elif waste:
@@ -117,7 +119,7 @@ def _show_waste(context: typer.Context) -> None:
 
 
 def _show_trend(context: typer.Context, period: str) -> None:
-    output, result = get_output(context), statistics.trend(parse_period(period), get_filter(context))
+    output, result = get_output(context), statistics.trend(parse_period(period, "trend"), get_filter(context))
     if output.as_json:
         output.print_json(result)
     else:

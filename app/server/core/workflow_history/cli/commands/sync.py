@@ -12,7 +12,7 @@ from ...common.formatting.text import single_line
 from ...pipeline.sync_state import has_news
 from ...storage.connection.advisory_lock import LockOwner
 from ..app import EXIT_PARTIAL
-from ..common_options import Command
+from ..common_options import VERBOSE_HELP, Command
 from ..folders import Directory, no_runs_error, resolve_folder
 from ..output import Output, get_output, print_error, print_note
 from ..render.sync import count, render_sync_summary, unread_problems
@@ -63,6 +63,7 @@ def sync_command(
     with_pruned: Annotated[
         bool, typer.Option("--include-pruned", help="Re-import runs that were pruned; see db prune.")
     ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help=VERBOSE_HELP)] = False,
 ) -> None:
     """Sync runs of an agents directory into the history.
 
@@ -94,7 +95,7 @@ def sync_command(
         )
     has_runs = any(count(stats, name) for name in ("scanned", "missing", "pruned")) or stats["errors"]
     if has_runs or output.as_json:
-        _print_summary(output, stats, is_new=is_new)
+        _print_summary(output, stats, is_new=is_new, verbose=verbose)
     if not has_runs:
         raise no_runs_error(folder)
     if unread := count(stats, "failed") + count(stats, "unread"):
@@ -104,12 +105,13 @@ def sync_command(
             for problem in (unread_problems(stats)[:1] if output.quiet else ())
         ]
         print_error(
-            f"stored all but {subject} that could not be read{''.join(details)}; the next sync tries again"
+            f"Could not read {subject}{''.join(details)}; everything else is stored. Fix the files or "
+            "permissions, and sync again."
         )
         raise typer.Exit(EXIT_PARTIAL)
 
 
-def _print_summary(output: Output, stats: dict[str, Any], *, is_new: bool) -> None:
+def _print_summary(output: Output, stats: dict[str, Any], *, is_new: bool, verbose: bool) -> None:
     if output.as_json:
         output.print_json(stats)
         return
@@ -117,14 +119,14 @@ def _print_summary(output: Output, stats: dict[str, Any], *, is_new: bool) -> No
         return
     if is_new:
         print_note(f"new history at {database.database_name()}")
-    output.print(render_sync_summary(stats, output.width))
+    output.print(render_sync_summary(stats, output.width, verbose=verbose))
     if count(stats, "scanned") and has_news(stats):
         output.print_hints(
             ("workflow-history list", "list the runs"),
-            ("workflow-history stats", "total cost and where it was spent"),
+            ("workflow-history stats", "total cost by week, workflow, model and phase"),
             ("workflow-history show ID", "details of a run"),
         )
 
 
 def _print_lock_owner(owner: LockOwner) -> None:
-    print_note(f"another sync of this folder runs: {owner}; waiting for it")
+    print_note(f"Another sync of this directory is running ({owner}). Waiting for it.")

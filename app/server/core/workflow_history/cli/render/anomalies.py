@@ -32,21 +32,21 @@ def render_anomalies(anomalies: Anomalies, width: int, zone: tzinfo | None = Non
     """Format regressions, improvements and outliers; days are in `zone`, None: the local time zone."""
     since, outliers = anomalies.recent_since, anomalies.outliers
     if since is None:
-        reason = "No runs to compare." if anomalies.runs == 0 else "No run has a time: nothing to compare."
+        reason = "No runs to compare." if anomalies.runs == 0 else "No run has a date: nothing to compare."
         return Group(reason, *implausible_dates_note(anomalies.invalid_timestamps))
-    series = pluralize(anomalies.series, "series", "series") if anomalies.series else "nothing"
+    series = pluralize(anomalies.series, "time series", "time series")
     runs = Text(pluralize(anomalies.runs, "run"), "bold")
     blocks: list[RenderableType] = [
-        join_parts([runs, f"recent: since {day(since, zone)}", f"{series} judged"])
+        join_parts([runs, f"recent window: since {day(since, zone)}", f"{series} tested"])
     ]
     if not anomalies.regressions:
         blocks += ["", _no_regressions(anomalies.series)]
-    for title, findings in (("Got worse", anomalies.regressions), ("Got better", anomalies.improvements)):
+    for title, findings in (("Regressions", anomalies.regressions), ("Improvements", anomalies.improvements)):
         if findings:
             blocks += ["", section_rule(title, width), *(_finding(finding, width) for finding in findings)]
     if outliers:
         sentences = (_marked(("·", ""), _emphasize_head(outlier.sentence)) for outlier in outliers)
-        blocks += ["", section_rule("Runs that stand out", width), *sentences]
+        blocks += ["", section_rule("Outliers", width), *sentences]
     if len(outliers) < anomalies.outliers_found:
         blocks.append(Text(f"  and {anomalies.outliers_found - len(outliers):,} more", "dim"))
     if anomalies.invalid_timestamps.runs:
@@ -62,13 +62,9 @@ def render_sentences(findings: Iterable[Finding]) -> list[Text]:
 def _no_regressions(series: int) -> RenderableType:
     """Render the result without regressions; a warning if no time series could be judged."""
     if series:
-        return _marked(
-            _MARKS[BudgetLevel.WITHIN], Text("nothing got worse that is more than chance", "green")
-        )
-    required = f"it takes {MIN_BEFORE} dated runs of one template before and {MIN_AFTER} since"
-    return _marked(
-        _MARKS[BudgetLevel.NEAR], Text(f"nothing could be judged: too few of one template; {required}")
-    )
+        return _marked(_MARKS[BudgetLevel.WITHIN], Text("No significant regressions", "green"))
+    required = f"{MIN_BEFORE} dated runs of one workflow before a change and {MIN_AFTER} since are needed"
+    return _marked(_MARKS[BudgetLevel.NEAR], Text(f"Not enough data to find regressions: {required}"))
 
 
 def _finding(finding: Finding, width: int) -> RenderableType:
@@ -91,8 +87,8 @@ def _curve(finding: Finding) -> Text:
     curve, change = sparkline(finding.curve), finding.curve_change
     line = Text.assemble((curve[:change], "dim"), (curve[change:], "red" if finding.worse else "green"))
     if finding.excess_cost is not None:
-        direction = "more" if finding.excess_cost > 0 else "less"
-        line.append(f"  {format_usd(abs(finding.excess_cost))} {direction} since then", "bold")
+        label = "excess cost" if finding.excess_cost > 0 else "saved"
+        line.append(f"  {label} {format_usd(abs(finding.excess_cost))} since then", "bold")
     return line
 
 
@@ -115,14 +111,14 @@ def render_budgets(report: BudgetReport, width: int) -> RenderableType:
     blocks = [_budget(budget, width) for budget in shown]
     if earlier := len(report.budgets) - len(shown):
         blocks.append(
-            _marked(_MARKS[BudgetLevel.WITHIN], Text(f"{earlier:,} earlier: all within their budgets"))
+            _marked(_MARKS[BudgetLevel.WITHIN], Text(f"{earlier:,} earlier periods: all within budget"))
         )
     if report.regressions is not None:
         blocks += [_finding(finding, width) for finding in report.regressions]
         if not report.regressions:
             blocks.append(_no_regressions(report.series or 0))
     if report.undated_runs:
-        note = f"{pluralize(report.undated_runs, 'run')} without a time: in no day, week or month"
+        note = f"{pluralize(report.undated_runs, 'run')} without a date: in no day, week or month"
         blocks.append(_marked(_MARKS[BudgetLevel.NEAR], Text(note)))
     return Group(*blocks, *implausible_dates_note(report.invalid_timestamps), "", _verdict(report))
 
@@ -140,11 +136,11 @@ def render_exceeded(report: BudgetReport) -> list[Text]:
 def _budget(budget: BudgetStatus, width: int) -> RenderableType:
     lines = [Text(single_line(budget.sentence))]
     if budget.state != BudgetLevel.WITHIN and budget.top_runs:
-        costliest = [
+        most_expensive = [
             f"{single_line(run.id)} {'≥ ' if run.is_lower_bound else ''}{format_usd(run.cost)}"
             for run in budget.top_runs
         ]
-        lines.append(Text(truncate(f"most: {', '.join(costliest)}", width - 4), "dim"))
+        lines.append(Text(truncate(f"most expensive: {', '.join(most_expensive)}", width - 4), "dim"))
     return _marked(_MARKS[budget.state], *lines)
 
 
@@ -159,6 +155,6 @@ def _verdict(report: BudgetReport) -> Text:
     else:
         verdict = Text(f"all within {pluralize(len(report.budgets), 'budget')}", "green")
     if report.latest_run is None:
-        return join_parts([verdict, "no run with a time"])
+        return join_parts([verdict, "no run with a date"])
     latest = format_timestamp(report.latest_run, zone_named(report.time_zone))
     return join_parts([verdict, f"latest run {latest}"])

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from ...common.formatting.numbers import format_duration, pluralize
 from ...common.spending import UNKNOWN, format_fraction, format_usd
-from ...presentation.forecast import Formatter
+from ...presentation.forecast import Formatter, format_share_range
 from ...queries.forecast.backtest import (
     CalibrationReport,
     Coverage,
@@ -23,16 +23,16 @@ _BAR_WIDTH = 20  # cells
 _VERDICT_STYLES = {"better": "green", "no better": "bold", "worse": "magenta"}
 _METHOD_NAMES = {
     "forecast": "forecast",
-    "mean": "mean of all runs before",
-    "median": "median of all runs before",
-    "template median": "median of its template's runs before",
+    "mean": "mean of all earlier runs",
+    "median": "median of all earlier runs",
+    "template median": "median of the workflow's earlier runs",
 }
 
 
 def render_calibration(report: CalibrationReport, width: int, *, brief: bool = False) -> RenderableType:
     """Render a calibration report; `brief`: only the interval coverage of cost and duration."""
     if not report.backtested:
-        return Text("No stored run that has ended and a date: nothing to forecast.")
+        return Text("No finished run with a date: nothing to backtest.")
     figures = (("Cost", report.cost, format_usd), ("Duration", report.duration, format_duration))
     if brief:
         return Group(*(_coverage_sentence(title, figure) for title, figure, _ in figures))
@@ -44,42 +44,41 @@ def render_calibration(report: CalibrationReport, width: int, *, brief: bool = F
             lines += _verdicts(figure)
     lines += ["", section_rule("Success", width), *_success(report, width)]
     if report.templates:
-        rule = section_rule("By template", width, "intervals held")
+        rule = section_rule("Coverage by workflow", width, "95% CI of the coverage")
         lines += ["", rule, _template_table(report.templates, width)]
     return Group(*lines)
 
 
 def _scope(report: CalibrationReport) -> list[Text]:
     """Format the number of runs that were forecast, and of those that were not."""
-    which = "" if report.backtested == report.runs else f" the latest {report.backtested:,} of"
+    which = "" if report.backtested == report.runs else f"the latest {report.backtested:,} of "
     lines = [
         Text(
-            f"Of{which} {pluralize(report.runs, 'stored run')}, each forecast from those ended before it "
-            f"alone, {report.cost.forecast:,} got a forecast of the cost and {report.duration.forecast:,} "
-            "one of the time."
+            f"Backtest of {which}{pluralize(report.runs, 'run')}, each forecast from earlier runs only: "
+            f"{report.cost.forecast:,} cost forecasts, {report.duration.forecast:,} duration forecasts."
         ),
         Text(
-            f"No forecast of the cost: {report.low_n:,} had too few runs before them, {report.unlike:,} named"
-            " no template and had too few before them that asked for the like.",
+            f"Not enough data for a cost forecast: {report.low_n:,} with too few earlier runs, "
+            f"{report.unlike:,} without a workflow name and with too few comparable runs.",
             "dim",
         ),
     ]
     if report.undated:
-        lines.append(Text(f"{pluralize(report.undated, 'run')} without a date left out.", "dim"))
+        lines.append(Text(f"{pluralize(report.undated, 'run')} without a date skipped.", "dim"))
     if report.backtested < report.runs:
-        lines.append(Text("--all forecasts every one of them.", "dim"))
+        lines.append(Text("Use --all to backtest every run.", "dim"))
     return lines
 
 
 def _coverage_sentence(title: str, figure: FigureCalibration) -> Text:
     coverage = figure.coverage
     if coverage is None:
-        return Text(f"{title}: no run was forecast of which is known what came.")
-    interval = f"{coverage.low:.1%} to {coverage.high:.1%}"
+        return Text(f"{title} coverage: no forecast of a run whose actual value is known.")
+    interval = f"95% CI {format_share_range(coverage.low, coverage.high, 1)}"
     return Text.assemble(
-        f"{title}: p10 to p90 held ",
+        f"{title} coverage: ",
         (f"{coverage.share:.1%}", "bold"),
-        f" of {pluralize(coverage.count, 'run')} (95%: {interval}); 80% is meant.",
+        f" of {pluralize(coverage.count, 'actual value')} inside the 80% interval ({interval}).",
     )
 
 
@@ -89,7 +88,7 @@ def _verdicts(figure: FigureCalibration) -> list[Text]:
         Text.assemble(
             (verdict.word, _VERDICT_STYLES[verdict.word]),
             f" than the {_METHOD_NAMES[verdict.against]}: closer in {verdict.share:.1%} of "
-            f"{pluralize(verdict.count, 'run')} (95%: {verdict.low:.1%} to {verdict.high:.1%})",
+            f"{pluralize(verdict.count, 'run')} (95% CI {format_share_range(verdict.low, verdict.high, 1)})",
         )
         for verdict in figure.verdicts
     ]
@@ -99,14 +98,14 @@ def _coverage_table(coverage: Coverage, width: int) -> RenderableType:
     """Build a table of nominal and actual shares of runs below, within and above the interval."""
     rows = (
         ("below p10", 0.1, coverage.below),
-        ("p10 to p90", 0.8, coverage.inside),
+        ("p10–p90", 0.8, coverage.inside),
         ("above p90", 0.1, coverage.above),
     )
     shares = [count / coverage.count for _, _, count in rows]
     columns = [
-        text_column("where", "came", [name for name, _, _ in rows]),
-        number_column("meant", "meant", [f"{nominal:.0%}" for _, nominal, _ in rows]),
-        number_column("was", "was", [f"{share:.1%}" for share in shares]),
+        text_column("where", "actual", [name for name, _, _ in rows]),
+        number_column("nominal", "nominal", [f"{nominal:.0%}" for _, nominal, _ in rows]),
+        number_column("observed", "observed", [f"{share:.1%}" for share in shares]),
         number_column("runs", "runs", [f"{count:,}" for _, _, count in rows]),
         bar_column(shares, _BAR_WIDTH),
     ]
@@ -117,10 +116,10 @@ def _error_table(figure: FigureCalibration, formatter: Formatter, width: int) ->
     errors = [*figure.errors, *figure.errors_with_template]
     logs = [UNKNOWN if error.log is None else f"{error.log:.3f}" for error in errors]
     columns = [
-        text_column("way", "median error of", [_METHOD_NAMES[error.name] for error in errors]),
+        text_column("way", "method", [_METHOD_NAMES[error.name] for error in errors]),
         number_column("runs", "runs", [f"{error.count:,}" for error in errors]),
-        number_column("absolute", "off by", [formatter(error.absolute) for error in errors]),
-        number_column("log", "log error", logs),
+        number_column("absolute", "median abs. error", [formatter(error.absolute) for error in errors]),
+        number_column("log", "median log error", logs),
         bar_column([error.log or 0.0 for error in errors], _BAR_WIDTH),
     ]
     return build_table(fit_columns(columns, width, (DropColumn("bar"), DropColumn("runs"))), width)
@@ -129,22 +128,22 @@ def _error_table(figure: FigureCalibration, formatter: Formatter, width: int) ->
 def _success(report: CalibrationReport, width: int) -> list[RenderableType]:
     success = report.success
     if success.brier is None or success.brier_base is None:
-        return [Text("No run was forecast that completed or failed.")]
+        return [Text("No forecast of a run that completed or failed.")]
     line = Text.assemble(
         "Brier score ",
         (f"{success.brier:.4f}", "bold"),
-        f" over {pluralize(success.count, 'run')}, less is better; "
-        f"{success.brier_base:.4f} by telling each the share of all runs before it.",
+        f" over {pluralize(success.count, 'run')}, lower is better; "
+        f"base rate of all earlier runs {success.brier_base:.4f}.",
     )
     lines = [line]
     if success.verdict is not None and success.gain is not None:
         verdict = (success.verdict, _VERDICT_STYLES[success.verdict])
-        interval = f"{success.gain_low:+.4f} to {success.gain_high:+.4f}"
-        gain = f" than telling that share: by {success.gain:+.4f} (95%: {interval})"
+        interval = f"95% CI {success.gain_low:+.4f} to {success.gain_high:+.4f}"
+        gain = f" than the base rate: difference {success.gain:+.4f} ({interval})"
         lines.append(Text.assemble(verdict, gain))
     bins = success.bins
     columns = [
-        text_column("predicted", "predicted", [f"{each.least:.0%} to {each.most:.0%}" for each in bins]),
+        text_column("predicted", "predicted", [format_share_range(each.least, each.most) for each in bins]),
         number_column("mean", "mean", [f"{each.predicted:.1%}" for each in bins]),
         number_column("was", "completed", [f"{each.completed:.1%}" for each in bins]),
         number_column("runs", "runs", [f"{each.count:,}" for each in bins]),
@@ -154,13 +153,13 @@ def _success(report: CalibrationReport, width: int) -> list[RenderableType]:
 
 
 def _template_table(templates: Sequence[TemplateCalibration], width: int) -> RenderableType:
-    names = tuple(clean_text(each.template or "none named", "bold") for each in templates)
+    names = tuple(clean_text(each.template or "unknown", "bold") for each in templates)
     columns = [
-        Column("name", "template", names),
+        Column("name", "workflow", names),
         *_coverage_columns("cost", [each.cost for each in templates]),
-        *_coverage_columns("time", [each.duration for each in templates]),
+        *_coverage_columns("duration", [each.duration for each in templates]),
     ]
-    steps = (DropColumn("time_range"), DropColumn("cost_range"))
+    steps = (DropColumn("duration_range"), DropColumn("cost_range"))
     return build_table(fit_columns(columns, width, steps), width)
 
 
@@ -171,13 +170,13 @@ def _coverage_columns(title: str, coverages: Sequence[Coverage | None]) -> list[
         if coverage is None
         else (
             format_fraction(coverage.share),
-            f"{format_fraction(coverage.low)} to {format_fraction(coverage.high)}",
+            format_share_range(coverage.low, coverage.high),
             f"{coverage.count:,}",
         )
         for coverage in coverages
     ]
     return [
         number_column(f"{title}_share", title, [share for share, _, _ in cells]),
-        number_column(f"{title}_range", "95%", [interval for _, interval, _ in cells]),
+        number_column(f"{title}_range", "95% CI", [interval for _, interval, _ in cells]),
         number_column(f"{title}_runs", "runs", [runs for _, _, runs in cells]),
     ]

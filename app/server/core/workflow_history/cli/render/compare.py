@@ -45,9 +45,9 @@ DROP_ORDER = (
     DropColumn("tokens"),
     DropColumn("cost_bar"),
     DropColumn("percent"),
-    DropColumn("time_difference"),
-    DropColumn("time_a"),
-    DropColumn("time_b"),
+    DropColumn("duration_difference"),
+    DropColumn("duration_a"),
+    DropColumn("duration_b"),
     DropColumn("cost_difference"),
 )
 """Columns to drop, in this order, until the table fits the width."""
@@ -58,10 +58,10 @@ def render_comparison(comparison: Comparison, width: int) -> RenderableType:
     width = min(width, MAX_WIDTH)
     blocks: list[RenderableType] = [_head("A", comparison.a, comparison.request.a, width)]
     blocks += [_head("B", comparison.b, comparison.request.b, width), *_requests(comparison, width), ""]
-    blocks += [section_rule("Runs", width, "difference: B less A"), _run_table(comparison, width), ""]
+    blocks += [section_rule("Runs", width, "difference: B − A"), _run_table(comparison, width), ""]
     if comparison.phases:
         blocks += [section_rule("Phases", width), _phase_table(comparison, width), ""]
-    blocks += [section_rule("Where the difference comes from", width), *_origins(comparison, width)]
+    blocks += [section_rule("Cost and duration difference by phase", width), *_origins(comparison, width)]
     if notes := texts.comparison_notes(comparison):
         blocks += ["", *(Text(f"! {single_line(note)}", style="magenta") for note in notes)]
     return Group(*blocks)
@@ -85,8 +85,8 @@ def _requests(comparison: Comparison, width: int) -> list[RenderableType]:
         return [Text("   the requests cannot be compared: one is unknown", style="dim")]
     if request.same:
         return [Text("   the same request, word for word", style="dim")]
-    similarity = f"alike {comparison.similarity:.2f}"
-    text_similarity = None if request.likeness is None else f"their words {request.likeness:.2f}"
+    similarity = f"similarity {comparison.similarity:.2f}"
+    text_similarity = None if request.likeness is None else f"request text {request.likeness:.2f}"
     lines: list[RenderableType] = [Text.assemble("   ", join_parts([similarity, text_similarity]))]
     for label, words in (("both", request.shared), ("only A", request.only_a), ("only B", request.only_b)):
         if words:
@@ -114,7 +114,7 @@ def _run_table(comparison: Comparison, width: int) -> RenderableType:
         text_column("name", "", [row[0] for row in rows]),
         text_column("a", "A", [row[1] for row in rows], right=True),
         text_column("b", "B", [row[2] for row in rows], right=True),
-        Column("difference", "B - A", tuple(row[3] for row in rows), right=True),
+        Column("difference", "B − A", tuple(row[3] for row in rows), right=True),
         text_column("percent", "", [row[4] for row in rows], right=True),
     ]
     return build_table(fit_columns(columns, width, (DropColumn("percent"), DropColumn("difference"))), width)
@@ -138,10 +138,10 @@ def _phase_table(comparison: Comparison, width: int) -> RenderableType:
     steps = [step for _, step in rows]
     max_cost = max((side.cost or 0.0 for step in steps for side in (step.a, step.b) if side), default=0.0)
     columns = [
-        Column("name", "phase", (*(name for name, _ in rows), Text("all", style="bold")), flexible=True),
+        Column("name", "phase", (*(name for name, _ in rows), Text("total", style="bold")), flexible=True),
         *_side_columns(comparison, steps, "cost", "cost"),
         Column("cost_bar", "A, B", (*(_cost_bars(step, max_cost) for step in steps), Text(""))),
-        *_side_columns(comparison, steps, "time", "duration_seconds"),
+        *_side_columns(comparison, steps, "duration", "duration_seconds"),
         _pair_column(comparison, steps, "tokens", "total_tokens"),
         _pair_column(comparison, steps, "turns", "turns"),
     ]
@@ -166,7 +166,7 @@ def _side_columns(
     columns = [
         Column(f"{title}_a", f"A {title}", (*amounts_a, Text(amount_a(total), "bold")), right=True),
         Column(f"{title}_b", f"B {title}", (*amounts_b, Text(amount_b(total), "bold")), right=True),
-        Column(f"{title}_difference", "B - A", tuple(differences), right=True),
+        Column(f"{title}_difference", "B − A", tuple(differences), right=True),
     ]
     if is_cost:
         percents = tuple(Text(difference_percent(figure)) for figure in (*figures, total))
@@ -176,7 +176,7 @@ def _side_columns(
 
 def _amount_cell(totals: AgentTotals | None, amount: str, *, with_outcome: bool) -> Text:
     if totals is None:
-        return Text("none", style="dim")
+        return Text("not run", style="dim")
     if not with_outcome:
         return Text(amount)
     sign = "" if totals.cost_is_certain or totals.cost is None else "≥ "
@@ -207,9 +207,18 @@ def _origins(comparison: Comparison, width: int) -> list[RenderableType]:
         largest = comparison.duration_from[0]
         direction = "more" if largest.difference > 0 else "less"
         amount = f"{format_duration(abs(largest.difference))} {direction}"
-        lines += ["", Text(f"agents' time: the most in {single_line(largest.phase)}, {amount}")]
-        lines.append(_contribution_table("time", comparison.duration_from, format_duration, width))
+        lines += ["", Text(f"duration of the agent runs; {amount} in {single_line(largest.phase)}")]
+        lines.append(_contribution_table("duration", comparison.duration_from, format_duration, width))
     return lines
+
+
+def _format_share(share: float) -> str:
+    """Format a share of a difference; a small negative one is never shown as 0%.
+
+    >>> _format_share(-0.001), _format_share(-0.25), _format_share(0.5)
+    ('>-1%', '-25%', '50%')
+    """
+    return ">-1%" if -0.01 < share < 0 else format_fraction(share)
 
 
 def _contribution_table(
@@ -217,7 +226,7 @@ def _contribution_table(
 ) -> RenderableType:
     largest = max(abs(part.difference) for part in parts)
     amounts = [("+" if part.difference > 0 else "-") + formatter(abs(part.difference)) for part in parts]
-    shares = ["" if part.share is None else format_fraction(part.share) for part in parts]
+    shares = ["" if part.share is None else _format_share(part.share) for part in parts]
     cancelled = any(part.share is None or abs(part.share) > MAX_MEANINGFUL_SHARE for part in parts)
     bars = [
         Text(
@@ -226,9 +235,9 @@ def _contribution_table(
         for part in parts
     ]
     columns = [
-        text_column("phase", "phase", [part.phase or "beyond the agents" for part in parts]),
-        text_column(key, f"B - A, {key}", amounts, right=True),
-        *([] if cancelled else [text_column("share", "of it", shares, right=True)]),
+        text_column("phase", "phase", [part.phase or "outside the agent runs" for part in parts]),
+        text_column(key, f"{key}, B − A", amounts, right=True),
+        *([] if cancelled else [text_column("share", "share of difference", shares, right=True)]),
         Column("bar", "", tuple(bars)),
     ]
     return build_table(fit_columns(columns, width, (DropColumn("bar"), DropColumn("share"))), width)

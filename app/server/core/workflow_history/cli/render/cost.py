@@ -26,19 +26,19 @@ from .table import (
     share_of,
     text_column,
 )
-from .text import join_parts, render_cost, render_problems, section_rule
+from .text import MAX_PROBLEMS, join_parts, render_cost, render_problems, section_rule
 
 Totals = Mapping[str, Any]
 
-TITLES = {"phase": "Phases", "agent": "Agents", "model": "Models", "run": "Runs, the costliest first"}
+TITLES = {"phase": "Phases", "agent": "Agents", "model": "Models", "run": "Most expensive runs"}
 BAR_WIDTH = 8  # cells
 MAX_NAME_WIDTH = 48  # cells
 MAX_ID_WIDTH = 24  # cells that an id is shortened to, if it stays unique
 TOKENS = (
-    ("input_tokens", "in"),
-    ("output_tokens", "out"),
+    ("input_tokens", "input"),
+    ("output_tokens", "output"),
     ("cache_read_tokens", "cache read"),
-    ("cache_creation_tokens", "written"),
+    ("cache_creation_tokens", "cache write"),
 )
 DROP_ORDER = (
     DropColumn("cache_creation_tokens"),
@@ -52,10 +52,10 @@ DROP_ORDER = (
 """Columns to drop, in this order, until the table fits the width."""
 
 
-def render_cost_report(report: Totals, width: int) -> RenderableType:
-    """Render the totals, one table per grouping, and the read problems."""
+def render_cost_report(report: Totals, width: int, *, verbose: bool = False) -> RenderableType:
+    """Render the totals, one table per grouping, and the read problems; `verbose`: each of them."""
     if not report["runs"]:
-        return Group(Text("No run in it can be read."), *_problems(report, width))
+        return Group(Text("No run in it can be read."), *_problems(report, width, verbose=verbose))
     lines: list[RenderableType] = [_head(report), render_cost_line(report)]
     if report["unpriced_tokens"]:
         lines.append(_unpriced(report["unpriced_by_model"]))
@@ -68,7 +68,7 @@ def render_cost_report(report: Totals, width: int) -> RenderableType:
             is_cut = kind == "run" and len(groups) < runs
             note = f"{len(groups)} of {runs:,}; all: --by run" if is_cut else ""
             lines += ["", section_rule(TITLES[kind], width, note), _group_table(kind, groups, width)]
-    return Group(*lines, *_problems(report, width))
+    return Group(*lines, *_problems(report, width, verbose=verbose))
 
 
 def render_cost_line(report: Totals) -> Text:
@@ -89,25 +89,29 @@ def cost_of(totals: Totals) -> Cost:
 def _head(report: Totals) -> Text:
     project = f" in {single_line(report['project'])}" if report["project"] else ""
     folders = report.get("folders") or ()
-    source = f", from {pluralize(len(folders), 'folder')}" if len(folders) > 1 else ""
+    source = f", from {len(folders):,} agents directories" if len(folders) > 1 else ""
     runs = Text.assemble((pluralize(report["runs"], "run"), "bold"), project, source)
-    return join_parts([runs, copies_note(report["copies"]), pluralize(report["agent_runs"], "agent")])
+    return join_parts([runs, copies_note(report["copies"]), pluralize(report["agent_runs"], "agent run")])
 
 
 def _unpriced(models: Sequence[Totals]) -> Text:
     parts = [
         f"{format_tokens(model['tokens'])}{' tokens' if index == 0 else ''} of "
-        f"{single_line(model['name'] or 'a model that is not named')}"
+        f"{single_line(model['name'] or 'an unnamed model')}"
         for index, model in enumerate(models)
     ]
-    return Text(f"{' and '.join(parts)} without a known price", "magenta")
+    return Text(f"unpriced: {', '.join(parts)}", "magenta")
 
 
-def _problems(report: Totals, width: int) -> list[RenderableType]:
+def _problems(report: Totals, width: int, *, verbose: bool) -> list[RenderableType]:
     problems = report["problems"]
     if not problems:
         return []
-    return ["", Text(pluralize(len(problems), "problem"), "bold"), *render_problems(problems, width)]
+    return [
+        "",
+        Text(pluralize(len(problems), "read error or warning", "read errors and warnings"), "bold"),
+        *render_problems(problems, width, None if verbose else MAX_PROBLEMS),
+    ]
 
 
 def _group_table(kind: str, groups: Sequence[Totals], width: int) -> RenderableType:
@@ -130,7 +134,7 @@ def _run_columns(runs: Sequence[Totals]) -> list[Column]:
     ids = short_ids([single_line(run["name"]) for run in runs], MAX_ID_WIDTH)
     return [
         id_column("name", "run", ids),
-        text_column("when", "when", [format_timestamp(run["created_at"]) for run in runs]),
+        text_column("when", "created", [format_timestamp(run["created_at"]) for run in runs]),
         Column("status", "", tuple(symbols.status_text(run["status"], sign_only=True) for run in runs)),
     ]
 
@@ -153,4 +157,4 @@ def _format_cost(group: Totals) -> str:
         return copy
     cost = cost_of(group)
     no_price = cost.minimum is None and group["unpriced_tokens"]
-    return "no price" if no_price else format_minimum(cost)
+    return "unpriced" if no_price else format_minimum(cost)

@@ -28,7 +28,7 @@ from ...presentation.explanation import (
 )
 from ...presentation.run_list import join_run_id
 from .table import MAX_WIDTH, Column, DropColumn, build_table, fit_columns, label_grid, text_column
-from .text import join_parts, section_rule, unbroken_text
+from .text import docs_hint, join_parts, section_rule, unbroken_text
 
 if TYPE_CHECKING:
     from ...analysis.explanation.records import Explanation, Source
@@ -55,16 +55,16 @@ def render_explanation(explanation: Explanation, width: int) -> RenderableType:
     if explanation.of:
         blocks += ["", _overview_table(explanation.of, width)]
     if explanation.parts:
-        blocks += ["", section_rule("Parts", width), _part_table(explanation, width)]
+        blocks += ["", section_rule("Components", width), _part_table(explanation, width)]
         if total := format_total(explanation):
             blocks.append(Text(total, "bold magenta" if explanation.remainder else "bold"))
         # A shared source is printed once.
         if sources := {(each.path, each.line): each for part in explanation.parts for each in part.sources}:
-            blocks += ["", section_rule("Read from", width)]
+            blocks += ["", section_rule("Sources", width)]
             blocks += [_source(source, width, bare=True) for source in sources.values()]
     blocks += _arithmetic(explanation, width)
     blocks += [Text(f"! {single_line(note)}", "magenta") for note in explanation.notes]
-    blocks += ["", Text(f"more: {explanation.docs}", style="dim")]
+    blocks += ["", docs_hint(explanation.docs)]
     return Group(*blocks)
 
 
@@ -105,7 +105,7 @@ def _overview_table(fields: Sequence[Explanation], width: int) -> RenderableType
     columns = [
         Column("field", "field", tuple(Text(field.field, "bold") for field in shown)),
         Column("value", "value", tuple(Text(format_short(field)) for field in shown), max_width=26),
-        Column("rule", "where from", origins, flexible=True, wraps=True),
+        Column("rule", "source", origins, flexible=True, wraps=True),
     ]
     return build_table(columns, width)
 
@@ -118,13 +118,15 @@ def _part_table(explanation: Explanation, width: int) -> RenderableType:
         for part in parts
     )
     columns = [
-        Column("name", "part", tuple(Text(single_line(part.name), "bold") for part in parts), max_width=28),
+        Column(
+            "name", "component", tuple(Text(single_line(part.name), "bold") for part in parts), max_width=28
+        ),
         Column("value", "value", values, right=True),
     ]
     if any(part.weight is not None for part in parts):
         weights = [UNKNOWN if part.weight is None else f"{part.weight:g}" for part in parts]
         columns.append(text_column("weight", "weight", weights))
-        columns.append(text_column("gave", "gave", map(format_contribution, parts)))
+        columns.append(text_column("gave", "contribution", map(format_contribution, parts)))
     if any(part.basis for part in parts):
         columns.append(text_column("basis", "basis", [part.basis or UNKNOWN for part in parts]))
     rules = [Text(describe_rule(part)) for part in parts]
@@ -147,13 +149,16 @@ def _arithmetic(explanation: Explanation, width: int) -> list[RenderableType]:
     sums = sum_price_terms(explanation)
     if sums is None:
         return []
-    blocks: list[RenderableType] = ["", section_rule("Tokens times the price of the day", width, sums.table)]
+    blocks: list[RenderableType] = [
+        "",
+        section_rule("Computed cost (tokens × price on the run's date)", width, sums.table),
+    ]
     if sums.rows:
         columns = [
             text_column("model", "model", [short_model(row.model) for row in sums.rows]),
             text_column("kind", "kind", [row.kind for row in sums.rows]),
             text_column("count", "count", [f"{row.units:,}" for row in sums.rows], right=True),
-            text_column("rate", "USD a million", [f"{row.rate:g}" for row in sums.rows], right=True),
+            text_column("rate", "USD per 1M", [f"{row.rate:g}" for row in sums.rows], right=True),
             text_column("cost", "cost", [format_usd_exact(float(row.cost)) for row in sums.rows], right=True),
         ]
         blocks.append(build_table(columns, width))

@@ -11,7 +11,13 @@ from ...common.formatting.numbers import format_duration, pluralize
 from ...common.formatting.text import single_line, truncate
 from ...common.spending import UNKNOWN, format_fraction, format_usd
 from ...presentation import forecast as texts
-from ...presentation.forecast import Formatter, describe_observed_range, format_actual_cost, format_interval
+from ...presentation.forecast import (
+    Formatter,
+    describe_observed_range,
+    format_actual_cost,
+    format_interval,
+    format_share_range,
+)
 from ...queries.forecast.records import (
     ComparableRun,
     Estimate,
@@ -42,11 +48,15 @@ def render_forecast(forecast: Forecast, width: int) -> RenderableType:
     lines: list[RenderableType] = [_request(forecast.asked, width), headline(forecast), ""]
     lines += render_estimates(forecast)
     if forecast.phases:
-        lines += ["", section_rule("Phases", width, "where it has them"), phase_table(forecast.phases, width)]
+        lines += [
+            "",
+            section_rule("Phases", width, "in the runs that have them"),
+            phase_table(forecast.phases, width),
+        ]
     if forecast.runs:
         runs = len(forecast.runs)
         note = f"{runs} of {forecast.based_on}" if forecast.based_on > runs else ""
-        lines += ["", section_rule("Rests on", width, note), run_table(forecast.runs, width)]
+        lines += ["", section_rule("Comparable runs", width, note), run_table(forecast.runs, width)]
     return Group(*lines, *render_warnings(forecast.weak))
 
 
@@ -75,7 +85,7 @@ def render_warnings(warnings: Sequence[str]) -> list[RenderableType]:
 def _request(request: ForecastRequest, width: int) -> Text:
     context = join_parts(
         [
-            clean_text(request.template, "cyan") if request.template else Text("any template", "dim"),
+            clean_text(request.template, "cyan") if request.template else Text("any workflow", "dim"),
             clean_text(f"class {request.issue_class}") if request.issue_class else None,
             clean_text(f"project {request.project}") if request.project else None,
         ]
@@ -91,7 +101,7 @@ def phase_table(phases: Sequence[PhaseForecast], width: int) -> RenderableType:
     scale_max = max((phase.cost.p90 for phase in phases if phase.cost.p90 is not None), default=0.0)
     columns = [
         Column("phase", "phase", tuple(clean_text(phase.phase, "bold") for phase in phases)),
-        number_column("share", "has it", [format_fraction(phase.share) for phase in phases]),
+        number_column("share", "occurs in", [format_fraction(phase.share) for phase in phases]),
         number_column("runs", "runs", [f"{phase.runs:,}" for phase in phases]),
         number_column("cost", "cost", [format_usd(phase.cost.median) for phase in phases]),
         *(
@@ -101,12 +111,12 @@ def phase_table(phases: Sequence[PhaseForecast], width: int) -> RenderableType:
             for key, cells in (("cost_span", _BAR_WIDTH), ("short_span", _BAR_WIDTH // 2))
         ),
         number_column(
-            "cost_between", "8 in 10", [format_interval(phase.cost, format_usd) for phase in phases]
+            "cost_between", "p10–p90", [format_interval(phase.cost, format_usd) for phase in phases]
         ),
-        number_column("duration", "time", [format_duration(phase.duration.median) for phase in phases]),
+        number_column("duration", "duration", [format_duration(phase.duration.median) for phase in phases]),
         number_column(
             "duration_between",
-            "8 in 10",
+            "p10–p90",
             [format_interval(phase.duration, format_duration) for phase in phases],
         ),
     ]
@@ -117,17 +127,17 @@ def run_table(runs: Sequence[ComparableRun], width: int) -> RenderableType:
     """Build the table of comparable runs, highest weight first."""
     columns = [
         Column("id", "run", tuple(clean_text(run.id, "bold") for run in runs), max_width=26),
-        number_column("weight", "counts", [f"{run.weight:.2f}" for run in runs]),
-        number_column("alike", "alike", [format_fraction(run.similarity) for run in runs]),
+        number_column("weight", "weight", [f"{run.weight:.2f}" for run in runs]),
+        number_column("alike", "similarity", [format_fraction(run.similarity) for run in runs]),
         Column("status", "", tuple(symbols.status_text(run.status, sign_only=True) for run in runs)),
         number_column(
             "cost", "cost", [format_actual_cost(run.cost, at_least=run.cost_is_lower_bound) for run in runs]
         ),
-        number_column("duration", "time", [format_duration(run.duration_seconds) for run in runs]),
+        number_column("duration", "duration", [format_duration(run.duration_seconds) for run in runs]),
         Column(
             "template", "workflow", tuple(clean_text(run.template or UNKNOWN) for run in runs), max_width=22
         ),
-        Column("request", "asked for", tuple(clean_text(run.request) for run in runs), flexible=True),
+        Column("request", "request", tuple(clean_text(run.request) for run in runs), flexible=True),
     ]
     return build_table(fit_columns(columns, width, _RUN_DROP_ORDER), width)
 
@@ -151,11 +161,11 @@ def render_success(success: SuccessChance) -> Text:
     """Format the success probability with its interval and sample size, or why it is unknown."""
     label = Text.assemble(("success   ", "dim"))
     if success.probability is None:
-        return label.append(f"not to be told: {single_line(success.reason)}")
-    interval = f"{format_fraction(success.low)} to {format_fraction(success.high)}"
-    sample = f"{success.completed:,} of {pluralize(success.ended, 'run')} that ended completed"
+        return label.append(f"not enough data:  {single_line(success.reason)}")
+    interval = f"80% CI {format_share_range(success.low, success.high)}"
+    sample = f"{success.completed:,} of {pluralize(success.ended, 'finished run')} completed"
     label.append(format_fraction(success.probability), "bold")
-    return label.append(f", likely {interval}; {sample}")
+    return label.append(f" ({interval}) · {sample}")
 
 
 def render_estimate(title: str, estimate: Estimate, formatter: Formatter) -> Text:
@@ -163,7 +173,9 @@ def render_estimate(title: str, estimate: Estimate, formatter: Formatter) -> Tex
     label = Text.assemble((f"{title:<10}", "dim"))
     if estimate.median is None:
         observed = describe_observed_range(estimate, formatter)
-        return label.append(f"not to be told: {single_line(estimate.reason)}{observed}")
-    label.append(f"about {formatter(estimate.median)}", "bold")
-    sample = f"{pluralize(estimate.runs, 'run')}, effective n {estimate.effective_n:.0f}"
-    return label.append(f", 8 in 10: {format_interval(estimate, formatter)}").append(f"  ({sample})", "dim")
+        return label.append(f"not enough data:  {single_line(estimate.reason)}{observed}")
+    label.append(f"median {formatter(estimate.median)}", "bold")
+    sample = f"{pluralize(estimate.runs, 'run')} (effective n {estimate.effective_n:.0f})"
+    return label.append(f" · 80% interval {format_interval(estimate, formatter)}").append(
+        f" · {sample}", "dim"
+    )

@@ -32,15 +32,15 @@ def render_run_forecast(forecast: RunForecast, width: int) -> RenderableType:
     title = join_parts([Text(join_run_id(forecast.project, forecast.id), "bold"), status, template])
     lines: list[RenderableType] = [title, run_headline(forecast)]
     if forecast.flight is not None:
-        lines += ["", section_rule("Still to come", width), *_remaining(forecast.flight)]
-    note = f"from {pluralize(prior.based_on, 'run')} that had ended before" if prior.based_on else ""
-    lines += ["", section_rule("Forecast before it began", width, note)]
+        lines += ["", section_rule("Remaining", width), *_remaining(forecast.flight)]
+    note = f"based on {pluralize(prior.based_on, 'earlier run')}" if prior.based_on else ""
+    lines += ["", section_rule("Forecast at start", width, note)]
     lines += [*render_estimates(prior)] if prior.based_on else [headline(prior)]
-    lines += ["", section_rule("What came", width), *_actual_values(forecast)]
+    lines += ["", section_rule("Actual", width), *_actual_values(forecast)]
     if prior.phases:
-        lines += ["", section_rule("Phases", width, "as forecast"), phase_table(prior.phases, width)]
+        lines += ["", section_rule("Forecast phases", width), phase_table(prior.phases, width)]
     if prior.runs:
-        lines += ["", section_rule("Rests on", width), run_table(prior.runs, width)]
+        lines += ["", section_rule("Comparable runs", width), run_table(prior.runs, width)]
     return Group(*lines, *render_warnings(prior.weak))
 
 
@@ -59,8 +59,8 @@ def _remaining(remaining: Remaining) -> list[RenderableType]:
         render_estimate("cost", remaining.remaining_cost, format_usd),
         render_estimate("duration", remaining.remaining_duration, format_duration),
         render_success(remaining.success),
-        Text.assemble(("in all    ", "dim"), ", ".join(intervals) or "not to be told"),
-        Text(f"from {pluralize(remaining.runs, 'run')} that went through this phase", "dim"),
+        Text.assemble(("total     ", "dim"), ", ".join(intervals) or "not enough data"),
+        Text(f"based on {pluralize(remaining.runs, 'run')} with this phase", "dim"),
     ]
 
 

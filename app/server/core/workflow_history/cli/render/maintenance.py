@@ -48,21 +48,20 @@ def render_merge(result: MergeResult) -> RenderableType:
         [
             Text.assemble((pluralize(result.runs, "run"), "bold"), f" in {single_line(result.source)}"),
             f"{result.inserted:,} {would}new",
-            f"{result.updated:,} {would}brought up to date" if result.updated else None,
-            f"{result.unchanged:,} known",
-            f"{result.pruned:,} pruned here before" if result.pruned else None,
+            f"{result.updated:,} {would}updated" if result.updated else None,
+            f"{result.unchanged:,} unchanged",
+            f"{result.pruned:,} pruned earlier" if result.pruned else None,
         ]
     )
     lines: list[RenderableType] = [head]
     if result.renamed:
-        lines.append(
-            Text(f"{pluralize(result.renamed, 'run')} of a name that a different run has: kept apart")
-        )
+        lines.append(Text(f"{pluralize(result.renamed, 'run')} with the id of a different run: both kept"))
     if result.patterns_decided:
-        lines.append(Text(f"{pluralize(result.patterns_decided, 'decision')} on patterns taken over"))
+        lines.append(Text(f"{pluralize(result.patterns_decided, 'decision')} on patterns imported"))
     lines += [
         Text(
-            f"! {single_line(pair.run)} has streams of {single_line(pair.other)}: each message counts once",
+            f"! {single_line(pair.run)} shares transcripts with {single_line(pair.other)}: "
+            "each message counts once",
             "yellow",
         )
         for pair in result.shared[:MAX_ROWS]
@@ -101,7 +100,7 @@ def render_restore(result: RestoreResult) -> list[Text]:
     """Format the result of a restore: the new history, and the path of the replaced one."""
     lines = [render_backup(result)]
     if result.kept is not None:
-        lines.append(Text(f"what was there before is {single_line(result.kept)}", "dim"))
+        lines.append(Text(f"previous history kept as {single_line(result.kept)}", "dim"))
     return lines
 
 
@@ -114,19 +113,19 @@ def render_vacuum(result: VacuumResult) -> Text:
 def render_prune(result: PruneResult) -> RenderableType:
     """Format the deleted runs, or those that a dry run would delete."""
     if not result.runs:
-        return Group(Text("no run is meant: all stay"), *_pruned_before(result.pruned_before))
+        return Group(Text("no run matches: nothing to delete"), *_pruned_before(result.pruned_before))
     runs = pluralize(result.runs, "run")
     at_least = "" if result.spent_is_exact else "at least "
-    cost = f"{at_least}{format_usd(result.spent)} spent on them" if result.spent is not None else None
+    cost = f"{at_least}{format_usd(result.spent)} total cost" if result.spent is not None else None
     head = join_parts(
         [
             Text(
-                f"{runs} would be deleted; --yes deletes them" if result.dry_run else f"{runs} deleted",
+                f"{runs} would be deleted; add --yes to delete them" if result.dry_run else f"{runs} deleted",
                 "bold",
             ),
             cost,
             f"{result.unpriced:,} of unknown cost" if result.unpriced else None,
-            f"made {format_timestamp(result.oldest)} to {format_timestamp(result.newest)}"
+            f"created {format_timestamp(result.oldest)} to {format_timestamp(result.newest)}"
             if result.oldest
             else None,
         ]
@@ -140,7 +139,7 @@ def _pruned_before(pruned: PreviouslyPruned) -> list[Text]:
     """Return a line with the runs that earlier calls pruned; empty if there are none."""
     if not pruned.runs:
         return []
-    cost = f", at least {format_usd(pruned.spent)} spent on them" if pruned.spent is not None else ""
+    cost = f", at least {format_usd(pruned.spent)} total cost" if pruned.spent is not None else ""
     return [Text(f"{pluralize(pruned.runs, 'run')} pruned earlier{cost}", "dim")]
 
 
@@ -156,7 +155,7 @@ def render_resync_summary(result: Mapping[str, Any]) -> RenderableType:
     failed = int(result.get("failed") or 0)
     counts = join_parts(
         [
-            Text(f"{pluralize(int(result.get('total_processed') or 0), 'run')} counted anew", "bold"),
+            Text(f"{pluralize(int(result.get('total_processed') or 0), 'run')} repriced", "bold"),
             f"{int(result.get('successful') or 0):,} done",
             Text(f"{failed:,} failed", "red" if failed else ""),
         ]

@@ -30,34 +30,40 @@ def render_overview(overview: Overview, width: int) -> RenderableType:
     lines: list[RenderableType] = [render_totals(total), render_total_cost(total), _typical_run(total)]
     lines += ["", *_weeks(overview.weeks, width)]
     for title, statistics in (
-        ("Templates", overview.templates),
+        ("Workflows", overview.templates),
         ("Models", overview.models),
         ("Phases", overview.phases),
     ):
         groups = sorted(statistics.groups, key=minimum_cost, reverse=True)  # also those of unknown cost
         if groups:
             shown, hidden = groups[:TOP_ROWS], len(groups[TOP_ROWS:])
-            note = f"the costliest {TOP_ROWS}, {hidden} more" if hidden else ""
+            note = f"top {TOP_ROWS} by cost, {hidden} more" if hidden else ""
             lines += ["", section_rule(title, width, note), group_table(statistics, shown, width)]
     lines += [
         "",
-        section_rule("Spent in vain", width),
+        section_rule("Wasted spend", width),
         join_parts([format_waste(overview.waste), render_waste_kinds(overview.waste)]),
     ]
     trend = overview.trend
     if trend and (changes := render_main_changes(trend)):
-        lines += ["", section_rule(f"The last {format_period(trend)}", width, "and the change"), changes]
+        lines += [
+            "",
+            section_rule(
+                f"Last {format_period(trend)}", width, f"change to the previous {format_period(trend)}"
+            ),
+            changes,
+        ]
     return Group(*[line for line in lines if not (isinstance(line, Text) and not line.plain)])
 
 
 def _typical_run(total: GroupStatistics) -> Text:
     return join_parts([
-        _median("a run costs", total.cost, format_usd),
-        _median("takes", total.duration, format_duration),
+        _median("Cost per run:", total.cost, format_usd),
+        _median("duration:", total.duration, format_duration),
         f"{format_tokens(total.tokens.total)} tokens" if total.tokens.total else None,
         None
         if total.cache_hit_rate is None
-        else f"{format_fraction(total.cache_hit_rate)} read from the cache",
+        else f"cache hit rate {format_fraction(total.cache_hit_rate)}",
     ])  # fmt: skip
 
 
@@ -65,8 +71,8 @@ def _median(label: str, distribution: Distribution, formatter: Callable[[float |
     """Format a median, with the p90 if there are at least ten runs."""
     if not distribution.runs:
         return None
-    p90 = f"; nine of ten at most {formatter(distribution.p90)}" if distribution.runs >= _MIN_P90_RUNS else ""
-    return f"{label} {formatter(distribution.median)} (median{p90})"
+    p90 = f", p90 {formatter(distribution.p90)}" if distribution.runs >= _MIN_P90_RUNS else ""
+    return f"{label} median {formatter(distribution.median)}{p90}"
 
 
 def _weeks(weeks: RunStatistics, width: int) -> list[RenderableType]:
@@ -75,7 +81,7 @@ def _weeks(weeks: RunStatistics, width: int) -> list[RenderableType]:
     shown = dated[-max(1, width) :]
     notes = [
         Text(
-            f"in no week: {pluralize(group.runs, 'run')} without a day, {format_cost(group)} of "
+            f"in no week: {pluralize(group.runs, 'run')} without a date, {format_cost(group)} of "
             f"{format_cost(weeks.total)}",
             "magenta",
         )
@@ -84,9 +90,9 @@ def _weeks(weeks: RunStatistics, width: int) -> list[RenderableType]:
     ]
     notes += implausible_dates_note(weeks.invalid_timestamps)
     if not shown:
-        return [Text("No run tells when it was."), *notes]
+        return [Text("No run has a date."), *notes]
     if not any(week.cost.runs or week.lower_bound_cost is not None for week in shown):
-        return [Text("No week's cost is known."), *notes]
+        return [Text("The cost of every week is unknown."), *notes]
     costs = [
         None if week.cost.total is None and week.lower_bound_cost is None else minimum_cost(week)
         for week in shown
@@ -96,7 +102,7 @@ def _weeks(weeks: RunStatistics, width: int) -> list[RenderableType]:
     title = f"Cost by week, {mondays[0]} to {mondays[-1] + timedelta(days=6)}"
     left_out = len(dated) - len(shown)
     summary = join_parts([
-        f"most in the week of {highest.first_day}: {format_cost(highest)}",
-        f"{pluralize(left_out, 'earlier week')} left out" if left_out else None,
+        f"highest: week of {highest.first_day}, {format_cost(highest)}",
+        f"{pluralize(left_out, 'earlier week')} not shown" if left_out else None,
     ])  # fmt: skip
     return [section_rule(title, width), Text(symbols.sparkline(costs), "green"), summary, *notes]

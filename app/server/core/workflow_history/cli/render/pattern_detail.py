@@ -37,22 +37,22 @@ def render_pattern_detail(detail: PatternDetail, width: int, zone: tzinfo | None
     pattern = detail.pattern
     title = Text.assemble((single_line(pattern.signature), "bold"), "   ", (pattern.id, "dim"))
     facts = (
-        ("seen", _occurrences(detail)),
-        ("cost", _cost(pattern)),
-        ("well", _success(pattern)),
-        ("steady", _stability(pattern)),
-        ("script", _script(pattern)),
-        ("ranked", _risk_adjusted_savings(pattern)),
-        ("pays", _break_even(pattern)),
+        ("occurrences", _occurrences(detail)),
+        ("est. cost", _cost(pattern)),
+        ("success rate", _success(pattern)),
+        ("stability", _stability(pattern)),
+        ("est. savings", _script(pattern)),
+        ("risk-adjusted", _risk_adjusted_savings(pattern)),
+        ("break-even", _break_even(pattern)),
     )
     grid = label_grid((label, fact) for label, fact in facts if fact is not None)
     blocks: list[RenderableType] = [title, *_decision(pattern), "", grid]
     if pattern.covers:
         more = len(pattern.covers) - MAX_PARTS
-        rule = section_rule("Tells of these, too", width, f"{more:,} more: --json" if more > 0 else "")
+        rule = section_rule("Also covers", width, f"{more:,} more: --json" if more > 0 else "")
         blocks += ["", rule, _part_table(pattern.covers[:MAX_PARTS], width)]
     if detail.examples:
-        rule = section_rule("Seen in", width, "the newest runs")
+        rule = section_rule("Occurs in", width, "newest runs")
         blocks += ["", rule, *_examples(detail.examples, width, zone)]
     return Group(*blocks)
 
@@ -62,9 +62,8 @@ def render_pattern_line(detail: PatternDetail) -> Text:
     pattern = detail.pattern
     cost = format_estimate(pattern.cost, at_least=pattern.cost_is_lower_bound)
     return Text(
-        f"{single_line(pattern.signature)}: {pluralize(pattern.occurrences, 'time')}, cost {cost}, would save"
-        " "
-        f"{format_savings(pattern)}"
+        f"{single_line(pattern.signature)}: {pluralize(pattern.occurrences, 'occurrence')}, cost {cost}, "
+        f"est. savings {format_savings(pattern)}"
     )
 
 
@@ -78,7 +77,7 @@ def _decision(pattern: RankedPattern) -> list[Text]:
         lines.append(Text.assemble((f"{sign} {pattern.status}", style), f"{when}{note}"))
     if pattern.covered_by is not None:
         covering = f"{single_line(pattern.covered_by.signature)} ({short_id(pattern.covered_by.id)})"
-        lines.append(Text(f"most of it is told by {covering}", "magenta"))
+        lines.append(Text(f"mostly covered by {covering}", "magenta"))
     return lines
 
 
@@ -90,15 +89,15 @@ def _occurrences(detail: PatternDetail) -> Text:
         else single_line(pattern.kind)
     )
     runs = f"in {pattern.runs:,} of {pluralize(detail.span.runs, 'run')}"
-    return join_parts([Text.assemble((pluralize(pattern.occurrences, "time"), "bold"), f" {runs}"), kind])
+    return join_parts([Text.assemble((f"{pattern.occurrences:,}", "bold"), f" {runs}"), kind])
 
 
 def _cost(pattern: RankedPattern) -> Text:
     if pattern.cost is None:
-        return Text(f"{UNKNOWN} nothing shows what it cost")
-    each = f"{format_estimate(pattern.cost_per_time, at_least=pattern.cost_is_lower_bound)} each time"
+        return Text(f"{UNKNOWN} unknown")
+    each = f"{format_estimate(pattern.cost_per_time, at_least=pattern.cost_is_lower_bound)} each"
     sign = "≥" if pattern.seconds_is_lower_bound else "≈"
-    time = None if pattern.seconds is None else f"{sign} {format_duration(pattern.seconds)} of work"
+    time = None if pattern.seconds is None else f"{sign} {format_duration(pattern.seconds)} in total"
     return join_parts(
         [Text(format_estimate(pattern.cost, at_least=pattern.cost_is_lower_bound), "bold"), each, time]
     )
@@ -107,12 +106,12 @@ def _cost(pattern: RankedPattern) -> Text:
 def _success(pattern: RankedPattern) -> Text:
     ended = pattern.successes + pattern.failures
     if pattern.success_rate is None:
-        return Text(f"{UNKNOWN} of no time it is known how it ended")
+        return Text(f"{UNKNOWN} outcome of every occurrence unknown")
     unknown = pattern.occurrences - ended
     return join_parts([
-        f"{format_fraction(pattern.success_rate)} of {ended:,} ended well",
-        f"at least {format_fraction(pattern.success_rate_lower_bound)}, as far as so many can tell",
-        f"unknown of {unknown:,}" if unknown > 0 else None,
+        f"{format_fraction(pattern.success_rate)} ({pattern.successes:,} of {ended:,})",
+        f"95% lower bound {format_fraction(pattern.success_rate_lower_bound)}",
+        f"outcome of {unknown:,} unknown" if unknown > 0 else None,
     ])  # fmt: skip
 
 
@@ -120,30 +119,30 @@ def _stability(pattern: RankedPattern) -> Text | None:
     if pattern.stability is None:
         return None
     if pattern.kind == PatternKind.OPERATION:
-        ratio = f"{pluralize(pattern.runs, 'run')} by {pluralize(pattern.occurrences, 'time')}"
-        explanation = f"{ratio}; 100% would be once in each run"
+        ratio = f"{pluralize(pattern.runs, 'run')} / {pluralize(pattern.occurrences, 'occurrence')}"
+        explanation = f"({ratio}); 100% is once in each run"
     else:
-        explanation = "of all times that its first step is done, so many go on to the end"
-    return Text(f"{format_fraction(pattern.stability)}: {explanation}")
+        explanation = "of its starts run to the end"
+    return Text(f"{format_fraction(pattern.stability)} {explanation}")
 
 
 def _script(pattern: RankedPattern) -> Text:
     if pattern.residual_cost is None:
         return Text(
-            "none can do it: it is the agent's own work"
+            "none: a script cannot replace this tool"
             if pattern.kind == PatternKind.OPERATION
-            else "none can do it"
+            else "none: not scriptable"
         )
     if pattern.estimated_savings is None:
-        return Text(f"{UNKNOWN} unknown what it would have saved")
+        return Text(f"{UNKNOWN} unknown")
     keeps_one_call = (
         pattern.kind == PatternKind.SEQUENCE and abs(pattern.residual_cost * pattern.steps - 1) < 1e-9
     )
     share = f"{format_fraction(pattern.residual_cost)} of the cost"
-    kept = f"one call of {pattern.steps}" if keeps_one_call else share
+    kept = f"one of {pattern.steps} calls" if keeps_one_call else share
     return join_parts([
-        Text.assemble("would have saved ", (format_savings(pattern), "bold")),
-        f"assumed: {kept} stays, and what failed gets no cheaper",
+        Text(format_savings(pattern), "bold"),
+        f"assumes that {kept} remains and failures save nothing",
     ])  # fmt: skip
 
 
@@ -152,11 +151,11 @@ def _risk_adjusted_savings(pattern: RankedPattern) -> Text | None:
         return None
     factors = (
         f"{format_usd(pattern.cost)} cost",
-        f"{format_fraction(1 - pattern.residual_cost)} not kept",
-        f"{format_fraction(pattern.success_rate_lower_bound)} well",
-        f"{format_fraction(pattern.stability)} steady",
+        f"{format_fraction(1 - pattern.residual_cost)} avoidable",
+        f"{format_fraction(pattern.success_rate_lower_bound)} success",
+        f"{format_fraction(pattern.stability)} stability",
     )
-    return Text(f"{format_usd(pattern.risk_adjusted_savings)} = {', times '.join(factors)}")
+    return Text(f"{format_usd(pattern.risk_adjusted_savings)} = {' × '.join(factors)}")
 
 
 def _break_even(pattern: RankedPattern) -> Text | None:
@@ -164,15 +163,15 @@ def _break_even(pattern: RankedPattern) -> Text | None:
         return None
     at_least = "at least " if pattern.estimated_savings_is_lower_bound else ""
     amount = f"{at_least}≈ {format_usd(pattern.savings_per_month)}"
-    return Text(f"where a script costs less than {amount} a month to make and to keep")
+    return Text(f"a script that costs less than {amount} a month to build and maintain")
 
 
 def _part_table(parts: tuple[PatternRef, ...], width: int) -> RenderableType:
     signatures = tuple(clean_text(part.signature) for part in parts)
     columns = [
-        Column("id", "id", tuple(Text(short_id(part.id), "bold") for part in parts)),
+        Column("id", "ID", tuple(Text(short_id(part.id), "bold") for part in parts)),
         Column("signature", "pattern", signatures, flexible=True, max_width=90),
-        number_column("count", "times", [f"{part.occurrences:,}" for part in parts]),
+        number_column("count", "occurrences", [f"{part.occurrences:,}" for part in parts]),
         number_column("cost", "cost", [format_estimate(part.cost) for part in parts]),
     ]
     return build_table(fit_columns(columns, width, _DROP_ORDER), width)
@@ -184,8 +183,8 @@ def _examples(examples: tuple[ExampleRun, ...], width: int, zone: tzinfo | None)
     counts = [UNKNOWN if each.occurrences is None else f"{each.occurrences:,}" for each in examples]
     columns = [
         Column("run", "run", tuple(clean_text(each.run, "bold") for each in examples)),
-        text_column("when", "when", [format_timestamp(each.created_at, zone) for each in examples]),
-        number_column("count", "times", counts),
+        text_column("when", "created", [format_timestamp(each.created_at, zone) for each in examples]),
+        number_column("count", "occurrences", counts),
         number_column("cost", "cost", [format_estimate(each.cost) for each in examples]),
     ]
     files = tuple(_file_and_line(each, with_folder=len(folders) > 1) for each in examples)

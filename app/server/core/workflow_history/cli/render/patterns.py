@@ -35,7 +35,7 @@ _DROP_ORDER: Final = (
     DropColumn("kind"),
     DropColumn("runs"),
     DropColumn("bar"),
-    DropColumn("steady"),
+    DropColumn("stability"),
     DropColumn("success"),
     DropColumn("count"),
     DropColumn("cost"),
@@ -46,14 +46,14 @@ def render_patterns(report: PatternReport, width: int, zone: tzinfo | None = Non
     """Render the table of patterns, with a legend below it."""
     head = _head(report, zone)
     if not report.patterns:
-        return Group(head, Text("Nothing that a script could take over recurs in these runs."))
+        return Group(head, Text("No scriptable operation recurs in these runs."))
     return Group(head, "", _pattern_table(report.patterns, width), "", *_legend(report))
 
 
 def render_decision(decision: PatternDecision) -> Text:
     """Format a decision on a pattern."""
     sign, style = STATUS_MARKS[decision.status]
-    label = "open again" if decision.status == PatternStatus.DETECTED else decision.status
+    label = "decision cleared" if decision.status == PatternStatus.DETECTED else decision.status
     line = Text.assemble((f"{sign} {label}".strip(), style), f": {single_line(decision.signature)}")
     return line if decision.note is None else line.append(f" ({single_line(decision.note)})", "dim")
 
@@ -66,7 +66,7 @@ def _head(report: PatternReport, zone: tzinfo | None) -> Text:
         Text(pluralize(report.span.runs, "run"), "bold"),
         " to ".join(days),
         count if shown == report.found else f"{shown:,} of {count}",
-        f"{report.hidden:,} more tell the same: --all" if report.hidden else None,
+        f"{report.hidden:,} overlapping patterns hidden (--all)" if report.hidden else None,
     ])  # fmt: skip
 
 
@@ -74,19 +74,21 @@ def _pattern_table(patterns: Sequence[RankedPattern], width: int) -> RenderableT
     largest = max((pattern.risk_adjusted_savings or 0.0 for pattern in patterns), default=0.0)
     names = tuple(map(_name, patterns))
     columns = [
-        Column("id", "id", tuple(Text(short_id(pattern.id), "bold") for pattern in patterns)),
+        Column("id", "ID", tuple(Text(short_id(pattern.id), "bold") for pattern in patterns)),
         Column("signature", "pattern", names, flexible=True, max_width=MAX_SIGNATURE_WIDTH, wraps=True),
         Column("kind", "kind", tuple(Text(single_line(pattern.kind), "dim") for pattern in patterns)),
         number_column("runs", "runs", [f"{pattern.runs:,}" for pattern in patterns]),
-        number_column("count", "times", [f"{pattern.occurrences:,}" for pattern in patterns]),
+        number_column("count", "occurrences", [f"{pattern.occurrences:,}" for pattern in patterns]),
         number_column(
             "cost", "cost ≈", [format_minimum(p.cost, at_least=p.cost_is_lower_bound) for p in patterns]
         ),
-        number_column("success", "well", [format_fraction(pattern.success_rate) for pattern in patterns]),
-        number_column("steady", "steady", [format_fraction(pattern.stability) for pattern in patterns]),
+        number_column(
+            "success", "success rate", [format_fraction(pattern.success_rate) for pattern in patterns]
+        ),
+        number_column("stability", "stability", [format_fraction(pattern.stability) for pattern in patterns]),
         number_column(
             "saved",
-            "would save ≈",
+            "est. savings ≈",
             [
                 format_minimum(p.estimated_savings, at_least=p.estimated_savings_is_lower_bound)
                 for p in patterns
@@ -110,23 +112,26 @@ def _name(pattern: RankedPattern) -> Text:
 
 
 def _legend(report: PatternReport) -> list[Text]:
-    kept = f"{format_fraction(report.residual_cost)} of the cost"
+    kept = format_fraction(report.residual_cost)
     shown = report.patterns
     lines = []
     if report.commands_cost:
         total = format_estimate(report.commands_cost, at_least=report.commands_cost_is_lower_bound)
-        lines.append(f"all commands that recur {total}; the rows overlap: never add them up")
+        lines.append(f"All recurring commands together: {total}. Rows overlap; do not add them up.")
     if any(pattern.scriptable for pattern in shown):
         lines += [
-            f"would save: cost of successes minus {kept}, at least one call of a sequence (--residual-cost)",
-            "rank: cost times (1 - residual cost) times success rate (95% lower bound) times stability",
+            "Est. savings: cost of successful occurrences minus the residual cost (--residual-cost):",
+            f"{kept} of the cost, at least one call of a sequence.",
+            "Rank: risk-adjusted savings, cost × (1 − residual) × success rate (95% low) × stability.",
         ]
     signs = {
-        "≈ an estimate": True,
-        "≥ at least": any(
+        "≈ estimate": True,
+        "≥ lower bound": any(
             pattern.cost_is_lower_bound or pattern.estimated_savings_is_lower_bound for pattern in shown
         ),
-        f"{PART_OF_PREFIX} told by another one": any(pattern.covered_by is not None for pattern in shown),
+        f"{PART_OF_PREFIX} covered by another pattern": any(
+            pattern.covered_by is not None for pattern in shown
+        ),
         "✓ accepted": any(pattern.status == PatternStatus.ACCEPTED for pattern in shown),
         "✗ dismissed": any(pattern.status == PatternStatus.DISMISSED for pattern in shown),
     }

@@ -100,11 +100,11 @@ def _columns(runs: Sequence[Run], zone: tzinfo | None) -> list[Column]:
     requests = tuple(map(request_text, runs))
     column = partial(text_column, max_width=MAX_CELL_WIDTH)
     columns = [
-        id_column("id", "id", short_ids(ids, LONG_ID_WIDTH)),
-        id_column("short", "id", short_ids(ids, SHORT_ID_WIDTH)),
+        id_column("id", "ID", short_ids(ids, LONG_ID_WIDTH)),
+        id_column("short", "ID", short_ids(ids, SHORT_ID_WIDTH)),
         column("project", "project", projects),
-        column("when", "when", dates),
-        column("day", "when", [date.partition(" ")[0] for date in dates]),
+        column("when", "created", dates),
+        column("day", "created", [date.partition(" ")[0] for date in dates]),
         Column("status", "status", _statuses(runs), max_width=MAX_CELL_WIDTH),
         Column("mark", "", _statuses(runs, sign_only=True), max_width=MAX_CELL_WIDTH),
         Column("request", "request", requests, flexible=True, max_width=MAX_REQUEST_WIDTH),
@@ -112,7 +112,7 @@ def _columns(runs: Sequence[Run], zone: tzinfo | None) -> list[Column]:
         column("template", "workflow", [workflow.partition(" ")[0] for workflow in workflows]),
         column("model", "model", [short_model(run.get("model_used")) for run in runs]),
         column("cost", "cost", map(format_run_cost, runs), right=True),
-        column("duration", "time", map(format_run_duration, runs), right=True),
+        column("duration", "duration", map(format_run_duration, runs), right=True),
         column("tokens", "tokens", [format_tokens(run.get("total_tokens")) for run in runs], right=True),
     ]
     optional = {"project", "workflow", "template", "model", "tokens"}

@@ -35,7 +35,10 @@ def render_similar(result: SimilarRuns, width: int) -> RenderableType:
     if not result.compared:
         blocks += ["", Text("No run to compare with.")]
     elif not result.runs:
-        blocks += ["", Text("No run is that much like it. A lower --threshold shows what comes nearest.")]
+        blocks += [
+            "",
+            Text("No run reaches the minimum score. Use a lower --threshold to see the most similar runs."),
+        ]
     return Group(*blocks)
 
 
@@ -50,8 +53,8 @@ def quoted_run_id(project: str | None, run_id: str) -> str:
 
 
 def _title(result: SimilarRuns, width: int) -> Text:
-    name = quoted_run_id(result.project, result.id) if result.id else "the text"
-    title = Text.assemble("Like ", (name, "bold"))
+    name = quoted_run_id(result.project, result.id) if result.id else "the request"
+    title = Text.assemble("Similar to ", (name, "bold"))
     if request := first_line(result.request):
         title.append(f": {truncate(request, max(20, width - title.cell_len - 2))}")
     return title
@@ -62,9 +65,9 @@ def _scope(result: SimilarRuns) -> Text:
     without_request = f"{result.without_request:,} of them without a request"
     line = join_parts(
         [
-            f"held against {pluralize(result.compared, 'run')}",
+            f"compared with {pluralize(result.compared, 'run')}",
             without_request if result.without_request else None,
-            f"shown from a score of {result.threshold:g}",
+            f"minimum score {result.threshold:g}",
         ]
     )
     line.stylize("dim")
@@ -89,8 +92,8 @@ def _run(run: SimilarRun, width: int, *, with_parts: bool) -> list[RenderableTyp
             f"{part.name} unknown" if part.gave is None else f"{part.name} {part.gave:.2f}"
             for part in run.parts
         ]
-        lines.append(Text(f"{INDENT}made of  ", style="dim").append_text(join_parts(parts)))
-    for label, words in (("shares", run.shared), ("related", run.related)):
+        lines.append(Text(f"{INDENT}score    ", style="dim").append_text(join_parts(parts)))
+    for label, words in (("shared words", run.shared), ("related words", run.related)):
         if words:
             lines.append(_words(label, words, width))
     return lines
@@ -98,7 +101,7 @@ def _run(run: SimilarRun, width: int, *, with_parts: bool) -> list[RenderableTyp
 
 def _words(label: str, words: tuple[SharedWord, ...], width: int) -> Text:
     """Format the words that fit into a line, strongest first; only an overlong first word is cut."""
-    line = f"{INDENT}{label:<7}  "
+    line = f"{INDENT}{label:<13}  "
     for index, shared in enumerate(words):
         is_same = shared.word == shared.other
         pair = single_line(shared.word if is_same else f"{shared.word} ~ {shared.other}")

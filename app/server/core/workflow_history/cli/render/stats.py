@@ -44,7 +44,7 @@ DROP_ORDER: Final = (
 PERIODS: Final = frozenset({"day", "week", "month"})
 """Groupings by time, in which many groups may have no runs."""
 
-TITLES: Final = {"issue_class": "class"}
+TITLES: Final = {"issue_class": "issue class", "template": "workflow"}
 
 
 def render_statistics(statistics: RunStatistics, width: int) -> RenderableType:
@@ -73,26 +73,27 @@ def group_table(statistics: RunStatistics, groups: Sequence[GroupStatistics], wi
         )
     columns += [
         number_column("failed", "failed", [f"{group.failed:,}" for group in groups]),
-        number_column("success", "success", map(format_success_rate, groups)),
+        number_column("success", "success rate", map(format_success_rate, groups)),
         number_column("cost", "cost", map(format_cost, groups)),
         bar_column([share_of(minimum_cost(group), largest) for group in groups], BAR_WIDTH),
-        number_column("mean", "mean", [format_usd(group.cost.mean) for group in groups]),
-        number_column("median", "median", [format_usd(group.cost.median) for group in groups]),
-        number_column("p90", "p90", [format_usd(group.cost.p90) for group in groups]),
+        number_column("mean", "mean cost", [format_usd(group.cost.mean) for group in groups]),
+        number_column("median", "median cost", [format_usd(group.cost.median) for group in groups]),
+        number_column("p90", "p90 cost", [format_usd(group.cost.p90) for group in groups]),
         number_column("tokens", "tokens", [format_tokens(group.tokens.total) for group in groups]),
-        number_column("cache", "cached", [format_fraction(group.cache_hit_rate) for group in groups]),
+        number_column("cache", "cache hit rate", [format_fraction(group.cache_hit_rate) for group in groups]),
     ]
     if any(group.duration.median is not None for group in groups):
         durations = [format_duration(group.duration.median) for group in groups]
-        columns.append(number_column("duration", "median time", durations))
+        columns.append(number_column("duration", "median duration", durations))
     return build_table(fit_columns(columns, width, DROP_ORDER), width)
 
 
 def render_totals(total: GroupStatistics) -> Text:
     """Format the number of runs, their total cost and their success rate in one line."""
+    is_known = total.runs and group_cost(total).minimum is not None
     return join_parts([
         pluralize(total.runs, "run"),
-        f"{format_cost(total)} in all" if total.runs and group_cost(total).minimum is not None else None,
+        f"total cost {format_cost(total)}" if is_known else None,
         describe_success(total) if total.runs else None,
         copies_note(total.copies),
     ])  # fmt: skip
@@ -132,15 +133,17 @@ def _notes(statistics: RunStatistics, hidden_groups: int) -> list[Text]:
     """Return the notes below the table: hidden groups, the time zone, and its signs."""
     notes = []
     if hidden_groups:
-        notes.append(f"{pluralize(hidden_groups, statistics.by)} without a run left out")
+        notes.append(f"{pluralize(hidden_groups, statistics.by)} without runs not shown")
     if (zone := statistics.time_zone) is not None:
         zone_name = "this machine's" if zone == "local" else single_line(zone)
         notes.append(f"time zone: {zone_name}")
-    legend = []
+    legend: list[str] = []
     if any("≥" in format_cost(group) for group in (statistics.total, *statistics.groups)):
-        legend.append("≥ at least; mean and median are of what is on record alone")
+        legend.append(
+            "≥ lower bound: some agent runs have no result. Mean and median use recorded costs only."
+        )
     if statistics.groups and statistics.by in {"phase", "agent", "model"}:  # one run can be in several groups
-        legend.append(f"runs and success: of the runs that have this {statistics.by}")
+        legend.append(f"Runs and success rate: of the runs with this {statistics.by}.")
     lines = [Text(note, "dim") for note in notes]
     if legend:
         lines.append(join_parts(legend))

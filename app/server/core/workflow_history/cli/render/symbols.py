@@ -34,7 +34,7 @@ _OUTCOME_STYLES = {
 }
 ASCII_FALLBACKS = str.maketrans({
     "✓": "+", "✗": "x", "●": "*", "◐": "~", "■": "%", "○": "o", "†": "!",
-    "≥": ">", "≈": "~", "\N{EN DASH}": "-",
+    "≥": ">", "≈": "~", "×": "x", "\N{EN DASH}": "-", "\N{MINUS SIGN}": "-",
     "…": ".", "·": "-", "→": ">", "─": "-", "▎": "|",
     "▁": "_", "▂": ".", "▃": ":", "▄": "-", "▅": "=", "▆": "+", "▇": "*",
     **dict.fromkeys("█▉▊▋▌▍▏", "#"),
@@ -50,7 +50,7 @@ def status_text(status: Any, *, gone: bool = False, sign_only: bool = False) -> 
     sign = status_symbol(status)
     label = sign if sign_only else f"{sign} {single_line(status or RunStatus.UNKNOWN)}"
     text = Text(label, style=_STATUS_STYLES.get(status or RunStatus.UNKNOWN, ""))
-    return text.append(" †" if sign_only else " † gone", style="dim") if gone else text
+    return text.append(" †" if sign_only else " † files missing", style="dim") if gone else text
 
 
 def outcome_text(outcome: Any) -> Text:

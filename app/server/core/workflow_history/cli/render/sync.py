@@ -21,20 +21,20 @@ from ...presentation.sync_summary import (
     describe_statuses,
     no_runs_message,
 )
-from .text import join_parts, render_problems, wrap_parts
+from .text import MAX_PROBLEMS, join_parts, render_problems, wrap_parts
 
 MAX_SKIPPED_NAMES = 3
 
 Stats = Mapping[str, Any]
 
 
-def render_sync_summary(stats: Stats, width: int) -> RenderableType:
+def render_sync_summary(stats: Stats, width: int, *, verbose: bool = False) -> RenderableType:
     """Render the summary of a sync: runs by status, changes and problems."""
     errors = stats.get("errors") or []
     if not count(stats, "scanned") and not errors:
         return _no_runs(stats)
     if not has_news(stats):
-        return _unchanged(stats, width)
+        return _unchanged(stats, width, verbose=verbose)
     cost = join_parts(format_total_cost(_cost(stats)))
     lines: list[RenderableType]
     if stats.get("statuses") is None:
@@ -47,9 +47,13 @@ def render_sync_summary(stats: Stats, width: int) -> RenderableType:
     lines.append(_changes(stats))
     lines += [note for note in (_repeated(stats), _missing(stats), _skipped(stats), _pruned(stats)) if note]
     if redactions := describe_redactions(stats.get("secrets") or {}):
-        lines.append(Text(f"{redactions}: they are not stored", "yellow"))
+        lines.append(Text(redactions, "yellow"))
     if errors:
-        lines += ["", Text(pluralize(len(errors), "problem"), "bold"), *render_problems(errors, width)]
+        lines += [
+            "",
+            Text(pluralize(len(errors), "read error or warning", "read errors and warnings"), "bold"),
+            *render_problems(errors, width, None if verbose else MAX_PROBLEMS),
+        ]
     return Group(*lines)
 
 
@@ -61,7 +65,7 @@ def unread_problems(stats: Stats) -> list[Mapping[str, Any]]:
     return [error for error in errors if error.get("severity") != Severity.WARNING] or list(errors)
 
 
-def _unchanged(stats: Stats, width: int) -> Group:
+def _unchanged(stats: Stats, width: int, *, verbose: bool) -> Group:
     unread = unread_problems(stats)
     known = len(stats.get("errors") or ()) - len(unread)
     cost, skipped = _cost(stats), _skipped(stats)
@@ -70,11 +74,15 @@ def _unchanged(stats: Stats, width: int) -> Group:
         _run_count(stats),
         format_minimum(cost) if cost.minimum is not None else None,
         format_unknown_runs(cost),
-        f"{pluralize(known, 'known problem')} (see --json)" if known else None,
+        f"{pluralize(known, 'known read error or warning', 'known read errors and warnings')} (--verbose)"
+        if known
+        else None,
         _pruned(stats),
         _duration(stats),
     ]
     lines = [wrap_parts(head, width), *_statuses(stats, width), *([skipped] if skipped else [])]
+    if verbose:
+        return Group(*lines, *render_problems(stats.get("errors") or (), width, None))
     return Group(*lines, *render_problems(unread, width))
 
 
@@ -84,7 +92,7 @@ def count(stats: Stats, key: str) -> int:
 
 
 def _no_runs(stats: Stats) -> Text:
-    folder = single_line(stats.get("agents_dir") or "the agents folder")
+    folder = single_line(stats.get("agents_dir") or "the agents directory")
     missing = _missing(stats)
     if pruned := count(stats, "pruned"):
         return join_parts([all_pruned_message(pruned, folder), missing])
@@ -96,7 +104,7 @@ def _no_runs(stats: Stats) -> Text:
 def _run_count(stats: Stats) -> Text:
     project = f" in {single_line(stats['project'])}" if stats.get("project") else ""
     folders = stats.get("folders") or ()
-    source = f", from {pluralize(len(folders), 'folder')}" if len(folders) > 1 else ""
+    source = f", from {len(folders):,} agents directories" if len(folders) > 1 else ""
     return Text.assemble((pluralize(count(stats, "scanned"), "run"), "bold"), project, source)
 
 
@@ -138,13 +146,13 @@ def _repeated(stats: Stats) -> Text | None:
     if not runs:
         return None
     repeat = pluralize(runs, "run repeats", "runs repeat")
-    return Text(f"{repeat} messages of others (copies, forks): each message counts once", "yellow")
+    return Text(f"{repeat} messages of other runs (copies, forks): each message counts once", "yellow")
 
 
 def _missing(stats: Stats) -> Text | None:
     runs = count(stats, "missing")
     return (
-        Text(f"{pluralize(runs, 'run')} gone from the disk, kept in this history", "magenta")
+        Text(f"{pluralize(runs, 'run')} with missing files, kept in this history", "magenta")
         if runs
         else None
     )
@@ -152,7 +160,7 @@ def _missing(stats: Stats) -> Text | None:
 
 def _pruned(stats: Stats) -> Text | None:
     runs = count(stats, "pruned")
-    return Text(f"{pluralize(runs, 'run stays', 'runs stay')} out, pruned before", "dim") if runs else None
+    return Text(f"{pluralize(runs, 'pruned run')} not imported again", "dim") if runs else None
 
 
 def _skipped(stats: Stats) -> Text | None:
@@ -161,4 +169,5 @@ def _skipped(stats: Stats) -> Text | None:
     if not total:
         return None
     names = ", ".join(paths[:MAX_SKIPPED_NAMES]) + (", …" if total > MAX_SKIPPED_NAMES else "")
-    return Text(f"left out as no runs: {total:,}" + (f" ({names})" if names else ""), "dim")
+    found = pluralize(total, "file or directory", "files or directories")
+    return Text(f"skipped {found} without runs{f' ({names})' if names else ''}", "dim")

@@ -142,7 +142,7 @@ def build_table(columns: Sequence[Column], width: int, *, header: bool = True, r
             column = replace(column, cells=cells)
         sized.append(column)
         table.add_column(
-            column.title,
+            column.title[:1].upper() + column.title[1:],
             justify="right" if column.right else "left",
             width=column.width,
             no_wrap=not column.wraps,

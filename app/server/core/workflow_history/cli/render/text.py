@@ -36,22 +36,22 @@ Problem = Mapping[str, Any]
 
 
 def render_problems(
-    problems: Sequence[Problem], width: int, limit: int = MAX_PROBLEMS, *, each: bool = False
+    problems: Sequence[Problem], width: int, limit: int | None = MAX_PROBLEMS
 ) -> list[RenderableType]:
     """Render the first problems with path and reason, errors before warnings, and the number of others.
 
-    Warnings of one kind share one line with their count, unless `each` is set.
+    Warnings of one kind share one line with their count, unless `limit` is None: then all are listed.
     """
     groups: dict[object, list[Problem]] = {}
     for index, problem in enumerate(sorted(problems, key=_is_warning)):
-        key = _warning_kind(problem) if _is_warning(problem) and not each else index
+        key = _warning_kind(problem) if _is_warning(problem) and limit is not None else index
         groups.setdefault(key, []).append(problem)
     kinds = list(groups.values())
     rows = []
     for first, *others in kinds[:limit]:
         reason = clean_text(first.get("reason"))
         if others:
-            reason.append(f" (and {len(others):,} more like it: --json shows all)", style="dim")
+            reason.append(f" (and {len(others):,} more like it: --verbose)", style="dim")
         rows.append((_problem_location(first), reason))
     lines: list[RenderableType] = []
     if max((location.cell_len for location, _ in rows), default=0) <= width // 2:
@@ -64,14 +64,14 @@ def render_problems(
     else:  # a path is never cut, so that it can be copied
         for location, reason in rows:
             lines += [location, Padding(reason, (0, 0, 0, 4))]
-    if more := sum(map(len, kinds[limit:])):
-        lines.append(more_note(more))
+    if more := sum(map(len, kinds[limit:] if limit is not None else [])):
+        lines.append(more_note(more, "--verbose"))
     return lines
 
 
-def more_note(count: int) -> Text:
+def more_note(count: int, option: str = "--json") -> Text:
     """Return the line about entries of a list that are not shown."""
-    return Text(f"and {count:,} more: --json shows all", style="dim")
+    return Text(f"and {count:,} more: {option}", style="dim")
 
 
 def _warning_kind(warning: Problem) -> str:
@@ -96,8 +96,8 @@ def _problem_location(problem: Problem) -> Text:
     """Return the sign of an error or warning with its path and line, never broken."""
     line = number(problem.get("line"))
     suffix = "" if line is None else f":{line:.0f}"
-    sign = unbroken_text("! ", "magenta") if _is_warning(problem) else unbroken_text("✗ ", "red")
-    return sign.append(f"{single_line(problem.get('path'))}{suffix}", "bold")
+    sign = unbroken_text("!", "magenta") if _is_warning(problem) else unbroken_text("✗", "red")
+    return sign.append(f" {single_line(problem.get('path'))}{suffix}", "bold")
 
 
 def implausible_dates_note(dates: ImplausibleDates | None) -> list[Text]:
@@ -107,7 +107,17 @@ def implausible_dates_note(dates: ImplausibleDates | None) -> list[Text]:
     names = ", ".join(f"{single_line(run.id)} {run.created_at.date()}" for run in dates.shown)
     more = ", …" if dates.runs > len(dates.shown) else ""
     runs = pluralize(dates.runs, "run")
-    return [Text(f"! {runs} dated before 2000 or in the future, placed nowhere: {names}{more}", "magenta")]
+    return [Text(f"! {runs} dated before 2000 or in the future, in no time window: {names}{more}", "magenta")]
+
+
+def docs_hint(page: str) -> Text:
+    """Return how to open a page of the documentation, which `serve` has also after an installation.
+
+    >>> docs_hint("docs/costs.md").plain
+    'more: workflow-history serve, then http://127.0.0.1:8765/docs/costs.html'
+    """
+    name = page.removeprefix("docs/").removesuffix(".md")
+    return unbroken_text(f"more: workflow-history serve, then http://127.0.0.1:8765/docs/{name}.html", "dim")
 
 
 HINT_PREFIX: Final = "next:  "

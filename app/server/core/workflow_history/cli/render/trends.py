@@ -29,14 +29,14 @@ def render_trend(trend: Trend, width: int, zone: tzinfo | None = None) -> Render
     """Render each figure now and before, and its change."""
     period = format_period(trend)
     title = Text.assemble(
-        (f"The last {period}", "bold"),
-        f", since {format_timestamp(trend.begins, zone)}, against the {period} before",
+        (f"Last {period}", "bold"),
+        f", since {format_timestamp(trend.begins, zone)}, compared with the previous {period}",
     )
     notes = []
     if not trend.before_is_whole:
-        notes.append("The first run is younger than the period before: that one is not whole.")
+        notes.append("The previous period is partial: the first run is later than its start.")
     if any(change.low_n for change in trend.changes):
-        notes.append(f"few runs: fewer than {MIN_RUNS} on one side, chance may have made the change")
+        notes.append(f"low n: fewer than {MIN_RUNS} runs in one period, so the change may be noise")
     return Group(
         title,
         "",
@@ -57,7 +57,7 @@ def render_main_changes(trend: Trend) -> Text | None:
         change = changes[name]
         based_on = f" of {change.runs_now:,}" if change.unit == "share" and change.now is not None else ""
         parts.append(f"{TREND_LABELS[name]} {format_current(change)}{based_on} ({format_change(change)})")
-    return join_parts([*parts, "few runs" if changes["cost_per_run"].low_n else None])
+    return join_parts([*parts, "low n" if changes["cost_per_run"].low_n else None])
 
 
 def _change_table(changes: Sequence[Change], width: int) -> RenderableType:
@@ -67,8 +67,8 @@ def _change_table(changes: Sequence[Change], width: int) -> RenderableType:
         number_column("now", "now", [format_current(change) for change in changes]),
         number_column("change", "change", [format_change(change) for change in changes]),
         number_column(
-            "runs", "of runs", [f"{change.runs_before:,} → {change.runs_now:,}" for change in changes]
+            "runs", "runs", [f"{change.runs_before:,} → {change.runs_now:,}" for change in changes]
         ),
-        Column("note", "", tuple(Text("few runs" if change.low_n else "", "magenta") for change in changes)),
+        Column("note", "", tuple(Text("low n" if change.low_n else "", "magenta") for change in changes)),
     ]
     return build_table(fit_columns(columns, width, _DROP_ORDER), width)

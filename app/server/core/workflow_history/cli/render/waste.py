@@ -28,9 +28,9 @@ def render_waste(waste: Waste, width: int) -> RenderableType:
     if waste.doubtful_runs:
         runs = pluralize(waste.doubtful_runs, "completed run")
         cost = format_waste_cost(waste.doubtful_cost or None, partial=waste.doubtful_partial)
-        note = f"Beside that: in {runs} ({cost}), an agent said success and did nothing."
+        note = f"Also: {runs} ({cost}) with a false success, reported without calling a model."
         lines.append(Text(note, "magenta"))
-    for title, locations in (("Templates", waste.by_template), ("Phases", waste.by_phase)):
+    for title, locations in (("Workflows", waste.by_template), ("Phases", waste.by_phase)):
         if waste.wasted and locations:
             lines += ["", section_rule(title, width), _location_table(locations, width)]
     return Group(*lines)
@@ -38,7 +38,7 @@ def render_waste(waste: Waste, width: int) -> RenderableType:
 
 def render_waste_line(waste: Waste) -> Text:
     """Format the wasted spend as one self-contained line."""
-    return Text.assemble(("Spent in vain: ", "bold"), format_waste(waste))
+    return Text.assemble(("Wasted spend: ", "bold"), format_waste(waste))
 
 
 def render_waste_kinds(waste: Waste) -> Text:
@@ -52,11 +52,11 @@ def _kind_table(kinds: Sequence[WasteKind], width: int) -> RenderableType:
     largest = max(kind.cost or 0.0 for kind in kinds)
     counted_above = [format_usd(kind.counted_above) if kind.counted_above else "" for kind in kinds]
     columns = [
-        Column("kind", "in vain", tuple(Text(WASTE_LABELS[kind.kind], "bold") for kind in kinds)),
+        Column("kind", "category", tuple(Text(WASTE_LABELS[kind.kind], "bold") for kind in kinds)),
         number_column("runs", "runs", [f"{kind.runs:,}" for kind in kinds]),
-        number_column("cost", "cost", map(_format_cost, kinds)),
+        number_column("cost", "wasted", map(_format_cost, kinds)),
         bar_column([share_of(kind.cost, largest) for kind in kinds], BAR_WIDTH, "red"),
-        number_column("above", "counted above already", counted_above),
+        number_column("above", "already counted", counted_above),
     ]
     return build_table(fit_columns(columns, width, _DROP_ORDER), width)
 
@@ -75,9 +75,9 @@ def _location_table(locations: Sequence[WasteLocation], width: int) -> Renderabl
     spent = [format_waste_cost(each.spent, partial=each.partial) for each in locations]
     columns = [
         Column("name", "", names),
-        number_column("wasted", "in vain", wasted),
+        number_column("wasted", "wasted", wasted),
         bar_column([share_of(location.wasted, largest) for location in locations], BAR_WIDTH, "red"),
-        number_column("spent", "of", spent),
+        number_column("spent", "total cost", spent),
         number_column("share", "share", [format_fraction(location.share) for location in locations]),
     ]
     return build_table(fit_columns(columns, width, _DROP_ORDER), width)

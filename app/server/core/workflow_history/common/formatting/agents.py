@@ -36,19 +36,19 @@ def agent_notes(agent: Mapping[str, Any], *, at_work: bool = False) -> list[str]
     """Return short notes for an agent run's table row: outcome, retries, missing files, cost issues.
 
     >>> agent_notes({"outcome": "incomplete", "superseded": True, "retries": 1})
-    ['cut off', 'overwritten']
+    ['interrupted', 'superseded']
     """
     outcome_notes = {
         Outcome.ERROR: "error",
-        Outcome.FALSE_SUCCESS: "did nothing",
+        Outcome.FALSE_SUCCESS: "false success",
         Outcome.STOPPED: "stopped",
-        Outcome.INCOMPLETE: "no result yet" if at_work else "cut off",
+        Outcome.INCOMPLETE: "no result yet" if at_work else "interrupted",
         Outcome.EMPTY: "empty",
         Outcome.UNREADABLE: "unreadable",
     }
     notes = [outcome_notes[agent["outcome"]]] if agent.get("outcome") in outcome_notes else []
     if agent.get("silent"):
-        notes.append("no stream")
+        notes.append("no transcript")
     restarts = int(number(agent.get("restarts")) or 0)
     repeated = agent.get("is_retry") or (number(agent.get("retries")) or 0) > restarts
     if repeated and not agent.get("superseded"):  # a retry follows every superseded attempt anyway
@@ -56,9 +56,9 @@ def agent_notes(agent: Mapping[str, Any], *, at_work: bool = False) -> list[str]
     if restarts:
         notes.append(pluralize(restarts, "restart"))
     if agent.get("superseded"):
-        notes.append("overwritten")
+        notes.append("superseded")
     elif agent.get("missing") or agent.get("source_state") == SourceState.MISSING:
-        notes.append("gone")
+        notes.append("file missing")
     if agent.get("duplicate_of"):
         notes.append(f"counted in {single_line(agent['duplicate_of'])}")
     notes += [
@@ -66,9 +66,9 @@ def agent_notes(agent: Mapping[str, Any], *, at_work: bool = False) -> list[str]
         for other in agent.get("inherited") or ()
     ]
     if agent.get("cost_disputed"):
-        notes.append(f"own sum {format_percent_change(agent.get('cost_difference_percent'))}")
+        notes.append(f"computed {format_percent_change(agent.get('cost_difference_percent'))}")
     if to_decimal(agent.get("unpriced_tokens")):
-        notes.append("no price")
+        notes.append("unpriced")
     return notes
 
 

@@ -13,10 +13,10 @@ from .numbers import pluralize
 _MIN_SHOWN_AMOUNT: Final = Decimal("0.00005")  # USD; `format_usd` shows smaller amounts as "<$0.0001"
 
 COST_BASIS_NOTES: Final[Mapping[str, str]] = {
-    CostBasis.REPORTED: "as the agents report it",
-    CostBasis.COMPUTED: "tokens times the price of the day",
-    CostBasis.LOWER_BOUND: "a lower bound: some spending is not on record",
-    CostBasis.UNPRICED: "a part has no known price",
+    CostBasis.REPORTED: "reported by the agents",
+    CostBasis.COMPUTED: "computed: tokens × price on the run's date",
+    CostBasis.LOWER_BOUND: "lower bound: some cost is not recorded",
+    CostBasis.UNPRICED: "partly unpriced: a price is unknown",
 }
 """Explanation of each cost basis."""
 
@@ -56,30 +56,30 @@ def format_cost_parts(cost: Cost) -> str:
     """Format the recorded cost and the lower bound beyond it as separate amounts.
 
     >>> format_cost_parts(Cost.from_usd(12.34, 0.07, complete=False))
-    '$12.34 on record + at least $0.07 in streams without a result'
+    '$12.34 recorded + at least $0.07 in agent runs without a result'
     >>> format_cost_parts(Cost.from_usd(12.34, None, complete=False))
-    'at least $12.34: some work left no record of its cost'
+    'at least $12.34: the cost of some agent runs is not recorded'
     >>> format_cost_parts(Cost.from_usd(12.34, None, complete=True))
-    '$12.34 on record'
+    '$12.34 recorded'
     """
     recorded = format_usd(to_usd(cost.recorded))
     if cost.extra:
-        extra = f"at least {format_lower_bound(to_usd(cost.extra))} in streams without a result"
-        return extra if cost.recorded is None else f"{recorded} on record + {extra}"
+        extra = f"at least {format_lower_bound(to_usd(cost.extra))} in agent runs without a result"
+        return extra if cost.recorded is None else f"{recorded} recorded + {extra}"
     if cost.minimum is None:
-        return "no cost on record"
+        return "no recorded cost"
     if cost.complete:
-        return f"{recorded} on record"
-    return f"at least {format_lower_bound(to_usd(cost.minimum))}: some work left no record of its cost"
+        return f"{recorded} recorded"
+    return f"at least {format_lower_bound(to_usd(cost.minimum))}: the cost of some agent runs is not recorded"
 
 
 def format_total_cost(cost: Cost) -> list[str]:
     """Format the total cost of several runs and the number of runs with unknown cost.
 
     >>> format_total_cost(Cost.from_usd(5, None, complete=False, unknown_runs=2))
-    ['at least $5.00', 'unknown what 2 runs cost']
+    ['at least $5.00', 'cost of 2 runs unknown']
     >>> format_total_cost(Cost(None, None, complete=False, unknown_runs=1))
-    ['unknown what 1 run cost']
+    ['cost of 1 run unknown']
     """
     unknown = format_unknown_runs(cost)
     if unknown is None:
@@ -92,4 +92,4 @@ def format_total_cost(cost: Cost) -> list[str]:
 
 def format_unknown_runs(cost: Cost) -> str | None:
     """Format the number of runs with unknown cost; None if there are none."""
-    return f"unknown what {pluralize(cost.unknown_runs, 'run')} cost" if cost.unknown_runs else None
+    return f"cost of {pluralize(cost.unknown_runs, 'run')} unknown" if cost.unknown_runs else None

@@ -33,7 +33,7 @@ def open_no_follow(file: str) -> tuple[BinaryIO, os.stat_result]:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
-        raise OSError(0, "it is no regular file")
+        raise OSError(0, "not a regular file")
     return os.fdopen(descriptor, "rb", buffering=0), status
 
 

@@ -125,7 +125,7 @@ class RemoteFolder:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except PermissionError as error:
-            raise StorageUnreachableError(f"{self.address} may not be looked at: {error}") from error
+            raise StorageUnreachableError(f"No permission to list {self.address}: {error}") from error
 
 
 def remote_folder(address: str) -> RemoteFolder:
@@ -185,7 +185,7 @@ def _file_system(address: str) -> tuple[Any, str]:
         try:
             from fsspec.core import url_to_fs  # noqa: PLC0415 - an extra
         except ModuleNotFoundError as error:
-            raise AgentsFolderError(f"{address} lies elsewhere; to read it: {REQUIRED_EXTRAS}") from error
+            raise AgentsFolderError(f"{address} is remote. To read it, install: {REQUIRED_EXTRAS}") from error
         return cast("tuple[Any, str]", url_to_fs(address))
 
 
@@ -194,8 +194,8 @@ def _convert_address_errors(address: str) -> Iterator[None]:
     try:
         yield
     except (ImportError, ValueError) as error:
-        hint = f"; for s3:// {REQUIRED_EXTRAS}" if isinstance(error, ImportError) else ""
-        raise AgentsFolderError(f"{address} is no address that can be read ({error}){hint}") from error
+        hint = f" For s3://, install: {REQUIRED_EXTRAS}" if isinstance(error, ImportError) else ""
+        raise AgentsFolderError(f"Cannot read the address {address}: {error}.{hint}") from error
 
 
 class FileDamagedError(OSError):
@@ -216,7 +216,7 @@ def _convert_storage_errors(address: str) -> Iterator[None]:
         raise
     except Exception as error:  # each file system raises its own library's exceptions
         reason = str(error).strip() or type(error).__name__
-        raise StorageUnreachableError(f"{address} cannot be reached: {reason}") from error
+        raise StorageUnreachableError(f"Cannot reach {address}: {reason}.") from error
 
 
 class RemoteStat(NamedTuple):
@@ -250,7 +250,7 @@ class RemoteEntry:
         if self.refusal:
             raise OSError(0, self.refusal)
         if self.status is None or self.status.st_mtime_ns < 0:
-            raise OSError(0, "its place does not tell when it was written")
+            raise OSError(0, "the storage gives no write time for it")
         return self.status
 
 

@@ -446,7 +446,7 @@ def _read_prompt(file: ScannedFile, problems: list[Problem]) -> Prompt | None:
         return None
     agent = file.path.split("/prompts/")[0]
     if '{"' in text and _is_issue_cut_off(text):
-        problems.append(Problem(file.shown, "the issue in it is no whole JSON", severity=Severity.WARNING))
+        problems.append(Problem(file.shown, "the issue in it is incomplete JSON", severity=Severity.WARNING))
     return Prompt(classify_phase(agent), file.path, text)
 
 
@@ -640,7 +640,7 @@ def _agents_without_stream(facts: RunFacts, heard_agents: AbstractSet[str]) -> l
     for file in facts.folder.files:
         agent, prompt_name, _ = file.path.rpartition("/prompts/")
         if prompt_name and agent not in heard_agents and agent not in problems:
-            reason = f"{agent} was given this prompt, but left no stream: its cost is unknown"
+            reason = f"{agent} has this prompt but no transcript: its cost is unknown"
             problems[agent] = Problem(file.shown, reason, None, Severity.WARNING)
     return list(problems.items())
 
@@ -667,7 +667,7 @@ def _phases_without_stream(facts: RunFacts, agents: AbstractSet[str]) -> dict[st
             continue
         if entry.get("success") is True or clean_text(entry.get("output_file")):
             shown = name[:MAX_QUOTED]
-            reason = f"the state says that phase {shown} was done, but it left no stream: its cost is unknown"
+            reason = f"phase {shown} is done in the state file, but has no transcript: its cost is unknown"
             silent_phases[name] = (name, Problem(facts.folder.state.shown, reason, None, Severity.WARNING))
     return silent_phases
 

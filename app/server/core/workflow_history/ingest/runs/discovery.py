@@ -92,7 +92,7 @@ def walk_agents_folder(
             walk = FolderScan(root, listing, _group_entries(_sort_without_copies(entries)))
     except OSError as error:
         if error.errno in _SYSTEM_ERRORS:
-            raise WorkflowHistoryError(f"{root} cannot be listed now: {error.strerror}") from error
+            raise WorkflowHistoryError(f"Cannot list {root}: {error.strerror}.") from error
         raise AgentsFolderError(
             f"{root} is not a folder that can be read ({error.strerror or error}): name your agents folder, "
             "the one that holds a folder per run"

@@ -130,7 +130,8 @@ def read_object(file: ScannedFile, problems: list[Problem]) -> dict[str, Any] | 
         value = json.loads(text, parse_constant=record_constant)
     except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", None)
-        problems.append(Problem(file.shown, f"no valid JSON: {getattr(error, 'msg', error)}", line))
+        message = getattr(error, "msg", str(error)).removesuffix(" starting at")
+        problems.append(Problem(file.shown, f"invalid JSON: {message}", line))
         return None
     if not isinstance(value, dict):
         problems.append(Problem(file.shown, f"a JSON {type(value).__name__}, not an object"))

@@ -154,13 +154,13 @@ def quote_value(value: Any) -> str:
 def field_problems(state: dict[str, Any]) -> Iterator[str]:
     """Yield a message for each value of a state that is not text, is too long or has invisible characters."""
     if (length := state.get("duration_seconds")) is not None and coerce_number(length) is None:
-        yield f"duration_seconds is no length of time: {quote_value(length)}"
+        yield f"duration_seconds is not a duration: {quote_value(length)}"
     for key in ("status", *REQUEST_KEYS, *_NAME_KEYS):
         value = state.get(key)
         if value is None or value is False or (key in _NAME_KEYS and type(value) is int):
             continue
         if not isinstance(value, str):
-            yield f"{key} is no text: {quote_value(value)}"
+            yield f"{key} is not text: {quote_value(value)}"
         elif key in REQUEST_KEYS:
             if value.strip() and not has_visible_text(value):
                 yield f"{key} shows nothing: {quote_value(value)}"
@@ -174,7 +174,7 @@ def field_problems(state: dict[str, Any]) -> Iterator[str]:
             yield f"{key} is read as {text}: the state says {quote_value(value)}{length}"
         elif key == "status" and cleaned and not _is_known_status(cleaned):
             text = quote_value(cleaned)
-            yield f"status is no known word: {text}; the run counts as neither completed nor failed"
+            yield f"status is not a known word: {text}; the run counts as neither completed nor failed"
 
 
 def _is_known_status(status: str) -> bool:

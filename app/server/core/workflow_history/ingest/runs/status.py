@@ -29,7 +29,7 @@ _WORK_PHASES: Final = frozenset({"plan", "build", "test", "review", "patch", "do
 
 _FAILURE_REASONS: Final = {
     Outcome.ERROR: "ended with an error",
-    Outcome.EMPTY: "left an empty stream",
+    Outcome.EMPTY: "left an empty transcript",
     Outcome.FALSE_SUCCESS: "says success, but did nothing",
 }
 
@@ -87,12 +87,12 @@ def decide_status(evidence: StatusEvidence, now: datetime) -> StatusDecision:
 
 def _unknown_reason(evidence: StatusEvidence) -> str:
     if not evidence.streams:
-        return "no stream and no word of an end"
+        return "no transcript and no sign of an end"
     last = furthest_stream(evidence.streams, in_order=evidence.in_order)
     if not last or any(classify_outcome(stream) != Outcome.SUCCESS for stream in last):
-        return "nothing tells how its last agent ended"
+        return "the end of its last agent is unknown"
     unfinished = _unfinished_reason(evidence)
-    return f"its last agent ended well, but {unfinished or 'without an answer'}"
+    return f"its last agent succeeded, but {unfinished or 'without an answer'}"
 
 
 def _decide_by_state(evidence: StatusEvidence, now: datetime) -> StatusDecision | None:
@@ -102,7 +102,7 @@ def _decide_by_state(evidence: StatusEvidence, now: datetime) -> StatusDecision 
     status = stated_status(evidence.state) or stated_word
     if status == RunStatus.RUNNING and not _is_being_written(evidence, now):
         return StatusDecision(
-            RunStatus.INCOMPLETE, f"the state says {stated_word!r}, but nothing shows that anybody writes now"
+            RunStatus.INCOMPLETE, f"the state says {stated_word!r}, but no file is being written"
         )
     failed = [entry for entry in state_phases(evidence.state) if entry.get("success") is False]
     phase = clean_text(failed[-1].get("phase")) if failed and status == RunStatus.FAILED else None
@@ -187,7 +187,7 @@ def _decide_unfinished(evidence: StatusEvidence, now: datetime) -> StatusDecisio
                 return StatusDecision(RunStatus.RUNNING, f"{stream.agent} has no result yet ({stream.path})")
     elif last and classify_outcome(last[0]) == Outcome.INCOMPLETE:
         return StatusDecision(
-            RunStatus.INCOMPLETE, f"{last[0].agent} was cut off: no result ({last[0].path})"
+            RunStatus.INCOMPLETE, f"{last[0].agent} ended without a result ({last[0].path})"
         )
     return None
 
@@ -198,7 +198,7 @@ def _decide_running_by_log(evidence: StatusEvidence, now: datetime) -> StatusDec
     is_over = evidence.streams or evidence.summary is not None or evidence.state.get("completed_at")
     if error is None or is_over or not _is_being_written(evidence, now):
         return None
-    return StatusDecision(RunStatus.RUNNING, f"{error.path} goes on after an error")
+    return StatusDecision(RunStatus.RUNNING, f"{error.path} continues after an error")
 
 
 def _decide_completed(evidence: StatusEvidence, _now: datetime) -> StatusDecision | None:
@@ -211,7 +211,7 @@ def _decide_completed(evidence: StatusEvidence, _now: datetime) -> StatusDecisio
         return StatusDecision(RunStatus.COMPLETED, f"{path} says: {line}")
     for stream in evidence.streams:
         if classify_phase(stream.agent) == "ship" and classify_outcome(stream) == Outcome.SUCCESS:
-            return StatusDecision(RunStatus.COMPLETED, f"{stream.agent} ended well ({stream.path})")
+            return StatusDecision(RunStatus.COMPLETED, f"{stream.agent} succeeded ({stream.path})")
     return None
 
 
@@ -230,7 +230,7 @@ def _decide_completed_by_answer(evidence: StatusEvidence, _now: datetime) -> Sta
         )
     if all(classify_outcome(other) == Outcome.SUCCESS for other in evidence.streams):
         return StatusDecision(
-            RunStatus.COMPLETED, f"all its {len(evidence.streams)} agents ended well", inferred=True
+            RunStatus.COMPLETED, f"all its {len(evidence.streams)} agents succeeded", inferred=True
         )
     reason = f"{stream.agent}, its last agent, ended with an answer ({stream.path})"
     return StatusDecision(RunStatus.COMPLETED, reason, inferred=True)
@@ -239,7 +239,7 @@ def _decide_completed_by_answer(evidence: StatusEvidence, _now: datetime) -> Sta
 def _unfinished_reason(evidence: StatusEvidence) -> str | None:
     """Return the evidence that the run should have continued after its agents ended, or None."""
     if evidence.silent_agents:
-        return f"{evidence.silent_agents[-1]} was given a prompt and left no stream"
+        return f"{evidence.silent_agents[-1]} has a prompt but no transcript"
     phases = {classify_phase(stream.agent) for stream in evidence.streams}
     if phases and phases <= _PREPARING_PHASES:
         return "they only prepared its work"

@@ -203,7 +203,7 @@ class OpencodeParser(LineParser):
 
     def _missing_cost(self, priced: int, *, ended: bool) -> str | None:
         if any(call.tool == _SUBAGENT_TOOL for call in self.tools.values()):
-            return "what its sub-agents spent stands in sessions of their own"
+            return "the cost of its subagents is in their own sessions"
         if priced and priced < sum(step.usage != TokenUsage() for step in self.steps.values()):
             return "some of its steps give no cost"
         return None if ended else "the stream ends before its last step did"

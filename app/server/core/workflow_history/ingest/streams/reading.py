@@ -127,7 +127,7 @@ class LineParser(ABC):
             self.partial_record = PartialRecord(number, raw, reason)
             return
         records, lost, is_end_lost = recover_records(raw)
-        reason = "zero bytes stand in place of text" if b"\0" in raw else reason
+        reason = "zero bytes in place of text" if b"\0" in raw else reason
         if not records or records == [raw.strip()]:
             self.lost_line = number if lost or records else self.lost_line
             self.add_problem(f"unreadable line: {reason}", number)

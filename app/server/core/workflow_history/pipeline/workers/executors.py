@@ -11,7 +11,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from ...common.errors import ExecutorError, InvalidQueryError
+from ...common.errors import ExecutorError, InvalidQueryError, InvalidValueError
 from ...ingest.files import FolderPath, RemoteFolder
 
 
@@ -60,7 +60,7 @@ def open_backend(
     """
     if executor is not None:
         if engine_name is not None:
-            raise InvalidQueryError("an engine and an executor are given; one of them reads")
+            raise InvalidQueryError("engine and executor exclude each other. Use one of them.")
         is_remote_executor = not isinstance(executor, ThreadPoolExecutor)
         ahead = PREFETCH * max(cpu_count(), 4)
         yield ExecutorBackend(
@@ -76,8 +76,8 @@ def open_backend(
         return
     match = _LOCAL_ENGINE.fullmatch(engine_name)
     if match is None:
-        raise InvalidQueryError(
-            f"no engine {engine_name!r}; use processes[:N], threads[:N] or dask://HOST:PORT"
+        raise InvalidValueError(
+            "executor", engine_name, "Use processes[:N], threads[:N] or dask://HOST:PORT."
         )
     count = int(match[2]) if match[2] else None
     if match[1] == "threads":
@@ -85,7 +85,7 @@ def open_backend(
             yield engine
     elif is_remote:
         raise InvalidQueryError(
-            f"{root} lies elsewhere, where processes do not help: use threads[:N] or dask://"
+            f"{root} is remote, where processes do not help. Use threads[:N] or dask://HOST:PORT."
         )
     else:
         yield ExecutorBackend(engine_name, count)
@@ -107,15 +107,15 @@ def _open_dask(engine_name: str, address: str) -> Iterator[ExecutorBackend]:
     try:
         from distributed import Client  # noqa: PLC0415 - an extra, and a second to import
     except ModuleNotFoundError as error:
-        raise ExecutorError(f"{engine_name} needs {error.name}: {NEEDS_DASK}") from error
+        raise ExecutorError(f"{engine_name} needs {error.name}. Install it with: {NEEDS_DASK}") from error
     make_client: Any = Client  # distributed has no type hints
     with _silenced_dask_loggers():
         try:
             client: Any = make_client(address, timeout=CONNECT_TIMEOUT, set_as_default=False)
         except (OSError, ValueError) as error:
             raise ExecutorError(
-                f"no Dask scheduler answers at {engine_name} within {CONNECT_TIMEOUT:.0f} s; "
-                "is it started there?"
+                f"No Dask scheduler answers at {engine_name} within {CONNECT_TIMEOUT:.0f} s. "
+                "Check that it is running there."
             ) from error
         try:
             yield ExecutorBackend(
@@ -133,7 +133,9 @@ def _max_pending(client: Any, engine_name: str) -> int:
     try:
         client.wait_for_workers(1, timeout=CONNECT_TIMEOUT)
     except TimeoutError as error:
-        raise ExecutorError(f"{engine_name} has no workers; start some: dask worker HOST:PORT") from error
+        raise ExecutorError(
+            f"{engine_name} has no workers. Start some with: dask worker HOST:PORT"
+        ) from error
     return PREFETCH * max(sum(int(count) for count in client.nthreads().values()), 1)
 
 

@@ -71,7 +71,7 @@ def _why_incompatible(versions: Versions, agents_dir: str, samples: tuple[Sample
         if theirs != ours:
             return f"{worker} has {name} {ours}, and this sync {theirs}: install the same version on both"
     if reason := _why_not_visible(agents_dir, samples):
-        return f"{worker} does not see {agents_dir} as this sync does ({reason}): share that path with it"
+        return f"{worker} does not see {agents_dir} as this sync does ({reason}). Share that path with it."
     prepare_worker()
     return None
 

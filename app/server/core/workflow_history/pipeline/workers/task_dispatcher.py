@@ -156,8 +156,8 @@ class TaskDispatcher(Generic[TaskT, ResultT]):
 
     def _lost_message(self) -> str:
         return (
-            f"{self.engine.name} does not work any more: its scheduler or all of its workers are gone; "
-            "what is stored stays, and the next sync does the rest"
+            f"{self.engine.name} stopped: its scheduler or all of its workers are lost. "
+            "Everything stored so far is kept; the next sync continues from there."
         )
 
     def _wrap_error(self, error: Exception) -> Exception:

@@ -30,7 +30,7 @@ from ...analysis.forecast.calibration_metrics import (
 from ...analysis.forecast.past_runs import PastRuns
 from ...analysis.similarity.portable_numerics import mean_of
 from ...common.column_data import MISSING_CODE
-from ...common.errors import InvalidQueryError
+from ...common.errors import InvalidValueError
 from ...common.field_docs import Doc
 from ...common.proportions import significant
 from .past_runs import load_past_runs, load_text_vectors
@@ -159,7 +159,7 @@ def calibration(
     `progress` is called with the number of finished runs and of all runs. Raises InvalidQueryError.
     """
     if most is not None and (isinstance(most, bool) or not isinstance(most, int) or most < 1):
-        raise InvalidQueryError(f"most={most!r} is not allowed; use a number of runs from 1, or None for all")
+        raise InvalidValueError("most", most, "Use a number of runs from 1, or None for all.")
     with database.open_if_exists() as history:
         if history is None:
             return _EMPTY_REPORT

@@ -18,6 +18,7 @@ from ...analysis.forecast.prediction_intervals import (
 from ...analysis.forecast.stages import PhaseSegment, list_phases, split_into_segments, totals_in_phase
 from ...common.coercion import parse_timestamp
 from ...common.column_data import MISSING_INT
+from ...common.formatting.numbers import pluralize
 from ...common.plausible_dates import MICROSECONDS
 from ...common.proportions import significant
 from ...common.spending import NANODOLLARS, to_usd
@@ -56,9 +57,9 @@ def _to_estimate(interval: IntervalEstimate | None, reason: str | None, unit: in
 
 def _missing_reason(interval: IntervalEstimate) -> str:
     if not interval.runs:
-        return "no earlier run tells"
+        return "no earlier run with a known value"
     if interval.effective_sample_size >= MIN_RUNS:
-        return "too many of the earlier runs are known only as at least so much"
+        return "too many earlier runs have only a lower bound"
     return _too_few_reason(interval.runs, interval.effective_sample_size, interval.lower_bounds)
 
 
@@ -66,16 +67,16 @@ def _too_few_reason(runs: int, effective_n: float, at_least: int = 0) -> str:
     """Return the reason why some runs are too few; lower bounds do not count as needed runs.
 
     >>> _too_few_reason(6, 0.0, at_least=6)
-    '6 earlier runs tell, but only at least how much; 9 are needed for an interval'
+    '6 earlier runs, all with only a lower bound; 9 are needed for an interval'
     >>> _too_few_reason(3, 2.5)
-    '3 earlier runs tell, effective n 2.5; 9 are needed for an interval'
+    '3 earlier runs, effective n 2.5; 9 are needed for an interval'
     """
-    count_text = "only 1 earlier run tells" if runs == 1 else f"{runs} earlier runs tell"
+    count_text = pluralize(runs, "earlier run")
     if at_least == runs:
-        weight_text = ", but only at least how much"
+        weight_text = ", all with only a lower bound" if runs > 1 else " with only a lower bound"
     else:
-        bound_text = f", {at_least} of them only at least how much; the others are" if at_least else ","
-        weight_text = f"{bound_text} effective n {effective_n:.1f}"
+        bound_text = f", {at_least} of them with only a lower bound" if at_least else ""
+        weight_text = f"{bound_text}, effective n {effective_n:.1f}"
     return f"{count_text}{weight_text}; {MIN_RUNS:.0f} are needed for an interval"
 
 
@@ -87,7 +88,7 @@ def to_success_chance(probability: SuccessProbability | None, reason: str | None
         reason = (
             _too_few_reason(probability.ended, probability.effective_sample_size)
             if probability.ended
-            else "no earlier run tells"
+            else "no earlier run with a known value"
         )
     return SuccessChance(
         significant(probability.probability),

@@ -27,7 +27,7 @@ from ...analysis.forecast.neighbour_weights import (
 from ...analysis.forecast.past_runs import PastRuns, Vectors, strip_slash
 from ...analysis.forecast.prediction_intervals import weighted_interval
 from ...common.column_data import MISSING_INT
-from ...common.errors import InvalidQueryError
+from ...common.errors import InvalidQueryError, InvalidValueError
 from ...common.filters import RunFilter
 from ...common.plausible_dates import to_microseconds
 from ...common.proportions import significant
@@ -42,7 +42,7 @@ __all__ = ["Forecast", "forecast"]
 DEFAULT_EXAMPLES: Final = 10
 """Default number of comparable runs listed in a forecast."""
 
-NO_RUNS = "this history holds no run yet"
+NO_RUNS = "the history has no runs yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def forecast(
     text, template, issue_class, project = _check_request(text, template, issue_class, project)
     request = ForecastRequest(text, template, issue_class, project, before)
     if before is not None and before.tzinfo is None:
-        raise InvalidQueryError(f"before={before!r} is not allowed; use a datetime with a time zone")
+        raise InvalidValueError("before", before, "Use a datetime with a time zone.")
     with database.open_if_exists() as history:
         if history is None:
             return no_forecast(request, NO_RUNS)
@@ -101,18 +101,16 @@ def weighted_neighbours(
     evidence = weigh_neighbours(past, target, rows, similarities)
     limitations = _undated_limitations(past, target)
     if text_vectors.missing:
-        limitations.append(
-            f"{text_vectors.missing:,} runs are not compared by their texts yet; the next sync does that"
-        )
+        limitations.append(f"{text_vectors.missing:,} runs have no text index yet; the next sync adds it")
     return WeightedNeighbours(target, evidence, _missing_reason(past, target, evidence), tuple(limitations))
 
 
 def _undated_limitations(past: PastRuns, target: ForecastTarget) -> list[str]:
     """Describe the treatment of runs without a plausible date; a forecast for now counts them as oldest."""
-    treatment = "count as the oldest" if target.at == NOW else "are left out: nothing tells what was before"
+    treatment = "count as the oldest" if target.at == NOW else "are left out: their order is unknown"
     kinds = (
         ("without a date", past.undated),
-        ("dated before 2000 or in the future", past.invalid_timestamps),
+        ("with an invalid timestamp", past.invalid_timestamps),
     )
     return [f"{count:,} stored runs {kind} {treatment}" for kind, count in kinds if count]
 
@@ -173,7 +171,7 @@ def _basis_of(evidence: WeightedRuns) -> Basis:
     """Return the kind of runs that the forecast uses: recent runs are added if few are similar."""
     if evidence.neighbours < MIN_NEIGHBOUR_SIMILARITY:
         return "latest"
-    return "alike" if evidence.neighbours >= ENOUGH_NEIGHBOURS else "alike and latest"
+    return "similar" if evidence.neighbours >= ENOUGH_NEIGHBOURS else "similar and latest"
 
 
 def no_forecast(request: ForecastRequest, reason: str, limitations: tuple[str, ...] = ()) -> Forecast:
@@ -186,10 +184,12 @@ def _check_request(*words: str | None) -> tuple[str | None, str | None, str | No
     text, template, issue_class, project = words
     for name, word in (("text", text), ("template", template), ("class", issue_class), ("project", project)):
         if word is not None and not isinstance(word, str):
-            raise InvalidQueryError(f"{name}={word!r} is not allowed; use text or None")
+            raise InvalidValueError(name, word, "Use text or None.")
     text, template, issue_class, project = ((word or "").strip() or None for word in words)
     if text is None and template is None:
-        raise InvalidQueryError("nothing to forecast; name the request (--text), its template, or a run")
+        raise InvalidQueryError(
+            "Nothing to forecast. Use a request (--text, --file), --workflow or a run ID."
+        )
     return text, template, strip_slash(issue_class) if issue_class else None, project
 
 
@@ -209,12 +209,12 @@ def _missing_reason(past: PastRuns, target: ForecastTarget, evidence: WeightedRu
     if target.at != NOW and not past.dated.any():
         return "no stored run has a date"
     if not len(evidence.rows):
-        of_template = "" if target.template is None else f" of the template {target.template!r}"
-        return f"no run{of_template} had ended before"
+        of_template = "" if target.template is None else f" of {target.template}"
+        return f"no earlier finished run{of_template}"
     if has_no_comparable_runs(target, evidence):
         return (
-            "no template is named, and too few earlier runs ask for anything like it "
-            f"(together they count as {evidence.neighbours:.1f} runs)"
+            f"too few comparable runs ({evidence.neighbours:.1f} after weighting); add --workflow to forecast"
+            " from all runs of a workflow"
         )
     return None
 
@@ -224,15 +224,15 @@ def _limitations(past: PastRuns, request: ForecastRequest, evidence: WeightedRun
     limitations = []
     if request.text is not None and _basis_of(evidence) == "latest":
         recent = f"recent runs of {request.template}" if request.template else "recent runs"
-        limitations.append(f"hardly any earlier run is similar: this is what {recent} took")
+        limitations.append(f"Few earlier runs have a similar request; this is based on {recent}.")
     rows = evidence.rows
     if request.issue_class is not None and not past.classes.take(rows).equals(request.issue_class).any():
-        limitations.append(f"none of the runs is of the class {request.issue_class}")
+        limitations.append(f"None of these runs has the issue class {request.issue_class}.")
     if request.project is not None and not past.projects.take(rows).equals(request.project).any():
-        limitations.append(f"none of the runs is of the project {request.project}")
+        limitations.append(f"None of these runs is in project {request.project}.")
     lower_bounds = int(np.count_nonzero(~past.cost.is_exact[rows] & (past.cost.values[rows] != MISSING_INT)))
     if lower_bounds:
         limitations.append(
-            f"of {lower_bounds} of the {len(rows)} runs it is known only that they cost at least so much"
+            f"For {lower_bounds} of the {len(rows)} runs, only a lower bound of the cost is known."
         )
     return limitations

@@ -81,7 +81,7 @@ class ForecastRequest:
     before: Annotated[datetime | None, Doc("only runs that had ended by this time are used; null: all")]
 
 
-Basis = Literal["alike", "alike and latest", "latest"]
+Basis = Literal["similar", "similar and latest", "latest"]
 """Runs a forecast is based on: with similar requests, these plus the latest ones, or only the latest."""
 
 

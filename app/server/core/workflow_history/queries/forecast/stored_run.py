@@ -14,11 +14,11 @@ from ...analysis.forecast.remaining import RemainingWork, estimate_remaining, pr
 from ...analysis.forecast.stages import Amount, current_segment, split_into_segments, totals_of
 from ...common.coercion import coerce_number
 from ...common.column_data import MISSING_INT
-from ...common.errors import WorkflowNotFoundError
 from ...common.models import RunStatus
 from ...common.plausible_dates import MICROSECONDS
 from ...common.spending import run_cost, to_usd
 from ...storage.history import History
+from ...storage.reading.run_lookup import not_found
 from ..implausible_dates import from_microseconds
 from .conversion import (
     cost_estimate,
@@ -63,7 +63,7 @@ def forecast_run(reference: str, *, examples: int = DEFAULT_EXAMPLES) -> RunFore
     """
     with database.open_if_exists() as history:
         if history is None:
-            raise WorkflowNotFoundError(f"no run {reference!r}: there is no history yet; sync makes one")
+            raise not_found(reference)
         ref = history.find(reference)
         run = dict(history.read([ref.key])[ref.key])
         past = load_past_runs(history)
@@ -89,7 +89,7 @@ def _forecast_at_start(stored_run: _StoredRun, examples: int) -> Forecast:
     """Compute the forecast as of the start of the run."""
     text, filters = stored_run.run.get("nl_input"), stored_run.filters()
     if stored_run.place is None:
-        reason = "nothing tells when it began, and so which runs were before it"
+        reason = "its start time is unknown, so earlier runs are unknown"
         return no_forecast(ForecastRequest(text, *filters, None), reason)
     started = int(stored_run.past.started[stored_run.place])
     request = ForecastRequest(text, *filters, from_microseconds(started))
@@ -145,9 +145,7 @@ def _forecast_remaining_work(stored_run: _StoredRun) -> Remaining:
     segments = split_into_segments(agents)
     segment = current_segment(segments, stored_run.run.get("current_phase"))
     neighbours = stored_run.neighbours_at(NOW)
-    reason = neighbours.missing_reason or (
-        "it has not begun, as far as is known" if segment is None else None
-    )
+    reason = neighbours.missing_reason or ("no started agent run is known" if segment is None else None)
     cost, _ = totals_of(segments)
     elapsed = coerce_number(stored_run.run.get("duration_seconds"))
     if segment is None or reason is not None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ...analysis.comparison import Comparison
 from ...analysis.explanation import Explanation
-from ...common.errors import InvalidQueryError
+from ...common.errors import InvalidValueError
 from ...costs.accounting.money import RUN_TOTAL_FIELDS
 from ...exporting.fields import Field
 from ...maintenance.records import BackupResult, MergeResult, PruneResult, RestoreResult, VacuumResult
@@ -50,7 +50,7 @@ def get_schema(name: str) -> Schema:
     """Return the JSON Schema with this name, or raise InvalidQueryError, which lists all names."""
     name = FORMER_NAMES.get(name, name)
     if name not in SCHEMAS:
-        raise InvalidQueryError(f"no schema {name!r}; use one of: {', '.join(SCHEMAS)}")
+        raise InvalidValueError("schema", name, f"Use one of: {', '.join(SCHEMAS)}.")
     return {"$schema": JSON_SCHEMA_DIALECT, **SCHEMAS[name](), "title": name}
 
 

@@ -75,7 +75,7 @@ def make_file(url: URL) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
-        raise WorkflowHistoryError(f"cannot make the database {file}: {error.strerror}") from error
+        raise WorkflowHistoryError(f"Cannot create the database {file}: {error.strerror}.") from error
 
 
 @contextmanager
@@ -96,7 +96,7 @@ def translate_errors(url: URL) -> Iterator[None]:
             text = str(error.orig) if isinstance(error, DBAPIError) else str(error)
             explanation = get_dialect(url).explain_error(text)
         else:
-            explanation = "there is no such file; a sync makes one"
+            explanation = "the file does not exist; create it with: workflow-history sync DIR"
         # An error without a statement comes from a failed attempt to connect.
         unreachable = file is None and isinstance(error, OperationalError) and error.statement is None
         is_lost = unreachable or (isinstance(error, DBAPIError) and error.connection_invalidated)

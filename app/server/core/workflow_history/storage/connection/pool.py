@@ -35,7 +35,7 @@ def open_read_only(location: Path | str | URL) -> Iterator[History]:
     """
     url = database_url(location)
     if not exists(url):
-        raise WorkflowHistoryError(f"there is no history at {url.database}")
+        raise WorkflowHistoryError(f"No history at {url.database}.")
     with connect(url, read_only=True) as connection:
         with read_transaction(connection):
             revision = stored_revision(connection)
@@ -43,7 +43,7 @@ def open_read_only(location: Path | str | URL) -> Iterator[History]:
             yield History(url, connection, read_only=True)
             return
         if revision is None:
-            raise WorkflowHistoryError(f"{url.database}: this database holds no history")
+            raise WorkflowHistoryError(f"{url.database} is not a history. Name a history database.")
         reject_newer(connection, revision)
         with _open_upgraded_copy(url, connection) as history:
             yield history
@@ -193,5 +193,5 @@ def _identity(url: URL) -> tuple[Hashable, ...]:
     """Return the identity of the current database; another file of the same name has another identity."""
     file = get_dialect(url).file(url)
     if file is not None and not file.exists():
-        raise WorkflowHistoryError(f"cannot read the database {file}: there is no such file")
+        raise WorkflowHistoryError(f"Cannot read the database {file}: it does not exist.")
     return (os.getpid(), url, *get_dialect(url).identity(url))

@@ -43,11 +43,9 @@ def database_url(location: Path | str | URL) -> URL:
         return _with_driver(url)
     if url.get_backend_name() not in DIALECTS:
         known = ", ".join(sorted(DIALECTS))
-        raise WorkflowHistoryError(
-            f"cannot store a history in {url.get_backend_name()!r}; use one of: {known}"
-        )
+        raise WorkflowHistoryError(f'Unsupported database "{url.get_backend_name()}". Use one of: {known}.')
     if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
-        raise WorkflowHistoryError("a history in memory would not last; name a file")
+        raise WorkflowHistoryError("A history in memory is lost at exit. Name a file.")
     return url.set(database=str(Path(url.database).expanduser().absolute()))
 
 

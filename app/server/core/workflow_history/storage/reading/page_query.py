@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 import msgspec
 from sqlalchemy import Column, ColumnElement, Select, and_, or_, select
 
-from ...common.errors import InvalidQueryError
+from ...common.errors import InvalidQueryError, InvalidValueError
 from ...common.filters import RunFilter
 from ..rows.column_types import MAX_INTEGER, sanitize_text
 from ..rows.row_codec import WORKFLOW
@@ -19,7 +19,9 @@ from ..tables.schema import workflows
 from .current_status import has_status
 from .filter_sql import runs_of_session
 
-_CURSOR_ERROR = "the cursor is not one of this list, or the list was asked for differently; start without it"
+_CURSOR_ERROR = (
+    "Invalid cursor: it belongs to another list or other filters. Omit it to start with the first page."
+)
 
 
 class PageCursor(NamedTuple):
@@ -96,13 +98,11 @@ class PageQuery:
         check_limit("limit", self.limit)
         check_limit("offset", self.offset)
         if self.sort_by not in SORT_KEYS:
-            raise InvalidQueryError(
-                f"sort_by={self.sort_by!r} is unknown; use one of: {', '.join(SORT_KEYS)}"
-            )
+            raise InvalidValueError("sort_by", self.sort_by, f"Use one of: {', '.join(SORT_KEYS)}.")
         if not isinstance(self.sort_order, str) or self.sort_order.upper() not in SORT_ORDERS:
-            raise InvalidQueryError(f"sort_order={self.sort_order!r} is unknown; use ASC or DESC")
+            raise InvalidValueError("sort_order", self.sort_order, "Use ASC or DESC.")
         if self.after is not None and self.offset:
-            raise InvalidQueryError("a cursor and an offset together say two places; give one of them")
+            raise InvalidQueryError("cursor and offset exclude each other. Use one of them.")
         if self.after is not None:
             self.after.validate(self.column.type.python_type)
 
@@ -130,9 +130,7 @@ class PageQuery:
 def check_limit(name: str, value: Any) -> None:
     """Raise InvalidQueryError if `value` is not a valid number of rows."""
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_ROWS:
-        raise InvalidQueryError(
-            f"{name}={value!r} is not allowed; use a whole number of 0 or more, at most {MAX_ROWS}"
-        )
+        raise InvalidValueError(name, value, f"Use a whole number from 0 to {MAX_ROWS}.")
 
 
 def by_reference(reference: str, project: str | None = None) -> Select[Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, Text, cast, literal_column, select, update
 
-from ...common.errors import InvalidQueryError, PatternNotFoundError
+from ...common.errors import InvalidValueError, PatternNotFoundError
 from ...common.filters import RunFilter
 from ...common.models import PatternKind, PatternStatus
 from ..connection.engine import fetch_raw_rows, get_dialect
@@ -102,7 +102,7 @@ def set_status(
     Raises InvalidQueryError for another status, PatternNotFoundError if no pattern has this id.
     """
     if status not in tuple(PatternStatus):
-        raise InvalidQueryError(f"status={status!r} is not allowed; use one of: {', '.join(PatternStatus)}")
+        raise InvalidValueError("status", status, f"Use one of: {', '.join(PatternStatus)}.")
     is_decided = status != PatternStatus.DETECTED
     values = {
         "status": status,
@@ -111,7 +111,7 @@ def set_status(
     }
     statement = update(patterns).where(patterns.c.id == sanitize_text(pattern_id)).values(values)
     if not connection.execute(statement).rowcount:
-        raise PatternNotFoundError(f"no stored pattern has the id {pattern_id!r}; give all 16 digits of one")
+        raise PatternNotFoundError(f'No pattern has the ID "{pattern_id}". Use all 16 digits.')
 
 
 def _columns(sums: Mapping[str, ColumnElement[Any]]) -> list[ColumnElement[Any]]:

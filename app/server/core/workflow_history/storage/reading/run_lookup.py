@@ -9,12 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
-from ...common.errors import AmbiguousWorkflowError, WorkflowNotFoundError
+from ...common.errors import MAX_CANDIDATES, AmbiguousWorkflowError, WorkflowNotFoundError
 from ..rows.column_types import sanitize_text
 from ..tables.schema import agent_runs, workflows
 from . import page_query
 
-_MAX_CANDIDATES = 10  # maximum number of runs in an error message
 _MAX_SUGGESTIONS, _MIN_SUGGESTION_LENGTH = 3, 4  # maximum number of suggestions, minimum characters for them
 _MIN_SESSION_LENGTH = 8  # minimum characters of a session id
 _MIN_SIMILARITY = 0.75  # minimum similarity of two ids, 0 to 1
@@ -58,7 +57,7 @@ def find_by_prefix(connection: Connection, prefix: str) -> RunRef:
         raise not_found(prefix)
     by_session = (page_query.by_session,) if len(text) >= _MIN_SESSION_LENGTH else ()
     for query in (page_query.by_prefix, page_query.by_part_prefix, *by_session):
-        ref = _single(prefix, query_refs(connection, query(text, _MAX_CANDIDATES)))
+        ref = _single(prefix, query_refs(connection, query(text, MAX_CANDIDATES)))
         if ref is not None:
             return ref
     raise not_found(prefix, _suggestions(connection, text))
@@ -66,10 +65,8 @@ def find_by_prefix(connection: Connection, prefix: str) -> RunRef:
 
 def not_found(reference: str, suggestions: Sequence[str] = ()) -> WorkflowNotFoundError:
     """Return the error for an unknown run, with the runs in `suggestions` as suggestions."""
-    hint = f". Did you mean {' or '.join(suggestions)}?" if suggestions else ""
-    return WorkflowNotFoundError(
-        f"no run {reference!r} in this history; workflow-history list shows them{hint}"
-    )
+    hint = f" Did you mean {' or '.join(suggestions)}?" if suggestions else ""
+    return WorkflowNotFoundError(f'No run matches "{reference}".{hint} List runs with: workflow-history list')
 
 
 def _suggestions(connection: Connection, text: str) -> list[str]:

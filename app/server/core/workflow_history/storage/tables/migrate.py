@@ -69,9 +69,8 @@ def check_schema(connection: Connection) -> None:
         if revision is not None:
             reject_newer(connection, revision)
         raise WorkflowHistoryError(
-            f"the history is of another version ({revision or 'none'}; this program's is "
-            f"{LATEST_REVISION}), and cannot "
-            "be brought up to date: the file or its folder cannot be written; ask a copy of it with --db"
+            f"The history has another schema revision ({revision or 'none'}, needed: {LATEST_REVISION}) and "
+            "cannot be upgraded, because the file or its directory is read-only. Use a copy of it with --db."
         )
 
 
@@ -107,13 +106,13 @@ def reject_newer(connection: Connection, revision: str) -> None:
     scripts = ScriptDirectory.from_config(alembic_config(connection))
     if _UNRELEASED_REVISION.fullmatch(revision):
         raise WorkflowHistoryError(
-            f"the history was made by an unreleased version (revision {revision}), which cannot be upgraded; "
-            "sync into a new one, or export its runs with the version that made it"
+            f"The history was created by an unreleased version (revision {revision}) and cannot be upgraded. "
+            "Sync into a new one, or export its runs with the version that created it."
         )
     if revision not in {script.revision for script in scripts.walk_revisions()}:
         raise DatabaseTooNewError(
-            f"the database is of revision {revision}, newer than this program's {LATEST_REVISION}; "
-            f"upgrade the program"
+            f"The database has revision {revision}, newer than {LATEST_REVISION} of this program. "
+            "Upgrade the program."
         )
 
 
@@ -121,7 +120,7 @@ def _check_no_foreign_tables(connection: Connection) -> None:
     conflicts = sorted(set(inspect(connection).get_table_names()) & set(metadata.tables))
     if conflicts:
         raise WorkflowHistoryError(
-            f"the database holds another program's tables ({', '.join(conflicts)}); name another database"
+            f"The database has tables of another program ({', '.join(conflicts)}). Name another database."
         )
 
 

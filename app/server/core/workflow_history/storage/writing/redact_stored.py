@@ -70,8 +70,8 @@ def text_storage_enabled(connection: Connection, *, no_text: bool) -> bool:
     stored = stores_text(connection)
     if forbidden and stored:
         raise WorkflowHistoryError(
-            "this history holds texts of runs: workflow-history db redact --no-text takes them out, "
-            "or name another history with --db"
+            "This history contains texts of runs, and --no-text is set. Delete them with: workflow-history "
+            "db redact --no-text, or choose another history with --db."
         )
     return not forbidden if stored is None else stored
 

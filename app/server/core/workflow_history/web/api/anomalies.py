@@ -63,8 +63,8 @@ def budgets(
     """Return the status of all budgets in the server's config file, with the amount spent."""
     settings = read_config()
     moment = as_of or at
-    now = parse_moment(moment, zone=settings.time_zone) if moment else datetime.now(UTC)
-    start = parse_moment(since, now, settings.time_zone) if since else None
+    now = parse_moment(moment, zone=settings.time_zone, name="as_of") if moment else datetime.now(UTC)
+    start = parse_moment(since, now, settings.time_zone, "since") if since else None
     if start is not None and now - start > MAX_LOOKBACK:
         raise InvalidQueryError(
             f'Invalid since "{since}": more than {MAX_LOOKBACK.days} days before as_of. Use a later time.'

@@ -87,14 +87,14 @@ def render_request(run: Run, width: int, *, full: bool) -> RenderableType:
 def render_facts(run: Run) -> RenderableType:
     """Render one line per fact, each with its source."""
     facts = (
-        ("when", period_fact(run)),
-        ("took", duration_fact(run)),
+        ("created", period_fact(run)),
+        ("duration", duration_fact(run)),
         ("cost", cost_fact(run)),
         ("tokens", tokens_fact(run)),
     )
     rows = [(label, _format_fact(fact)) for label, fact in facts if fact is not None]
     if work := format_work(run):
-        rows.append(("work", join_parts(work)))
+        rows.append(("workflow", join_parts(work)))
     return label_grid(rows)
 
 

@@ -85,14 +85,14 @@ def render_models(run: Mapping[str, Any], width: int) -> RenderableType | None:
         return None
     columns = [
         text_column("model", "model", [model.get("model") or "unknown" for model in models]),
-        number_column("runs", "agents", [str(model.get("agent_runs") or UNKNOWN) for model in models]),
+        number_column("runs", "agent runs", [str(model.get("agent_runs") or UNKNOWN) for model in models]),
         *(
             number_column(key, title, [format_tokens(model.get(key)) for model in models])
             for key, title in (
-                ("input_tokens", "in"),
-                ("output_tokens", "out"),
+                ("input_tokens", "input"),
+                ("output_tokens", "output"),
                 ("cache_read_tokens", "cache read"),
-                ("cache_creation_tokens", "written"),
+                ("cache_creation_tokens", "cache write"),
             )
         ),
         number_column("cost", "cost", [format_model_cost(run, model) for model in models]),
@@ -109,7 +109,7 @@ def _phase_rows(phase: str, agents: Sequence[Agent], *, is_running: bool) -> lis
     rows = [_agent_row("", agent, is_running=is_running) for agent in agents]
     total = Row(
         phase,
-        Text(pluralize(len(agents), "agent"), style="dim"),
+        Text(pluralize(len(agents), "agent run"), style="dim"),
         Text(""),
         sum((row.cost for row in rows), NO_COST),
         worked_seconds(agents),
@@ -153,12 +153,12 @@ def _columns(rows: Sequence[Row]) -> list[Column]:
             "turns", "turns", [UNKNOWN if row.turns is None else f"{row.turns:.0f}" for row in rows]
         ),
         *(
-            number_column(key, key, [format_tokens(row.counts.get(key)) for row in rows])
-            for key in ("in", "out", "cache")
+            number_column(key, title, [format_tokens(row.counts.get(key)) for row in rows])
+            for key, title in (("in", "input"), ("out", "output"), ("cache", "cache"))
         ),
         number_column("cost", "cost", [format_minimum(row.cost) for row in rows]),
         bar_column(cost_shares, BAR_WIDTH, key="cost_bar"),
-        number_column("time", "time", [format_duration(row.seconds) for row in rows]),
+        number_column("time", "duration", [format_duration(row.seconds) for row in rows]),
         bar_column(time_shares, BAR_WIDTH, "cyan", key="time_bar"),
     ]
 

@@ -53,8 +53,10 @@ def render_similar_runs(links: Sequence[Run], width: int) -> RenderableType | No
     runs = [link.get("workflow") or {} for link in links]
     signs = [symbols.status_text(run.get("status"), sign_only=True) if run else Text("") for run in runs]
     columns = [
-        Column("id", "id", tuple(clean_text(link.get("id"), "bold") for link in links)),
-        number_column("score", "alike", [UNKNOWN if score is None else f"{score:.2f}" for score in scores]),
+        Column("id", "ID", tuple(clean_text(link.get("id"), "bold") for link in links)),
+        number_column(
+            "score", "similarity", [UNKNOWN if score is None else f"{score:.2f}" for score in scores]
+        ),
         Column("sign", "", tuple(signs)),
         Column("request", "request", tuple(map(request_text, runs)), flexible=True),
         number_column("cost", "cost", map(format_run_cost, runs)),
@@ -72,9 +74,9 @@ def render_patterns(run: Run, width: int) -> RenderableType | None:
     columns = [
         Column("signature", "pattern", signatures, flexible=True),
         Column("kind", "kind", tuple(clean_text(pattern.get("kind"), "dim") for pattern in shown)),
-        number_column("count", "here", [format_count(pattern.get("count")) for pattern in shown]),
+        number_column("count", "occurrences", [format_count(pattern.get("count")) for pattern in shown]),
         number_column("runs", "runs", [format_count(pattern.get("workflows")) for pattern in shown]),
-        number_column("cost", "about", [format_usd(pattern.get("cost")) for pattern in shown]),
+        number_column("cost", "est. cost", [format_usd(pattern.get("cost")) for pattern in shown]),
     ]
     note = f"{hidden} more: --json" if hidden else ""
     return Group(section_rule("Patterns", width, note), build_table(columns, width))
@@ -85,8 +87,8 @@ def render_run_problems(run: Run, width: int) -> RenderableType | None:
     problems = run.get("problems") or []
     if not problems:
         return None
-    lines = render_problems(problems, width, len(problems), each=True)
-    return Group(section_rule("Problems", width), *lines)
+    lines = render_problems(problems, width, None)
+    return Group(section_rule("Read errors and warnings", width), *lines)
 
 
 def render_sources(run: Run, width: int) -> RenderableType | None:
@@ -94,7 +96,7 @@ def render_sources(run: Run, width: int) -> RenderableType | None:
     agents = [agent for agent in run.get("phase_costs") or () if agent.get("path")]
     if not run.get("agents_dir") and not agents:
         return None
-    blocks: list[RenderableType] = [section_rule("Read from", width)]
+    blocks: list[RenderableType] = [section_rule("Sources", width)]
     if run.get("agents_dir"):
         folder = join_url(single_line(run["agents_dir"]), single_line(files_folder(run)))
         blocks.append(unbroken_text(folder))
@@ -108,7 +110,7 @@ def render_sources(run: Run, width: int) -> RenderableType | None:
         blocks.append(Columns(sources, padding=(0, 3), column_first=True, equal=True))
     if run.get("price_version"):
         blocks.append(
-            Text(f"own sums with the prices of genai-prices {single_line(run['price_version'])}", "dim")
+            Text(f"computed costs use the prices of genai-prices {single_line(run['price_version'])}", "dim")
         )
     return Group(*blocks)
 

@@ -14,8 +14,8 @@ from ....common.file_lock import ReleaseLock
 from ...reading.search_query import SearchTerm
 
 MALFORMED_MESSAGE: Final = (
-    "the history is damaged; put a backup in its place (db restore FILE), or move it away and sync anew "
-    "(that knows nothing of runs whose files are gone)"
+    "the history is damaged. Restore a backup with db restore FILE, or move the file away and sync again; "
+    "a new sync cannot recover runs whose files are missing"
 )
 """Explanation for stored values that this package cannot have written."""
 

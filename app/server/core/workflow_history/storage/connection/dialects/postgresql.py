@@ -162,22 +162,22 @@ def _safe_literal(text: str) -> str:
 
 _EXPLANATIONS: Final = (
     ("what it holds is malformed", MALFORMED_MESSAGE),
-    ("Connection refused", "no PostgreSQL answers there; start it, or mend host and port of the URL"),
-    ("could not translate host name", "there is no such host; mend the URL"),
-    ("failed to resolve host", "there is no such host; mend the URL"),
-    ("timeout expired", "no PostgreSQL answers there in time; look whether host and port are right"),
+    ("Connection refused", "no PostgreSQL server answers there; start it, or check host and port of the URL"),
+    ("could not translate host name", "unknown host; check the URL"),
+    ("failed to resolve host", "unknown host; check the URL"),
+    ("timeout expired", "no PostgreSQL server answers in time; check host and port"),
     ("password authentication failed", "the server refuses this user and password"),
-    ("no password supplied", "the server wants a password; put it into ~/.pgpass or PGPASSWORD"),
-    ("lock timeout", "another program has been writing to it for too long; try again when it is done"),
-    ("permission denied for schema", "this role may make no tables there; see docs/postgresql.md"),
-    ("permission denied", "this role may only read it; name one that may write"),
-    ("read-only transaction", "this server can only be read; name the one that can be written"),
+    ("no password supplied", "the server needs a password; set it in ~/.pgpass or PGPASSWORD"),
+    ("lock timeout", "another program is writing to it; retry later"),
+    ("permission denied for schema", "this role may not create tables; grant it CREATE on the schema"),
+    ("permission denied", "this role is read-only; use one with write permission"),
+    ("read-only transaction", "this server is read-only; use the primary server"),
     ('"und-x-icu" for encoding', "this PostgreSQL was built without ICU, which full-text search needs"),
-    ("terminating connection", "the server closed the connection; try again when it is up"),
-    ("server closed the connection", "the server closed the connection; try again when it is up"),
-    ("the connection is lost", "the connection is lost; try again when the server is up"),
-    ("the connection is closed", "the connection is lost; try again when the server is up"),
-    ("the database system is", "the server is starting or stopping; try again when it is up"),
+    ("terminating connection", "the server closed the connection; retry when it is running"),
+    ("server closed the connection", "the server closed the connection; retry when it is running"),
+    ("the connection is lost", "connection lost; retry when the server is running"),
+    ("the connection is closed", "connection lost; retry when the server is running"),
+    ("the database system is", "the server is starting or stopping; retry when it is running"),
 )
 """Fragments of error messages, and their explanations for users."""
 
@@ -192,7 +192,7 @@ class PostgresqlDialect(Dialect):
             import_module("psycopg")
         except ImportError as error:  # also if its library libpq is missing
             raise WorkflowHistoryError(
-                'a history on PostgreSQL needs the driver psycopg: pip install "workflow-history[postgres]"'
+                'PostgreSQL needs psycopg. Install it with: pip install "workflow-history[postgres]"'
             ) from error
         defaults = {"application_name": "workflow-history", "connect_timeout": CONNECT_SECONDS}
         connect_args = {name: value for name, value in defaults.items() if name not in url.query}
@@ -215,10 +215,10 @@ class PostgresqlDialect(Dialect):
         encoding = info.parameter_status("server_encoding")
         if encoding != "UTF8":
             raise WorkflowHistoryError(
-                f"the database {info.dbname!r} holds its text as {encoding}; make one with ENCODING 'UTF8'"
+                f"The database {info.dbname!r} has the encoding {encoding}. Create one with ENCODING 'UTF8'."
             )
         if info.server_version < MIN_SERVER_VERSION:
-            raise WorkflowHistoryError("this PostgreSQL is too old; a history needs version 13 or newer")
+            raise WorkflowHistoryError("This PostgreSQL server is too old. Use version 13 or newer.")
 
     def insert(self, into: Table) -> postgresql.Insert:
         return postgresql.insert(into)

@@ -206,8 +206,8 @@ def _pragma(connection: Connection, name: str) -> Any:
 
 
 _EXPLANATIONS = (
-    ("is full", "make room and sync again; what was stored before is kept"),
-    ("disk I/O error", "the disk is full, a quota is met, or it fails; what was stored before is kept"),
+    ("is full", "free disk space and sync again; everything stored before is kept"),
+    ("disk I/O error", "the disk is full, over its quota, or failing; everything stored before is kept"),
     ("malformed", MALFORMED_MESSAGE),
     ("vtable constructor failed", MALFORMED_MESSAGE),
     ("corrupt", MALFORMED_MESSAGE),
@@ -327,19 +327,18 @@ class SqliteDialect(Dialect):
     def explain_error(self, text: str) -> str:
         if "not a database" in text:
             return (
-                "this file is no SQLite database (any more); name another file, or put a backup in its "
-                "place (db restore FILE), or move it away and sync anew (that knows nothing of runs whose "
-                "files are gone)"
+                "it is not an SQLite database. Restore a backup with db restore FILE, or choose another "
+                "file with --db. A new sync cannot recover runs whose files are missing."
             )
         if "readonly" in text:
-            return "it can only be read here: the file or its folder cannot be written"
+            return "it is read-only: the file or its directory cannot be written"
         if "unable to open" in text:
             return (
-                "it cannot be opened here, or too many files are open; where changes wait in its -wal file, "
-                "its folder has to be writable"
+                "it cannot be opened, or too many files are open; if it has a -wal file, its directory must "
+                "be writable"
             )
         if "locked" in text:
-            return "another program is writing to it; try again when it is done"
+            return "another program is writing to it; retry later"
         return next(
             (f"{text}: {explanation}" for fragment, explanation in _EXPLANATIONS if fragment in text), text
         )

@@ -281,7 +281,7 @@ def _begin_with_empty_wal(connection: sqlite3.Connection, log: Path) -> None:
 
 
 def _busy_error(target: Path) -> WorkflowHistoryError:
-    return WorkflowHistoryError(f"{target}: another program is at work in it; try again when it is done")
+    return WorkflowHistoryError(f"{target}: another program is using it; retry later")
 
 
 @contextmanager

@@ -1,0 +1,156 @@
+"""User-facing texts use the words of docs/glossary.md, and none that a reader has to decode."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from app.server.tests.support.paths import ROOT
+
+PACKAGE = ROOT / "app" / "server" / "core" / "workflow_history"
+
+NOT_YET_SCANNED = ("web/",)
+"""Parts of the package whose texts still have to be rewritten; to be emptied."""
+
+NO_TEXTS = (
+    "demo/",
+    "common/redaction/",
+    "costs/pricing/",
+    "analysis/similarity/",
+    "analysis/scores/clarity.py",
+)
+"""Parts without interface texts: generated requests, and word lists and patterns of text analysis."""
+
+BANNED = {
+    r"\bin vain\b": "wasted",
+    r"\bended well\b|[%\d] well\b": "succeeded, success rate",
+    r"\bsteady\b": "stability",
+    r"\bbudgets? (?:is|are|was|were )?passed\b|\bpassed budgets?\b": "exceeded",
+    r"\btak(?:e|es|en|ing)\b.{0,20}\bout\b": "export, delete, redact",
+    r"\blook(?:s|ing|ed)? after\b|\bcare\b": "maintenance",
+    r"\b(?:hold|holds|held)\b.{0,20}\bagainst\b": "compare with, check against",
+    r"(?<!there )\b(?:is|are) no (?!longer\b)[a-z]": "is not a …, invalid …",
+    r"\bsay (?:it as|which|an?)\b|\bsaid\b": "use, specify",
+    r"\b(?:tells?|told)\b": "shows, records",
+    r"\bstands? (?:in|on record)\b|\blies\b": "is in",
+    r"\banew\b": "again",
+    r"\bdear(?:er|est)?\b|\bcostliest\b": "most expensive",
+    r"\bakin\b|\balike\b|\bthe like\b|\blikeness\b": "similar, similarity",
+    r"\breckon|\bmend(?:s|ed|ing)?\b": "calculate, fix",
+    r"\bat work\b|\bis at it\b|\bgo(?:es)? on\b": "running, continue",
+    r"\bfrom then on\b|\bas long before\b|\bso (?:much|long|many)\b": "since, the previous period",
+    r"\b8 in 10\b|\bnine of ten\b|\b9 of 10\b": "p10–p90, p90",
+    r"(?:^|[.;] )where (?:it|there|one|a|the|nobody|nothing|no)\b": "if",
+    r"(?:^|[.;:(] ?)of (?:which|whom)\b": "whose, for which",
+    r"\bgone\b": "missing",
+    r"\bhabits?\b": "pattern",
+    r"\bon record\b": "recorded",
+}
+"""Pattern and the words to use instead: the last table of the language's glossary."""
+
+EXCEPTIONS = {
+    ("docs/database-schema.md", "likeness"): "name of a table",
+    ("docs/performance.md", "likeness"): "name of a table",
+    ("docs/similarity.md", "likeness"): "name of a table",
+}
+"""Reason for each accepted file and match; at most ten."""
+
+
+def string_texts(file: Path) -> Iterator[str]:
+    """Yield the string literals with a space, f-strings with … for their values; no docstrings."""
+    tree = ast.parse(file.read_text())
+    skipped: set[int] = set()
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            skipped |= {
+                id(each.value)
+                for each in body
+                if isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant)
+            }
+        if isinstance(node, ast.JoinedStr):
+            skipped |= {id(part) for part in node.values}
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in skipped:
+            yield node.value
+
+
+class _Texts(HTMLParser):
+    """Collect the texts of a template, and of the attributes that are shown or read aloud."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        del tag
+        shown = {"title", "alt", "aria-label", "placeholder", "content"}
+        self.texts += [value for name, value in attrs if name in shown and value]
+
+
+def template_texts(file: Path) -> Iterator[str]:
+    """Yield the texts of a template, with its expressions and statements left out."""
+    parser = _Texts()
+    parser.feed(re.sub(r"\{%.*?%\}|\{#.*?#\}|\{\{.*?\}\}", "…", file.read_text(), flags=re.DOTALL))
+    yield from parser.texts
+
+
+def page_texts(file: Path) -> Iterator[str]:
+    """Yield the paragraphs of a page of the documentation."""
+    yield from file.read_text().split("\n\n")
+
+
+def files_to_scan() -> list[Path]:
+    inside = [
+        path
+        for path in sorted([*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.html")])
+        if not path.relative_to(PACKAGE).as_posix().startswith((*NOT_YET_SCANNED, *NO_TEXTS, "web/site/"))
+    ]
+    return [*inside, ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+READERS = {".py": string_texts, ".html": template_texts, ".md": page_texts}
+
+
+def find_banned(text: str) -> Iterator[str]:
+    words = " ".join(text.split())
+    if " " in words:  # one word is a key or a name
+        for pattern in BANNED:
+            yield from (match[0].strip() for match in re.finditer(pattern, words, re.IGNORECASE))
+
+
+@pytest.mark.parametrize("file", files_to_scan(), ids=lambda file: file.relative_to(ROOT).as_posix())
+def test_texts_have_no_banned_word(file: Path) -> None:
+    name = file.relative_to(ROOT).as_posix().removeprefix(f"{PACKAGE.relative_to(ROOT).as_posix()}/")
+    found = {match.lower() for text in READERS[file.suffix](file) for match in find_banned(text)}
+    assert {match for match in found if (name, match) not in EXCEPTIONS} == set()
+
+
+def test_there_are_at_most_ten_exceptions_and_all_are_needed() -> None:
+    assert len(EXCEPTIONS) <= 10
+    for name, match in EXCEPTIONS:
+        file = (PACKAGE if (PACKAGE / name).exists() else ROOT) / name
+        assert match in {each.lower() for text in READERS[file.suffix](file) for each in find_banned(text)}
+
+
+@pytest.mark.parametrize(
+    "text", ["$1 spent in vain", "8 in 10 such runs", "'99' is no time", "its files are gone", "at work now"]
+)
+def test_a_banned_word_is_found(text: str) -> None:
+    assert list(find_banned(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["there is no history", "it is no longer read", "as well as costs", "gone", "a file where it is"],
+)
+def test_a_usual_word_is_accepted(text: str) -> None:
+    assert list(find_banned(text)) == []
