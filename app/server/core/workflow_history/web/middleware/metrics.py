@@ -38,7 +38,7 @@ class Metrics:
         self._runs = Gauge("workflow_history_runs", "Runs in the history.", registry=self._registry)
         self._last_sync = Gauge(
             "workflow_history_last_sync_timestamp_seconds",
-            "Start of the last recorded sync in seconds since 1970; 0 if no sync is recorded.",
+            "Start of the last recorded sync in seconds since 1970; NaN if no sync is recorded.",
             registry=self._registry,
         )
 
@@ -52,8 +52,8 @@ class Metrics:
         """Return all metrics in the Prometheus text format, and their media type."""
         self._runs.set(list_run_summaries(limit=0).total)
         latest = find_syncs(limit=1).syncs
-        if latest and latest[0]["started_at"]:
-            self._last_sync.set(datetime.fromisoformat(latest[0]["started_at"]).timestamp())
+        started_at = latest[0]["started_at"] if latest else None
+        self._last_sync.set(datetime.fromisoformat(started_at).timestamp() if started_at else float("nan"))
         return generate_latest(self._registry), CONTENT_TYPE_LATEST
 
 
