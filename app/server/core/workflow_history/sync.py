@@ -25,14 +25,14 @@ from .ingest.files import FolderPath, to_path
 from .ingest.runs.discovery import find_runs, walk_agents_folder
 from .ingest.runs.nested_folders import TranscriptFolders
 from .ingest.runs.records import RunFolder, escape_undecodable
-from .pipeline.change_detection import file_times_of, is_unchanged, previous_places
+from .pipeline.change_detection import file_times_of, is_unchanged, previous_directories
 from .pipeline.conflicts import CONFLICT_MESSAGE, drop_runs, find_conflicts
 from .pipeline.dates import runs_to_redate
 from .pipeline.finalize import finalize, pending_writes, stored_costs, stored_run_statistics, summarize
 from .pipeline.folder_lock import WaitPolicy, lock_folder
-from .pipeline.known_places import runs_known_elsewhere
+from .pipeline.known_places import runs_of_overlapping_directories
 from .pipeline.merge_fields import REPLACED_FIELDS
-from .pipeline.moved_runs import find_home, rename_moved_runs
+from .pipeline.moved_runs import rename_moved_runs, set_project
 from .pipeline.shared_messages import runs_to_settle, settle_shares
 from .pipeline.similarity_update import SimilarityChanges, SimilarityUpdater
 from .pipeline.sync_state import Progress, SyncContext, empty_stats, merge_stats
@@ -42,7 +42,7 @@ from .pipeline.workers.executors import ExecutorBackend, open_backend
 from .pipeline.workers.gc_tuning import relaxed_gc
 from .storage.connection.advisory_lock import OnWait, host_name
 from .storage.history import History
-from .storage.reading.runs import Home
+from .storage.reading.runs import AgentsDirectory
 
 logger = logging.getLogger("workflow_history")
 
@@ -161,14 +161,14 @@ def _sync_folder(
         job.engine, job.with_pruned, job.transcript_set = readers, with_pruned, transcript_set
         job.keeps_text = history.check_text_policy(no_text=no_text)
         job.add_problem(None, unread)
-        find_home(job, named=project)
+        set_project(job, named=project)
         _run_phases(job)
-        for home, ids in job.runs_of_other_homes.items():
-            other = job.for_home(home, ids)
+        for directory, ids in job.runs_of_other_directories.items():
+            other = job.for_directory(directory, ids)
             _run_phases(other)
             job.add(other)
         _reread_without_patterns(job)
-        if job.runs_of_other_homes:  # a later directory may count messages that an earlier one counted
+        if job.runs_of_other_directories:  # a later directory may count messages that an earlier one counted
             stats.update(stored_costs(history, job.counted))
         finish_erasing(history)
     counts = [stats[name] for name in ("scanned", "inserted", "updated", "unchanged", "failed")]
@@ -185,7 +185,7 @@ def _run_phases(job: SyncContext) -> None:
     job.copy_fingerprints = job.history.other_places(job.agents_dir)
     if job.only_ids is None:
         hosts = job.host_names | {job.host}
-        job.known_places = runs_known_elsewhere(job.history, job.root, job.agents_dir, hosts)
+        job.known_places = runs_of_overlapping_directories(job.history, job.root, job.agents_dir, hosts)
     for read_batch, next_batch in pairwise(chain(_phases_1_to_3(job), (None,))):
         is_last = next_batch is None
         fresh_batch = _reread_conflicts(job, read_batch or [])
@@ -286,7 +286,7 @@ def _select_changed(job: SyncContext, folders: Iterable[RunFolder]) -> Iterator[
             continue
         known = job.known_place_of(folder.id)
         if known is not None:
-            job.runs_of_other_homes.setdefault(known.home, set()).add(known.id)
+            job.runs_of_other_directories.setdefault(known.directory, set()).add(known.id)
             job.ignored_ids.add(folder.id)
             continue
         job.seen_ids.add(folder.id)
@@ -341,7 +341,7 @@ def _phase_4_store(job: SyncContext, batch: Sequence[ReadResult], similar: Simil
         {key_of[run.id]: run.times.last for run in batch},
     )
     job.history.save_other_places(
-        job.agents_dir, list(key_of.values()), previous_places(job.known, key_of, job.agents_dir)
+        job.agents_dir, list(key_of.values()), previous_directories(job.known, key_of, job.agents_dir)
     )
     if refused := [key_of[run.id] for run in batch if run.access_errors]:
         job.history.clear_fingerprints(refused)  # unreadable files may become readable without changing
@@ -371,13 +371,13 @@ def _settle_shared_messages(job: SyncContext, shared_keys: set[int], *, is_last:
 
 def _reread_without_patterns(job: SyncContext) -> None:
     """Read runs again that counted as repeating others until this sync: they have no patterns yet."""
-    homes: dict[Home, set[str]] = {}
-    for run in job.history.where_stored(sorted(job.keys_to_reread)):
+    directories: dict[AgentsDirectory, set[str]] = {}
+    for run in job.history.run_locations(sorted(job.keys_to_reread)):
         if run.agents_dir is not None and run.host in job.host_names | {job.host}:
-            home = Home(run.project, run.agents_dir, run.host)
-            homes.setdefault(home, set()).add(run.id)
-    for home, ids in homes.items():
-        _run_phases(job.for_home(home, ids))
+            directory = AgentsDirectory(run.project, run.agents_dir, run.host)
+            directories.setdefault(directory, set()).add(run.id)
+    for directory, ids in directories.items():
+        _run_phases(job.for_directory(directory, ids))
 
 
 def _phase_5_learn(job: SyncContext, batch: Sequence[ReadResult]) -> None:

@@ -168,15 +168,15 @@ def test_each_transaction_of_a_prune_leaves_a_whole_history(
         with History.open(url) as history:
             found.append(history.check())
 
-    connected = History.connected
+    connected_claims = History.connected_claims
 
     def looking(history: History, keys: Any) -> Any:  # a prune calls it first in each of its transactions
         look()
-        return connected(history, keys)
+        return connected_claims(history, keys)
 
     monkeypatch.setattr(pruning, "BATCH_RUNS", 400)
     with monkeypatch.context() as patched, meanwhile(monkeypatch, pruning, "finish", look):
-        patched.setattr(History, "connected", looking)
+        patched.setattr(History, "connected_claims", looking)
         prune_history(old(), dry_run=False)
     assert len(found) >= 3
     assert not any(found)

@@ -118,7 +118,7 @@ def sound() -> list[str]:
         return history.check()
 
 
-# Forks, copies and other homes of one session
+# Forks, copies and other directories of one session
 
 
 def test_forked_transcripts_counted_twice(tmp_path: Path) -> None:

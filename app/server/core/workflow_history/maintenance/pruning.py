@@ -104,7 +104,7 @@ def _delete_matching(history: History, rules: Sequence[RetentionRule]) -> list[d
             keys = [key for key in batch if key in matching]
             runs = history.merge_store().pruning_fields(keys)  # read again: costs may have moved to them
             moved = _moved_costs(history, runs)
-            connected = history.connected(keys).keys() - set(keys)
+            connected = history.connected_claims(keys).keys() - set(keys)
             history.prune(keys, moved)
             settle_shares(history, connected)
         deleted += _subtract_moved_costs(runs, moved)
@@ -114,7 +114,7 @@ def _delete_matching(history: History, rules: Sequence[RetentionRule]) -> list[d
 def _moved_costs(history: History, runs: Sequence[Mapping[str, Any]]) -> dict[int, int]:
     """Return the cost of these runs that remaining runs will count, in nanodollars by key."""
     spent = {run["key"]: run["spent_nanodollars"] or 0 for run in runs}
-    claims = history.connected(spent)
+    claims = history.connected_claims(spent)
     moved: dict[int, int] = {}
     if claims.keys() == spent.keys():
         return moved

@@ -58,7 +58,7 @@ def _has_same_status_now(fingerprint: str, written_ns: int, now: datetime) -> bo
     )
 
 
-def previous_places(
+def previous_directories(
     known: Mapping[str, StoredRunState], keys: Mapping[str, int], agents_dir: str
 ) -> dict[int, tuple[str, str]]:
     """Return by key the previous folder and fingerprint of runs that were stored under another folder."""

@@ -29,7 +29,7 @@ class PendingWrites(NamedTuple):
 def pending_writes(job: SyncContext) -> PendingWrites:
     """Return the changes that remain to be written after all runs of the folder were seen."""
     missing_ids = _missing_run_ids(job)
-    copied_keys = job.history.lying_elsewhere([job.known[run_id].key for run_id in missing_ids])
+    copied_keys = job.history.runs_in_other_directories([job.known[run_id].key for run_id in missing_ids])
     missing_ids = [run_id for run_id in missing_ids if job.known[run_id].key not in copied_keys]
     lost_keys = tuple(
         job.known[run_id].key
@@ -155,7 +155,7 @@ def stored_run_statistics(history: History, counted: Iterable[CountedRuns], now:
     rows = [
         row
         for project, agents_dir, keys in folders
-        for row in history.runs_found(project, agents_dir, now, keys)
+        for row in history.count_by_status(project, agents_dir, now, keys)
     ]
     statuses: Counter[str] = Counter()
     for row in rows:

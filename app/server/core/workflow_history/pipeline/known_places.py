@@ -19,7 +19,7 @@ from ..ingest.runs.nested_folders import TranscriptFolders
 from ..ingest.runs.records import escape_undecodable
 from ..ingest.streams import identity_of
 from ..storage.history import History
-from ..storage.reading.runs import Home
+from ..storage.reading.runs import AgentsDirectory
 
 _MAX_COMPARED = 20  # runs of a folder, and streams of a run, that are compared to detect a move
 
@@ -27,11 +27,11 @@ _MAX_COMPARED = 20  # runs of a folder, and streams of a run, that are compared 
 class KnownRun(NamedTuple):
     """Agents folder and id under which the history stores a run of the synced folder."""
 
-    home: Home
+    directory: AgentsDirectory
     id: str
 
 
-def runs_known_elsewhere(
+def runs_of_overlapping_directories(
     history: History, root: FolderPath, agents_dir: str, host_names: set[str | None]
 ) -> dict[str, KnownRun]:
     """Return by location the runs that are stored under an agents folder inside or around this one."""
@@ -39,20 +39,24 @@ def runs_known_elsewhere(
         return {}
     root_path = os.path.realpath(root)
     known_runs: dict[str, KnownRun] = {}
-    for home in history.homes():
-        if home.agents_dir == agents_dir or is_url(home.agents_dir) or home.host not in host_names:
+    for directory in history.agents_directories():
+        if (
+            directory.agents_dir == agents_dir
+            or is_url(directory.agents_dir)
+            or directory.host not in host_names
+        ):
             continue
-        home_path = os.path.realpath(home.agents_dir)
-        if _is_inside(home_path, root_path) or _is_inside(root_path, home_path):
+        directory_path = os.path.realpath(directory.agents_dir)
+        if _is_inside(directory_path, root_path) or _is_inside(root_path, directory_path):
             known_runs |= {
-                run_location(home_path, run_id): KnownRun(home, run_id)
-                for run_id in history.ids_at(home)
-                if _is_inside(run_location(home_path, run_id), root_path)
+                run_path_in(directory_path, run_id): KnownRun(directory, run_id)
+                for run_id in history.run_ids_in(directory)
+                if _is_inside(run_path_in(directory_path, run_id), root_path)
             }
     return known_runs
 
 
-def run_location(agents_dir: str, run_id: str) -> str:
+def run_path_in(agents_dir: str, run_id: str) -> str:
     """Return the path of a run: its folder, or its file without the extension."""
     return f"{agents_dir}/{run_id}"
 
@@ -61,13 +65,13 @@ def _is_inside(path: str, folder: str) -> bool:
     return path == folder or path.startswith(f"{folder.rstrip('/')}/")
 
 
-def moved_from(
+def find_moved_directory(
     history: History,
     root: FolderPath,
     agents_dir: str,
     host_names: set[str | None],
     transcript_set: TranscriptFolders | None,
-) -> Home | None:
+) -> AgentsDirectory | None:
     """Return the stored agents folder that was moved to `root`, or None.
 
     A folder was moved if it no longer exists and at least half of the compared runs with the same name begin
@@ -75,15 +79,17 @@ def moved_from(
     """
     if not isinstance(root, Path):
         return None
-    homes = history.homes()
-    if any(home.agents_dir == agents_dir for home in homes):
+    directories = history.agents_directories()
+    if any(directory.agents_dir == agents_dir for directory in directories):
         return None
-    missing_homes = [
-        home
-        for home in homes
-        if not is_url(home.agents_dir) and home.host in host_names and not Path(home.agents_dir).is_dir()
+    missing_directories = [
+        directory
+        for directory in directories
+        if not is_url(directory.agents_dir)
+        and directory.host in host_names
+        and not Path(directory.agents_dir).is_dir()
     ]
-    if not missing_homes:
+    if not missing_directories:
         return None
     try:
         names = {
@@ -92,16 +98,18 @@ def moved_from(
         }
     except (AgentsFolderError, WorkflowHistoryError):
         return None
-    for home in missing_homes:
-        common_ids = sorted(run_id for run_id in history.ids_at(home) if run_id.split("/")[0] in names)
-        if common_ids and _shares_streams(history, root, home, common_ids[:_MAX_COMPARED]):
-            return home
+    for directory in missing_directories:
+        common_ids = sorted(
+            run_id for run_id in history.run_ids_in(directory) if run_id.split("/")[0] in names
+        )
+        if common_ids and _shares_streams(history, root, directory, common_ids[:_MAX_COMPARED]):
+            return directory
     return None
 
 
-def _shares_streams(history: History, root: Path, home: Home, ids: list[str]) -> bool:
+def _shares_streams(history: History, root: Path, directory: AgentsDirectory, ids: list[str]) -> bool:
     """Return whether at least half of the compared runs share a stream with their stored run."""
-    stored_identities = history.stream_identities(home, ids)
+    stored_identities = history.stream_identities(directory, ids)
     is_shared = [
         not stored_identities[folder.id].isdisjoint(
             identity_of(stream.file, stream.path) for stream in islice(folder.streams, _MAX_COMPARED)

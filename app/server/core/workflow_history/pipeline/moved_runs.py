@@ -13,13 +13,13 @@ from ..costs.accounting.message_claims import Claim, parts_of, units_of
 from ..ingest.runs.discovery import find_runs
 from ..ingest.runs.grouping import AGENTS_FOLDER
 from ..ingest.streams import identity_of
-from ..storage.reading.runs import WhereStored
-from .known_places import KnownRun, moved_from, run_location, runs_known_elsewhere
+from ..storage.reading.runs import RunLocation
+from .known_places import KnownRun, find_moved_directory, run_path_in, runs_of_overlapping_directories
 from .sync_state import SyncContext
 from .tasks import ReadResult
 
 
-def find_home(job: SyncContext, *, named: str | None) -> None:
+def set_project(job: SyncContext, *, named: str | None) -> None:
     """Set the project under which the runs of the folder are stored, also if the folder was moved.
 
     If the caller names a project (`named`), stored runs of the folder are moved to it. A moved folder keeps
@@ -28,16 +28,20 @@ def find_home(job: SyncContext, *, named: str | None) -> None:
     if named is not None:
         _move_to_project(job)
         return
-    projects = {home.project for home in job.history.homes() if home.agents_dir == job.agents_dir}
+    projects = {
+        directory.project
+        for directory in job.history.agents_directories()
+        if directory.agents_dir == job.agents_dir
+    }
     if len(projects) == 1:
         job.project = projects.pop()
     elif not projects and (
-        home := moved_from(
+        directory := find_moved_directory(
             job.history, job.root, job.agents_dir, job.host_names | {job.host}, job.transcript_set
         )
     ):
-        job.history.move_home(home, job.agents_dir)
-        job.project = home.project
+        job.history.move_directory(directory, job.agents_dir)
+        job.project = directory.project
     job.stats["project"] = job.project
 
 
@@ -48,12 +52,16 @@ def _move_to_project(job: SyncContext) -> None:
     nested agents folders are read, the runs in those agents folders are not moved.
     """
     host_names = job.host_names | {job.host}
-    known = runs_known_elsewhere(job.history, job.root, job.agents_dir, host_names)
+    known = runs_of_overlapping_directories(job.history, job.root, job.agents_dir, host_names)
     root_path = os.path.realpath(str(job.root))
     run_by_id = {os.path.relpath(path, root_path): run for path, run in known.items()}
-    for home in job.history.homes():
-        if home.agents_dir == job.agents_dir and home.host in host_names and home.project != job.project:
-            run_by_id |= {run_id: KnownRun(home, run_id) for run_id in job.history.ids_at(home)}
+    for directory in job.history.agents_directories():
+        if (
+            directory.agents_dir == job.agents_dir
+            and directory.host in host_names
+            and directory.project != job.project
+        ):
+            run_by_id |= {run_id: KnownRun(directory, run_id) for run_id in job.history.run_ids_in(directory)}
     if job.transcript_set is not None and job.transcript_set.alone:
         run_by_id = {
             run_id: run for run_id, run in run_by_id.items() if AGENTS_FOLDER not in run_id.split("/")
@@ -67,12 +75,12 @@ def _move_to_project(job: SyncContext) -> None:
     if not ids_here:
         return
     keys = job.history.keys_of(
-        [(run_by_id[run_id].home.project, run_by_id[run_id].id) for run_id in ids_here]
+        [(run_by_id[run_id].directory.project, run_by_id[run_id].id) for run_id in ids_here]
     )
     with job.history.transaction():
         for run_id in sorted(ids_here):
             run = run_by_id[run_id]
-            job.history.move_run(keys[run.home.project, run.id], job.project, run_id, job.agents_dir)
+            job.history.move_run(keys[run.directory.project, run.id], job.project, run_id, job.agents_dir)
 
 
 def rename_moved_runs(job: SyncContext, batch: Sequence[ReadResult]) -> set[str]:
@@ -88,13 +96,13 @@ def rename_moved_runs(job: SyncContext, batch: Sequence[ReadResult]) -> set[str]
     units = units_of(claim for run in new_runs for claim in run.claims)
     if not units:
         return stale_ids
-    stored_runs = job.history.runs_with(units)
+    stored_runs = job.history.locations_of_units(units)
     claims = job.history.claims([stored.key for stored in stored_runs]) if stored_runs else {}
     replaced_ids = {run.id for run in new_runs if run.is_different_run}
     left_runs = [
         stored for stored in stored_runs if _has_left(job, stored, claims.get(stored.key, ()), replaced_ids)
     ]
-    moved: dict[str, WhereStored] = {}
+    moved: dict[str, RunLocation] = {}
     for run in new_runs:
         parts = parts_of(run.claims)
         for stored in left_runs:
@@ -127,7 +135,7 @@ def _contains_last_attempts(
     return {claim.session for claim in last_claims} <= {claim.session for claim in run.claims}
 
 
-def _with_free_names(job: SyncContext, moved: Mapping[str, WhereStored]) -> dict[str, WhereStored]:
+def _with_free_names(job: SyncContext, moved: Mapping[str, RunLocation]) -> dict[str, RunLocation]:
     """Return the moves whose new names are free or become free by another move."""
     while True:
         leaving_ids = {stored.id for stored in moved.values() if stored.project == job.project}
@@ -141,7 +149,7 @@ def _with_free_names(job: SyncContext, moved: Mapping[str, WhereStored]) -> dict
         moved = free
 
 
-def _store_moves(job: SyncContext, moved: Mapping[str, WhereStored]) -> None:
+def _store_moves(job: SyncContext, moved: Mapping[str, RunLocation]) -> None:
     with job.history.transaction():
         for stored in moved.values():  # two runs may have swapped names
             if stored.project == job.project and stored.id in moved:
@@ -158,7 +166,7 @@ def _store_moves(job: SyncContext, moved: Mapping[str, WhereStored]) -> None:
 
 
 def _has_left(
-    job: SyncContext, stored: WhereStored, claims: Sequence[Claim], replaced_ids: AbstractSet[str]
+    job: SyncContext, stored: RunLocation, claims: Sequence[Claim], replaced_ids: AbstractSet[str]
 ) -> bool:
     """Return whether a stored run was on this machine and its files are no longer at their place.
 
@@ -176,4 +184,4 @@ def _has_left(
     existing = [(file, claim) for file, claim in streams if file.exists()]
     if existing:
         return is_here and all(identity_of(file, claim.path) != claim.identity for file, claim in existing)
-    return not Path(run_location(stored.agents_dir, stored.id)).exists()
+    return not Path(run_path_in(stored.agents_dir, stored.id)).exists()

@@ -17,14 +17,14 @@ from ..common.spending import ANOTHER_RUN
 from ..ingest.runs.run_times import CLOCK, FIRST_TO_LAST, SO_FAR
 
 
-def is_elsewhere(agent: Mapping[str, Any]) -> bool:
+def is_counted_by_other_run(agent: Mapping[str, Any]) -> bool:
     """Return whether another run counts all spending of an agent run."""
     return bool(agent.get("duplicate_of")) and ANOTHER_RUN in str(agent["duplicate_of"])
 
 
-def repeats_another(agent: Mapping[str, Any]) -> bool:
+def repeats_other_run(agent: Mapping[str, Any]) -> bool:
     """Return whether another run counts some of an agent run's messages."""
-    return bool(agent.get("inherited")) or is_elsewhere(agent)
+    return bool(agent.get("inherited")) or is_counted_by_other_run(agent)
 
 
 def own_times(run: Workflow, agents: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def own_times(run: Workflow, agents: Iterable[Mapping[str, Any]]) -> dict[str, A
     if run.get("times_source") != CLOCK:
         return {}
     timed_agents = [agent for agent in agents if agent.get("timestamp") and not agent.get("superseded")]
-    own_agents = [agent for agent in timed_agents if not is_elsewhere(agent)] or timed_agents
+    own_agents = [agent for agent in timed_agents if not is_counted_by_other_run(agent)] or timed_agents
     start = min(_parsed_times(own_agents, "timestamp"), default=None)
     end = max(_parsed_times(own_agents, "ended_at"), default=None)
     if start is None or end is None:

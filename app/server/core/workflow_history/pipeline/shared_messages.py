@@ -35,7 +35,7 @@ from ..ingest.streams.reading import MAX_PROBLEMS
 from ..storage.history import History
 from ..storage.rows.column_types import TIMES_OF_A_RUN, from_time, to_timestamp
 from .merge_fields import REPLACED_FIELDS, add_scores, strip_derived
-from .own_times import own_times, repeats_another
+from .own_times import own_times, repeats_other_run
 from .pattern_detection import BUILTIN, HOST
 
 AnyRecord = TypeVar("AnyRecord", bound=Mapping[str, Any])
@@ -92,7 +92,9 @@ def recompute_shares(
 
     Runs in `without` are ignored as if they did not exist.
     """
-    claims_by_run = {key: claims for key, claims in history.connected(keys).items() if key not in without}
+    claims_by_run = {
+        key: claims for key, claims in history.connected_claims(keys).items() if key not in without
+    }
     runs = history.read(sorted(claims_by_run))
     claims = {
         (key, *claim.name): claim
@@ -115,7 +117,7 @@ def recompute_shares(
         agents = [_with_stored_times(agent, "timestamp") for agent in agent_records]
         has_changed = agents != run.get("phase_costs")
         times: dict[str, Any] = {}
-        if has_changed or any(map(repeats_another, agents)):
+        if has_changed or any(map(repeats_other_run, agents)):
             times = _with_stored_times(own_times(run, agents), *TIMES_OF_A_RUN)
             has_changed |= any(run.get(name) != times[name] for name in times)
         new_claims = [
@@ -215,7 +217,7 @@ def runs_to_settle(
         for key, claims in known_claims.items()
         if len({claim.path for claim in claims}) < len(claims) or any(claim.alone for claim in claims)
     }
-    return keys | (history.sharing(units) if units else set())
+    return keys | (history.runs_sharing(units) if units else set())
 
 
 def with_full_spending(run: Workflow, claims: Iterable[Claim]) -> Workflow:

@@ -21,8 +21,8 @@ from ..ingest.runs.git_commits import Commits
 from ..ingest.runs.nested_folders import NOT_SEARCHED, TranscriptFolders
 from ..ingest.runs.records import escape_undecodable
 from ..storage.history import History
-from ..storage.reading.runs import Home, StoredRunState
-from .known_places import KnownRun, run_location
+from ..storage.reading.runs import AgentsDirectory, StoredRunState
+from .known_places import KnownRun, run_path_in
 from .similarity_update import SimilarityUpdater
 from .workers.executors import LOCAL_PROCESSES, ExecutorBackend
 
@@ -82,9 +82,9 @@ class SyncContext:
         default_factory=dict
     )  # fingerprints of copies in this folder, by key
     keys_to_reread: set[int] = field(default_factory=set)  # keys of runs to read again for their patterns
-    runs_of_other_homes: dict[Home, set[str]] = field(
+    runs_of_other_directories: dict[AgentsDirectory, set[str]] = field(
         default_factory=dict
-    )  # ids of runs here that belong to other homes
+    )  # ids of runs here that belong to other directories
     unreadable: set[str] = field(default_factory=set)  # folders that could not be listed
     other_problems: list[tuple[str | None, Problem]] = field(
         default_factory=list
@@ -92,7 +92,9 @@ class SyncContext:
     non_runs: list[tuple[Problem, tuple[Problem, ...]]] = field(
         default_factory=list
     )  # files and folders that are not runs: the problem that names each, and the problems inside
-    ignored_ids: set[str] = field(default_factory=set)  # ids of runs that are pruned or belong to other homes
+    ignored_ids: set[str] = field(
+        default_factory=set
+    )  # ids of runs that are pruned or belong to other directories
     files_walked: float = 0.0  # share of the folder that was scanned, 0 to 1
     counted: list[CountedRuns] = field(default_factory=list)  # runs whose costs are summed in the statistics
     ordered: int = 0  # number of runs to read found so far
@@ -107,15 +109,15 @@ class SyncContext:
         """Return the stored place of a run that is stored under another agents folder, or None."""
         if not self.known_places or run_id in self.known:
             return None
-        return self.known_places.get(run_location(os.path.realpath(str(self.root)), run_id))
+        return self.known_places.get(run_path_in(os.path.realpath(str(self.root)), run_id))
 
-    def for_home(self, home: Home, ids: Iterable[str]) -> SyncContext:
+    def for_directory(self, directory: AgentsDirectory, ids: Iterable[str]) -> SyncContext:
         """Build the state for syncing some runs of another agents folder in the same sync."""
-        root = to_path(home.agents_dir)
-        stats = empty_stats(root, home.project)
+        root = to_path(directory.agents_dir)
+        stats = empty_stats(root, directory.project)
         shared = (self.history, self.now, self.started, self.progress, stats, self.relations)
         other = SyncContext(
-            root, home.project, self.host, *shared, engine=self.engine, keeps_text=self.keeps_text
+            root, directory.project, self.host, *shared, engine=self.engine, keeps_text=self.keeps_text
         )
         other.with_pruned, other.only_ids = self.with_pruned, frozenset(ids)
         return other

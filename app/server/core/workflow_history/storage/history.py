@@ -42,7 +42,14 @@ from .reading.page_query import PageCursor
 from .reading.paging import page_keys
 from .reading.patterns import PatternExample
 from .reading.run_lookup import RunRef
-from .reading.runs import FolderCostTotals, Home, StatusCounts, StoredRunState, WhereStored, read_summaries
+from .reading.runs import (
+    AgentsDirectory,
+    FolderCostTotals,
+    RunLocation,
+    StatusCounts,
+    StoredRunState,
+    read_summaries,
+)
 from .rows.column_types import to_timestamp
 from .rows.row_codec import WORKFLOW, Row
 from .rows.run_rows import RunRows, to_pattern_rows, to_rows
@@ -434,7 +441,7 @@ class History:
         with self._reading() as connection:
             return run_queries.cost_totals(connection, project, agents_dir, keys)
 
-    def runs_found(
+    def count_by_status(
         self, project: str, agents_dir: str, now: datetime, keys: Sequence[int] | None = None
     ) -> list[StatusCounts]:
         """Count a project's present runs in an agents directory by status; `keys` limits the runs."""
@@ -450,40 +457,42 @@ class History:
                 connection, build_where(run_filter, get_dialect(connection)).clauses()
             )
 
-    def homes(self) -> list[Home]:
+    def agents_directories(self) -> list[AgentsDirectory]:
         """Return the agents directories in which runs were found."""
         with self._reading() as connection:
-            return run_queries.homes(connection)
+            return run_queries.agents_directories(connection)
 
-    def ids_at(self, home: Home) -> list[str]:
+    def run_ids_in(self, directory: AgentsDirectory) -> list[str]:
         """Return the ids of the runs that were found in an agents directory."""
         with self._reading() as connection:
-            return run_queries.ids_at(connection, home)
+            return run_queries.run_ids_in(connection, directory)
 
-    def stream_identities(self, home: Home, ids: Sequence[str]) -> dict[str, set[str]]:
+    def stream_identities(self, directory: AgentsDirectory, ids: Sequence[str]) -> dict[str, set[str]]:
         """Return the identities of streams (hashes of their first lines) by run id."""
         with self._reading() as connection:
-            return run_queries.stream_identities(connection, home, ids)
+            return run_queries.stream_identities(connection, directory, ids)
 
-    def move_home(self, home: Home, agents_dir: str) -> None:
+    def move_directory(self, directory: AgentsDirectory, agents_dir: str) -> None:
         """Record that an agents directory was moved: update it in its runs and problems."""
         with self._writing() as connection:
-            upsert_runs.move_home(connection, home, agents_dir)
+            upsert_runs.move_directory(connection, directory, agents_dir)
 
     def move_run(self, key: int, project: str, run_id: str, agents_dir: str) -> None:
         """Record that one run was moved or renamed; no other run may have the new name."""
         with self._writing() as connection:
             upsert_runs.move_run(connection, key, project, run_id, agents_dir)
 
-    def where_stored(self, keys: Sequence[int]) -> list[WhereStored]:
+    def run_locations(self, keys: Sequence[int]) -> list[RunLocation]:
         """Return the locations in which runs were found, ordered by key."""
         with self._reading() as connection:
-            return run_queries.where_stored(connection, keys)
+            return run_queries.run_locations(connection, keys)
 
-    def runs_with(self, units: Iterable[int]) -> list[WhereStored]:
+    def locations_of_units(self, units: Iterable[int]) -> list[RunLocation]:
         """Return the locations of the runs that have any of these messages or results."""
         with self._reading() as connection:
-            return run_queries.where_stored(connection, sorted(message_claims.runs_having(connection, units)))
+            return run_queries.run_locations(
+                connection, sorted(message_claims.runs_with_units(connection, units))
+            )
 
     def agent_runs(self, keys: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
         """Return the `phase_costs` entries of workflows that have some, including superseded attempts."""
@@ -506,20 +515,20 @@ class History:
         with self._reading() as connection:
             return side_tables.other_places(connection, agents_dir)
 
-    def lying_elsewhere(self, keys: Sequence[int]) -> set[int]:
+    def runs_in_other_directories(self, keys: Sequence[int]) -> set[int]:
         """Return those of these runs that are in another agents directory, too."""
         with self._reading() as connection:
-            return side_tables.lying_elsewhere(connection, keys)
+            return side_tables.runs_in_other_directories(connection, keys)
 
     def save_other_places(
-        self, agents_dir: str, keys: Sequence[int], former_places: Mapping[int, tuple[str, str]]
+        self, agents_dir: str, keys: Sequence[int], previous_directories: Mapping[int, tuple[str, str]]
     ) -> None:
         """Record that runs were read in `agents_dir`.
 
-        `former_places` are their previous directories and fingerprints, by run key.
+        `previous_directories` has their directories before, with fingerprints, by run key.
         """
         with self._writing() as connection:
-            side_tables.save_other_places(connection, agents_dir, keys, former_places)
+            side_tables.save_other_places(connection, agents_dir, keys, previous_directories)
 
     def forget_other_places(self, keys: Sequence[int]) -> None:
         """Make the next sync of the other directories of these runs read their copies again."""
@@ -636,7 +645,7 @@ class History:
         with self._writing() as connection:
             message_claims.replace_claims(connection, claims_by_run)
 
-    def connected(self, keys: Iterable[int]) -> dict[int, list[Claim]]:
+    def connected_claims(self, keys: Iterable[int]) -> dict[int, list[Claim]]:
         """Return the claims of these runs and of all runs that share messages with them, also indirectly."""
         with self._reading() as connection:
             return message_claims.connected_claims(connection, keys)
@@ -646,7 +655,7 @@ class History:
         with self._reading() as connection:
             return message_claims.read_claims(connection, keys)
 
-    def sharing(self, units: Iterable[int]) -> set[int]:
+    def runs_sharing(self, units: Iterable[int]) -> set[int]:
         """Return the keys of the runs that share any of these units with another run."""
         with self._reading() as connection:
             return message_claims.runs_sharing(connection, units)

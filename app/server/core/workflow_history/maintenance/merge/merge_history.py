@@ -198,7 +198,7 @@ class Merge:
         return plan
 
     def _apply(self, plan: MergePlan) -> None:
-        connected = self._ours.connected(plan.removed).keys() - set(plan.removed)
+        connected = self._ours.connected_claims(plan.removed).keys() - set(plan.removed)
         self._our_store.remove(plan.removed)
         self._our_store.rename(plan.renamed)
         runs = [*plan.inserted, *plan.updated.values()]

@@ -110,7 +110,7 @@ class StoredRunState(NamedTuple):
     host: str | None
 
 
-class Home(NamedTuple):
+class AgentsDirectory(NamedTuple):
     """Agents directory in which runs were found."""
 
     project: str
@@ -118,7 +118,7 @@ class Home(NamedTuple):
     host: str | None  # host; None: unknown
 
 
-class WhereStored(NamedTuple):
+class RunLocation(NamedTuple):
     """Location in which a run was found."""
 
     key: int
@@ -349,21 +349,25 @@ def costs_of(connection: Connection, clauses: Sequence[ColumnElement[bool]]) -> 
     return FolderCostTotals(Cost(total, extra, not incomplete, unknown), known, incomplete)
 
 
-def homes(connection: Connection) -> list[Home]:
+def agents_directories(connection: Connection) -> list[AgentsDirectory]:
     """Return the agents directories in which runs of the history were found."""
-    names = [workflows.c[name] for name in Home._fields]
+    names = [workflows.c[name] for name in AgentsDirectory._fields]
     query = select(*names).where(workflows.c.agents_dir.is_not(None)).distinct().order_by(*names)
-    return [Home(*row) for row in connection.execute(query)]
+    return [AgentsDirectory(*row) for row in connection.execute(query)]
 
 
-def ids_at(connection: Connection, home: Home) -> list[str]:
+def run_ids_in(connection: Connection, directory: AgentsDirectory) -> list[str]:
     """Return the ids of the runs that were found in an agents directory."""
     return list(
-        connection.scalars(select(workflows.c.id).where(*_home_conditions(home)).order_by(workflows.c.id))
+        connection.scalars(
+            select(workflows.c.id).where(*_directory_conditions(directory)).order_by(workflows.c.id)
+        )
     )
 
 
-def stream_identities(connection: Connection, home: Home, ids: Sequence[str]) -> dict[str, set[str]]:
+def stream_identities(
+    connection: Connection, directory: AgentsDirectory, ids: Sequence[str]
+) -> dict[str, set[str]]:
     """Return the identities of streams (hashes of their first lines) by run id."""
     identities: dict[str, set[str]] = defaultdict(set)
     query = select(workflows.c.id, agent_runs.c.identity).join(
@@ -371,30 +375,30 @@ def stream_identities(connection: Connection, home: Home, ids: Sequence[str]) ->
     )
     for batch in batched(ids):
         batch_query = query.where(
-            *_home_conditions(home), workflows.c.id.in_(batch), agent_runs.c.identity.is_not(None)
+            *_directory_conditions(directory), workflows.c.id.in_(batch), agent_runs.c.identity.is_not(None)
         )
         for run_id, identity in connection.execute(batch_query):
             identities[run_id].add(identity)
     return identities
 
 
-def where_stored(connection: Connection, keys: Sequence[int]) -> list[WhereStored]:
+def run_locations(connection: Connection, keys: Sequence[int]) -> list[RunLocation]:
     """Return the locations in which runs were found, ordered by key."""
     run = workflows.c
     folder = run.extra["files_folder"].as_string()
     query = select(run.key, run.project, run.id, run.agents_dir, run.host, folder).order_by(run.key)
     return [
-        WhereStored(*row)
+        RunLocation(*row)
         for batch in batched(keys)
         for row in connection.execute(query.where(workflows.c.key.in_(batch)))
     ]
 
 
-def _home_conditions(home: Home) -> list[ColumnElement[bool]]:
+def _directory_conditions(directory: AgentsDirectory) -> list[ColumnElement[bool]]:
     return [
-        workflows.c.project == home.project,
-        workflows.c.agents_dir == home.agents_dir,
-        workflows.c.host.is_not_distinct_from(home.host),
+        workflows.c.project == directory.project,
+        workflows.c.agents_dir == directory.agents_dir,
+        workflows.c.host.is_not_distinct_from(directory.host),
     ]
 
 

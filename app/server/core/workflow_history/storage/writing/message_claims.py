@@ -106,7 +106,7 @@ def runs_sharing(connection: Connection, units: Iterable[Unit]) -> set[int]:
     return keys
 
 
-def runs_having(connection: Connection, units: Iterable[Unit]) -> set[int]:
+def runs_with_units(connection: Connection, units: Iterable[Unit]) -> set[int]:
     """Return the keys of the runs that have any of these units."""
     keys: set[int] = set()
     for batch in batched(sorted(units), _UNIT_BATCH_SIZE):

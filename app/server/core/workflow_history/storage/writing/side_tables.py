@@ -217,7 +217,7 @@ def other_places(connection: Connection, agents_dir: str) -> dict[int, str]:
     return {key: fingerprint for key, fingerprint in connection.execute(query)}  # noqa: C416 - rows, not pairs
 
 
-def lying_elsewhere(connection: Connection, keys: Sequence[int]) -> set[int]:
+def runs_in_other_directories(connection: Connection, keys: Sequence[int]) -> set[int]:
     """Return those of these runs that are in another agents directory, too."""
     columns = other_places_table.c
     return {
@@ -228,11 +228,14 @@ def lying_elsewhere(connection: Connection, keys: Sequence[int]) -> set[int]:
 
 
 def save_other_places(
-    connection: Connection, agents_dir: str, keys: Sequence[int], former_places: Mapping[int, tuple[str, str]]
+    connection: Connection,
+    agents_dir: str,
+    keys: Sequence[int],
+    previous_directories: Mapping[int, tuple[str, str]],
 ) -> None:
     """Record that runs were read in `agents_dir`.
 
-    `former_places` are their previous directories and fingerprints, by run key.
+    `previous_directories` has their directories before, with fingerprints, by run key.
     """
     columns = other_places_table.c
     for batch in batched(keys):
@@ -240,7 +243,7 @@ def save_other_places(
         connection.execute(delete(other_places_table).where(is_here))
     rows = [
         {"agents_dir": folder, "workflow_key": key, "fingerprint": fingerprint}
-        for key, (folder, fingerprint) in former_places.items()
+        for key, (folder, fingerprint) in previous_directories.items()
     ]
     if rows:
         statement = get_dialect(connection).insert(other_places_table)

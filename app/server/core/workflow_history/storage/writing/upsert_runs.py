@@ -29,7 +29,7 @@ from sqlalchemy.sql.dml import Insert
 from ...common.models import SourceState
 from ..column_cache.blocks import invalidate_blocks
 from ..connection.dialects import DIALECTS
-from ..reading.runs import Home
+from ..reading.runs import AgentsDirectory
 from ..rows.column_types import MAX_INTEGER, encode_json, sanitize_text
 from ..rows.row_codec import WORKFLOW, Row, merge_extra
 from ..rows.run_rows import RunRows
@@ -239,15 +239,15 @@ def clear_fingerprints(connection: Connection, keys: Sequence[int]) -> None:
         connection.execute(update(workflows).where(workflows.c.key.in_(batch)).values(fingerprint=None))
 
 
-def move_home(connection: Connection, home: Home, agents_dir: str) -> None:
+def move_directory(connection: Connection, directory: AgentsDirectory, agents_dir: str) -> None:
     """Record that an agents directory was moved: update it in its runs and problems."""
     is_moved = (
-        workflows.c.project == home.project,
-        workflows.c.agents_dir == home.agents_dir,
-        workflows.c.host.is_not_distinct_from(home.host),
+        workflows.c.project == directory.project,
+        workflows.c.agents_dir == directory.agents_dir,
+        workflows.c.host.is_not_distinct_from(directory.host),
     )
     connection.execute(update(workflows).where(*is_moved).values(agents_dir=sanitize_text(agents_dir)))
-    problem_update = update(problems).where(problems.c.agents_dir == home.agents_dir)
+    problem_update = update(problems).where(problems.c.agents_dir == directory.agents_dir)
     connection.execute(problem_update.values(agents_dir=sanitize_text(agents_dir)))
 
 
