@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from math import fsum, isfinite
 from typing import Any, Final
 
+from ..common.plausible_dates import to_microseconds
 from .models import DurationBasis
 
 _NUMBER_TYPES = (int, float, Decimal)  # a tuple, because `int | float` is built again at each call
 _LIST_TYPES = (list, tuple)
 _DATE_LENGTH = 10  # length of a date without a time
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 LONGEST_SECONDS: Final = 1e9
 """Maximum duration of an agent run when overlapping agent runs are merged."""
@@ -122,7 +122,7 @@ def worked_seconds(agents: Iterable[Mapping[str, Any]]) -> float | None:
         if moment is None:
             durations.append(seconds)
         else:
-            timed.append(((moment - _EPOCH) // timedelta(microseconds=1), seconds))
+            timed.append((to_microseconds(moment), seconds))
     busy_until: int | None = None
     for start, seconds in sorted(timed):
         end = start + round(min(seconds, LONGEST_SECONDS) * 1_000_000)

@@ -165,3 +165,8 @@ def resolve_now(now: datetime | None) -> datetime:
 def to_microseconds(moment: datetime) -> int:
     """Convert a time to microseconds since 1970."""
     return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def from_microseconds(microseconds: int) -> datetime:
+    """Convert microseconds since 1970 to an aware datetime in UTC."""
+    return _EPOCH + timedelta(microseconds=microseconds)

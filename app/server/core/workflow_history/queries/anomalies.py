@@ -23,13 +23,13 @@ from ..common.column_data import ColumnTable, Floats, Integers
 from ..common.errors import InvalidValueError
 from ..common.field_docs import Doc
 from ..common.filters import RunFilter, parse_period
-from ..common.plausible_dates import NO_IMPLAUSIBLE_DATES, ImplausibleDates, resolve_now
+from ..common.plausible_dates import NO_IMPLAUSIBLE_DATES, ImplausibleDates, from_microseconds, resolve_now
 from ..common.proportions import significant
 from ..common.spending import to_usd
 from ..common.time_zones import LOCAL_ZONE, zone_named
 from ..storage.history import History
 from .check_names import matching_keys
-from .implausible_dates import drop_implausible_dates, from_microseconds, run_names
+from .implausible_dates import drop_implausible_dates, run_names
 
 DEFAULT_RECENT: Final = timedelta(days=30)
 MAX_RUNS: Final = 5  # runs named per finding

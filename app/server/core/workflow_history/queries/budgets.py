@@ -22,12 +22,12 @@ from ..analysis.anomalies.sentences import describe_budget
 from ..common.column_data import ColumnTable, is_known
 from ..common.errors import ConfigMissingError, InvalidQueryError, InvalidValueError
 from ..common.field_docs import Doc
-from ..common.plausible_dates import ImplausibleDates, resolve_now, to_microseconds
+from ..common.plausible_dates import ImplausibleDates, from_microseconds, resolve_now, to_microseconds
 from ..common.spending import to_usd
 from ..common.time_zones import LOCAL_ZONE
 from ..storage.history import History
 from .anomalies import Finding, find_anomalies
-from .implausible_dates import drop_implausible_dates, from_microseconds, run_names
+from .implausible_dates import drop_implausible_dates, run_names
 from .settings_file import Settings
 
 TOP_RUNS: Final = 5  # runs named per budget

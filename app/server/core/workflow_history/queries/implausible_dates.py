@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import numpy as np
@@ -15,12 +15,12 @@ from ..common.plausible_dates import (
     MAX_CLOCK_SKEW,
     ImplausibleDates,
     RunWithImplausibleDate,
+    from_microseconds,
     to_microseconds,
 )
 from ..storage.history import History
 
 MAX_NAMED: Final = 5
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def drop_implausible_dates(
@@ -45,11 +45,6 @@ def run_names(history: History, keys: Sequence[int]) -> dict[int, tuple[str, str
     """Return the id and project of some runs by key."""
     runs = history.read(sorted(set(keys)))
     return {key: (run["id"], run.get("project") or None) for key, run in runs.items()}
-
-
-def from_microseconds(microseconds: int) -> datetime:
-    """Convert microseconds since 1970 to an aware datetime in UTC."""
-    return _EPOCH + timedelta(microseconds=microseconds)
 
 
 def mask_implausible_dates(runs: ColumnTable, now: datetime) -> tuple[ColumnTable, Integers]:

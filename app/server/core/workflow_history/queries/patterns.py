@@ -19,13 +19,13 @@ from ..common.column_data import MISSING_INT
 from ..common.errors import InvalidValueError, PatternNotFoundError
 from ..common.filters import RunFilter
 from ..common.models import PatternKind, PatternStatus
-from ..common.plausible_dates import resolve_now
+from ..common.plausible_dates import from_microseconds, resolve_now
 from ..common.spending import to_usd
 from ..common.urls import files_folder
 from ..storage.history import History
 from ..storage.reading.patterns import PatternExample
 from .check_names import matching_keys, resolve_pattern
-from .implausible_dates import from_microseconds, mask_implausible_dates
+from .implausible_dates import mask_implausible_dates
 from .pattern_records import (
     ExampleRun,
     PatternDecision,

@@ -5,18 +5,17 @@ Names are inserted as stored: the caller must escape the sentence for its output
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from typing import Final
 
 from ...analysis.anomalies.budgets import BudgetLevel
 from ...common.formatting.numbers import format_duration, pluralize
+from ...common.plausible_dates import from_microseconds
 from ...common.spending import format_fraction, format_usd, to_usd
 from .budgets import BudgetState
 from .cause_grouping import ChangeGroup
 from .change_points import ChangePoint
 from .outliers import Outlier
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 MEASURE_NAMES: Final = {
     "cost": "cost",
@@ -31,10 +30,11 @@ MEASURE_NAMES: Final = {
 def format_date(microseconds: int, zone: tzinfo | None) -> str:
     """Format the day in a time zone; None means the local zone.
 
+    >>> from datetime import UTC
     >>> format_date(0, UTC)
     '1970-01-01'
     """
-    return (_EPOCH + timedelta(microseconds=microseconds)).astimezone(zone).date().isoformat()
+    return from_microseconds(microseconds).astimezone(zone).date().isoformat()
 
 
 def format_dollars(nanodollars: float) -> str:

@@ -6,7 +6,6 @@ The cost of an interrupted or incompletely recorded run is only a lower bound, a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 
 import numpy as np
@@ -31,8 +30,6 @@ COLUMNS: Final = (
     "total_cost", "lower_bound_cost", "duration_seconds", "is_copy",
 )  # fmt: skip
 """Columns of `runs` that are read."""
-
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
 import numpy as np
 
 from ...common.column_data import MISSING_CODE, CategoricalColumn, ColumnTable, Floats, Integers, is_known
+from ...common.plausible_dates import from_microseconds
 from .grouped_sums import Codes, grouped_counts, grouped_sums, mask_invalid, mask_negative
 from .measurements import TOKENS
 from .workflow_totals import GroupTotals
@@ -21,7 +22,6 @@ COLUMNS: Final = (
 """Columns needed of runs."""
 
 _GROUP_COLUMNS: Final = COLUMNS[:4]
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def group_totals(runs: ColumnTable) -> list[GroupTotals]:
@@ -104,9 +104,5 @@ def _first_and_last_times(
     for group, oldest, newest in zip(
         sorted_codes[starts].tolist(), first.tolist(), last.tolist(), strict=True
     ):
-        result[group] = _to_datetime(oldest), _to_datetime(newest)
+        result[group] = from_microseconds(oldest), from_microseconds(newest)
     return result
-
-
-def _to_datetime(value: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=value)

@@ -14,13 +14,13 @@ from typing import Final
 import numpy as np
 
 from ...common.column_data import Integers, is_known
+from ...common.plausible_dates import from_microseconds, to_microseconds
 from ...common.time_zones import zone_named
 
 HOUR: Final = 3_600_000_000  # µs
 DAY: Final = 24 * HOUR
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_FIRST_TIME: Final = (datetime(2, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
-_LAST_TIME: Final = (datetime(9998, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_FIRST_TIME: Final = to_microseconds(datetime(2, 1, 1, tzinfo=UTC))
+_LAST_TIME: Final = to_microseconds(datetime(9998, 1, 1, tzinfo=UTC))
 
 OffsetFunction = Callable[[int], int]
 """Returns the offset from UTC at a given time, both in µs."""
@@ -48,7 +48,7 @@ def offset_function(zone: str) -> OffsetFunction:
 
     def offset_at(time: int) -> int:
         # Limited so that the local time in any zone is a valid date.
-        utc = _EPOCH + timedelta(microseconds=min(max(time, _FIRST_TIME), _LAST_TIME))
+        utc = from_microseconds(min(max(time, _FIRST_TIME), _LAST_TIME))
         return (utc.astimezone(info).utcoffset() or timedelta(0)) // timedelta(microseconds=1)
 
     return offset_at

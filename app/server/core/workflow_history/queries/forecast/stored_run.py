@@ -15,11 +15,10 @@ from ...analysis.forecast.stages import Amount, current_segment, split_into_segm
 from ...common.coercion import coerce_number
 from ...common.column_data import MISSING_INT
 from ...common.models import RunStatus
-from ...common.plausible_dates import MICROSECONDS
+from ...common.plausible_dates import MICROSECONDS, from_microseconds
 from ...common.spending import run_cost, to_usd
 from ...storage.history import History
 from ...storage.reading.run_lookup import not_found
-from ..implausible_dates import from_microseconds
 from .conversion import (
     cost_estimate,
     duration_estimate,
