@@ -743,3 +743,81 @@ def test_nine_of_ten_runs_are_told_where_there_are_ten(tmp_path: Path, runs: int
     numbered(tmp_path / "shop" / "agents", runs)
     type_in("sync", str(tmp_path / "shop"))
     assert (", p90 " in type_in("stats").stdout) is told
+
+
+# Files that are named in the wrong place
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("db", "backup"),
+        ("export", "--output"),
+        ("export", "--format", "csv", "--force", "-o"),
+        ("budget", "init", "--config"),
+        ("demo",),
+    ],
+)
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://hist:SE@CRET@host.invalid/db",
+        "s3://key:SE@CRET@bucket/r.csv",
+        "postgresql:hist:CRET@h/db",
+    ],
+)
+def test_a_url_is_no_output_file_and_its_password_is_masked(
+    project: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], url: str
+) -> None:
+    assert type_in("sync", str(project)).exit_code == 0
+    monkeypatch.chdir(project)
+    refused = type_in(*words, url)
+    assert refused.exit_code == 2
+    assert "is a URL" in refused.output
+    assert "CRET" not in refused.output
+    assert [path.name for path in project.iterdir()] == ["agents"]
+
+
+def test_python_writes_to_no_url(project: Path) -> None:
+    sync_workflow_history(silent=True, agents_dir=project)
+    with pytest.raises(InvalidQueryError, match=r"s3://\*\*\*@bucket/runs.csv is a URL"):
+        export("runs", "s3://me:secret@bucket/runs.csv")
+
+
+@pytest.mark.parametrize("command", ["sync", "cost"])
+def test_a_stream_in_place_of_a_directory_is_refused_with_its_directory(tmp_path: Path, command: str) -> None:
+    file = stream(tmp_path / "logs", "", init(), result(), name="x.jsonl")
+    refused = type_in(command, str(file), columns=400)
+    assert refused.exit_code == 2
+    assert f"{file} is a file. Use its directory: {file.parent}" in refused.output.replace("\n", "")
+
+
+def test_a_loose_run_is_found_by_the_name_of_its_file(tmp_path: Path) -> None:
+    for name in ("bill-pdf", "bill-vat"):
+        stream(tmp_path / "logs", "", init(name), result(session=name), name=f"{name}.jsonl")
+    sync_workflow_history(silent=True, agents_dir=tmp_path / "logs")
+    for word in ("bill-pdf.jsonl", "logs/bill-pdf.jsonl", str(tmp_path / "logs" / "bill-pdf.jsonl")):
+        assert json.loads(type_in("--json", "show", word).output)["id"] == "bill-pdf"
+    unknown = type_in("show", "bill-pdx.jsonl", columns=400)
+    assert unknown.exit_code == 1
+    assert "bill-pdf" in unknown.output
+
+
+def test_a_file_name_of_several_runs_is_refused_with_their_ids(tmp_path: Path) -> None:
+    for place in ("a", "b"):
+        stream(tmp_path / place / "logs", "", init(place), result(session=place), name="x1.jsonl")
+        sync_workflow_history(silent=True, agents_dir=tmp_path / place / "logs", project=place)
+    refused = type_in("show", "x1.jsonl", columns=400)
+    assert refused.exit_code != 0
+    assert "a/x1" in refused.output
+    assert "b/x1" in refused.output
+
+
+@pytest.mark.parametrize("words", [("list",), ("sync", "agents")])
+def test_a_directory_is_no_history(
+    project: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(project)
+    refused = type_in("--db", str(project), *words, columns=400)
+    assert refused.exit_code == 1
+    assert f"{project}: it is a directory; name a file in it" in refused.output.replace("\n", "")

@@ -35,8 +35,9 @@ def resolve_folder(path: str | None) -> FolderPath:
         raise AgentsFolderError("The directory name is empty. Name a project or its agents directory.")
     folder = scanner.default_agents_dir() if path is None else to_path(path)
     if not folder.is_dir():
-        reason = f"{folder} is a file, not a directory" if folder.exists() else f"{folder} does not exist"
-        raise AgentsFolderError(f"{reason}. Name a project or its agents directory.")
+        if folder.exists():
+            raise AgentsFolderError(f"{folder} is a file. Use its directory: {folder.parent}")
+        raise AgentsFolderError(f"{folder} does not exist. Name a project or its agents directory.")
     if (folder / STATE_FILE).exists():
         raise AgentsFolderError(f"{folder} is a run. Name the directory that contains it: {folder.parent}")
     return folder

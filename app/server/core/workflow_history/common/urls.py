@@ -6,7 +6,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from .errors import InvalidQueryError
+
 _URL_START = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]+::)*[A-Za-z][A-Za-z0-9+.-]+://")
+_URL_LIKE = re.compile(
+    r"(?:[a-z][a-z0-9+.-]+::)*(?:[a-z][a-z0-9+.-]+:/|postgres(?:ql)?(?:\+\w+)?:)", re.IGNORECASE
+)
+"""The start of a URL, also after `pathlib` merged its slashes; the name of a drive has one letter."""
+
 _PASSWORD = re.compile(r"://[^/@:]*:(?!:|\d*/)[^@]*@")
 
 
@@ -28,6 +35,20 @@ def has_password(address: str) -> bool:
     (True, False)
     """
     return _PASSWORD.search(address) is not None
+
+
+def refuse_url(target: object) -> None:
+    """Raise InvalidQueryError if a file or directory to write is a URL, also if `Path` merged its slashes.
+
+    Its account is masked.
+    """
+    text = str(target)
+    if (start := _URL_LIKE.match(text)) is None:
+        return
+    rest = text[start.end() :].lstrip("/")
+    _, at, host = rest.rpartition("@")
+    shown = f"{start[0].rstrip('/')}//{f'***@{host}' if at else rest}"
+    raise InvalidQueryError(f"{shown} is a URL. Name a file or directory of this machine.")
 
 
 def parent_url(address: str) -> str:

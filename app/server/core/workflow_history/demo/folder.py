@@ -15,6 +15,7 @@ from pathlib import Path
 from random import Random
 
 from ..common.errors import AgentsFolderError
+from ..common.urls import refuse_url
 from .lines import random_uuid
 from .plan import REGRESSED_TEMPLATE, REGRESSION_AGE, MishapKind, plan_runs
 from .runs import GeneratedFile, GeneratedRun, StreamSizes, make_run
@@ -103,6 +104,7 @@ def make_agents_folder(
     and of all runs. Raises AgentsFolderError if `target` is a file or not empty, and ValueError if a number
     is less than 1 or `end` has no time zone.
     """
+    refuse_url(target)
     _check_arguments(target, runs, end, months, stream_kb)
     target.mkdir(parents=True, exist_ok=True)
     totals = _Totals()

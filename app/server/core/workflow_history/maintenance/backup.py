@@ -15,6 +15,7 @@ from pathlib import Path
 from .. import database
 from ..common.errors import InvalidQueryError, WorkflowHistoryError
 from ..common.temporary_files import scratch_folder
+from ..common.urls import refuse_url
 from ..pipeline.unfinished_work import finish
 from ..pipeline.workers.gc_tuning import relaxed_gc
 from ..storage.connection.engine import display_name
@@ -42,6 +43,7 @@ def backup_history(file: Path | str, *, force: bool = False) -> BackupResult:
     copy is damaged, or the file cannot be written.
     """
     started = time.monotonic()
+    refuse_url(file)
     target = Path(file).expanduser().absolute()
     if target.is_dir():
         raise InvalidQueryError(f"{target} is a directory. Name a file in it.")

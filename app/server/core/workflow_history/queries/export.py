@@ -15,6 +15,7 @@ from ..common.errors import InvalidQueryError, InvalidValueError
 from ..common.field_docs import Doc
 from ..common.filters import RunFilter
 from ..common.time_zones import LOCAL_ZONE
+from ..common.urls import refuse_url
 from ..database import open_if_exists
 from ..exporting.fields import ColumnBatch, Field, fields_of, to_batch
 from ..exporting.formats import EXTENSIONS, FORMATS
@@ -209,6 +210,8 @@ def write_table(
 ) -> ExportResult:
     """Write a table with the name `what` to a file, like `export`."""
     path = Path(to) if isinstance(to, str | Path) else None
+    if path is not None:
+        refuse_url(to)
     name = resolve_format(path, format)
     open_writer = _writer_factory(name, raw=raw, bom=bom)
     fields = _select_fields(table.fields, table.default_columns if columns is None else columns)

@@ -23,6 +23,7 @@ from ..analysis.anomalies.budgets import SPANS, BudgetLimits, Budgets, Nanodolla
 from ..common.errors import ConfigError, ConfigMissingError, InvalidQueryError
 from ..common.spending import NANODOLLARS
 from ..common.temporary_files import scratch_folder
+from ..common.urls import refuse_url
 from ..maintenance.retention_rules import RetentionRule, parse_rule
 
 ENV_VARIABLE: Final = "WORKFLOW_HISTORY_CONFIG"
@@ -86,8 +87,10 @@ class Settings:
 def candidate_paths(path: Path | None = None) -> list[Path]:
     """Return the possible paths of the file in order of priority; a given path is the only one."""
     if path is not None:
+        refuse_url(path)
         return [path]
     if named := os.environ.get(ENV_VARIABLE):
+        refuse_url(named)
         return [Path(named)]
     return [Path(FILE_NAME), user_config_path("workflow-history", appauthor=False) / "config.toml"]
 

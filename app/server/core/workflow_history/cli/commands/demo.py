@@ -15,6 +15,7 @@ from ... import database, demo, sync
 from ...common.errors import WorkflowHistoryError
 from ...common.filters import RunFilter
 from ...common.spending import run_cost
+from ...common.urls import refuse_url
 from ...queries.json.types import DemoResult
 from ...queries.list_runs import costs_of, find_runs
 from ..common_options import Command
@@ -54,6 +55,7 @@ def make_demo(
     Delete the directory to remove the demo. An existing demo is reused. With --quiet, prints nothing.
     """
     output = get_output(context)
+    refuse_url(directory)
     agents, history = directory / FOLDER, directory / HISTORY
     context.with_resource(database.use_database(history))
     exists = _is_demo(directory)

@@ -92,7 +92,9 @@ def translate_errors(url: URL) -> Iterator[None]:
         yield
     except (SQLAlchemyError, _driver_error_class(url)) as error:
         file = get_dialect(url).file(url)
-        if file is None or file.exists():
+        if file is not None and file.is_dir():
+            explanation = "it is a directory; name a file in it"
+        elif file is None or file.exists():
             text = str(error.orig) if isinstance(error, DBAPIError) else str(error)
             explanation = get_dialect(url).explain_error(text)
         else:

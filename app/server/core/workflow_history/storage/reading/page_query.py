@@ -173,6 +173,14 @@ def by_session(text: str, limit: int) -> Select[Any]:
     return _first_identities(workflows.c.key.in_(runs_of_session(text)), limit)
 
 
+def by_file_name(name: str, limit: int) -> Select[Any]:
+    """Return a query for the workflows whose id, or whose id's last part after a slash, is `name`."""
+    text = sanitize_text(name)
+    return _first_identities(
+        or_(workflows.c.id == text, workflows.c.id.endswith(f"/{text}", autoescape=True)), limit
+    )
+
+
 def by_substring(text: str, limit: int) -> Select[Any]:
     """Return a query for the workflows whose id contains `text`."""
     return _first_identities(workflows.c.id.contains(sanitize_text(text), autoescape=True), limit)

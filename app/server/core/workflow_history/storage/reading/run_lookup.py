@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, select
 
 from ...common.errors import MAX_CANDIDATES, AmbiguousWorkflowError, WorkflowNotFoundError
+from ...ingest.runs.records import STREAM_SUFFIXES, stem_of
 from ..rows.column_types import sanitize_text
 from ..tables.schema import agent_runs, workflows
 from . import page_query
@@ -49,8 +50,9 @@ def find_by_reference(connection: Connection, reference: str, project: str | Non
 def find_by_prefix(connection: Connection, prefix: str) -> RunRef:
     """Return the only workflow whose id, "project/id" or part of its id after a slash begins with `prefix`.
 
-    Otherwise return the only one with a session id that begins with `prefix`, of at least 8 characters. A
-    trailing … is ignored. Raises AmbiguousWorkflowError, or WorkflowNotFoundError with similar ids.
+    Otherwise return the only one with a session id that begins with `prefix`, of at least 8 characters, or
+    that is named like the stream file `prefix`. A trailing … is ignored. Raises AmbiguousWorkflowError, or
+    WorkflowNotFoundError with similar ids.
     """
     text = prefix.rstrip("…")
     if len(text) > _MAX_PREFIX_LENGTH:
@@ -58,6 +60,11 @@ def find_by_prefix(connection: Connection, prefix: str) -> RunRef:
     by_session = (page_query.by_session,) if len(text) >= _MIN_SESSION_LENGTH else ()
     for query in (page_query.by_prefix, page_query.by_part_prefix, *by_session):
         ref = _single(prefix, query_refs(connection, query(text, MAX_CANDIDATES)))
+        if ref is not None:
+            return ref
+    if text.endswith(STREAM_SUFFIXES):
+        text = stem_of(text.replace("\\", "/").rpartition("/")[2])
+        ref = _single(prefix, query_refs(connection, page_query.by_file_name(text, MAX_CANDIDATES)))
         if ref is not None:
             return ref
     raise not_found(prefix, _suggestions(connection, text))
