@@ -205,9 +205,10 @@ def task(message_id: str) -> str:
     return said(message_id, stop="tool_use", input=1_000, output=1_000, content=[call])
 
 
-def answered(**told: Any) -> str:
-    block = {"type": "tool_result", "tool_use_id": "t1", "content": "ok"}
-    return asked(message={"role": "user", "content": [block]}, toolUseResult=told)
+def answered(text: str = "ok", *, is_error: bool = False, **told: Any) -> str:
+    block = {"type": "tool_result", "tool_use_id": "t1", "content": text, "is_error": is_error}
+    more = {"toolUseResult": told or f"Error: {text}"} if told or is_error else {}
+    return asked(message={"role": "user", "content": [block]}, **more)
 
 
 TOLD = {"status": "completed", "agentId": "a1", "totalTokens": 38_203, "usage": {"input_tokens": 10}}
@@ -228,10 +229,112 @@ def test_a_missing_subagent_is_named_with_what_it_used(agents: Path) -> None:
 def test_a_subagent_whose_transcript_is_there_is_counted_by_it(agents: Path) -> None:
     folder = run(agents, RUN, {})
     own = {**json.loads(said("m3", input=1_000, output=1_000)), "agentId": "a1", "isSidechain": True}
-    stream(folder, "builder", asked(), task("m1"), answered(**TOLD))
+    stream(folder, "builder", asked(), task("m1"), answered(**TOLD | {"totalTokens": 2_000}))
     stream(folder, "builder/subagents", json.dumps(own), name="agent-a1.jsonl")
     (workflow,) = synced(agents)
     assert costs(workflow) == (0.036, "computed")
+
+
+def subagents_line(message_id: str, agent_id: str = "a1", **tokens: Any) -> str:
+    """Return a line of a sub-agent's own transcript."""
+    return json.dumps(json.loads(said(message_id, **tokens)) | {"agentId": agent_id, "isSidechain": True})
+
+
+def both_costs(agents: Path) -> tuple[float, str | None]:
+    """Return the run's least cost and its basis, which a sync and the folder's costs agree on."""
+    (workflow,) = synced(agents)
+    (found,) = folder_costs(agents)["by"]["run"]
+    assert found["cost_basis"] == workflow["cost_basis"]
+    stored = [workflow["total_cost"] or 0, workflow["lower_bound_cost"] or 0]
+    least = round(sum(stored), 9)
+    assert round((found["recorded_cost"] or 0) + (found["lower_bound_cost"] or 0), 9) == least
+    return least, workflow["cost_basis"]
+
+
+LAST_REQUEST = {"input_tokens": 10, "cache_creation_input_tokens": 7_693, "cache_read_input_tokens": 30_000,
+                "output_tokens": 500}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "told", [TOLD, TOLD | {"usage": LAST_REQUEST}], ids=["tokens", "tokens of each kind"]
+)
+def test_a_subagent_whose_transcript_shows_less_than_its_answer_makes_a_lower_bound(
+    agents: Path, told: dict[str, Any]
+) -> None:
+    folder = run(agents, RUN, {})
+    stream(folder, "builder", asked(), task("m1"), answered(**told), said("m2", input=1_000, output=1_000))
+    stream(folder, "builder", subagents_line("m3", input=10, output=5), name="agent-a1.jsonl")
+    assert both_costs(agents) == (0.036105, "lower_bound")
+    problem = (
+        "sub-agent a1 used 38,203 tokens or more, but its transcript shows only 15: the cost is a lower bound"
+    )
+    assert problem in reasons(agents)
+
+
+def test_a_subagent_whose_transcript_lacks_its_last_request_makes_a_lower_bound(agents: Path) -> None:
+    folder = run(agents, RUN, {})
+    stream(folder, "builder", asked(), task("m1"), answered(**TOLD | {"usage": LAST_REQUEST}))
+    earlier = [subagents_line(f"s{number}", input=20_000, output=100) for number in range(3)]
+    stream(folder, "builder", *earlier, name="agent-a1.jsonl")
+    assert both_costs(agents)[1] == "lower_bound"
+    assert "sub-agent a1 used 38,203 tokens or more, but its transcript lacks the last request" in reasons(
+        agents
+    )
+
+
+def test_a_subagent_whose_output_counts_are_placeholders_is_not_cut_off(agents: Path) -> None:
+    folder = run(agents, RUN, {})
+    stream(folder, "builder", asked(), task("m1"), answered(**TOLD | {"usage": LAST_REQUEST}))
+    stream(folder, "builder", subagents_line("s1", input=37_703, output=1), name="agent-a1.jsonl")
+    assert both_costs(agents)[1] == "computed"
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        [],
+        [answered("API Error: 529 overloaded", is_error=True), said("m2", input=1_000, output=1_000)],
+        [answered(), said("m2", input=1_000, output=1_000)],
+    ],
+    ids=["killed while it worked", "died of an API error", "answered without figures"],
+)
+def test_a_called_subagent_without_a_transcript_makes_a_lower_bound(agents: Path, rest: list[str]) -> None:
+    stream(run(agents, RUN, {}), "builder", asked(), task("m1"), *rest)
+    assert both_costs(agents) == (0.036 if rest else 0.018, "lower_bound")
+    assert "a sub-agent worked, but its transcript is not there: the cost is a lower bound" in reasons(agents)
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        "The user doesn't want to proceed with this tool use. The tool use was rejected.",
+        "<tool_use_error>InputValidationError: Task failed due to the following issue</tool_use_error>",
+        "Agent type 'looker' not found. Available agents: Explore",
+        "Claude requested permissions to use Task, but you haven't granted it yet.",
+    ],
+)
+def test_a_subagent_that_was_refused_spent_nothing(agents: Path, refusal: str) -> None:
+    stream(run(agents, RUN, {}), "builder", asked(), task("m1"), answered(refusal, is_error=True))
+    assert both_costs(agents) == (0.018, "computed")
+
+
+def test_a_killed_subagent_is_counted_by_its_transcript(agents: Path) -> None:
+    folder = run(agents, RUN, {})
+    stream(folder, "builder", asked(), task("m1"))
+    stream(
+        folder, "builder/subagents", subagents_line("s1", input=1_000, output=1_000), name="agent-a1.jsonl"
+    )
+    assert both_costs(agents) == (0.036, "computed")
+
+
+def test_the_transcript_of_another_subagent_is_not_that_of_a_killed_one(agents: Path) -> None:
+    folder = run(agents, RUN, {})
+    second = task("m2").replace('"t1"', '"t2"')
+    stream(folder, "builder", asked(), task("m1"), answered(**TOLD | {"totalTokens": 2_000}), second)
+    stream(
+        folder, "builder/subagents", subagents_line("s1", input=1_000, output=1_000), name="agent-a1.jsonl"
+    )
+    assert both_costs(agents) == (0.054, "lower_bound")
 
 
 # Damaged lines

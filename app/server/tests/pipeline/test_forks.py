@@ -549,7 +549,7 @@ def with_a_sub_agent(session: str, turn: Turn = FIRST, **more: Any) -> Lines:
     lines = lines_of(session, turn, **more)
     (call,) = lines[1]["message"]["content"]
     call |= {"name": "Agent", "input": {"description": "look", "prompt": "look at orders"}}
-    lines[2]["toolUseResult"] = {"status": "completed", "agentId": AGENT, "totalTokens": 60_000}
+    lines[2]["toolUseResult"] = {"status": "completed", "agentId": AGENT, "totalTokens": 2_000}
     return lines
 
 
@@ -571,8 +571,7 @@ def costs(run_id: str) -> tuple[str, float | None, list[str]]:
 
 
 UNSEEN = (
-    "sub-agent ab12cd34 used 60,000 tokens or more, but its transcript is not there: "
-    "the cost is a lower bound"
+    "sub-agent ab12cd34 used 2,000 tokens or more, but its transcript is not there: the cost is a lower bound"
 )
 
 

@@ -274,12 +274,14 @@ class ResultLine(msgspec.Struct, frozen=True):
 
 
 class Subagent(msgspec.Struct, frozen=True):
-    """A sub-agent whose answer is in a stream; its own spending is in another stream."""
+    """A sub-agent that a stream called; its own spending is in another stream."""
 
-    line: int  # line of the answer, 1-based
+    line: int  # line of the answer, or of the call if there is no answer, 1-based
     id: str | None
     tokens: int | None  # tokens of its last request
     message_id: str | None = None  # message that called the sub-agent; None: the call is not in this stream
+    prompt_tokens: int | None = None  # the part of `tokens` without the output
+    found_tokens: int | None = None  # tokens in its transcript, if more were used; None: it has no transcript
 
 
 class ToolCall(msgspec.Struct, frozen=True, gc=False):
@@ -314,7 +316,7 @@ class StreamFacts(msgspec.Struct, frozen=True):
     problems: tuple[Problem, ...] = ()
     lost_line: int = 0  # last line with missing data, 1-based; 0: none
     unended: tuple[str, ...] = ()  # sessions that started here without a result, although others have one
-    subagents: tuple[Subagent, ...] = ()  # sub-agents whose answer is in this stream
+    subagents: tuple[Subagent, ...] = ()  # sub-agents that this stream called
     agent_ids: tuple[str, ...] = ()  # ids of sub-agents whose own messages are in this stream
     sidechains: bool = False  # whether messages of sub-agents without an id are in this stream
     ending: Ending | None = None  # state after the last line, only of Claude Code's streams; None: unknown

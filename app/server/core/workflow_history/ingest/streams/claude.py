@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from itertools import islice
 from sys import intern
 
 import msgspec
@@ -31,6 +30,7 @@ from .block_reader import BRACE, skip_noise
 from .claude_schema import (
     Block,
     Line,
+    LineUnreadableError,
     Message,
     SubagentResult,
     Usage,
@@ -50,6 +50,13 @@ from .tool_result_fast_path import ToolResultMatcher
 
 PARSED_TYPES = frozenset({"system", "assistant", "user", "result"})
 _AGENT_TOOLS = frozenset({"Task", "Agent"})
+_NEVER_STARTED = re.compile(
+    rb"<tool_use_error>|InputValidationError|No such tool available|Agent type '[^']*' not found"
+    rb"|doesn't want to proceed with this tool use|The tool use was rejected"
+    rb"|[Pp]ermissions? to use (?:Task|Agent)\b|PreToolUse|operation blocked by hook"
+)
+"""Beginnings of Claude Code's answers to calls of a subagent that it refused."""
+
 _SUBAGENT_DECODER = msgspec.json.Decoder(SubagentResult)
 MAX_RESULT_CHARS = 2000  # characters kept of a result's text
 _SESSION_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
@@ -178,7 +185,7 @@ class ClaudeParser(LineParser):
             ),
             lost_line=self.last_lost_line(),
             unended=self.unended_sessions(),
-            subagents=tuple(self.subagents),
+            subagents=(*self.subagents, *_unanswered_subagents(self)),
             agent_ids=tuple(self.agent_ids),
             sidechains=self.sidechains,
             ending=None if self.partial_record else ending,
@@ -338,30 +345,63 @@ def _record_subagent_line(parser: ClaudeParser, line: Line) -> None:
         parser.sidechains = True
 
 
-def _subagent_calls(parser: ClaudeParser, blocks: list[Block | str]) -> Iterator[ToolCall | None]:
-    """Yield the tool call of each result that may be a subagent's answer; None if the call is missing."""
+def _subagent_calls(
+    parser: ClaudeParser, blocks: list[Block | str]
+) -> Iterator[tuple[Block, ToolCall | None]]:
+    """Yield each result that may be a subagent's answer with its tool call; None if the call is missing."""
     for block in blocks:
         index = parser.tool_at.get(block.tool_use_id or "") if isinstance(block, Block) else None
         call = None if index is None else parser.tools[index]
         if isinstance(block, Block) and (call is None or call.tool in _AGENT_TOOLS):
-            yield call
+            yield block, call
 
 
-def _add_subagent(parser: ClaudeParser, call: ToolCall | None, raw: msgspec.Raw, number: int) -> None:
-    """Record a subagent's answer; its usage is in its own transcript."""
-    try:
-        answer = _SUBAGENT_DECODER.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return
-    if answer.agentId or answer.totalTokens:
+def _add_subagents(parser: ClaudeParser, line: Line, blocks: list[Block | str], number: int) -> None:
+    """Record the subagents that answered on a line, or failed to; their usage is in their own transcripts."""
+    answer = None
+    for position, (block, call) in enumerate(_subagent_calls(parser, blocks)):
         caller = None if call is None else call.message_id
-        parser.subagents.append(Subagent(number, answer.agentId, answer.totalTokens, caller))
+        answer = _decode_answer(line.toolUseResult) if position == 0 else None
+        if answer is not None and (answer.agentId or answer.totalTokens):
+            prompt_tokens = _prompt_tokens(answer)
+            parser.subagents.append(
+                Subagent(number, answer.agentId, answer.totalTokens, caller, prompt_tokens)
+            )
+        elif call is not None and call.failed is None and not _was_never_started(block):
+            parser.subagents.append(Subagent(number, None, None, caller))
+
+
+def _decode_answer(raw: msgspec.Raw) -> SubagentResult | None:
+    try:
+        return _SUBAGENT_DECODER.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _prompt_tokens(answer: SubagentResult) -> int | None:
+    """Return the tokens of a subagent's last request without its output; None if that is unclear."""
+    try:
+        usage = token_usage(msgspec.convert(answer.usage, Usage))
+    except (msgspec.ValidationError, LineUnreadableError):
+        return None
+    return usage.total - usage.output if usage.total == answer.totalTokens else None
+
+
+def _was_never_started(block: Block) -> bool:
+    """Return whether a failed call spent nothing, because it was refused before a subagent worked."""
+    return bool(block.is_error) and _NEVER_STARTED.search(block.content) is not None
+
+
+def _unanswered_subagents(parser: ClaudeParser) -> Iterator[Subagent]:
+    """Yield the subagents that were called and have no answer: they were killed, or still work."""
+    for call in parser.tools if parser.is_transcript else ():
+        if call.tool in _AGENT_TOOLS and call.failed is None:
+            yield Subagent(call.line, None, None, call.message_id)
 
 
 def _add_tool_results(parser: ClaudeParser, line: Line, blocks: list[Block | str], number: int) -> None:
     if parser.is_transcript:
-        for call in islice(_subagent_calls(parser, blocks), 1):
-            _add_subagent(parser, call, line.toolUseResult, number)
+        _add_subagents(parser, line, blocks, number)
     for block in blocks:
         if not isinstance(block, Block) or block.type != "tool_result" or not block.tool_use_id:
             continue

@@ -125,6 +125,7 @@ class SubagentResult(msgspec.Struct):
 
     agentId: str | None = None  # noqa: N815
     totalTokens: int | None = None  # noqa: N815
+    usage: Any = None
 
 
 class TypeOnly(msgspec.Struct):
