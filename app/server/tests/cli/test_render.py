@@ -359,7 +359,7 @@ def test_what_is_unknown_of_a_run_says_so():
         "no request found",
         "no reliable time",
         "no file records its duration",
-        "no stream says what was spent",
+        "no transcript contains its cost",
     ):
         assert words in text
     assert "$0" not in text

@@ -169,7 +169,7 @@ def test_every_face_shows_what_a_phase_cost_at_least(agents: Path) -> None:
         page = client.get("/trends", params={"across": "phase"}).text
         assert "≥ $4.25" in page
         assert "review" in page
-        assert "no stream" in client.get("/runs/aaaa0002").text
+        assert "no transcript" in client.get("/runs/aaaa0002").text
 
 
 @pytest.mark.parametrize("by", PARTS)
@@ -240,7 +240,7 @@ def test_a_phase_or_agent_without_a_stream_is_explained_as_unknown(agents: Path,
     sync_workflow_history(silent=True)
     found = explain_run("aaaa0002", name)
     assert (found.value, found.unknown_parts, found.is_lower_bound) == (None, 1, False)
-    assert found.why_unknown == "no stream says what was spent"
+    assert found.why_unknown == "no transcript contains its cost"
 
 
 def test_an_explained_cost_of_a_whole_record_is_the_whole(agents: Path) -> None:
@@ -272,7 +272,7 @@ def test_no_face_says_that_no_stream_tells_of_unpriced_usage(agents: Path) -> No
         page = client.get("/runs/aaaa0001").text
     for text in (shown("show", "aaaa0001"), shown("explain", "aaaa0001"), page):
         assert "no price of claude-nova-9 is known" in text or "unpriced tokens" in text
-        assert "no stream says" not in text
+        assert "no transcript contains" not in text
 
 
 # Runs of unknown cost in sums
@@ -639,7 +639,7 @@ def test_a_table_of_days_leaves_out_those_without_a_run(agents: Path) -> None:
     ]  # fmt: skip
     assert "25 days without runs not shown" in table
     assert "2 weeks without runs not shown" in shown("stats", "--by", "week", "--tz", "UTC")
-    assert "left out" not in shown("stats", "--by", "month", "--tz", "UTC")
+    assert "not shown" not in shown("stats", "--by", "month", "--tz", "UTC")
     assert len(told("stats", "--by", "day", "--tz", "UTC")["groups"]) == 28
 
 

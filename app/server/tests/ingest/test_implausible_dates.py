@@ -212,7 +212,7 @@ def test_where_nothing_could_be_judged_nothing_is_said_to_be_well(
     store("2026-03-01T09:00:00Z", "2026-03-02T09:00:00Z")
     typed = "1" if recent == 1 else "30d"
     said = type_in("anomalies", "--window", typed).output
-    assert "nothing could be judged" in said
+    assert "Not enough data to find regressions" in said
     assert "✓" not in said
 
 

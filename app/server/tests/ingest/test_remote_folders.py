@@ -297,7 +297,7 @@ class TestElsewhere:
 
 class TestAddresses:
     def test_with_a_password_are_refused_without_repeating_it(self) -> None:
-        with pytest.raises(AgentsFolderError, match="holds a password") as refused:
+        with pytest.raises(AgentsFolderError, match="contains a password") as refused:
             files.to_path("sftp://me:hush@host/agents")
         assert "hush" not in str(refused.value)
 
@@ -396,7 +396,7 @@ class TestAListing:
     @pytest.mark.usefixtures("in_memory")
     def test_of_no_folder_is_refused(self, what: str) -> None:
         place = files.to_path(f"memory://shop/agents/run0{what}" if what else "memory://shop/none")
-        with pytest.raises(AgentsFolderError, match="is not a folder that can be read"):
+        with pytest.raises(AgentsFolderError, match="Name your agents directory"):
             walk_agents_folder(place)
 
 

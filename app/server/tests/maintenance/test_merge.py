@@ -298,7 +298,7 @@ def test_a_newer_history_is_refused(tmp_path: Path, machines: tuple[Path, Path])
     [
         ("all.db", InvalidQueryError, "the history in use"),
         ("none.db", WorkflowHistoryError, "No history at"),
-        ("empty.db", WorkflowHistoryError, "holds no history"),
+        ("empty.db", WorkflowHistoryError, "is not a history"),
         ("text.db", WorkflowHistoryError, "not an SQLite database"),
     ],
 )

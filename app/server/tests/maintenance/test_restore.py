@@ -252,7 +252,7 @@ def test_what_is_no_whole_history_is_not_restored(file: Path, copy: Path, tmp_pa
     (tmp_path / "text.db").write_text("no database, but long enough to be looked at" * 50)
     for name, error, said in (
         ("copy.db", WorkflowHistoryError, "not sound"),
-        ("empty.db", WorkflowHistoryError, "holds no history"),
+        ("empty.db", WorkflowHistoryError, "is not a history"),
         ("text.db", WorkflowHistoryError, "not an SQLite database"),
         ("none.db", WorkflowHistoryError, "does not exist"),
         ("", InvalidQueryError, "is a folder; name the backup's file"),

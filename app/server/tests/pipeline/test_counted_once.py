@@ -235,7 +235,7 @@ def test_a_copy_leaves_an_exact_total_exact_in_every_face(agents: Path) -> None:
         assert [(format_cost(group), group.runs_without_cost) for group in groups] == [("$1.00", 0)], by
     copy = get_workflow_by_id("a1b2c3d4_backup")
     assert run_cost(copy) == NO_COST
-    assert cost_fact(copy).notes[0].words == "other runs count all that it spent"
+    assert cost_fact(copy).notes[0].words == "its cost is counted in other runs"
     config = agents / "workflow-history.toml"
     config.write_text("[budget]\nday = 1\n")
     since, until = datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 2, 1, 23, tzinfo=UTC)
@@ -283,7 +283,7 @@ def test_a_folders_costs_list_copies_last_and_count_them_as_no_runs(agents: Path
     ]  # fmt: skip
     assert [(phase["runs"], phase["agent_runs"]) for phase in found["by"]["phase"]] == [(1, 1)]
     shown = CliRunner().invoke(app, ["cost", str(agents)]).stdout
-    assert "1 run in shop · 1 copy left out · 1 agent" in shown
+    assert "1 run in shop · 1 copy not counted · 1 agent run" in shown
     assert "copy of a1b2c3d4" in shown
 
 

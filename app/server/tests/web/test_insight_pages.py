@@ -230,7 +230,7 @@ def test_groups_stand_side_by_side_with_a_row_each(across: str):
 def test_a_forecast_of_the_planted_family_rests_on_its_runs_and_names_them():
     found = page("/forecast?text=CSV+export+for+suppliers")
     assert re.search(
-        r"About \$\d+\.\d\d and \d+m \d\ds; 8 in 10 similar and recent",
+        r"About \$\d+\.\d\d and \d+m \d\ds\. 80% prediction interval: .* based on similar and recent runs\.",
         found.text,
     )
     assert "CSV" in found.text.partition("Comparable runs")[2]
@@ -385,7 +385,7 @@ def test_two_runs_say_where_their_difference_comes_from(tmp_path: Path):
 def test_a_run_that_is_not_clear_leads_back_to_the_form_and_to_those_that_may_be_meant(tmp_path: Path):
     store(run(0), run(8), run(18), tmp_path=tmp_path)
     missing = page("/compare?a=run-008&b=run-404", 404)
-    assert "no run 'run-404'" in missing.text
+    assert "No run matches &#34;run-404&#34;" in missing.text
     assert [field.get("value") for field in missing.all("input") if field.get("name") in {"a", "b"}] == [
         "run-008",
         "run-404",

@@ -113,7 +113,7 @@ COMPLETERS: Final[dict[str, Completer]] = {
     "ID": _complete_run_ids,
     "PATTERN_ID": _complete_pattern_ids,
     "WHAT": _registry_names("..queries.export", "TABLES"),
-    "KEY": _registry_names("..queries.statistics", "GROUPINGS"),
+    "KEY": _registry_names("..queries.statistics", "TYPED_GROUPINGS"),
     "SCHEMA": _registry_names("..queries.json.schemas", "SCHEMAS"),
     "--status": _fixed_words(*RunStatus),
     "--kind": _registry_names("..queries.patterns", "PATTERN_KINDS"),

@@ -234,7 +234,7 @@ def why_no_cost(agents: Collection[Mapping[str, Any]]) -> str:
     if unpriced:
         names = dict.fromkeys(str(part.get("model") or "a model that is not named") for part in unpriced)
         return f"tokens were used, and no price of {', '.join(names)} is known"
-    return "other runs count all that it spent" if is_copy(agents) else "no stream says what was spent"
+    return "its cost is counted in other runs" if is_copy(agents) else "no transcript contains its cost"
 
 
 def _unpriced_parts(parts: Any) -> list[Mapping[str, Any]]:

@@ -24,6 +24,7 @@ from ..analysis.statistics.grouping import (
     GROUPINGS,
     PART_GROUPINGS,
     TIME_GROUPINGS,
+    TYPED_GROUPINGS,
     Grouping,
     encode_groups,
     group_runs,
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GROUPINGS",
+    "TYPED_GROUPINGS",
     "Change",
     "Distribution",
     "GroupStatistics",

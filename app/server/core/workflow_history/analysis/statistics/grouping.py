@@ -43,6 +43,11 @@ PART_GROUPINGS: Final[Mapping[str, TableName]] = {
 TIME_GROUPINGS: Final = ("day", "week", "month", "hour", "weekday")
 
 GROUPINGS: Final = (*TIME_GROUPINGS, *RUN_GROUPINGS, *PART_GROUPINGS)
+
+_SHORT_NAMES: Final = {"issue_class": "class", "template": "workflow"}
+
+TYPED_GROUPINGS: Final = tuple(_SHORT_NAMES.get(name, name) for name in GROUPINGS)
+"""Groupings as they are typed; `resolve_grouping` accepts these names and those in GROUPINGS."""
 """All groupings."""
 
 Group = tuple[str | None, str | None]
@@ -75,9 +80,9 @@ def resolve_grouping(by: str) -> str:
     >>> resolve_grouping("class"), resolve_grouping("workflow")
     ('issue_class', 'template')
     """
-    name = {"class": "issue_class", "workflow": "template"}.get(by, by)
+    name = dict(zip(TYPED_GROUPINGS, GROUPINGS, strict=True)).get(by, by)
     if name not in GROUPINGS:
-        raise InvalidValueError("by", by, f"Use one of: {', '.join(GROUPINGS)}.")
+        raise InvalidValueError("by", by, f"Use one of: {', '.join(TYPED_GROUPINGS)}.")
     return name
 
 

@@ -63,7 +63,7 @@ def export_rows(  # noqa: PLR0917 - a command line has many options
         bool, typer.Option("--bom", help="Start CSV with a byte order mark, so that Excel reads UTF-8.")
     ] = False,
     by: Annotated[
-        str | None, typer.Option(metavar="KEY", help="Group statistics by this key: month, template, phase …")
+        str | None, typer.Option(metavar="KEY", help="Group statistics by this key: month, workflow, phase …")
     ] = None,
     across: Annotated[
         str | None, typer.Option(metavar="KEY", help="Within each group, also group by this key.")

@@ -24,7 +24,7 @@ EXAMPLES = """
 Examples:
   workflow-history stats
   workflow-history stats --by week --tz Europe/Berlin
-  workflow-history stats --by month --across template --status failed
+  workflow-history stats --by month --across workflow --status failed
   workflow-history stats --waste --since 30d
   workflow-history stats --trend 30d
   workflow-history stats --by model --json | jq '.groups[].cost.total'
@@ -32,7 +32,7 @@ Examples:
 
 Grouping = Annotated[
     str | None,
-    typer.Option("--by", metavar="KEY", help=f"Group by {', '.join(statistics.GROUPINGS)}."),
+    typer.Option("--by", metavar="KEY", help=f"Group by {', '.join(statistics.TYPED_GROUPINGS)}."),
 ]
 Across = Annotated[
     str | None, typer.Option("--across", metavar="KEY", help="Within each group, also group by this key.")

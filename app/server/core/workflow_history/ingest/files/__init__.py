@@ -136,8 +136,8 @@ def to_path(address: Path | str | FolderPath) -> FolderPath:
         return address
     if getattr(address, "storage_options", None):
         raise AgentsFolderError(
-            f"{address} comes with settings of its own, which other processes and the next sync do not know: "
-            "keep them in the environment or in fsspec's configuration"
+            f"{address} has its own settings, which other processes and the next sync lack. Keep them in the "
+            "environment or in the configuration of fsspec."
         )
     text = str(address)
     if text.startswith(_LOCAL_SCHEMES):

@@ -132,8 +132,8 @@ def remote_folder(address: str) -> RemoteFolder:
     """Parse a URL into a remote path; raises AgentsFolderError if it cannot be read or has a password."""
     if has_password(address):
         raise AgentsFolderError(
-            "the address of the agents folder holds a password: keep it in the environment or in fsspec's "
-            "configuration, and name the folder without it"
+            "The address of the agents directory contains a password. Keep it in the environment or in the "
+            "configuration of fsspec, and remove it from the address."
         )
     folder = RemoteFolder(_canonical_address(address))
     kind, target = _split_archive_address(folder.address)

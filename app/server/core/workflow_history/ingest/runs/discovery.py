@@ -94,8 +94,8 @@ def walk_agents_folder(
         if error.errno in _SYSTEM_ERRORS:
             raise WorkflowHistoryError(f"Cannot list {root}: {error.strerror}.") from error
         raise AgentsFolderError(
-            f"{root} is not a folder that can be read ({error.strerror or error}): name your agents folder, "
-            "the one that holds a folder per run"
+            f"Cannot read {root}: {error.strerror or error}. Name your agents directory, the one with a "
+            "subdirectory per run."
         ) from error
     if isinstance(listing, RemoteListing) and listing.missing_reason:
         walk.problems.append(

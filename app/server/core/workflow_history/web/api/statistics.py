@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
@@ -15,10 +15,7 @@ from .openapi import schema_responses
 
 router = APIRouter(prefix="/statistics", tags=["statistics"])
 
-_GROUPINGS: Final = tuple(
-    {"template": "workflow", "issue_class": "class"}.get(by, by) for by in statistics.GROUPINGS
-)
-By = Annotated[str, Query(max_length=40, description=f"Group by: {', '.join(_GROUPINGS)}.")]
+By = Annotated[str, Query(max_length=40, description=f"Group by: {', '.join(statistics.TYPED_GROUPINGS)}.")]
 Across = Annotated[str | None, Query(max_length=40, description="Second grouping, within each group.")]
 
 
