@@ -10,15 +10,8 @@ from typing import Any
 
 from . import database
 from .analysis.scores import calculate_workflow_scores, explain_workflow_scores, phase_metrics, score_parts
-from .analysis.statistics.workflow_totals import (
-    cost_totals,
-    summarize_groups,
-    summarize_workflows,
-    temporal_distributions,
-)
 
 __all__ = [
-    "calculate_cost_totals",
     "calculate_phase_metrics",
     "calculate_workflow_scores",
     "explain_workflow_scores",
@@ -37,16 +30,21 @@ def calculate_phase_metrics(cost_data: Mapping[str, Any] | None) -> dict[str, An
     return phase_metrics(cost_data)
 
 
-def calculate_cost_totals(workflows: Iterable[Mapping[str, Any]]) -> dict[str, float | None]:
-    """Sum total_cost and, separately, lower_bound_cost: US dollars, None if no cost is known."""
-    return cost_totals(workflows)
-
-
 def get_history_analytics(workflows: Sequence[Mapping[str, Any]] | None = None) -> dict[str, Any]:
     """Summarize the given runs, or all stored runs: counts, US dollars, seconds, tokens, percent, dates."""
-    return summarize_groups(database.run_totals()) if workflows is None else summarize_workflows(workflows)
+    # importing numpy takes longer than most commands
+    from .analysis.statistics import workflow_totals  # noqa: PLC0415
+
+    if workflows is not None:
+        return workflow_totals.summarize_workflows(workflows)
+    with database.open_if_exists(may_be_assigned=True) as history:
+        if history is None:
+            return workflow_totals.summarize_workflows([])
+        return workflow_totals.summarize_columns(history.columns("runs", workflow_totals.COLUMNS))
 
 
 def get_temporal_analytics(workflows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Count runs by hour of day (0 to 23) and weekday, in each run's local time, with the peak hours."""
+    from .analysis.statistics.workflow_totals import temporal_distributions  # noqa: PLC0415 - see above
+
     return temporal_distributions(workflows)

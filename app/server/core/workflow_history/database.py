@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 from sqlalchemy import URL
 
 from .analysis.patterns.sequences import drop_subsequences
-from .analysis.statistics.workflow_totals import GroupTotals
 from .common.errors import InvalidQueryError, InvalidValueError, WorkflowHistoryError, WorkflowNotFoundError
 from .common.filters import RunFilter
 from .common.models import Workflow
@@ -168,17 +167,6 @@ def missing_history_error() -> WorkflowHistoryError:
 def _check_is_dict(workflow: object) -> None:
     if not isinstance(workflow, Mapping):
         raise InvalidQueryError(f"Invalid run: expected a dict, got {type(workflow).__name__}.")
-
-
-def run_totals() -> list[GroupTotals]:
-    """Return totals of the stored runs, grouped by status, model, template and cost basis."""
-    with open_if_exists(may_be_assigned=True) as history:
-        if history is None:
-            return []
-        # importing numpy takes longer than most commands
-        from .analysis.statistics import history_sums  # noqa: PLC0415
-
-        return history_sums.group_totals(history.columns("runs", history_sums.COLUMNS))
 
 
 def load_workflow(reference: str) -> Workflow | None:

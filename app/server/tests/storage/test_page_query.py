@@ -14,7 +14,7 @@ from sqlalchemy import URL, event
 
 from app.server.core.workflow_history import database
 from app.server.core.workflow_history.analysis.patterns import pattern_id
-from app.server.core.workflow_history.analysis.statistics import history_sums
+from app.server.core.workflow_history.analysis.statistics import workflow_totals
 from app.server.core.workflow_history.common.errors import InvalidQueryError
 from app.server.core.workflow_history.common.filters import Range, RunFilter
 from app.server.core.workflow_history.common.models import Problem
@@ -287,7 +287,7 @@ def test_a_sync_finds_the_stored_runs_of_its_project_by_an_index(
 def test_the_sums_of_all_runs_read_packed_columns_and_no_whole_table(history: History) -> None:
     with_rows(history)
     history.build_column_cache()
-    steps = plans(history, lambda opened: opened.columns("runs", history_sums.COLUMNS))
+    steps = plans(history, lambda opened: opened.columns("runs", workflow_totals.COLUMNS))
     assert [step for step in steps if "column_blocks" in step]
     assert [step for step in steps if reads_a_whole_table(step)] == []
 

@@ -1,17 +1,19 @@
-"""Summarize a history: workflow dicts in, counts, averages and distributions out.
+"""Summarize runs: columns of a history or workflow dicts in, counts, averages and distributions out.
 
 One malformed row never empties the result: a missing value is left out of that figure only.
-Costs are added up exactly, to the nanodollar; unknown is None, never 0. No clock, file or SQL.
+Costs are added up exactly, in whole nanodollars; unknown is None, never 0. No clock, file or SQL.
 """
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
-from decimal import Context, Decimal
-from math import isfinite
+from fractions import Fraction
 from typing import Any, Final, NamedTuple
+
+import numpy as np
 
 from ...common.coercion import (
     coerce_number,
@@ -21,111 +23,167 @@ from ...common.coercion import (
     parse_timestamp,
     sum_floats,
 )
+from ...common.column_data import (
+    MISSING_CODE,
+    MISSING_INT,
+    CategoricalColumn,
+    ColumnTable,
+    Floats,
+    Integers,
+    is_known,
+)
 from ...common.models import RunStatus
-from ...common.spending import has_recorded_cost, is_copy
+from ...common.spending import Cost, is_copy, run_cost, to_usd
+from .grouped_sums import Codes, Sum, grouped_counts, grouped_sums, mask_invalid, mask_negative
+from .measurements import TOKENS
 
 UNKNOWN: Final = "unknown"
-_NANODOLLAR: Final = Decimal("1e-9")
-_EXACT_CONTEXT: Final = Context(
-    prec=400
-)  # digits: enough for the largest float to the nanodollar, and for sums
-_NO_AMOUNT: Final = (Decimal(0), 0)
+_NAMES: Final = ("status", "model_used", "workflow_template", "cost_basis")
+_COUNTS: Final = (*TOKENS, "total_tokens")
+COLUMNS: Final = (
+    *_NAMES, "created_at", "total_cost", "lower_bound_cost", *_COUNTS, "duration_seconds", "is_copy",
+)  # fmt: skip
+"""Columns of runs that `summarize_columns` needs."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_TOKEN_FIELDS: Final = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
 
 Row = Mapping[str, Any]
 
 
-class GroupTotals(NamedTuple):
-    """Totals of runs of one status, model, template and cost basis: sums, each with its number of values."""
+class _Runs(NamedTuple):
+    """Values of runs, none of them a copy of other runs."""
 
-    status: str | None
-    model_used: str | None
-    workflow_template: str | None
-    cost_basis: str | None
-    runs: int
-    total_cost: tuple[Decimal, int]  # USD
-    lower_bound_cost: tuple[Decimal, int]  # USD
-    duration: tuple[float, int]  # seconds
-    tokens: tuple[float, int]
-    cache_percent: tuple[float, int]
+    names: Mapping[str, CategoricalColumn]  # by _NAMES, without outer spaces; statuses in lower case
+    cost: Integers  # recorded cost, nanodollars
+    lower_bound: Integers  # lower bound of the cost beyond the recorded cost, nanodollars
+    seconds: Floats  # duration
+    counts: Mapping[str, Floats]  # tokens by _COUNTS
     first: datetime | None
     last: datetime | None
+
+
+def summarize_columns(runs: ColumnTable) -> dict[str, Any]:
+    """Summarize the COLUMNS of runs, without copies of other runs; the times of `date_range` are in UTC."""
+    runs = runs.take(runs.integers["is_copy"] != 1)
+    created = runs.integers["created_at"]
+    created = created[is_known(created)]
+    first, last = (
+        (_to_datetime(int(created.min())), _to_datetime(int(created.max()))) if len(created) else (None, None)
+    )
+    counts = {name: runs.integers[name] for name in _COUNTS}
+    return _summarize(
+        _Runs(
+            names=runs.categorical,
+            cost=mask_negative(runs.integers["total_cost"]),
+            lower_bound=mask_negative(runs.integers["lower_bound_cost"]),
+            seconds=mask_invalid(runs.floats["duration_seconds"]),
+            counts={
+                name: np.where(values < 0, np.nan, values.astype(np.float64))
+                for name, values in counts.items()
+            },
+            first=first,
+            last=last,
+        )
+    )
 
 
 def summarize_workflows(workflows: Iterable[object]) -> dict[str, Any]:
     """Summarize workflow dicts, without copies of other runs and without entries that are not dicts.
 
+    The times of `date_range` are ISO 8601 with their original offsets.
+
     >>> figures = summarize_workflows([{"status": "completed", "total_cost": 0.1}, {"total_cost": 0.2}])
     >>> figures["total_cost"], figures["success_rate_percent"], figures["by_status"]
     (0.3, 100.0, {'completed': 1, 'unknown': 1})
     """
-    return summarize_groups([_totals_of_run(row) for row in _mappings(workflows) if not _counts_as_copy(row)])
+    rows = [row for row in _mappings(workflows) if not _counts_as_copy(row)]
+    costs = [_cost(row) for row in rows]
+    times = [time for row in rows if (time := _first_time(row, "created_at", "started_at")) is not None]
+    seconds = [None if is_duration_lower_bound(row) else row.get("duration_seconds") for row in rows]
+    return _summarize(
+        _Runs(
+            names={
+                name: CategoricalColumn.from_values(
+                    (coerce_word if name == "status" else _stripped)(row.get(name)) for row in rows
+                )
+                for name in _NAMES
+            },
+            cost=_integer_column([cost.recorded for cost in costs]),
+            lower_bound=_integer_column([cost.extra for cost in costs]),
+            seconds=_float_column(seconds),
+            counts={name: _float_column([row.get(name) for row in rows]) for name in _COUNTS},
+            first=min(times, key=_sort_time, default=None),
+            last=max(times, key=_sort_time, default=None),
+        )
+    )
 
 
-def summarize_groups(groups: Sequence[GroupTotals]) -> dict[str, Any]:
-    """Summarize groups of runs; groups whose names are equal after normalization are merged."""
-    statuses = _counts(groups, "status")
-    first = min((group.first for group in groups if group.first), key=_sort_time, default=None)
-    last = max((group.last for group in groups if group.last), key=_sort_time, default=None)
+def _summarize(runs: _Runs) -> dict[str, Any]:
+    statuses, models, templates, bases = (_Groups(runs.names[name]) for name in _NAMES)
+    all_runs = _Groups(CategoricalColumn(np.zeros(len(runs.cost), np.int32), ("all",)))
+    status = runs.names["status"]
+    completed, failed = status.equals(RunStatus.COMPLETED), status.equals(RunStatus.FAILED)
+
+    def breakdown(groups: _Groups) -> dict[str, dict[str, Any]]:
+        costs = grouped_sums(runs.cost, groups.codes, len(groups.names))
+        successes, failures = (
+            grouped_counts(groups.codes[flags], len(groups.names)) for flags in (completed, failed)
+        )
+        return {
+            name: {
+                "count": count,
+                "total_cost": _sum_cost(costs[code]),
+                "average_cost": _average_cost(costs[code]),
+                "success_rate_percent": _percent(successes[code], successes[code] + failures[code]),
+                "success_rate_of": successes[code] + failures[code],
+            }
+            for name, code, count in groups.by_frequency
+        }
+
+    total = breakdown(all_runs).get("all", {})
     return {
-        "total_workflows": sum(group.runs for group in groups),
-        "completed_count": statuses.get(RunStatus.COMPLETED, 0),
-        "failed_count": statuses.get(RunStatus.FAILED, 0),
-        "success_rate_percent": _success_rate(groups),
-        "success_rate_of": _count_ended(groups),
-        "average_cost": _average_cost(groups),
-        "total_cost": _sum_cost([group.total_cost for group in groups]),
-        "lower_bound_cost": _sum_cost([group.lower_bound_cost for group in groups]),
-        "cost_by_basis": _counts(groups, "cost_basis"),
-        "average_duration": _mean([group.duration for group in groups]),
-        "average_tokens": _mean([group.tokens for group in groups]),
-        "average_cache_efficiency": _mean([group.cache_percent for group in groups]),
-        "by_status": statuses,
-        "by_model": _counts(groups, "model_used"),
-        "by_template": _counts(groups, "workflow_template"),
-        "status_breakdown": _breakdown(groups, "status"),
-        "model_breakdown": _breakdown(groups, "model_used"),
-        "template_breakdown": _breakdown(groups, "workflow_template"),
-        "date_range": {  # ISO 8601 with the original offsets
-            "start": first.isoformat() if first else None,
-            "end": last.isoformat() if last else None,
+        "total_workflows": len(runs.cost),
+        "completed_count": int(np.count_nonzero(completed)),
+        "failed_count": int(np.count_nonzero(failed)),
+        "success_rate_percent": total.get("success_rate_percent"),
+        "success_rate_of": total.get("success_rate_of", 0),
+        "average_cost": total.get("average_cost"),
+        "total_cost": total.get("total_cost"),
+        "lower_bound_cost": _sum_cost(grouped_sums(runs.lower_bound, all_runs.codes, 1)[0]),
+        "cost_by_basis": bases.counts,
+        "average_duration": _mean(runs.seconds),
+        "average_tokens": _mean(_total_tokens(runs.counts)),
+        "average_cache_efficiency": _mean(_cache_percent(runs.counts)),
+        "by_status": statuses.counts,
+        "by_model": models.counts,
+        "by_template": templates.counts,
+        "status_breakdown": breakdown(statuses),
+        "model_breakdown": breakdown(models),
+        "template_breakdown": breakdown(templates),
+        "date_range": {
+            "start": runs.first.isoformat() if runs.first else None,
+            "end": runs.last.isoformat() if runs.last else None,
         },
     }
 
 
-def _counts_as_copy(row: Row) -> bool:
-    agents = row.get("phase_costs")
-    return row.get("cost_basis") is None and isinstance(agents, list) and is_copy(agents)
+class _Groups:
+    """Runs by name; runs without a name are in the group "unknown"."""
 
+    def __init__(self, column: CategoricalColumn) -> None:
+        self.names = column.categories if UNKNOWN in column.categories else (*column.categories, UNKNOWN)
+        unknown = self.names.index(UNKNOWN)
+        self.codes: Codes = np.where(column.codes == MISSING_CODE, unknown, column.codes)
+        sizes = grouped_counts(self.codes, len(self.names))
+        groups = [(name, code, sizes[code]) for code, name in enumerate(self.names) if sizes[code]]
+        # Name, code and number of runs, the most frequent first, equal numbers by name.
+        self.by_frequency = sorted(groups, key=lambda group: (-group[2], group[0]))
 
-def _totals_of_run(row: Row) -> GroupTotals:
-    time = _first_time(row, "created_at", "started_at")
-    status, model, template, basis = (
-        value if isinstance(value := row.get(key), str) else None
-        for key in ("status", "model_used", "workflow_template", "cost_basis")
-    )
-    recorded, lower_bound = _costs(row)
-    return GroupTotals(
-        status=status,
-        model_used=model,
-        workflow_template=template,
-        cost_basis=basis,
-        runs=1,
-        total_cost=recorded,
-        lower_bound_cost=lower_bound,
-        duration=_with_count(
-            None if is_duration_lower_bound(row) else coerce_number(row.get("duration_seconds"))
-        ),
-        tokens=_with_count(_tokens(row)),
-        cache_percent=_with_count(_cache_percent(row)),
-        first=time,
-        last=time,
-    )
-
-
-def _with_count(value: float | None) -> tuple[float, int]:
-    return (0.0, 0) if value is None else (value, 1)
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of runs by name."""
+        return {name: count for name, _, count in self.by_frequency}
 
 
 def temporal_distributions(workflows: Iterable[object]) -> dict[str, Any]:
@@ -150,113 +208,81 @@ def _mappings(workflows: Iterable[object]) -> Sequence[Row]:
     return [workflow for workflow in workflows if isinstance(workflow, Mapping)]
 
 
-def _group_name(group: GroupTotals, key: str) -> str:
-    """Return a name without outer spaces, a status also in lower case; "unknown" if there is no text."""
-    value = getattr(group, key)
-    if key == "status":
-        return coerce_word(value) or UNKNOWN
-    return (value or "").strip() or UNKNOWN
+def _counts_as_copy(row: Row) -> bool:
+    agents = row.get("phase_costs")
+    return row.get("cost_basis") is None and isinstance(agents, list) and is_copy(agents)
 
 
-def _counts(groups: Sequence[GroupTotals], key: str) -> dict[str, int]:
-    """Count runs by name, the most frequent first, equal counts by name."""
-    counts: Counter[str] = Counter()
-    for group in groups:
-        counts[_group_name(group, key)] += group.runs
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+def _stripped(value: object) -> str | None:
+    return (value.strip() or None) if isinstance(value, str) else None
 
 
-def _breakdown(groups: Sequence[GroupTotals], key: str) -> dict[str, dict[str, Any]]:
-    """Return count, cost and success rate by name, the most frequent first."""
-    counts = _counts(groups, key)
-    by_name: dict[str, list[GroupTotals]] = {name: [] for name in counts}
-    for group in groups:
-        by_name[_group_name(group, key)].append(group)
-    return {
-        name: {
-            "count": counts[name],
-            "total_cost": _sum_cost([group.total_cost for group in members]),
-            "average_cost": _average_cost(members),
-            "success_rate_percent": _success_rate(members),
-            "success_rate_of": _count_ended(members),
-        }
-        for name, members in by_name.items()
-    }
+def _cost(row: Row) -> Cost:
+    basis = row.get("cost_basis")
+    basis = basis if isinstance(basis, str) else None
+    return run_cost({**row, "cost_basis": basis, "phase_costs": list_agent_runs(row)})
 
 
-def _success_rate(groups: Sequence[GroupTotals]) -> float | None:
-    """Return completed runs in percent of completed and failed runs; None if there are none."""
-    ended = _count_ended(groups)
-    return 100.0 * _counts(groups, "status").get(RunStatus.COMPLETED, 0) / ended if ended else None
+def _integer_column(values: Sequence[int | None]) -> Integers:
+    numbers = [MISSING_INT if value is None or value < 0 else value for value in values]
+    fits = max(numbers, default=0) <= np.iinfo(np.int64).max
+    return np.array(numbers, np.int64 if fits else object)
 
 
-def _count_ended(groups: Sequence[GroupTotals]) -> int:
-    """Count the completed and failed runs; the success of all others is unknown."""
-    statuses = _counts(groups, "status")
-    return statuses.get(RunStatus.COMPLETED, 0) + statuses.get(RunStatus.FAILED, 0)
+def _float_column(values: Sequence[object]) -> Floats:
+    return np.array([coerce_number(value) for value in values], np.float64)  # None becomes NaN
 
 
-def _costs(row: Row) -> tuple[tuple[Decimal, int], tuple[Decimal, int]]:
-    """Return the recorded cost of a run and the lower bound beyond it: each an amount, and 1 if known."""
-    total, lower_bound = _amount(row, "total_cost"), _amount(row, "lower_bound_cost")
-    agents = list_agent_runs(row)
-    return (total, lower_bound) if has_recorded_cost({**row, "phase_costs": agents}) else (_NO_AMOUNT, total)
+def _total_tokens(counts: Mapping[str, Floats]) -> Floats:
+    """Return total tokens, or the sum of the four kinds if the total is unknown and all kinds are known."""
+    reported = counts["total_tokens"]
+    return np.where(is_known(reported), reported, _add(*(counts[name] for name in TOKENS)))
 
 
-def _amount(row: Row, key: str) -> tuple[Decimal, int]:
-    """Read an amount of money, and 1 if it is known; a float by its decimal text, as its bits are inexact."""
-    return _NO_AMOUNT if coerce_number(row.get(key)) is None else (Decimal(str(row[key])), 1)
+def _cache_percent(counts: Mapping[str, Floats]) -> Floats:
+    """Return the cache hit rate in percent; unknown if a count is unknown or all are 0."""
+    read = counts["cache_read_tokens"]
+    prompt = _add(read, counts["input_tokens"], counts["cache_creation_tokens"])
+    rate: Floats = np.divide(read, prompt, out=np.full(len(read), np.nan), where=prompt > 0)
+    return 100.0 * rate
 
 
-def _sum_cost(amounts: Sequence[tuple[Decimal, int]]) -> float | None:
-    """Add up the known amounts in US dollars; None if none is known."""
-    known = [amount for amount, count in amounts if count]
-    return _to_float(_exact_sum(known)) if known else None
-
-
-def _average_cost(groups: Sequence[GroupTotals]) -> float | None:
-    """Return the mean of the known costs in US dollars; None if none is known."""
-    count = sum(group.total_cost[1] for group in groups)
-    amount = _exact_sum(group.total_cost[0] for group in groups if group.total_cost[1])
-    return _to_float(_EXACT_CONTEXT.divide(amount, Decimal(count))) if count else None
-
-
-def _exact_sum(amounts: Iterable[Decimal]) -> Decimal:
-    total = Decimal(0)
-    for amount in amounts:
-        total = _EXACT_CONTEXT.add(total, amount)
+def _add(*columns: Floats) -> Floats:
+    """Add columns; the largest float stands for sums beyond it."""
+    with np.errstate(over="ignore"):
+        total: Floats = np.minimum(np.sum(columns, axis=0), sys.float_info.max)
     return total
 
 
-def _to_float(amount: Decimal) -> float | None:
-    """Round to the nanodollar; None if a float cannot represent the amount."""
-    rounded = float(_EXACT_CONTEXT.quantize(amount, _NANODOLLAR))
-    return rounded if isfinite(rounded) else None
+def _percent(part: int, whole: int) -> float | None:
+    return 100.0 * part / whole if whole else None
 
 
-def _mean(sums: Sequence[tuple[float, int]]) -> float | None:
-    """Return the mean of the known values; None if there are none."""
-    count = sum(known for _, known in sums)
-    return sum_floats(amount for amount, known in sums if known) / count if count else None
+def _sum_cost(cost: Sum) -> float | None:
+    """Return the sum of the known costs in US dollars; None if none is known, or beyond all floats."""
+    return _to_float(int(cost.total)) if cost.known else None
 
 
-def _tokens(row: Row) -> float | None:
-    """Return the total tokens of a run, or the sum of the four kinds if all are known; else None."""
-    reported = coerce_number(row.get("total_tokens"))
-    kinds = [value for name in _TOKEN_FIELDS if (value := coerce_number(row.get(name))) is not None]
-    if reported is not None or len(kinds) < len(_TOKEN_FIELDS):
-        return reported
-    return sum_floats(kinds)
+def _average_cost(cost: Sum) -> float | None:
+    """Return the mean of the known costs in US dollars to the nanodollar; None as in `_sum_cost`."""
+    return _to_float(round(Fraction(int(cost.total), cost.known))) if cost.known else None
 
 
-def _cache_percent(row: Row) -> float | None:
-    """Return the cache hit rate in percent; None if a count is missing or all are 0."""
-    names = ("cache_read_tokens", "input_tokens", "cache_creation_tokens")
-    read, uncached, written = (coerce_number(row.get(name)) for name in names)
-    if read is None or uncached is None or written is None:
+def _to_float(nanodollars: int) -> float | None:
+    try:
+        return to_usd(nanodollars)
+    except OverflowError:
         return None
-    prompt = sum_floats([read, uncached, written])
-    return 100.0 * (read / prompt) if prompt else None
+
+
+def _mean(values: Floats) -> float | None:
+    """Return the mean of the known values; None if there are none."""
+    known = values[is_known(values)].tolist()
+    return sum_floats(known) / len(known) if known else None
+
+
+def _to_datetime(microseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=microseconds)
 
 
 def _local_time(row: Row) -> datetime | None:
@@ -275,16 +301,3 @@ def _first_time(row: Row, *keys: str) -> datetime | None:
 def _sort_time(time: datetime) -> datetime:
     """Return a sort key for times with and without an offset; one without counts as UTC."""
     return time if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-def cost_totals(workflows: Iterable[object]) -> dict[str, float | None]:
-    """Add up recorded costs, and lower bounds beyond them, in US dollars; None if none is known.
-
-    >>> cost_totals([{"total_cost": 0.1}, {"total_cost": 0.2, "lower_bound_cost": 0.05}])
-    {'total_cost': 0.3, 'lower_bound_cost': 0.05}
-    """
-    costs = [_costs(row) for row in _mappings(workflows)]
-    return {
-        "total_cost": _sum_cost([recorded for recorded, _ in costs]),
-        "lower_bound_cost": _sum_cost([lower_bound for _, lower_bound in costs]),
-    }
