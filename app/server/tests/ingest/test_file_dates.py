@@ -404,3 +404,35 @@ class TestTimesAsWritten:
         (one,) = scan(agents, NOW).runs
         assert one.workflow["created_at"] == "2026-02-01T09:59:00+00:00"
         assert [(each.line, "soon" in each.reason) for each in one.problems] == [(2, True)]
+
+
+# A reported end
+
+
+@pytest.mark.parametrize(
+    ("ended", "start", "zone_known"),
+    [
+        ("2025-10-17T10:00:00", "2025-10-17T09:59:00", False),
+        ("2025-10-17T10:00:00+02:00", "2025-10-17T07:59:00+00:00", True),
+    ],
+)
+def test_a_run_is_dated_by_its_reported_end_if_nothing_reports_its_start(
+    agents: Path, ended: str, start: str, zone_known: bool
+) -> None:
+    for name in ("a1", "a2"):  # written at once, as a copy is
+        folder = run(agents, name, {"adw_id": name, "completed_at": ended})
+        stream(folder, "builder", init(name), result(session=name, duration_ms=60_000), at=THEN)
+        os.utime(folder / "adw_state.json", (THEN.timestamp(), THEN.timestamp()))
+    sync_workflow_history(silent=True, agents_dir=agents)
+    (stored, _) = get_workflow_history(limit=5)["workflows"]
+    assert (stored["created_at"].replace("Z", "+00:00"), stored["time_zone_known"]) == (start, zone_known)
+    assert stored["completed_at"].endswith("Z") == zone_known
+    assert stored["times_basis"] == "derived"
+
+
+def test_a_start_from_an_epoch_and_an_end_without_a_zone_give_no_duration(agents: Path) -> None:
+    name = "adw_1760695200_ab12cd34"  # 10:00 UTC
+    folder = run(agents, name, {"adw_id": name, "completed_at": "2025-10-17T13:00:00"})
+    stream(folder, "builder", init(name), result(session=name, duration_ms=60_000), at=THEN)
+    (dated,) = [one.workflow for one in scan(agents, NOW).runs]
+    assert (dated["time_zone_known"], dated["duration_seconds"]) == (False, 60.0)

@@ -32,6 +32,7 @@ CLOCK: Final = "its streams' own times"
 FIRST_TO_LAST: Final = f"{CLOCK}: first to last"
 FILES_FIRST_TO_LAST: Final = f"{FILE_TIMES}: first agent's start to last agent's end"
 SO_FAR: Final = "so far: from its start to the last write"
+END: Final = "its reported end, less its agents' durations"
 COMMIT: Final = "commit: it had ended by then"
 ID: Final = "the run's id"
 """Sources of a run's start and duration, other than its files."""
@@ -82,8 +83,11 @@ def stream_duration(stream: StreamFacts) -> float | None:
 
 
 def is_later(window: FileTimeSpan, times: RunTimes) -> bool:
-    """Return whether all files were written over a day after the reported start, so that they are a copy."""
-    began = times.created_at if times.basis == TimeBasis.REPORTED else None
+    """Return whether all files were written over a day after the reported start, so that they are a copy.
+
+    Without a reported start, the reported end counts.
+    """
+    began = times.created_at if times.basis == TimeBasis.REPORTED else times.completed_at
     return began is not None and began >= EARLIEST and window.first - began > timedelta(days=1)
 
 
@@ -114,18 +118,28 @@ def run_times(
     created, source = next(iter(_start_candidates(run_id, state, logs, offset)), (None, None))
     basis: TimeBasis | None = TimeBasis.REPORTED if created else None
     completed = reported_end = _completion_time(state, logs, offset)
+    is_end_local = offset is None and reported_end != _completion_time(state, logs, 60)  # it has no zone
     started = parse_local_time(state.get("started_at") or state.get("start_time"), offset) or created
     if created is None:
         starts = [start for start, _ in spans] + ([birth] if birth else [])
         created = started = min(starts, default=window.first if window else None)
         source = None if created is None else CLOCK if has_own_times and spans else FILE_TIMES
         basis = None if created is None else TimeBasis.REPORTED if source == CLOCK else TimeBasis.DERIVED
-        completed = completed or max((end for _, end in spans), default=None)  # only if no start is reported
+        last_end = max((end for _, end in spans), default=None)
+        completed = last_end or completed if is_end_local else completed or last_end
+    if created is None and reported_end is not None:
+        seconds = [seconds for stream in streams if (seconds := stream_duration(stream)) is not None]
+        created = started = reported_end - timedelta(seconds=min(fsum(seconds), _MAX_SECONDS))
+        source, basis = END, TimeBasis.DERIVED
     if created is None and committed is not None:
         created, source, basis = committed, COMMIT, TimeBasis.DERIVED
     durations = list(
         _duration_candidates(
-            state, started if source not in (CLOCK, FILE_TIMES) else None, reported_end, spans, streams
+            state,
+            None if source in (CLOCK, FILE_TIMES, END) or (source == ID and is_end_local) else started,
+            reported_end,
+            spans,
+            streams,
         )
     )
     plausible = [candidate for candidate in durations if candidate[0] <= _MAX_SECONDS]
@@ -137,7 +151,9 @@ def run_times(
         basis,
         source,
         offset,
-        offset is not None or source in (None, FILE_TIMES, CLOCK, COMMIT, ID),
+        offset is not None
+        or source in (None, FILE_TIMES, CLOCK, COMMIT)
+        or (source in (ID, END) and not is_end_local),
         duration,
         duration_basis,
         duration_source,
@@ -259,9 +275,11 @@ def _utc_offset(
         if (delta := when.utcoffset()) is not None:
             return round(delta.total_seconds() / 60)
     naive = [when.replace(tzinfo=UTC) for when in of_state]
+    starts = [when for key in START_KEYS if (when := read_moment(state.get(key))) is not None]
     epoch = _EPOCH.search(run_id)
-    if naive and epoch:
-        return _round_to_offset((naive[0].timestamp() - int(epoch.group(1))), slack=600)
+    if starts and epoch:
+        seconds = starts[0].replace(tzinfo=UTC).timestamp() - int(epoch.group(1))
+        return _round_to_offset(seconds, slack=600)
     written = [*naive, *(log.last.replace(tzinfo=UTC) for log in logs if log.last)]
     if written and window is not None:
         return _round_to_offset(max(written).timestamp() - window.last.timestamp(), slack=60)
