@@ -221,7 +221,7 @@ class TestResync:
         assert [row["workflow_id"] for row in answer["workflows"]] == ["r0", "r1"]
         with pytest.raises(ValueError, match="Invalid date"):
             resync_workflows_by_date_range("soon", "2026-01-03")
-        with pytest.raises(ValueError, match="before it starts"):
+        with pytest.raises(ValueError, match="is before the start date"):
             resync_workflows_by_date_range("2026-01-03", "2026-01-01")
 
     def test_lists_of_similar_runs_follow_a_new_cost(self, agents: Path) -> None:

@@ -222,7 +222,7 @@ def test_a_damaged_header_in_a_tar_is_no_end_of_it(agents: Path, sync_into: Any)
 def test_what_is_no_archive_is_refused_with_the_reason(scheme: str, content: bytes, tmp_path: Path) -> None:
     file = tmp_path / "shop.bin"
     file.write_bytes(content)
-    with pytest.raises(StorageUnreachableError, match=r"shop\.bin cannot be reached"):
+    with pytest.raises(StorageUnreachableError, match=r"Cannot reach .*shop\.bin"):
         walk_agents_folder(files.to_path(f"{scheme}://agents::file://{file}"))
 
 

@@ -170,7 +170,7 @@ class TestTranscriptsBesideAgentsFolders:
             f".claude/projects/-home-me-shop/{SESSION.format(3)}": "Add page 3",
             f".codex/sessions/2026/01/02/rollout-2026-01-02T10-00-00-{SESSION.format(4)}": "Add page 4",
         }
-        assert "9 runs in shop, api, from 7 folders" in type_in("sync", str(mixed))
+        assert "9 runs in shop, api, from 7 agents directories" in type_in("sync", str(mixed))
 
     def test_are_read_with_the_agents_folders_of_a_project_in_a_list(self, mixed: Path) -> None:
         done = sync_workflow_history(silent=True, agents_dir=[mixed, mixed / "agents"])

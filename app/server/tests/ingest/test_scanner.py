@@ -131,7 +131,7 @@ class TestLayouts:
         assert [(p.path, p.reason) for p in found.skipped] == [("a1/raw_output.jsonl", "no regular file")]
 
     def test_an_agents_folder_that_is_none_is_an_error_that_says_what_to_name(self, tmp_path: Path) -> None:
-        with pytest.raises(AgentsFolderError, match="name your agents folder"):
+        with pytest.raises(AgentsFolderError, match="Name your agents directory"):
             scan(tmp_path / "nowhere", NOW)
 
     def test_the_scanned_tree_is_never_written_to(self, agents: Path) -> None:

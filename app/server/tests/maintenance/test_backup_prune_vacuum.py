@@ -118,7 +118,7 @@ def test_a_file_that_is_there_is_only_replaced_when_asked(file: Path, tmp_path: 
         backup_history(there)
     assert there.read_text() == "dear"
     assert backup_history(there, force=True).runs == 6
-    with pytest.raises(WorkflowHistoryError, match="is the history itself"):
+    with pytest.raises(WorkflowHistoryError, match="is the history in use"):
         backup_history(file, force=True)
 
 
@@ -343,7 +343,7 @@ def test_prune_says_at_least_where_more_may_have_been_spent(file: Path) -> None:
     with History.open(file) as history:
         history.save([{**least, "cost_basis": "lower_bound"}])
     told = CliRunner().invoke(app, ["db", "prune", "--older-than", "2y"])
-    assert "at least $2.00 spent on them" in " ".join(told.output.split())
+    assert "at least $2.00 total cost" in " ".join(told.output.split())
     assert prune_history(old()).spent_is_exact is False
     assert prune_history(old(project=["nobody"])).spent_is_exact is False
 

@@ -289,7 +289,7 @@ def test_a_newer_history_is_refused(tmp_path: Path, machines: tuple[Path, Path])
     with sqlite3.connect(machines[0]) as connection:
         connection.execute("UPDATE workflow_history_version SET version_num = '9999'")
     connection.close()
-    with pytest.raises(DatabaseTooNewError, match=r"9999.*upgrade the program"):
+    with pytest.raises(DatabaseTooNewError, match=r"9999.*Upgrade the program"):
         merged(tmp_path / "all.db", machines[0])
 
 

@@ -268,13 +268,13 @@ def test_nothing_is_restored_while_another_writes(file: Path, copy: Path) -> Non
     before = ids(file)
     with History.open(file) as writer, writer.transaction():
         writer.insert({"id": "being written"})
-        with pytest.raises(WorkflowHistoryError, match="another program is at work in it"):
+        with pytest.raises(WorkflowHistoryError, match="another program is using it"):
             restore_history(copy)
     assert ids(file) == sorted([*before, "being written"])
     with (
         History.open(file) as history,
         history.lock("sync-0123456789abcdef", "another sync runs"),
-        pytest.raises(WorkflowHistoryError, match="another program is at work in it"),
+        pytest.raises(WorkflowHistoryError, match="another program is using it"),
     ):
         restore_history(copy)
     assert names(file.parent) == [file.name]
@@ -307,7 +307,7 @@ def test_a_server_has_no_file_to_replace(
 
 def test_the_command_says_what_it_did(file: Path, copy: Path) -> None:
     done = CliRunner().invoke(app, ["db", "restore", str(copy)])
-    assert (done.exit_code, "1 run" in done.output, "what was there before is" in done.output) == (
+    assert (done.exit_code, "1 run" in done.output, "previous history kept as" in done.output) == (
         0,
         True,
         True,

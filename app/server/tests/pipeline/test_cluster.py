@@ -144,7 +144,7 @@ class TestACluster:
         monkeypatch.setattr(
             parallel_read, "sample_files", lambda _orders: (("/nowhere/raw_output.jsonl", 1),)
         )
-        with pytest.raises(ExecutorError, match=r"does not see .*agents as this sync does .*share that path"):
+        with pytest.raises(ExecutorError, match=r"does not see .*agents as this sync does .*Share that path"):
             sync_into("dask", engine=engine_of(cluster))
         assert get_workflow_history()["total"] == 0
 
@@ -169,7 +169,7 @@ class TestAnEngine:
         assert not (tmp_path / "none.db").exists()
 
     def test_and_an_executor_are_one_too_many(self, sync_into: Any) -> None:
-        with ThreadPoolExecutor(1) as pool, pytest.raises(InvalidQueryError, match="one of them reads"):
+        with ThreadPoolExecutor(1) as pool, pytest.raises(InvalidQueryError, match="Use one of them"):
             sync_into("both", engine="threads", executor=pool)
 
     def test_that_does_not_answer_is_given_up_within_seconds(

@@ -149,7 +149,7 @@ def test_two_first_syncs_at_once_find_each_run_new_once(file: Path, agents: Path
 
 def test_a_wait_is_a_length_of_time(file: Path, agents: Path) -> None:
     for odd in (-1, float("nan"), "long"):
-        with pytest.raises(InvalidQueryError, match="wait="):
+        with pytest.raises(InvalidQueryError, match="Invalid wait"):
             do_sync(agents, wait=odd)
 
 

@@ -279,7 +279,7 @@ def test_what_a_folders_runs_cost_is_shown_with_the_same_dates(logs: Path) -> No
 def test_an_explanation_says_that_inherited_messages_date_no_run(logs: Path) -> None:
     synced_in("at once", logs)
     for name in ("created_at", "completed_at", "duration_seconds"):
-        assert "messages that another session counts are no part of its time" in explain_run(FORK, name).notes
+        assert "messages counted in another session are not part of its time" in explain_run(FORK, name).notes
         assert explain_run(PARENT, name).notes == ()
 
 

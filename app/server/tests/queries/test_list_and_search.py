@@ -217,7 +217,7 @@ NESTED = b64encode(b"\x91" * 5000).decode()  # a list of a list of a list ...
 
 @pytest.mark.parametrize("cursor", ["", "x", "AAAA", "💥", "a" * 5000, "k5U", "-_-_", NESTED])
 def test_a_cursor_that_is_none_is_refused(cursor: str) -> None:
-    with pytest.raises(InvalidQueryError, match="start without it"):
+    with pytest.raises(InvalidQueryError, match="Omit it to start with the first page"):
         find_runs(cursor=cursor)
 
 
@@ -225,7 +225,7 @@ def test_a_cursor_of_another_list_is_refused() -> None:
     cursor = find_runs(limit=3).next_cursor
     assert cursor
     for other in ({"sort": "cost"}, {"order": "asc"}, {"where": RunFilter(status=("failed",))}):
-        with pytest.raises(InvalidQueryError, match="start without it"):
+        with pytest.raises(InvalidQueryError, match="Omit it to start with the first page"):
             find_runs(limit=3, cursor=cursor, **other)
     with pytest.raises(InvalidQueryError, match="offset"):
         find_runs(limit=3, cursor=cursor, offset=3)
@@ -481,10 +481,10 @@ def test_runs_are_sorted_by_what_a_phase_cost_in_them(tmp_path, monkeypatch):
     assert [line.split("  ")[-1].strip() for line in shown.splitlines()[:6] if "$" in line] == [
         "$0.50", "≥ $0.40", "$0.20",
     ]  # fmt: skip
-    assert "phase cost" in shown
+    assert "Phase cost" in shown
     last = find_runs(RunFilter(agent=("reviewer",)), sort="agent-cost", offset=3)
     assert ([run["id"] for run in last.workflows], last.part_costs) == (["d"], [None])
-    with pytest.raises(InvalidQueryError, match="name one"):
+    with pytest.raises(InvalidQueryError, match="Add the filter --phase"):
         find_runs(sort="phase-cost")
 
 

@@ -290,7 +290,7 @@ def test_nesting_too_deep_to_store_is_a_clear_error() -> None:
 
 @pytest.mark.parametrize("missing", [{}, {"id": None}, {"id": ""}, {"id": ["a"]}])
 def test_a_workflow_without_an_id_is_a_clear_error(missing: dict[str, Any]) -> None:
-    with pytest.raises(WorkflowHistoryError, match="cannot store workflow"):
+    with pytest.raises(WorkflowHistoryError, match="Cannot store the run"):
         database.insert_workflow({"status": "completed", **missing})
 
 

@@ -263,7 +263,7 @@ def test_a_newer_database_is_left_alone(file: Path) -> None:
         pass
     execute(file, "UPDATE workflow_history_version SET version_num = '9999'")
     before = file.read_bytes()
-    with pytest.raises(DatabaseTooNewError, match=r"9999.*upgrade the program"), History.open(file):
+    with pytest.raises(DatabaseTooNewError, match=r"9999.*Upgrade the program"), History.open(file):
         pass
     assert file.read_bytes() == before
 

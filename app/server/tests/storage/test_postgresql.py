@@ -127,7 +127,9 @@ def test_what_to_type_next_names_the_database_without_the_password(place: URL, t
 def test_a_server_that_is_not_there_says_what_to_do() -> None:
     code, said = typed("postgresql://127.0.0.1:1/d", "list")
     assert code == 1
-    assert "no PostgreSQL answers there; start it, or mend host and port of the URL" in " ".join(said.split())
+    assert "no PostgreSQL server answers there; start it, or check host and port of the URL" in " ".join(
+        said.split()
+    )
 
 
 def test_without_the_driver_it_says_what_to_install() -> None:
@@ -165,7 +167,7 @@ def test_a_database_of_another_encoding_is_refused(own_server: Server, tmp_path:
     own_server.run("CREATE DATABASE old ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
     code, said = typed(own_server.url(database="old"), "sync", str(tmp_path / "agents"))
     assert code == 1
-    assert "holds its text as LATIN1; make one with ENCODING 'UTF8'" in " ".join(said.split())
+    assert "has the encoding LATIN1. Create one with ENCODING 'UTF8'" in " ".join(said.split())
 
 
 def test_histories_in_two_schemas_know_nothing_of_each_other(postgresql: Server) -> None:
@@ -218,7 +220,7 @@ def test_a_role_that_may_only_read_is_told_so_when_it_syncs(reader: URL, tmp_pat
     demo.make_agents_folder(tmp_path / "agents", runs=2, end=END)
     code, said = typed(reader, "sync", str(tmp_path / "agents"))
     assert code == 1
-    assert "this role may only read it; name one that may write" in " ".join(said.split())
+    assert "this role is read-only; use one with write permission" in " ".join(said.split())
 
 
 def test_a_role_that_may_make_no_tables_is_told_so(postgresql: Server, place: URL, tmp_path: Path) -> None:
@@ -270,7 +272,7 @@ def test_a_server_that_restarts_midway_ends_a_sync_clearly_and_the_next_one_comp
             own_server.start()
 
     event.listen(engine_for(url), "before_cursor_execute", restart)
-    with pytest.raises(ConnectionLostError, match="try again when it is up"):
+    with pytest.raises(ConnectionLostError, match="retry when it is running"):
         sync.sync_workflow_history(silent=True, agents_dir=agents)
     with History.open(url) as history:
         assert history.list_refs() == []

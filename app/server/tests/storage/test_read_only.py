@@ -76,7 +76,7 @@ def test_what_has_to_be_written_is_refused_in_one_line_that_says_why(folder):
     refused = type_in(folder / "history.db", "sync", str(folder.parent / "shop"))
     assert refused.returncode == 1
     assert refused.stderr.count("\n") == 1
-    assert "it can only be read here: the file or its folder cannot be written" in refused.stderr
+    assert "it is read-only: the file or its directory cannot be written" in refused.stderr
 
 
 def test_changes_that_wait_in_a_log_are_never_left_out(folder, tmp_path):
@@ -94,7 +94,7 @@ def test_changes_that_wait_in_a_log_are_never_left_out(folder, tmp_path):
     copied.chmod(0o755)
     open_still.close()
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert "changes wait in its -wal file" in refused.stderr
+    assert "if it has a -wal file" in refused.stderr
 
 
 def test_a_history_of_an_unreleased_version_that_cannot_be_written_is_refused_by_name(folder):
@@ -105,4 +105,4 @@ def test_a_history_of_an_unreleased_version_that_cannot_be_written_is_refused_by
     refused = type_in(folder / "history.db", "list")
     assert refused.returncode == 1
     assert refused.stderr.count("\n") == 1
-    assert "made by an unreleased version (revision 0007)" in refused.stderr
+    assert "created by an unreleased version (revision 0007)" in refused.stderr

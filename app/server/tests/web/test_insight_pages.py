@@ -458,7 +458,7 @@ def test_a_pattern_that_is_not_there_is_a_page_that_says_so(tmp_path: Path):
 def test_a_time_line_has_a_unit_and_a_grouping_of_no_time():
     with pytest.raises(InvalidQueryError, match="Invalid by"):
         timeline(by="hour")
-    with pytest.raises(InvalidQueryError, match="time already"):
+    with pytest.raises(InvalidQueryError, match="Invalid across"):
         timeline(across="week")
 
 

@@ -264,7 +264,7 @@ def test_a_lower_bound_says_so_and_a_gone_run_too(history: History, client: Test
     listed, shown = read(client, "/"), read(client, "/runs/run-001")
     assert "≥ $2.70" in listed.text
     assert "† missing" in listed.text
-    assert "only this history knows the run" in shown.text
+    assert "the run is in this history only" in shown.text
     assert "≥ $2.70" in shown.text
 
 
