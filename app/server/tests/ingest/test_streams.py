@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from app.server.core.workflow_history import sync_workflow_history
 from app.server.core.workflow_history.common.models import StreamFacts, TokenUsage
 from app.server.core.workflow_history.common.outcomes import classify_outcome, has_answer
-from app.server.core.workflow_history.ingest.streams import read_stream
+from app.server.core.workflow_history.ingest.streams import read_stream, resume_stream
 from app.server.tests.support.build import (
     HAIKU,
     OPUS,
@@ -336,6 +336,34 @@ def test_a_native_transcript_has_times_and_final_usage(tmp_path: Path) -> None:
     assert facts.messages[0].is_final
     assert facts.started_at is not None
     assert facts.started_at.isoformat() == "2026-01-02T03:04:05+00:00"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("npm warn deprecated glob@7.2.3", "npm warn deprecated glob@7.2.3"),
+        ("token: ghp_" + "a1B2" * 9, "token: [secret: "),
+        ("x" * 200, "x" * 80 + "…"),
+        ("\x1b[31mwarn\x1b[0m", "[31mwarn[0m"),
+    ],
+)
+def test_a_line_of_text_in_a_stream_is_quoted_as_no_json(tmp_path: Path, text: str, shown: str) -> None:
+    file = tmp_path / "x.jsonl"
+    file.write_text(f"{init()}\n{text}\n{result()}\n")
+    facts = read_stream(file, "x.jsonl", "main")
+    assert facts is not None
+    (problem,) = facts.problems
+    assert problem.reason.startswith(f"not JSON: “{shown}")
+    assert (problem.line, problem.reason[-1], facts.lost_line) == (2, "”", 0)
+
+
+def test_a_native_session_of_codex_is_named_and_not_read(tmp_path: Path) -> None:
+    lines = [line(type="session_meta", payload={"id": "A"}), line(type="event_msg", payload={"type": "x"})]
+    file = tmp_path / "rollout.jsonl"
+    file.write_text("\n".join(lines))
+    problem = resume_stream(file, "rollout.jsonl", "main").problem
+    assert problem is not None
+    assert "a native session of Codex" in problem.reason
 
 
 def test_a_gemini_stream_gives_its_totals_apart_from_its_cache(tmp_path: Path) -> None:

@@ -87,6 +87,7 @@ class Sniffer:
         self.is_json = False  # at least one line is a JSON object
         self.is_like_claude = False  # a line has the shape of Claude Code's lines, and no mark of another CLI
         self.has_session_event = False  # a line is an event of any agent's session, of a known dialect or not
+        self.is_codex_session = False  # a line begins a native session of Codex
         self._json_checks = 0
 
     def detect(self, block: bytes) -> Dialect | None:
@@ -120,6 +121,7 @@ class Sniffer:
             position = _line_end(block, match.end())
             if (traits := _decode_traits(block[match.start() : position])) is not None:
                 self.is_json = True
+                self.is_codex_session = self.is_codex_session or traits.type == "session_meta"
                 self.has_session_event = _is_session_event(traits)
 
 
