@@ -178,11 +178,19 @@ def breakable(name: str) -> Markup:
     return Markup("<wbr>").join(map(escape, name_parts(strip_control_chars(name))))
 
 
+_ERROR_TITLES: Final = {
+    404: "Not found",
+    409: "Ambiguous ID",
+    422: "Invalid request",
+    500: "Internal error",
+    503: "Not available",
+}
+
+
 def error_page(request: Request, status: int, detail: str) -> HTMLResponse:
     """Return an error page with the problem and the next step."""
-    return render_page(
-        request, "error.html", status=status, code=status, title=HTTPStatus(status).phrase, detail=detail
-    )
+    title = _ERROR_TITLES.get(status) or HTTPStatus(status).phrase
+    return render_page(request, "error.html", status=status, code=status, title=title, detail=detail)
 
 
 def url_for(path: str, query: Mapping[str, Any] | None = None, **changes: Any) -> str:
