@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.server.tests.support.glossary_terms import NOT_USED
+from app.server.tests.support.glossary_terms import find_banned
 from app.server.tests.support.paths import ROOT
 
 PACKAGE = ROOT / "app" / "server" / "core" / "workflow_history"
@@ -64,15 +64,26 @@ class _Texts(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         del tag
-        shown = {"title", "alt", "aria-label", "placeholder", "content"}
+        shown = {"title", "alt", "aria-label", "placeholder", "content", "data-name"}
         self.texts += [value for name, value in attrs if name in shown and value]
 
 
 def template_texts(file: Path) -> Iterator[str]:
-    """Yield the texts of a template, with its expressions and statements left out."""
+    """Yield the texts of a template, and the string literals in its expressions and statements."""
+    source = re.sub(r"\{#.*?#\}", "", file.read_text(), flags=re.DOTALL)
+    code = re.compile(r"\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
     parser = _Texts()
-    parser.feed(re.sub(r"\{%.*?%\}|\{#.*?#\}|\{\{.*?\}\}", "…", file.read_text(), flags=re.DOTALL))
+    parser.feed(code.sub("…", source))
     yield from parser.texts
+    for each in code.findall(source):
+        yield from re.findall(r'"([^"\n]*)"', each)
+
+
+def script_texts(file: Path) -> Iterator[str]:
+    """Yield the string literals and templates of a script, with its comments left out."""
+    source = re.sub(r"(?m)(?:^|\s)//.*$|/\*.*?\*/", "", file.read_text(), flags=re.DOTALL)
+    for quoted, template in re.findall(r'"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\]|\\.)*)`', source):
+        yield quoted or template
 
 
 def page_texts(file: Path) -> Iterator[str]:
@@ -83,20 +94,13 @@ def page_texts(file: Path) -> Iterator[str]:
 def files_to_scan() -> list[Path]:
     inside = [
         path
-        for path in sorted([*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.html")])
+        for path in sorted([*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.html"), *PACKAGE.rglob("*.js")])
         if not path.relative_to(PACKAGE).as_posix().startswith((*NO_TEXTS, "web/site/"))
     ]
     return [*inside, ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
-READERS = {".py": string_texts, ".html": template_texts, ".md": page_texts}
-
-
-def find_banned(text: str) -> Iterator[str]:
-    words = " ".join(text.split())
-    if " " in words:  # one word is a key or a name
-        for pattern in NOT_USED:
-            yield from (match[0].strip() for match in re.finditer(pattern, words, re.IGNORECASE))
+READERS = {".py": string_texts, ".html": template_texts, ".js": script_texts, ".md": page_texts}
 
 
 @pytest.mark.parametrize("file", files_to_scan(), ids=lambda file: file.relative_to(ROOT).as_posix())

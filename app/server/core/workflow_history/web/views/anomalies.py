@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -24,6 +25,10 @@ _UNITS: Final[Mapping[str, AxisUnit]] = {
 }  # fmt: skip
 
 
+_FINDING: Final = re.compile(r"(.*? since \d{4}-\d\d-\d\d) \((.*?)\)\.(.*)")
+"""Sentence of a finding: headline, values, changes along with it."""
+
+
 @dataclass(frozen=True, slots=True)
 class MetricRow:
     """One metric of an anomaly, before and after the change point."""
@@ -38,7 +43,7 @@ class MetricRow:
 class FindingCard:
     """One regression or improvement."""
 
-    headline: str  # part of the sentence before the first colon
+    headline: str  # the sentence up to the date
     details: str
     worse: bool
     chart: Markup
@@ -88,7 +93,7 @@ def _finding_card(finding: Finding, filter_params: Mapping[str, Any], zone: tzin
     excess_cost = None
     if extra is not None:
         excess_cost = f"{'Excess cost' if extra > 0 else 'Saved'} {format_usd(abs(extra))}"
-    headline, _, details = single_line(finding.sentence).partition(": ")
+    headline, details = _split_sentence(single_line(finding.sentence))
     own_names = {"workflow": finding.template, "phase": finding.main.phase}
     params = {**filter_params, **{name: [value] for name, value in own_names.items() if value}}
     return FindingCard(
@@ -105,6 +110,16 @@ def _finding_card(finding: Finding, filter_params: Mapping[str, Any], zone: tzin
         url_for("/", {**params, "since": finding.since.isoformat()}),
         url_for("/trends", params),
     )
+
+
+def _split_sentence(sentence: str) -> tuple[str, str]:
+    """Split the sentence of a finding into a headline and the rest.
+
+    >>> _split_sentence("adw_patch: median cost up since 2026-03-01 ($1 → $2; 9 runs before, 5 since). More.")
+    ('adw_patch: median cost up since 2026-03-01', '$1 → $2; 9 runs before, 5 since. More.')
+    """
+    match = _FINDING.fullmatch(sentence)
+    return (match[1], f"{match[2]}.{match[3]}") if match else (sentence, "")
 
 
 def _chart(finding: Finding, title: str, since: str) -> Markup:

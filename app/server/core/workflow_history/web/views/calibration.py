@@ -11,6 +11,7 @@ from markupsafe import Markup
 from ...common.formatting.numbers import format_duration, pluralize
 from ...common.formatting.text import single_line, truncate
 from ...common.spending import UNKNOWN, format_fraction, format_usd
+from ...presentation.forecast import format_share_range
 from ...queries.forecast.backtest import CalibrationReport, Coverage, FigureCalibration
 from ..charts.inline_charts import Bounds, interval_bar
 
@@ -55,7 +56,7 @@ def probability_rows(report: CalibrationReport) -> list[CalibrationRow]:
     return [
         CalibrationRow(
             (
-                f"{bin_range.least:.0%}–{bin_range.most:.0%}",
+                format_share_range(bin_range.least, bin_range.most),
                 f"{bin_range.predicted:.0%}",
                 f"{bin_range.completed:.0%}",
                 f"{bin_range.count:,}",
@@ -91,7 +92,7 @@ def _metric_view(
         return MetricCalibration(title, "Not enough data: no forecast run has a known actual value.", (), ())
     sentence = (
         f"Coverage {coverage.share:.0%} of {pluralize(coverage.count, 'run')} "
-        f"(95% CI {coverage.low:.0%}–{coverage.high:.0%}); nominal {NOMINAL_COVERAGE:.0%}."
+        f"(95% CI {format_share_range(coverage.low, coverage.high)}); nominal {NOMINAL_COVERAGE:.0%}."
     )
     errors = (
         *((METHOD_LABELS[error.name], error) for error in calibration.errors),

@@ -12,7 +12,12 @@ from ...common.formatting.numbers import format_duration, pluralize
 from ...common.formatting.text import single_line, status_symbol, truncate
 from ...common.models import RunStatus
 from ...common.spending import UNKNOWN, format_fraction
-from ...presentation.forecast import describe_observed_range, format_actual_cost, format_interval
+from ...presentation.forecast import (
+    describe_observed_range,
+    format_actual_cost,
+    format_interval,
+    format_share_range,
+)
 from ...presentation.run_list import first_line
 from ...queries.forecast.records import (
     ComparableRun,
@@ -121,7 +126,7 @@ def success_view(success: SuccessChance) -> SuccessView:
             single_line(success.reason or "too few comparable runs"),
             None,
         )
-    interval = f"80% CI {format_fraction(success.low)}–{format_fraction(success.high)}"
+    interval = f"80% CI {format_share_range(success.low, success.high)}"
     chart = interval_bar(
         Bounds(success.low, success.probability, success.high),
         1.0,
