@@ -275,7 +275,7 @@ def test_a_filter_that_cannot_be_read_stands_in_the_form_beside_what_is_wrong(
     page = read(client, "/?cost=cheap&search=csv", 422)
     assert page.all("input", name="cost", value="cheap")[0]["aria-invalid"] == "true"
     assert page.all("input", id="by-search", value="csv")
-    assert 'Invalid range "cheap". Use 1..5, 1.. or ..5.' in page.text
+    assert 'Invalid cost "cheap". Use a range: 1..5, 1.. or ..5.' in page.text
     assert "/?cost=cheap" in page.links()
 
 

@@ -19,8 +19,6 @@ from app.server.tests.support.glossary_terms import find_banned
 TEMPLATES = sorted((Path(web.__file__).parent / "pages" / "templates").glob("*.html"))
 CODE = re.compile(r"\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\}", re.DOTALL)
 HEADING = re.compile(r"<(h[123]|th|dt|legend|label)\b[^>]*>(.*?)</\1>", re.DOTALL)
-    r"<(?:h[123]|th|dt|legend|label)\b[^>]*>(.*?)</(?:h[123]|th|dt|legend|label)>", re.DOTALL
-)
 CLAUSE = re.compile(r"(?:what|where|how|who|when|which|why)\b", re.IGNORECASE)
 
 

@@ -48,7 +48,7 @@ def parse_page_query(request: Request) -> PageQuery:
     values = {name: request.query_params.getlist(name) for name in request.query_params}
     parsed = parse_filter_leniently(values)
     if parsed.problems:
-        raise InvalidQueryError("; ".join(f"{name}: {why}" for name, why in parsed.problems.items()))
+        raise InvalidQueryError(" ".join(parsed.problems.values()))
     return PageQuery(
         parsed.where, parsed.filter_params, {name: values[-1] for name, values in values.items()}
     )
