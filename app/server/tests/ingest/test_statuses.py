@@ -140,7 +140,7 @@ def test_an_empty_stream_fails_its_run_only_after_nobody_wrote_to_it_for_long(ag
     found = get_workflow_by_id("nightly")
     assert (found["status"], found["status_reason"]) == (
         "failed",
-        "main left an empty stream (nightly.jsonl)",
+        "main left an empty transcript (nightly.jsonl)",
     )
 
 
@@ -1152,7 +1152,7 @@ def test_a_long_name_of_a_tool_breaks_between_its_parts() -> None:
     column = Column("name", "tool", (name,), flexible=True, wraps=True)
     console = Console(width=24, file=StringIO())
     console.print(build_table([column], 24))
-    assert console.file.getvalue().split() == ["tool", "mcp__playwright__", "browser_take_screenshot"]
+    assert console.file.getvalue().split() == ["Tool", "mcp__playwright__", "browser_take_screenshot"]
 
 
 def test_warnings_of_one_kind_take_one_line_and_errors_one_each() -> None:
@@ -1167,5 +1167,5 @@ def test_warnings_of_one_kind_take_one_line_and_errors_one_each() -> None:
     console.print(*render_problems([*map(warned, ("planner", "builder", "tester")), *bad], 200), sep="\n")
     said = console.file.getvalue()
     assert said.count("unreadable line") == 2
-    assert said.count("was given this prompt") == 1
+    assert said.count("has this prompt") == 1
     assert "(and 2 more like it: --verbose)" in said

@@ -228,7 +228,7 @@ def test_a_resync_stores_no_run_that_is_pruned_meanwhile(
         done = resync.resync_all_completed_workflows(None)
     assert (done["total_processed"], done["failed"]) == (0, 0)
     assert runs_in(url) == {}
-    assert resync.resync_workflow_cost("a")["message"] == "no stored workflow has this id"
+    assert resync.resync_workflow_cost("a")["message"] == "no run has this id"
 
 
 def test_a_resync_of_one_run_that_is_pruned_meanwhile_says_so(
@@ -236,7 +236,7 @@ def test_a_resync_of_one_run_that_is_pruned_meanwhile_says_so(
 ) -> None:
     with pruned_while_read(monkeypatch):
         done = resync.resync_workflow_cost("a")
-    assert (done["success"], done["message"]) == (False, "no stored workflow has this id")
+    assert (done["success"], done["message"]) == (False, "no run has this id")
     assert runs_in(url) == {}
 
 

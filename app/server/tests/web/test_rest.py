@@ -158,7 +158,7 @@ def test_a_runs_costs_are_counted_anew_as_the_command_does(client):
     assert reply.status_code == 200
     Draft202012Validator(get_schema("reprice-one")).validate(reply.json())
     assert reply.json() == given_by("reprice", run)
-    assert "no run" in problem(client.post(f"{V1}/runs/nobody/resync", headers=CHANGING))
+    assert "No run matches" in problem(client.post(f"{V1}/runs/nobody/resync", headers=CHANGING))
 
 
 # --- a list of runs
