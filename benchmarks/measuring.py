@@ -13,7 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
+
+Name = TypeVar("Name")
 
 _LOOK_EVERY = 0.02  # seconds between two memory samples
 
@@ -59,9 +61,9 @@ def timed(call: Callable[[], Any]) -> Timing:
     return Timing((time.perf_counter() - began,), (time.process_time() - cpu,), (result,))
 
 
-def in_turn(contestants: Mapping[str, Callable[[], Any]], repeat: int) -> dict[str, Timing]:
+def in_turn(contestants: Mapping[Name, Callable[[], Any]], repeat: int) -> dict[Name, Timing]:
     """Measure each contestant `repeat` times in turn, every second round in reverse order."""
-    runs: dict[str, list[Timing]] = {name: [] for name in contestants}
+    runs: dict[Name, list[Timing]] = {name: [] for name in contestants}
     names = list(contestants)
     for number in range(repeat):
         for name in names if number % 2 == 0 else reversed(names):

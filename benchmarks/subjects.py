@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -199,6 +200,12 @@ def save_with_patterns(
                 found = {keys[run["project"], run["id"]]: patterns for run, patterns in batch}
                 history.save_patterns(found)
                 history.build_column_cache()
+
+
+def drop_packed_columns(database: Path) -> None:
+    """Delete the packed columns of all runs, which are then read from their rows."""
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("DELETE FROM column_blocks")
 
 
 def list_page(**asked: Any) -> int:

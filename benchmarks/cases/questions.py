@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from app.server.core.workflow_history.common.filters import Range, RunFilter
@@ -19,6 +21,8 @@ from ..sizes import FULL
 
 _LIMIT = 0.100  # seconds
 _REPEAT = 5
+_UNPACKED_RUNS = 3000
+_MAX_RATIO = 20
 _GROUPINGS = ("month", "template", "phase", "agent", "model")
 _RUNS: dict[str, dict[str, Any]] = {
     "the newest": {},
@@ -46,7 +50,7 @@ def measure(bench: Bench, _series: Series) -> list[Row]:
         bench.say(f"{sum(map(len, kinds.values()))} questions")
         rows = [_row(bench, kind, questions, baseline) for kind, questions in kinds.items()]
     database.unlink()
-    return rows
+    return [*rows, _unpacked_row(bench)]
 
 
 def _row(bench: Bench, kind: str, questions: Mapping[str, Question], baseline: Measure) -> Row:
@@ -65,6 +69,47 @@ def _row(bench: Bench, kind: str, questions: Mapping[str, Question], baseline: M
         as_set=bench.size.rows == FULL.rows,
         notes=(f"milliseconds: {all_of_them}", *_NOTES.get(kind, ())),
     )
+
+
+def _unpacked_row(bench: Bench) -> Row:
+    """Compare queries of runs without packed columns, as another program stores them, with packed ones."""
+    packed, unpacked = bench.new_database(), bench.new_database()
+    runs = min(bench.size.rows, _UNPACKED_RUNS)
+    bench.say(f"a history of {runs:,} runs, packed and not")
+    make_history(bench.scratch, runs, packed)
+    shutil.copy(packed, unpacked)
+    subjects.drop_packed_columns(unpacked)
+    questions: dict[str, Question] = {
+        "overview": subjects.overview,
+        **{f"by {by}": partial(subjects.sums, by) for by in _GROUPINGS},
+        "waste": subjects.waste,
+    }
+    timings = in_turn(
+        {
+            (name, database): partial(_ask, database, question)
+            for name, question in questions.items()
+            for database in (packed, unpacked)
+        },
+        _REPEAT,
+    )
+    times = {name: [timings[name, database].median for database in (unpacked, packed)] for name in questions}
+    ratios = (f"{name} {slow * 1000:.0f} ({slow / fast:.0f}×)" for name, (slow, fast) in times.items())
+    slow, fast = times["overview"]
+    return Row(
+        "questions",
+        f"Overview of {runs:,} runs without packed columns",
+        Measure(slow, "from their rows"),
+        None,
+        Measure(fast, "from packed columns"),
+        Target("< 20× from packed columns", _MAX_RATIO, slow / fast),
+        as_set=runs == _UNPACKED_RUNS,
+        notes=(f"milliseconds, and times as long as packed: {', '.join(ratios)}",),
+    )
+
+
+def _ask(database: Path, question: Question) -> object:
+    with subjects.history_at(database):
+        return question()
 
 
 def _kinds(runs: int) -> dict[str, dict[str, Question]]:

@@ -33,6 +33,7 @@ from ...common.column_data import (
     is_known,
 )
 from ...common.models import RunStatus
+from ...common.plausible_dates import from_microseconds
 from ...common.spending import Cost, is_copy, run_cost, to_usd
 from .grouped_sums import Codes, Sum, grouped_counts, grouped_sums, mask_invalid, mask_negative
 from .measurements import TOKENS
@@ -45,7 +46,6 @@ COLUMNS: Final = (
 )  # fmt: skip
 """Columns of runs that `summarize_columns` needs."""
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 Row = Mapping[str, Any]
@@ -68,9 +68,6 @@ def summarize_columns(runs: ColumnTable) -> dict[str, Any]:
     runs = runs.take(runs.integers["is_copy"] != 1)
     created = runs.integers["created_at"]
     created = created[is_known(created)]
-    first, last = (
-        (_to_datetime(int(created.min())), _to_datetime(int(created.max()))) if len(created) else (None, None)
-    )
     counts = {name: runs.integers[name] for name in _COUNTS}
     return _summarize(
         _Runs(
@@ -82,8 +79,8 @@ def summarize_columns(runs: ColumnTable) -> dict[str, Any]:
                 name: np.where(values < 0, np.nan, values.astype(np.float64))
                 for name, values in counts.items()
             },
-            first=first,
-            last=last,
+            first=from_microseconds(int(created.min())) if len(created) else None,
+            last=from_microseconds(int(created.max())) if len(created) else None,
         )
     )
 
@@ -279,10 +276,6 @@ def _mean(values: Floats) -> float | None:
     """Return the mean of the known values; None if there are none."""
     known = values[is_known(values)].tolist()
     return sum_floats(known) / len(known) if known else None
-
-
-def _to_datetime(microseconds: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=microseconds)
 
 
 def _local_time(row: Row) -> datetime | None:
