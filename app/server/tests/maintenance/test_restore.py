@@ -251,7 +251,7 @@ def test_what_is_no_whole_history_is_not_restored(file: Path, copy: Path, tmp_pa
     sqlite3.connect(tmp_path / "empty.db").close()
     (tmp_path / "text.db").write_text("no database, but long enough to be looked at" * 50)
     for name, error, said in (
-        ("copy.db", WorkflowHistoryError, "not sound"),
+        ("copy.db", WorkflowHistoryError, "copy is damaged"),
         ("empty.db", WorkflowHistoryError, "is not a history"),
         ("text.db", WorkflowHistoryError, "not an SQLite database"),
         ("none.db", WorkflowHistoryError, "does not exist"),
