@@ -16,7 +16,7 @@ _ORDER = (
     "workflows",
     "agent_runs",
     "model_usage",
-    "likeness",
+    "similarity_features",
     "similar_pairs",
     "patterns",
     "occurrences",

@@ -245,7 +245,7 @@ def test_what_a_wrong_clock_made_of_a_run_is_judged_again(
             "packed runs of the runs from number",
         ),
         (
-            "UPDATE column_blocks SET data = X'90' WHERE family = 'likeness'",
+            "UPDATE column_blocks SET data = X'90' WHERE family = 'similarity_features'",
             "packed vectors of the runs from",
         ),
         (

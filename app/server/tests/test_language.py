@@ -26,9 +26,7 @@ NO_TEXTS = (
 
 EXCEPTIONS = {
     ("ingest/runs/state_words.py", "passed"): "a word of state files, in a list of all",
-    ("docs/database-schema.md", "likeness"): "name of a table",
     ("docs/performance.md", "likeness"): "name of a table",
-    ("docs/similarity.md", "likeness"): "name of a table",
 }
 """Reason for each accepted file and match; at most ten."""
 

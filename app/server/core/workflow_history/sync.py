@@ -182,7 +182,7 @@ def _run_phases(job: SyncContext) -> None:
     job.known = job.history.stored_runs(job.project)
     job.pruned = frozenset() if job.with_pruned else job.history.pruned_ids(job.project)
     job.file_times = file_times_of(job.known.values(), job.agents_dir)
-    job.copy_fingerprints = job.history.other_places(job.agents_dir)
+    job.copy_fingerprints = job.history.copy_fingerprints(job.agents_dir)
     if job.only_ids is None:
         hosts = job.host_names | {job.host}
         job.known_places = runs_of_overlapping_directories(job.history, job.root, job.agents_dir, hosts)
@@ -340,7 +340,7 @@ def _phase_4_store(job: SyncContext, batch: Sequence[ReadResult], similar: Simil
         },
         {key_of[run.id]: run.times.last for run in batch},
     )
-    job.history.save_other_places(
+    job.history.save_other_locations(
         job.agents_dir, list(key_of.values()), previous_directories(job.known, key_of, job.agents_dir)
     )
     if refused := [key_of[run.id] for run in batch if run.access_errors]:

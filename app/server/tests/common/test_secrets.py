@@ -237,7 +237,7 @@ def test_the_place_in_a_growing_stream_keeps_no_secret(tmp_path: Path, file: Pat
     written = stream(folder, "builder", *lines)
     sync_workflow_history(silent=True, agents_dir=tmp_path / "agents")
     with sqlite3.connect(file) as connection:
-        marks = connection.execute("SELECT mark FROM stream_marks").fetchall()
+        marks = connection.execute("SELECT checkpoint FROM stream_checkpoints").fetchall()
     connection.close()
     assert len(marks) == 1
     assert TOKEN.encode() not in files_of(file)

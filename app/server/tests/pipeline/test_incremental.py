@@ -30,7 +30,7 @@ from app.server.core.workflow_history.storage.tables.schema import (
     occurrences,
     patterns,
     problems,
-    stream_marks,
+    stream_checkpoints,
     workflows,
 )
 from app.server.tests.support.build import assistant, init, result, run, stream, tool_result, tool_use, usage
@@ -109,7 +109,7 @@ def forget_what_was_read(path: Path) -> None:
     """Make the next sync read every run whole."""
     with History.open(path) as history, history._writing() as connection:
         connection.execute(update(workflows).values(fingerprint=None))
-        connection.execute(delete(stream_marks))
+        connection.execute(delete(stream_checkpoints))
 
 
 AGENTS = ("planner", "sdlc_implementor", "reviewer")

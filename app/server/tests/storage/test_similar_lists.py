@@ -297,5 +297,5 @@ def test_runs_written_since_are_found_by_an_index(tmp_path: Path) -> None:
             found = stale_query("words-1")
             query = found.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
             plan = [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}")]
-    assert any("ix_likeness_text_model" in step for step in plan), plan
+    assert any("ix_similarity_features_text_model" in step for step in plan), plan
     assert not any(step.startswith("SCAN") for step in plan), plan

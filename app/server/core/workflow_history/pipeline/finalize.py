@@ -83,7 +83,7 @@ def finalize(job: SyncContext, pending: PendingWrites) -> None:
     if pending.restored_keys:
         job.history.mark_restored(pending.restored_keys)
     if pending.copied_keys:
-        job.history.forget_other_places(pending.copied_keys)
+        job.history.delete_other_locations(pending.copied_keys)
     job.history.build_column_cache()
     if job.only_ids is None:
         job.history.save_folder_problems(job.agents_dir, pending.problems)

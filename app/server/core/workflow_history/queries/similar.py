@@ -122,7 +122,7 @@ def similar_runs(
 def count_unindexed_runs() -> int:
     """Count the runs without a stored text vector, whose requests `similar_runs` must read."""
     with database.open_if_exists() as history:
-        return 0 if history is None else history.similarity().count_without(MODEL_VERSION)
+        return 0 if history is None else history.similarity().count_uncompared(MODEL_VERSION)
 
 
 class _Subject(NamedTuple):

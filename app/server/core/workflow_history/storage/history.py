@@ -508,19 +508,19 @@ class History:
         """Make the next sync read these runs again, in every agents directory."""
         with self._writing() as connection:
             upsert_runs.clear_fingerprints(connection, keys)
-            side_tables.forget_other_places(connection, keys)
+            side_tables.delete_other_locations(connection, keys)
 
-    def other_places(self, agents_dir: str) -> dict[int, str]:
+    def copy_fingerprints(self, agents_dir: str) -> dict[int, str]:
         """Return the fingerprints, by run key, of the copies of runs in this agents directory."""
         with self._reading() as connection:
-            return side_tables.other_places(connection, agents_dir)
+            return side_tables.copy_fingerprints(connection, agents_dir)
 
     def runs_in_other_directories(self, keys: Sequence[int]) -> set[int]:
         """Return those of these runs that are in another agents directory, too."""
         with self._reading() as connection:
             return side_tables.runs_in_other_directories(connection, keys)
 
-    def save_other_places(
+    def save_other_locations(
         self, agents_dir: str, keys: Sequence[int], previous_directories: Mapping[int, tuple[str, str]]
     ) -> None:
         """Record that runs were read in `agents_dir`.
@@ -528,12 +528,12 @@ class History:
         `previous_directories` has their directories before, with fingerprints, by run key.
         """
         with self._writing() as connection:
-            side_tables.save_other_places(connection, agents_dir, keys, previous_directories)
+            side_tables.save_other_locations(connection, agents_dir, keys, previous_directories)
 
-    def forget_other_places(self, keys: Sequence[int]) -> None:
+    def delete_other_locations(self, keys: Sequence[int]) -> None:
         """Make the next sync of the other directories of these runs read their copies again."""
         with self._writing() as connection:
-            side_tables.forget_other_places(connection, keys)
+            side_tables.delete_other_locations(connection, keys)
 
     def pruned_ids(self, project: str) -> frozenset[str]:
         """Return the ids of the pruned runs of a project."""
@@ -619,19 +619,21 @@ class History:
             side_tables.save_folder_problems(connection, agents_dir, problems)
 
     def read_checkpoints(self, keys: Sequence[int]) -> dict[int, dict[str, bytes]]:
-        """Return the stream marks (read positions) by run key and path."""
+        """Return the checkpoints (read positions of streams) by run key and path."""
         with self._reading() as connection:
             return run_queries.read_checkpoints(connection, keys)
 
-    def save_checkpoints(self, marks: Mapping[int, Mapping[str, bytes]], written: Mapping[int, int]) -> None:
-        """Replace the stream marks of these runs; `written` is each run's last write, in ns since 1970."""
+    def save_checkpoints(
+        self, checkpoints: Mapping[int, Mapping[str, bytes]], written: Mapping[int, int]
+    ) -> None:
+        """Replace the checkpoints of these runs; `written` is each run's last write, in ns since 1970."""
         with self._writing() as connection:
-            side_tables.save_stream_marks(connection, marks, written)
+            side_tables.save_checkpoints(connection, checkpoints, written)
 
     def delete_old_checkpoints(self, before_ns: int) -> None:
-        """Delete the marks of runs last written before a time (ns since 1970): these no longer grow."""
+        """Delete the checkpoints of runs last written before a time (ns since 1970): these no longer grow."""
         with self._writing() as connection:
-            side_tables.delete_stream_marks(connection, before_ns)
+            side_tables.delete_old_checkpoints(connection, before_ns)
 
     def save_claims(
         self, claims_by_run: Mapping[int, Sequence[Claim]], *, new: AbstractSet[int] = frozenset()

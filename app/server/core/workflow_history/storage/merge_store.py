@@ -38,7 +38,7 @@ class CompleteRun:
     workflow: Workflow  # includes the hidden fields
     patterns: Mapping[str, list[Row]] = field(default_factory=dict)  # by detector, as in `to_pattern_rows`
     problems: tuple[Problem, ...] = ()
-    marks: Mapping[str, bytes] = field(default_factory=dict)  # stream marks (read positions) by path
+    marks: Mapping[str, bytes] = field(default_factory=dict)  # checkpoints (read positions) by path
     claims: tuple[Claim, ...] = ()  # cost of each of its streams by itself
 
 
@@ -245,7 +245,7 @@ class MergeStore:
             return [_without(dict(row), omitted) for row in rows]
 
     def save_related(self, runs: Mapping[int, CompleteRun], now: str) -> None:
-        """Replace the patterns, problems and stream marks of stored runs."""
+        """Replace the patterns, problems and checkpoints of stored runs."""
         with self._writing() as connection:
             for detector in sorted({name for run in runs.values() for name in run.patterns}):
                 rows = {key: run.patterns[detector] for key, run in runs.items() if detector in run.patterns}
@@ -254,7 +254,7 @@ class MergeStore:
                 folder = run.workflow.get("agents_dir") or ""
                 side_tables.save_run_problems(connection, folder, {key: run.problems}, new=frozenset())
             written = {key: run.workflow.get("last_written_ns") or 0 for key, run in runs.items()}
-            side_tables.save_stream_marks(connection, {key: run.marks for key, run in runs.items()}, written)
+            side_tables.save_checkpoints(connection, {key: run.marks for key, run in runs.items()}, written)
 
 
 def _read_patterns(connection: Connection, keys: Sequence[int]) -> dict[int, dict[str, list[Row]]]:

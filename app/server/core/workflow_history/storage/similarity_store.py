@@ -30,7 +30,7 @@ class SimilarityStore:
         with self._reading() as connection:
             return similarity_rows.stale_runs(connection, model)
 
-    def count_without(self, model: str) -> int:
+    def count_uncompared(self, model: str) -> int:
         """Count the runs that `model` has not compared, or that were written since."""
         with self._reading() as connection:
             return similarity_rows.count_uncompared(connection, model)

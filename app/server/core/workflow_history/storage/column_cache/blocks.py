@@ -19,7 +19,7 @@ BLOCK_SIZE: Final = 512
 _MAX_BLOCKS: Final = 16
 """Maximum number of blocks processed at a time, so that intermediate results stay in the CPU cache."""
 
-VECTORS: Final = "likeness"
+VECTORS: Final = "similarity_features"
 """Family of the request vectors; its blocks are named by the model that computed them."""
 
 DIGESTS: Final = "digests 5"

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, insert, select
 from ...analysis.similarity.feature_table import concat_vectors, squared_norms, unpack_vectors
 from ...common.column_data import Integers
 from ..connection.engine import fetch_raw_rows
-from ..tables.schema import column_blocks, likeness
+from ..tables.schema import column_blocks, similarity_features
 from ..writing.bulk_insert import execute_many
 from .blocks import BLOCK_SIZE, VECTORS, missing_blocks
 
@@ -89,7 +89,7 @@ def _encode_block(connection: Connection, model: str, block: int) -> bytes:
 
 def _read(connection: Connection, model: str, block: int) -> StoredVectors:
     """Return the vectors of one block's runs, read from their rows."""
-    columns, first = likeness.c, block * BLOCK_SIZE
+    columns, first = similarity_features.c, block * BLOCK_SIZE
     query = select(columns.workflow_key, columns.text_vector).where(
         columns.workflow_key.between(first, first + BLOCK_SIZE - 1), columns.text_model == model
     )

@@ -36,7 +36,7 @@ from ..tables.schema import (
     patterns,
     problems,
     similar_pairs,
-    stream_marks,
+    stream_checkpoints,
     sync_runs,
     workflows,
 )
@@ -254,13 +254,14 @@ def stored_runs(connection: Connection, project: str) -> dict[str, StoredRunStat
 
 
 def read_checkpoints(connection: Connection, keys: Sequence[int]) -> dict[int, dict[str, bytes]]:
-    """Return the stream marks (read positions) by run key and path."""
-    marks: dict[int, dict[str, bytes]] = defaultdict(dict)
+    """Return the checkpoints (read positions of streams) by run key and path."""
+    checkpoints: dict[int, dict[str, bytes]] = defaultdict(dict)
     for batch in batched(keys):
-        query = select(stream_marks.c.workflow_key, stream_marks.c.path, stream_marks.c.mark)
-        for key, path, mark in connection.execute(query.where(stream_marks.c.workflow_key.in_(batch))):
-            marks[key][path] = mark
-    return marks
+        columns = stream_checkpoints.c
+        query = select(columns.workflow_key, columns.path, columns.checkpoint)
+        for key, path, packed in connection.execute(query.where(columns.workflow_key.in_(batch))):
+            checkpoints[key][path] = packed
+    return checkpoints
 
 
 def cost_totals(

@@ -313,8 +313,8 @@ similar_pairs = Table(
     comment="list of the most similar runs of each run, best first",
 )
 
-likeness = Table(
-    "likeness",
+similarity_features = Table(
+    "similarity_features",
     metadata,
     _foreign_key("workflow_key", "workflows.key", "run", primary_key=True),
     Column(
@@ -325,7 +325,7 @@ likeness = Table(
     _float("duration_seconds", "compared duration, seconds; null: unknown"),
     Column("least", Double, comment="score of the last run of a full list, 0 to 1; null: not full"),
     Column("text_model", _TEXT, comment="model of the vector; null: the run has changed since"),
-    Index("ix_likeness_text_model", "text_model"),
+    Index("ix_similarity_features_text_model", "text_model"),
     comment="features by which each run was compared for its list of similar runs",
 )
 
@@ -393,15 +393,15 @@ problems = Table(
     comment="problems of reading at the last sync of each agents directory",
 )
 
-stream_marks = Table(
-    "stream_marks",
+stream_checkpoints = Table(
+    "stream_checkpoints",
     metadata,
     _foreign_key("workflow_key", "workflows.key", "run", primary_key=True),
     Column(
         "path", _TEXT, primary_key=True, comment="path of the transcript, relative to the run's directory"
     ),
     Column(
-        "mark",
+        "checkpoint",
         LargeBinary,
         nullable=False,
         comment="read position in the transcript, and the facts before it, packed",
@@ -412,17 +412,17 @@ stream_marks = Table(
         nullable=False,
         comment="last write to a file of the run, nanoseconds since 1970",
     ),
-    Index("ix_stream_marks_written_ns", "written_ns"),
+    Index("ix_stream_checkpoints_written_ns", "written_ns"),
     comment="read positions of transcripts that may still grow, from which the next sync continues",
 )
 
-other_places = Table(
-    "other_places",
+other_locations = Table(
+    "other_locations",
     metadata,
     Column("agents_dir", _TEXT, primary_key=True, comment="agents directory with a copy of the run"),
     _foreign_key("workflow_key", "workflows.key", "run", primary_key=True),
     Column("fingerprint", _TEXT, nullable=False, comment="hash of the sizes and times of its files"),
-    Index("ix_other_places_workflow_key", "workflow_key"),
+    Index("ix_other_locations_workflow_key", "workflow_key"),
     comment="copies of runs in other agents directories, which their syncs skip while unchanged",
 )
 

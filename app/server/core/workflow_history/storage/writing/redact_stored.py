@@ -1,7 +1,7 @@
 """Redact secrets, or all texts, in the stored tables, and count the changes.
 
 Every row is decoded and encoded again, with the redaction of a new row. Data derived from the texts is
-dropped as well: vectors, packed columns, and stream marks.
+dropped as well: vectors, packed columns, and checkpoints.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from ..rows.row_codec import AGENT_RUN, MODEL_USAGE, SYNC_RUN, WORKFLOW, Codec
 from ..tables.schema import (
     agent_runs,
     claims,
-    likeness,
     model_usage,
     occurrences,
     patterns,
     problems,
     similar_pairs,
-    stream_marks,
+    similarity_features,
+    stream_checkpoints,
     sync_runs,
     unfinished,
     workflows,
@@ -98,7 +98,7 @@ def redact_all(connection: Connection, *, no_text: bool) -> RedactionResult:
     rows += _redact_problems(connection, secrets, no_text=no_text)
     rows += _redact_patterns(connection, secrets, no_text=no_text)
     rows += _redact_claims(connection, no_text=no_text)
-    connection.execute(delete(stream_marks))
+    connection.execute(delete(stream_checkpoints))
     pending = get_dialect(connection).insert(unfinished).values(step=_ERASE_STEP)
     connection.execute(pending.on_conflict_do_nothing())
     return RedactionResult(rows, dict(secrets), keeps_text=not no_text)
@@ -195,7 +195,7 @@ def _drop_derived_data(connection: Connection, keys: list[int]) -> None:
     """Drop the data derived from the texts of these runs; the next sync compares and packs them again."""
     invalidate_blocks(connection, keys)
     for batch in batched(keys):
-        vectors = update(likeness).where(likeness.c.workflow_key.in_(batch))
+        vectors = update(similarity_features).where(similarity_features.c.workflow_key.in_(batch))
         connection.execute(vectors.values(text_vector=None))
         connection.execute(delete(similar_pairs).where(similar_pairs.c.workflow_key.in_(batch)))
     mark_stale(connection, keys)

@@ -1,4 +1,4 @@
-"""Store patterns, problems, stream marks, other places and syncs, in the caller's transaction."""
+"""Store patterns, problems, checkpoints, other locations and syncs, in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from ...common.models import Problem
 from ..connection.engine import get_dialect
 from ..rows.column_types import redacted_text, sanitize_text
 from ..rows.row_codec import SYNC_RUN, Row
-from ..tables.schema import occurrences, patterns, problems, stream_marks, sync_runs
-from ..tables.schema import other_places as other_places_table
+from ..tables.schema import occurrences, other_locations, patterns, problems, stream_checkpoints, sync_runs
 from .bulk_insert import batched, execute_many, insert_rows
 from .pattern_totals import (
     TOTAL_COLUMNS,
@@ -194,23 +193,23 @@ def _problem_row(folder: str, key: int | None, problem: Problem) -> dict[str, An
     }
 
 
-def save_stream_marks(
-    connection: Connection, marks: Mapping[int, Mapping[str, bytes]], written: Mapping[int, int]
+def save_checkpoints(
+    connection: Connection, checkpoints: Mapping[int, Mapping[str, bytes]], written: Mapping[int, int]
 ) -> None:
-    """Replace the stream marks of these runs; `written` is each run's last write, in ns since 1970."""
-    for batch in batched(list(marks)):
-        connection.execute(delete(stream_marks).where(stream_marks.c.workflow_key.in_(batch)))
+    """Replace the checkpoints of these runs; `written` is each run's last write, in ns since 1970."""
+    for batch in batched(list(checkpoints)):
+        connection.execute(delete(stream_checkpoints).where(stream_checkpoints.c.workflow_key.in_(batch)))
     rows = [
-        {"workflow_key": key, "path": sanitize_text(path), "mark": mark, "written_ns": written[key]}
-        for key, run_marks in marks.items()
-        for path, mark in run_marks.items()
+        {"workflow_key": key, "path": sanitize_text(path), "checkpoint": packed, "written_ns": written[key]}
+        for key, run_checkpoints in checkpoints.items()
+        for path, packed in run_checkpoints.items()
     ]
-    insert_rows(connection, stream_marks, rows)
+    insert_rows(connection, stream_checkpoints, rows)
 
 
-def other_places(connection: Connection, agents_dir: str) -> dict[int, str]:
+def copy_fingerprints(connection: Connection, agents_dir: str) -> dict[int, str]:
     """Return the fingerprints, by run key, of the copies of runs in this agents directory."""
-    columns = other_places_table.c
+    columns = other_locations.c
     query = select(columns.workflow_key, columns.fingerprint).where(
         columns.agents_dir == sanitize_text(agents_dir)
     )
@@ -219,7 +218,7 @@ def other_places(connection: Connection, agents_dir: str) -> dict[int, str]:
 
 def runs_in_other_directories(connection: Connection, keys: Sequence[int]) -> set[int]:
     """Return those of these runs that are in another agents directory, too."""
-    columns = other_places_table.c
+    columns = other_locations.c
     return {
         key
         for batch in batched(keys)
@@ -227,7 +226,7 @@ def runs_in_other_directories(connection: Connection, keys: Sequence[int]) -> se
     }
 
 
-def save_other_places(
+def save_other_locations(
     connection: Connection,
     agents_dir: str,
     keys: Sequence[int],
@@ -237,30 +236,30 @@ def save_other_places(
 
     `previous_directories` has their directories before, with fingerprints, by run key.
     """
-    columns = other_places_table.c
+    columns = other_locations.c
     for batch in batched(keys):
         is_here = (columns.agents_dir == sanitize_text(agents_dir)) & columns.workflow_key.in_(batch)
-        connection.execute(delete(other_places_table).where(is_here))
+        connection.execute(delete(other_locations).where(is_here))
     rows = [
         {"agents_dir": folder, "workflow_key": key, "fingerprint": fingerprint}
         for key, (folder, fingerprint) in previous_directories.items()
     ]
     if rows:
-        statement = get_dialect(connection).insert(other_places_table)
+        statement = get_dialect(connection).insert(other_locations)
         newer = {"fingerprint": statement.excluded.fingerprint}
         index_elements = [columns.agents_dir, columns.workflow_key]
         connection.execute(statement.on_conflict_do_update(index_elements=index_elements, set_=newer), rows)
 
 
-def forget_other_places(connection: Connection, keys: Sequence[int]) -> None:
-    """Delete the other places of these runs; the next sync of such a directory reads its copies again."""
+def delete_other_locations(connection: Connection, keys: Sequence[int]) -> None:
+    """Delete the other locations of these runs; the next sync of such a directory reads its copies again."""
     for batch in batched(keys):
-        connection.execute(delete(other_places_table).where(other_places_table.c.workflow_key.in_(batch)))
+        connection.execute(delete(other_locations).where(other_locations.c.workflow_key.in_(batch)))
 
 
-def delete_stream_marks(connection: Connection, before_ns: int) -> None:
-    """Delete the marks of runs last written before a time (ns since 1970): these no longer grow."""
-    connection.execute(delete(stream_marks).where(stream_marks.c.written_ns < before_ns))
+def delete_old_checkpoints(connection: Connection, before_ns: int) -> None:
+    """Delete the checkpoints of runs last written before a time (ns since 1970): these no longer grow."""
+    connection.execute(delete(stream_checkpoints).where(stream_checkpoints.c.written_ns < before_ns))
 
 
 def record_sync(connection: Connection, sync: Mapping[str, Any]) -> None:

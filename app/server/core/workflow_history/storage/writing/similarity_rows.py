@@ -16,7 +16,7 @@ from sqlalchemy.sql.dml import Insert, Update
 from ..column_cache.blocks import VECTORS, invalidate_blocks
 from ..connection.engine import fetch_raw_rows, get_dialect
 from ..reading.cost_sql import whole_duration
-from ..tables.schema import likeness, similar_pairs, workflows
+from ..tables.schema import similar_pairs, similarity_features, workflows
 from .bulk_insert import batched, execute_many
 
 _BATCH_SIZE = 10_000  # rows in memory as Python objects at a time
@@ -52,7 +52,7 @@ class StaleRun(NamedTuple):
 
 def mark_stale(connection: Connection, keys: Sequence[int]) -> None:
     """Mark the lists of these runs as stale, as the runs may have changed; drop their packed vectors."""
-    statement = get_dialect(connection).insert(likeness)
+    statement = get_dialect(connection).insert(similarity_features)
     mark = statement.on_conflict_do_update(index_elements=["workflow_key"], set_={"text_model": null()})
     execute_many(connection, mark, ["workflow_key"], [(key,) for key in keys])
     invalidate_blocks(connection, keys, family=VECTORS)
@@ -60,9 +60,9 @@ def mark_stale(connection: Connection, keys: Sequence[int]) -> None:
 
 def stale_query(model: str) -> Select[Any]:
     """Return a query for the runs without a current list by `model`; it takes two index searches."""
-    model_column = likeness.c.text_model
+    model_column = similarity_features.c.text_model
     stale = or_(model_column.is_(None), model_column < model, model_column > model)
-    stale_keys = select(likeness.c.workflow_key).where(stale)
+    stale_keys = select(similarity_features.c.workflow_key).where(stale)
     return select(workflows.c.key, workflows.c.project, workflows.c.id).where(workflows.c.key.in_(stale_keys))
 
 
@@ -101,7 +101,11 @@ def names_of(connection: Connection, keys: Sequence[int]) -> dict[int, tuple[str
 
 def feature_rows(connection: Connection, model: str) -> Iterator[list[FeatureRow]]:
     """Yield the features of every run with a current list by `model` in batches, ordered by key."""
-    query = select(*_FEATURE_COLUMNS).where(likeness.c.text_model == model).order_by(likeness.c.workflow_key)
+    query = (
+        select(*_FEATURE_COLUMNS)
+        .where(similarity_features.c.text_model == model)
+        .order_by(similarity_features.c.workflow_key)
+    )
     return _row_batches(connection, query)
 
 
@@ -109,7 +113,7 @@ def text_vectors(
     connection: Connection, model: str, keys: Sequence[int]
 ) -> tuple[list[int], list[bytes | None]]:
     """Return keys and text vectors of those of these runs that have a current list by `model`."""
-    columns = likeness.c
+    columns = similarity_features.c
     query = select(columns.workflow_key, columns.text_vector).where(columns.text_model == model)
     rows = [
         row
@@ -121,12 +125,14 @@ def text_vectors(
 
 def count_uncompared(connection: Connection, model: str) -> int:
     """Count the runs that `model` has not compared, or that were written since."""
-    compared = select(func.count()).select_from(likeness).where(likeness.c.text_model == model)
+    compared = (
+        select(func.count()).select_from(similarity_features).where(similarity_features.c.text_model == model)
+    )
     runs = connection.execute(select(func.count()).select_from(workflows)).scalar_one()
     return int(runs - connection.execute(compared).scalar_one())
 
 
-_FEATURE_COLUMNS = [column for column in likeness.columns if column.name != "text_model"]
+_FEATURE_COLUMNS = [column for column in similarity_features.columns if column.name != "text_model"]
 
 
 def similar_lists(connection: Connection, keys: Sequence[int]) -> Iterator[list[SimilarPairRow]]:
@@ -151,7 +157,7 @@ def lists_containing(connection: Connection, keys: Sequence[int]) -> set[int]:
 def save_features(connection: Connection, rows: Iterable[FeatureRow], model: str) -> None:
     """Store the features of runs whose lists are current."""
     names = [*(column.name for column in _FEATURE_COLUMNS), "text_model"]
-    statement = get_dialect(connection).insert(likeness)
+    statement = get_dialect(connection).insert(similarity_features)
     new_values = {name: statement.excluded[name] for name in names[1:]}
     upsert = statement.on_conflict_do_update(index_elements=["workflow_key"], set_=new_values)
     keys: list[int] = []
@@ -168,7 +174,9 @@ def _collect_keys(rows: Iterable[FeatureRow], keys: list[int]) -> Iterator[Featu
 def save_min_scores(connection: Connection, min_scores: Iterable[tuple[int, float | None]]) -> None:
     """Store the scores of the last places of lists that changed while their runs did not."""
     statement = (
-        update(likeness).where(likeness.c.workflow_key == bindparam("of")).values(least=bindparam("score"))
+        update(similarity_features)
+        .where(similarity_features.c.workflow_key == bindparam("of"))
+        .values(least=bindparam("score"))
     )
     _execute_batches(connection, statement, ["of", "score"], min_scores)
 
