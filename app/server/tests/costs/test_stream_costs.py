@@ -525,6 +525,124 @@ def test_a_run_that_did_nothing_has_no_performance(agents: Path) -> None:
     assert of_lines(agents, init(), nothing)["performance_score"] is None
 
 
+# Results that messages or usage contradict
+
+
+def speaking(message_id: str, *, model: str = SONNET, **tokens: int) -> str:
+    return assistant(message_id, usage(**tokens), model=model)
+
+
+SMALL = {
+    "usage": usage(input=50_000, output=2_000),
+    **of_models(0.18, inputTokens=50_000, outputTokens=2_000),
+}
+
+
+def disputed(agents: Path) -> tuple[float, str | None, bool]:
+    """Return the run's least cost and basis, in a history and in its folder, and whether it is disputed."""
+    least, basis = both_costs(agents)
+    return least, basis, database.get_workflow_history(limit=1)["workflows"][0]["cost_disputed"]
+
+
+@pytest.mark.parametrize("uuid", ["r1", None], ids=["read by its result", "read whole"])
+@pytest.mark.parametrize(
+    ("lines", "totals", "shown"),
+    [
+        (
+            [speaking("m1", **PROMPT | {"output": 1})],
+            {"total_cost_usd": 0.06, "usage": usage(output=4_000), **of_models(0.06, outputTokens=4_000)},
+            (0.3255, 323_500),  # 1,500 x $3 + 4,000 x $15 + 270,000 x $0.30 + 48,000 x $3.75 a million
+        ),
+        ([speaking("m1", input=500_000, output=10)], {}, (1.53, 502_000)),
+        (
+            [speaking("m1", input=10, output=20), speaking("m2", model=HAIKU, input=100_000, output=1_000)],
+            {},
+            (0.285, 153_000),  # $0.18 + 100,000 x $1 + 1,000 x $5 a million
+        ),
+        ([speaking("m1", input=500_000, output=10)], {"modelUsage": None}, (1.53, 502_000)),
+    ],
+    ids=["cached tokens", "input", "a sub-agent's model", "without modelUsage"],
+)
+def test_messages_that_show_more_than_the_result_dispute_it(
+    agents: Path, uuid: str | None, lines: list[str], totals: dict[str, Any], shown: tuple[float, int]
+) -> None:
+    stream(run(agents, RUN, {}), "builder", init(), *lines, result(0.18, uuid=uuid, **SMALL | totals))
+    cost, tokens = shown
+    assert disputed(agents) == (cost, "lower_bound", True)
+    assert database.get_workflow_history(limit=1)["workflows"][0]["total_tokens"] == tokens
+    assert "tokens that messages show" in reasons(agents)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [speaking("m1", input=50_000, output=1), speaking("m1", input=50_000, output=2_000)],
+        [speaking("m0", input=90_000, output=9), init(), speaking("m1", input=50_000, output=2_000)],
+        [assistant("m0", usage(input=90_000), session="other"), speaking("m1", input=50_000, output=1)],
+        [speaking("m1", model="us.anthropic.claude-sonnet-4-5-20250929-v1:0", input=50_000, output=2_000)],
+        [speaking("m1", model="glm-4.6", input=50_000, output=2_000)],
+        [speaking("m1", input=50_100, output=2_000)],
+        [assistant("", usage(input=50_000)), assistant("", usage(input=50_000))],
+    ],
+    ids=[
+        "the same message again", "before the program started", "of another session", "another spelling",
+        "a model that answers for another", "a difference by rounding", "messages without an id",
+    ],
+)  # fmt: skip
+def test_messages_that_a_result_need_not_include_dispute_nothing(agents: Path, lines: list[str]) -> None:
+    stream(run(agents, RUN, {}), "builder", init(), *lines, result(0.18, uuid="r1", **SMALL))
+    assert disputed(agents) == (0.18, "reported", False)
+    assert "messages show" not in reasons(agents)
+
+
+def test_sub_agents_of_a_result_without_models_dispute_nothing(agents: Path) -> None:
+    lines = [speaking("m1", input=10_000, output=1), speaking("m2", model=HAIKU, input=100_000, output=1)]
+    told = result(0.18, uuid="r1", usage=usage(input=10_000, output=1_000), modelUsage=None)
+    stream(run(agents, RUN, {}), "builder", init(), *lines, told)
+    assert disputed(agents)[:2] == (0.18, "reported")
+    assert "messages show" not in reasons(agents)
+
+
+def test_a_second_total_too_low_for_the_messages_of_both_is_that_of_a_new_process(agents: Path) -> None:
+    told = [result(0.18, uuid=f"r{n}", **SMALL | {"usage": None}) for n in (1, 2)]
+    lines = [
+        speaking("m1", input=50_000, output=9),
+        told[0],
+        init(),
+        speaking("m2", input=50_000, output=9),
+        told[1],
+    ]
+    stream(run(agents, RUN, {}), "builder", init(), *lines)
+    assert disputed(agents) == (0.36, "reported", False)
+
+
+HOURS = {"cache_creation_input_tokens": 100_000, "cache_creation": {"ephemeral_1h_input_tokens": 100_000}}
+
+
+@pytest.mark.parametrize(
+    ("reported", "totals", "cost", "is_disputed"),
+    [
+        (0.18, {"usage": SMALL["usage"] | HOURS}, 0.78, True),  # $0.18 + 100,000 x $6 a million
+        (0.18, {"usage": usage(input=50_000, output=2_000, searches=10)}, 0.28, True),
+        (0.03, {"usage": usage(input=300_000, output=2_000), "modelUsage": {}}, 0.93, True),
+    ],
+    ids=["1-hour cache writes", "web searches", "an empty modelUsage"],
+)
+def test_usage_beyond_model_usage_costs_its_list_price_at_least(
+    agents: Path, reported: float, totals: dict[str, Any], cost: float, is_disputed: bool
+) -> None:
+    told = result(reported, uuid="r1", **SMALL | totals)
+    stream(run(agents, RUN, {}), "builder", init(), speaking("m1", input=10, output=20), told)
+    assert disputed(agents) == (cost, "lower_bound", is_disputed)
+    assert "modelUsage leaves out" in reasons(agents)
+
+
+def test_an_empty_model_usage_beside_a_total_of_that_usage_is_no_contradiction(agents: Path) -> None:
+    told = result(0.18, uuid="r1", **SMALL | {"modelUsage": {}})
+    stream(run(agents, RUN, {}), "builder", init(), speaking("m1", input=50_000, output=20), told)
+    assert disputed(agents) == (0.18, "reported", False)
+
+
 # Several processes in one file
 
 

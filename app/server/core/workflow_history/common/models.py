@@ -271,6 +271,9 @@ class ResultLine(msgspec.Struct, frozen=True):
     lacking: str | None = None  # reason why its totals may be too low
     ended: bool = True  # False: preliminary totals of a stream without an end
     is_sum: bool = False  # whether the totals only add up the stream's messages, which count by themselves
+    lists_models: bool = False  # whether it has a list of models, even if that is empty
+    begin: int = 0  # line after which the messages of this segment stand
+    shown: tuple[ReportedModelCost, ...] = ()  # usage by model of these messages; outputs may be too low
 
 
 class Subagent(msgspec.Struct, frozen=True):

@@ -1,5 +1,6 @@
-"""Calculate the recorded cost of a stream from the totals in its result lines. Ignores its messages.
+"""Calculate the recorded cost of a stream from the totals in its result lines.
 
+Its messages only show whether the totals are complete: each result has the usage of the messages before it.
 Within one process, cost and model usage are cumulative, so the last result counts. A total below an earlier
 one shows that the process was restarted, so the earlier total was spent in addition. Totals that contradict
 each other are at most a lower bound.
@@ -7,7 +8,7 @@ each other are at most a lower bound.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -25,6 +26,7 @@ from ...common.models import (
     TokenUsage,
 )
 from ..pricing import SYNTHETIC
+from ..pricing.model_names import comparable_name
 from .model_cost import ModelCost, merge_by_model, price_usage, sum_computed
 from .money import COST_MISMATCH_PERCENT, percent_difference, sum_known
 
@@ -79,11 +81,11 @@ def reported_cost(facts: StreamFacts, at: datetime | None) -> ReportedCost | Non
 
 
 def doubts(
-    results: Sequence[ResultLine], *, spent: bool, at: datetime | None = None
+    results: Sequence[ResultLine], *, spent: bool, model: str | None = None, at: datetime | None = None
 ) -> Iterator[tuple[int, str]]:
     """Yield line and reason of each total that may be incomplete.
 
-    `spent`: the messages show spending. `at`: start of the stream.
+    `spent`: the messages show spending. `model`: of the main thread. `at`: start of the stream.
     """
     totals = [result for result in results if reports_spending(result)]
     for result in results:
@@ -94,24 +96,42 @@ def doubts(
         if result.is_sum and _lacks_model(result):
             yield result.line, NO_MODEL
     for segments in group_by_process(totals):
-        yield from _find_process_doubts(segments, at)
+        yield from _find_process_doubts(segments, model, at)
 
 
-def _find_process_doubts(segments: Sequence[ResultLine], at: datetime | None) -> Iterator[tuple[int, str]]:
+def _find_process_doubts(
+    segments: Sequence[ResultLine], model: str | None, at: datetime | None
+) -> Iterator[tuple[int, str]]:
     last = segments[-1].line
     for result in segments:
         parts = _sum_if_all_known(result.models) if result.models else None
         if parts is not None and result.total_cost is not None and abs(parts - result.total_cost) > _ROUNDING:
             reason = f"total_cost_usd {result.total_cost} is not the sum of its models' costUSD {parts}"
             yield result.line, reason
-    if missing := _missing_tokens(segments):
-        yield last, f"modelUsage leaves out {missing.total:,} tokens that usage counts"
+    yield from ((last, reason) for reason in _find_missing(segments, model, at))
     if _is_ambiguous(segments):
         yield last, "two sessions left results: whether the later total holds the earlier one is unknown"
     if _lacks_model(segments[-1]):
         yield last, NO_MODEL
     if tokens := _possibly_long_tokens(segments, at):
         yield last, f"whether some of its {tokens:,} input tokens cost more, in a long request, is unknown"
+
+
+def _find_missing(segments: Sequence[ResultLine], model: str | None, at: datetime | None) -> Iterator[str]:
+    """Yield how many tokens and web searches the totals of a process leave out."""
+    omitted, unseen = _beyond_models(segments), _sum_usage(_beyond_totals(segments, model).values())
+    omits_models = _omits_models(segments)
+    if not omits_models and omitted == unseen == TokenUsage():
+        return  # the usual case; the cost is not needed
+    if _process_cost(segments, model, at).basis in RECORDED_BASES:
+        unseen = TokenUsage()  # the difference is within the rounding
+    elif omits_models:
+        omitted = _sum_usage(segment.main_usage for segment in segments)
+    for source, usage in (("usage counts", omitted), ("messages show", _excess(unseen, omitted))):
+        if usage.total:
+            yield f"modelUsage leaves out {usage.total:,} tokens that {source}"
+        elif usage.web_searches:
+            yield f"modelUsage leaves out {usage.web_searches:,} web searches that {source}"
 
 
 def _lacks_model(result: ResultLine) -> bool:
@@ -174,28 +194,92 @@ def _is_new_process(earlier: Sequence[ResultLine], result: ResultLine) -> bool:
         if usage.field_max(part.usage) != usage:
             return True
     segments = [*earlier, result]
-    is_each_complete = all(_missing_tokens([segment]) is None for segment in segments)
-    return is_each_complete and _missing_tokens(segments) is not None
+    return not _is_complete(segments) and all(_is_complete([segment]) for segment in segments)
 
 
 def _last_models(segments: Sequence[ResultLine]) -> tuple[ReportedModelCost, ...]:
     return next((segment.models for segment in reversed(segments) if segment.models), ())
 
 
-def _missing_tokens(segments: Sequence[ResultLine]) -> TokenUsage | None:
-    """Return main-thread tokens missing in modelUsage, which should include them; None if complete."""
+def _is_complete(segments: Sequence[ResultLine]) -> bool:
+    """Return whether modelUsage includes all tokens that usage and the messages show."""
+    return _beyond_models(segments) == TokenUsage() and not _beyond_totals(segments, None)
+
+
+def _missing_tokens(segments: Sequence[ResultLine], main_model: str | None) -> dict[str | None, TokenUsage]:
+    """Return the tokens that the totals of a process leave out, by model; those of `usage` have None."""
+    if segments[-1].process is not None:
+        return {}
+    missing = _beyond_totals(segments, main_model)
+    omitted = _excess(_beyond_models(segments), _sum_usage(missing.values()))
+    return missing if omitted == TokenUsage() else missing | {None: omitted + missing.get(None, TokenUsage())}
+
+
+def _beyond_models(segments: Sequence[ResultLine]) -> TokenUsage:
+    """Return main-thread tokens missing in modelUsage, which should include them."""
     models = _last_models(segments)
     if not models or segments[-1].process is not None:
-        return None
-    in_models = sum([model.usage for model in models], TokenUsage())
-    in_main_thread = sum([segment.main_usage for segment in segments], TokenUsage())
-    missing = TokenUsage(
-        max(in_main_thread.input - in_models.input, 0),
-        max(in_main_thread.output - in_models.output, 0),
-        max(in_main_thread.cache_read - in_models.cache_read, 0),
-        max(in_main_thread.cache_write - in_models.cache_write, 0),
+        return TokenUsage()
+    in_main_thread = _sum_usage(segment.main_usage for segment in segments)
+    split = _split_hour_writes(models, in_main_thread.cache_write_1h, None)
+    return _excess(in_main_thread, _sum_usage(model.usage for model in split))
+
+
+def _beyond_totals(segments: Sequence[ResultLine], main_model: str | None) -> dict[str | None, TokenUsage]:
+    """Return the tokens of messages that the totals leave out, by model.
+
+    A model without an entry may be in another entry, as some programs answer for other models. So its tokens
+    are missing only if they are more than the entries have beyond the messages of their own models.
+    """
+    main_usage = _sum_usage(segment.main_usage for segment in segments)
+    entries = _last_models(segments) or (ReportedModelCost(main_model, main_usage, None),)
+    shown = [part for segment in segments for part in segment.shown]
+    if not shown:
+        return {}
+    names = {entry.model or main_model for entry in entries}
+    name_of = {comparable_name(name): name for name in names if name}
+    counted = _usage_by_model((entry.model or main_model, entry.usage) for entry in entries)
+    in_messages = _usage_by_model(
+        (
+            part.model if part.model in names else name_of.get(comparable_name(part.model or ""), part.model),
+            part.usage,
+        )
+        for part in shown
     )
-    return missing if missing.total else None
+    own = {model: _excess(usage, counted[model]) for model, usage in in_messages.items() if model in counted}
+    others = {model: usage for model, usage in in_messages.items() if model not in counted}
+    unmatched = _sum_usage(usage for model, usage in counted.items() if model not in own)
+    beyond = _sum_usage(_excess(counted[model], in_messages[model]) for model in own)
+    if _excess(_sum_usage(others.values()), unmatched + beyond) != TokenUsage():
+        for model, usage in others.items():
+            own[model] = _excess(usage, unmatched)
+            unmatched = _excess(unmatched, usage)
+    return {model: usage for model, usage in own.items() if usage != TokenUsage()}
+
+
+def _usage_by_model(
+    parts: Iterable[tuple[str | None, TokenUsage]],
+) -> dict[str | None, TokenUsage]:
+    usages: dict[str | None, TokenUsage] = {}
+    for model, usage in parts:
+        usages[model] = usages.get(model, TokenUsage()) + usage
+    return usages
+
+
+def _sum_usage(usages: Iterable[TokenUsage]) -> TokenUsage:
+    return sum(usages, TokenUsage())
+
+
+def _omits_models(segments: Sequence[ResultLine]) -> bool:
+    """Return whether the totals list models, but none that was used."""
+    return not _last_models(segments) and any(segment.lists_models for segment in segments)
+
+
+def _excess(shown: TokenUsage, counted: TokenUsage) -> TokenUsage:
+    """Return the tokens beyond those counted; modelUsage counts cache writes of both lifetimes as one."""
+    written = max(shown.cache_write - counted.cache_write, 0)
+    one_hour = min(written, max(shown.cache_write_1h - counted.cache_write_1h, 0))
+    return structs.replace(shown.less(counted), cache_write_5m=written - one_hour, cache_write_1h=one_hour)
 
 
 def _is_below_parts(segments: Sequence[ResultLine]) -> bool:
@@ -215,10 +299,9 @@ def _process_cost(
     """Return the cost of one process: the reported one, or else tokens x price."""
     record = _cost_as_reported(segments, main_model, at)
     lacking = _is_ambiguous(segments) or _is_below_parts(segments) or any(s.lacking for s in segments)
-    missing = _missing_tokens(segments)
-    if missing is not None:
+    if missing := _missing_tokens(segments, main_model):
         record = _add_missing_tokens(record, missing, segments, main_model, at)
-    elif segments[-1].is_error and record.cost == 0:
+    elif _omits_models(segments) or (segments[-1].is_error and record.cost == 0):
         record = _at_list_price(record)
     if lacking and record.basis in RECORDED_BASES:
         return structs.replace(record, basis=CostBasis.LOWER_BOUND)
@@ -262,35 +345,66 @@ def _price_model(
 
 def _add_missing_tokens(
     record: ReportedCost,
-    missing: TokenUsage,
+    missing: Mapping[str | None, TokenUsage],
     segments: Sequence[ResultLine],
     main_model: str | None,
     at: datetime | None,
 ) -> ReportedCost:
     """Add tokens that the record leaves out, at least at their list price.
 
-    They are attributed to the main model. The reported total is disputed if they add more than 1%.
+    Those without a model are attributed to the main model. The reported total is disputed if they add more
+    than 1%.
     """
-    main = max(record.shares, key=lambda part: (part.model == main_model, part.usage.total))
-    priced = price_usage(main.model, main.usage + missing, at, one_request=False, terms=segments[-1].terms)
-    as_reported = structs.replace(priced, reported=main.reported)
-    reported_shares = tuple([as_reported if part is main else part for part in record.shares])
-    if record.cost is None or priced.computed is None:
+    shares = {part.model: part for part in record.shares}
+    main = max(record.shares, key=lambda part: (part.model == main_model, part.usage.total), default=None)
+    main_name = main.model if main else main_model
+    added = _usage_by_model(
+        (main_name if model is None else model, usage) for model, usage in missing.items()
+    )
+    terms = segments[-1].terms
+    priced = {
+        model: price_usage(
+            model,
+            shares[model].usage + usage if model in shares else usage,
+            at,
+            one_request=False,
+            terms=terms if model == main_name else LIST_PRICE,
+        )
+        for model, usage in added.items()
+    }
+    as_reported = {
+        model: structs.replace(part, reported=shares[model].reported) if model in shares else part
+        for model, part in priced.items()
+    }
+    if record.cost is None or any(part.computed is None for part in priced.values()):
         basis: CostBasis = CostBasis.UNPRICED if record.basis == CostBasis.UNPRICED else CostBasis.LOWER_BOUND
-        return structs.replace(record, shares=reported_shares, basis=basis)
-    shares = tuple([priced if part is main else part for part in record.shares])
-    cost = sum_known([part.computed if part.reported is None else part.reported for part in shares])
-    difference = percent_difference(cost or record.cost, record.cost)
-    if cost is None or (difference is not None and difference <= COST_MISMATCH_PERCENT):
-        return structs.replace(record, shares=reported_shares)
-    return ReportedCost(cost, CostBasis.LOWER_BOUND, cost, shares, claimed=record.cost)
+        return structs.replace(record, shares=tuple((shares | as_reported).values()), basis=basis)
+    has_models = bool(_last_models(segments))  # else the total is that of all models
+    new_shares = tuple(
+        [part if has_models else structs.replace(part, reported=None) for part in (shares | priced).values()]
+    )
+    cost = sum_known([part.computed if part.reported is None else part.reported for part in new_shares])
+    if cost is None or not _exceeds(cost, record.cost):
+        known = {model: part for model, part in as_reported.items() if has_models and model in shares}
+        return structs.replace(record, shares=tuple((shares | known).values()))
+    return ReportedCost(cost, CostBasis.LOWER_BOUND, cost, new_shares, claimed=record.cost)
+
+
+def _exceeds(cost: Decimal, reported: Decimal) -> bool:
+    """Return whether a cost is higher than the reported one by more than rounding explains."""
+    difference = percent_difference(cost, reported)
+    return difference is None or difference > COST_MISMATCH_PERCENT
 
 
 def _at_list_price(record: ReportedCost) -> ReportedCost:
-    """Price the tokens at list price if an error left a reported cost of 0."""
+    """Price the tokens at list price if a total counts none, or costs 0 after an error."""
     shares = tuple([structs.replace(part, reported=None) for part in record.shares])
     cost = sum_computed(shares)
-    return ReportedCost(cost, CostBasis.LOWER_BOUND, cost, shares, claimed=Decimal(0)) if cost else record
+    if not cost or record.cost is None or record.basis != CostBasis.REPORTED:
+        return record
+    if not _exceeds(cost, record.cost):
+        return record
+    return ReportedCost(cost, CostBasis.LOWER_BOUND, cost, shares, claimed=record.cost)
 
 
 def _sum_if_all_known(models: Sequence[ReportedModelCost]) -> Decimal | None:

@@ -7,7 +7,6 @@ A name matches here only if it is a row's own id or literal, alone or with a wel
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -23,6 +22,7 @@ from genai_prices.types import (
 )
 
 from ...common.errors import PriceUnknownError
+from .model_names import BEDROCK, CLOUDS, CONTEXT_MARKER, DATE_SUFFIX, MAX_NAME_LENGTH
 
 PROVIDERS = (
     "anthropic",
@@ -58,23 +58,6 @@ VENDOR_PREFIXES = {
 }
 """Vendor prefixes before a slash, each with the only provider that is searched then."""
 
-_CLOUDS = re.compile(
-    r"^(?:bedrock/(?:converse/)?|vertex_ai/|vertex/"
-    r"|arn:aws[a-z-]*:bedrock:[a-z0-9-]*:\d*:(?:foundation-model|inference-profile)/)"
-)
-"""Prefixes that clouds put before a model's name."""
-
-_MAX_NAME_LENGTH = 300  # characters of a name; a longer one is rejected without a search
-_DAY = r"(?:0[1-9]|[12]\d|3[01])"
-_MONTH = r"(?:0[1-9]|1[0-2])"
-_DATE_SUFFIX = re.compile(
-    rf"(?:[-@]20\d{{2}}{_MONTH}{_DAY}|-20\d{{2}}-{_MONTH}-{_DAY}|-latest|@latest|@default)$"
-)
-_CONTEXT_MARKER = re.compile(r"\[\d+[km]\]$")
-_BEDROCK = re.compile(
-    r"(?:[a-z]+(?:-[a-z]+)?\.)?anthropic\.(?P<name>claude-[a-z0-9.-]+?)(?:-v\d+(?::\d+)?)?$"
-)
-
 
 @lru_cache(maxsize=512)
 def find_model(name: str) -> ModelInfo:
@@ -85,10 +68,10 @@ def find_model(name: str) -> ModelInfo:
     >>> find_model("claude-sonnet-4-5-20250929").id
     'claude-sonnet-4-5'
     """
-    if len(name) > _MAX_NAME_LENGTH:
+    if len(name) > MAX_NAME_LENGTH:
         raise PriceUnknownError(f"no price is known for a model whose name has {len(name):,} characters")
-    normalized = _CLOUDS.sub("", _CONTEXT_MARKER.sub("", name.strip().lower()), count=1)
-    bedrock = _BEDROCK.fullmatch(normalized)
+    normalized = CLOUDS.sub("", CONTEXT_MARKER.sub("", name.strip().lower()), count=1)
+    bedrock = BEDROCK.fullmatch(normalized)
     model = _find_bedrock_row(normalized, bedrock["name"]) if bedrock else _find_vendor_row(normalized)
     if model is None:
         raise PriceUnknownError(f"no price is known for the model {name!r}")
@@ -110,7 +93,7 @@ def _find_provider_row(provider_id: str, name: str) -> ModelInfo | None:
     rows = _rows_by_name(provider_id)
     if name in rows:
         return rows[name]
-    model = rows.get(_DATE_SUFFIX.sub("", name))
+    model = rows.get(DATE_SUFFIX.sub("", name))
     # A dated snapshot may have its own row (`gpt-4o-2024-05-13`): then the bare name is another model.
     own = _provider(provider_id).find_model(name)
     return model if own is None or own is model else None
@@ -121,8 +104,8 @@ def _find_bedrock_row(name: str, claude_name: str) -> ModelInfo | None:
     if _find_provider_row("anthropic", claude_name) is None:
         return None
     model = _provider("aws").find_model(name)
-    row = _BEDROCK.fullmatch(model.id.lower()) if model else None
-    return model if row and _DATE_SUFFIX.sub("", row["name"]) == _DATE_SUFFIX.sub("", claude_name) else None
+    row = BEDROCK.fullmatch(model.id.lower()) if model else None
+    return model if row and DATE_SUFFIX.sub("", row["name"]) == DATE_SUFFIX.sub("", claude_name) else None
 
 
 @lru_cache(maxsize=32)

@@ -29,7 +29,7 @@ PARSERS: dict[str, type[StreamParser]] = {
 
 MIN_SIZE = 256 * 1024  # bytes; a shorter stream is read again as fast as its checkpoint
 _HASHED_BYTES = 4096  # bytes hashed at the file's beginning and before the checkpoint, to recognize the file
-_VERSION = 7  # increase whenever a parser's fields or their meanings change
+_VERSION = 8  # increase whenever a parser's fields or their meanings change
 
 _STATE_DECODERS = {name: msgspec.msgpack.Decoder(kind) for name, kind in PARSERS.items()}
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -75,6 +76,8 @@ class ClaudeParser(LineParser):
     sessions: dict[str, None] = field(default_factory=dict)
     started_sessions: dict[str, None] = field(default_factory=dict)
     """Sessions whose init line is in this stream."""
+
+    last_init: int = 0  # number of the last init line
 
     model: str | None = None
     is_transcript: bool = False
@@ -162,14 +165,16 @@ class ClaudeParser(LineParser):
     def build_facts(self, agent: str) -> StreamFacts:
         """Build the facts of the lines read so far."""
         messages = tuple(self.messages.values())
+        model = self.model or next((m.model for m in messages if m.model), None)
+        results = self.results if self.is_transcript else with_shown_usage(self.results, messages)
         ending, ending_text = self.ending or self.sidechain_ending or (None, "")
         return StreamFacts(
             path=self.path,
             format=StreamFormat.CLAUDE_TRANSCRIPT if self.is_transcript else StreamFormat.CLAUDE,
             agent=agent,
             session_ids=tuple(self.sessions),
-            model=self.model or next((m.model for m in messages if m.model), None),
-            results=tuple(self.results),
+            model=model,
+            results=tuple(results),
             messages=messages,
             tools=tuple(self.tools),
             started_at=self.own_first if self.has_copied and self.own_first else self.first_time,
@@ -180,7 +185,9 @@ class ClaudeParser(LineParser):
                 *self.all_problems(),
                 *_order_problems(self),
                 *self.doubtful_results(
-                    has_spending=any(message.usage != TokenUsage() for message in messages)
+                    results,
+                    model=model,
+                    has_spending=any(message.usage != TokenUsage() for message in messages),
                 ),
             ),
             lost_line=self.last_lost_line(),
@@ -222,6 +229,7 @@ def _add_line(parser: ClaudeParser, line: Line, number: int) -> None:
     parser.first_type = parser.first_type or line.type
     if line.subtype == "init" and session:
         parser.started_sessions[session] = None
+        parser.last_init = number
     when = parser.record_timestamp(line, number)
     ending = ending_of(line)
     parser.record_ending(line, ending)
@@ -229,7 +237,8 @@ def _add_line(parser: ClaudeParser, line: Line, number: int) -> None:
     if parser.is_transcript:
         parser.record_message_time(line, ending, when, copied=is_copied_line)
     if line.type == "result":
-        parser.results.append(_build_result(line, number, session))
+        begin = max(parser.last_init, parser.results[-1].line if parser.results else 0)
+        parser.results.append(_build_result(line, number, session, begin))
     elif isinstance(line.message, Message):
         if line.type == "assistant":
             _add_assistant_message(parser, line.message, number, when, session, copied=is_copied_line)
@@ -417,7 +426,7 @@ def _add_tool_outcome(parser: ClaudeParser, tool_use_id: str, failed: bool, numb
     parser.tools[index] = ToolCall(call.tool, call.detail, call.line, call.message_id, failed)
 
 
-def _build_result(line: Line, number: int, session: str | None) -> ResultLine:
+def _build_result(line: Line, number: int, session: str | None, begin: int) -> ResultLine:
     models = tuple(
         ReportedModelCost(name, entry_usage(entry), parse_usd(entry.costUSD))
         for name, entry in (line.modelUsage or {}).items()
@@ -445,7 +454,34 @@ def _build_result(line: Line, number: int, session: str | None) -> ResultLine:
         uuid=line.uuid,
         permission_denials=len(line.permission_denials or ()),
         terms=terms_of(line.usage) if line.usage else LIST_PRICE,
+        lists_models=line.modelUsage is not None,
+        begin=begin,
     )
+
+
+def with_shown_usage(results: Sequence[ResultLine], messages: Iterable[MessageUsage]) -> list[ResultLine]:
+    """Return the results with the usage of the messages that they should include.
+
+    These stand between the program's start, or its last result, and the result. Messages of other sessions
+    are excluded, and messages without an id, because their lines repeat the same usage.
+    """
+    lines = [result.line for result in results]
+    shown: list[dict[str | None, TokenUsage]] = [{} for _ in results]
+    for message in messages:
+        index = bisect_left(lines, message.line)
+        if index == len(lines) or message.copied or message.message_id.startswith("line "):
+            continue
+        result = results[index]
+        sessions = {message.session, result.session_id} - {None}
+        if message.line > result.begin and len(sessions) <= 1:
+            usage = shown[index].get(message.model, TokenUsage())
+            shown[index][message.model] = usage + message.usage
+    return [
+        msgspec.structs.replace(
+            result, shown=tuple([ReportedModelCost(model, usage, None) for model, usage in usages.items()])
+        )
+        for result, usages in zip(results, shown, strict=True)
+    ]
 
 
 def _order_problems(parser: ClaudeParser) -> Iterator[Problem]:

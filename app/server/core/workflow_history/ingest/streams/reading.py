@@ -110,14 +110,18 @@ class LineParser(ABC):
         ]
 
     def doubtful_results(
-        self, results: Sequence[ResultLine] | None = None, *, has_spending: bool = False
+        self,
+        results: Sequence[ResultLine] | None = None,
+        *,
+        model: str | None = None,
+        has_spending: bool = False,
     ) -> Iterator[Problem]:
         """Yield a problem for each result that cannot be a full total; by default, of the parser's results.
 
-        `has_spending` is whether messages show spending.
+        `model` is that of the main thread. `has_spending` is whether messages show spending.
         """
         checked = self.results if results is None else results
-        for line, reason in doubts(checked, spent=has_spending, at=self.first_time):
+        for line, reason in doubts(checked, spent=has_spending, model=model, at=self.first_time):
             yield Problem(self.path, reason, line, Severity.WARNING)
 
     def last_lost_line(self) -> int:

@@ -1,7 +1,8 @@
 """Parse only the result lines of a Claude Code stream, for its cost, if they are sufficient.
 
 Nearly all bytes of a stream are messages and tool results, and its result lines report the cost of them all.
-So lines of these two kinds are recognized by their first bytes, counted and skipped. Only others are parsed.
+So lines of these two kinds are recognized by their first bytes and counted. Of messages, only the usage is
+read, by which the results are checked; tool results are skipped. Only other lines are parsed.
 """
 
 from __future__ import annotations
@@ -10,14 +11,20 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
-from ...common.models import StreamFacts, StreamFormat
+import msgspec
+
+from ...common.models import MessageUsage, StreamFacts, StreamFormat
 from ...costs.accounting.reported_totals import reports_spending
 from ..files import OpenFileStat
 from .block_reader import BRACE, hash_first_line, skip_noise
-from .claude import ClaudeParser
+from .claude import ClaudeParser, with_shown_usage
+from .claude_schema import LineUnreadableError, Usage
+from .endings import SYNTHETIC
 from .format_detection import Sniffer
 from .reading import MAX_PROBLEMS
+from .tokens import token_usage
 
 _USER, _ASSISTANT = "user", "assistant"
 _SKIPPED_TYPES = {
@@ -27,6 +34,23 @@ _SKIPPED_TYPES = {
     b'{"type": "assi': _ASSISTANT,
 }
 """Kinds of lines that need not be parsed, by their first bytes."""
+
+
+class _SpendingMessage(msgspec.Struct):
+    id: str | None = None
+    model: str | None = None
+    usage: Usage | None = None
+
+
+class _SpendingLine(msgspec.Struct):
+    """The fields of a message's line that its spending needs."""
+
+    session_id: str | None = None
+    sessionId: Any = None  # noqa: N815 - set in native transcripts
+    message: _SpendingMessage | None = None
+
+
+_SPENDING_DECODER = msgspec.json.Decoder(_SpendingLine)
 
 _LINE_END = ord("\n")
 _PREFIX_LENGTH = len(b'{"type":"user"')
@@ -65,6 +89,7 @@ class _ResultLines:
     lines: int = 0
     identity: str | None = None  # hash of the first complete line, as in streams that are read whole
     last_skipped: int = 0  # line of the last message or tool result
+    messages: dict[str, MessageUsage] = field(default_factory=dict)
     unchecked_types: set[str] = field(default_factory=lambda: {_USER, _ASSISTANT})
     """Types of lines to check for timestamps."""
 
@@ -89,6 +114,8 @@ class _ResultLines:
                 self._parse(block[start:end], number)
             else:
                 last_skipped = number
+                if kind == _ASSISTANT:
+                    self._add_usage(block[start:end], number)
                 if kind in self.unchecked_types:
                     self._check_timestamp(kind, block, start, end)
             start = end + 1
@@ -116,6 +143,22 @@ class _ResultLines:
         self.unchecked_types.discard(kind)
         self.needs_messages |= block.find(_TIMESTAMP_KEY, start, end) >= 0
 
+    def _add_usage(self, raw: bytes, number: int) -> None:
+        """Add the usage of a message, by which the results are checked; its content is skipped."""
+        try:
+            line = _SPENDING_DECODER.decode(raw)
+            message = line.message
+            usage = token_usage(message.usage) if message and message.usage else None
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, LineUnreadableError):
+            self.needs_messages = True
+            return
+        self.needs_messages |= line.sessionId is not None
+        if message is None or usage is None or not message.id or message.model == SYNTHETIC:
+            return
+        new = MessageUsage(message.id, message.model, usage, number, session=line.session_id)
+        known = self.messages.get(message.id)
+        self.messages[message.id] = new if known is None else known.merged(new)
+
     @property
     def is_sufficient(self) -> bool:
         """Whether the results are sufficient for the cost."""
@@ -130,6 +173,7 @@ class _ResultLines:
     def build_facts(self, agent: str, status: OpenFileStat) -> StreamFacts:
         """Build the facts from the result lines."""
         claude = self.claude
+        results = with_shown_usage(claude.results, self.messages.values())
         return StreamFacts(
             path=claude.path,
             format=StreamFormat.CLAUDE,
@@ -139,12 +183,12 @@ class _ResultLines:
             identity=self.identity,
             session_ids=tuple(claude.sessions),
             model=claude.model,
-            results=tuple(claude.results),
+            results=tuple(results),
             started_at=claude.first_time,
             ended_at=claude.last_time,
             last_result_line=claude.results[-1].line,
             lines=max(claude.lines, self.last_skipped),
-            problems=(*claude.problems, *claude.doubtful_results()),
+            problems=(*claude.problems, *claude.doubtful_results(results, model=claude.model)),
         )
 
 
