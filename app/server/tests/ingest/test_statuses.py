@@ -983,6 +983,41 @@ def test_two_looks_that_differ_show_that_somebody_writes(agents: Path) -> None:
     assert database.load_workflow("c1")["status"] == "running"
 
 
+@pytest.mark.parametrize("minutes", [0, 11, 90])
+def test_a_file_that_was_only_touched_is_no_evidence_of_writing(agents: Path, minutes: int) -> None:
+    for name in ("a1", "a2", "a3"):
+        stream(run(agents, name), "builder", init(name), result(session=name))
+    file = stream(run(agents, "b1"), "builder", init("b1"), assistant("m1"))
+    at_once(agents, now() - timedelta(minutes=minutes, seconds=20))
+    sync_workflow_history(silent=True, agents_dir=agents)
+    first = stored_run("b1")
+    os.utime(file)
+    sync_workflow_history(silent=True, agents_dir=agents)
+    second = stored_run("b1")
+    names = ("status", "created_at", "completed_at", "times_source", "duration_seconds", "status_reason")
+    assert [second[name] for name in names] == [first[name] for name in names]
+    assert (second["status"], second["created_at"]) == ("incomplete", None)
+
+
+def test_a_state_that_is_written_again_with_as_many_characters_shows_that_somebody_writes(
+    agents: Path,
+) -> None:
+    folder = run(agents, "a1", {"adw_id": "a1", "current_phase": "plan"})
+    stream(folder, "planner", init(), result(duration_ms=1000))
+    stream(folder, "builder", init("s2"), assistant("m1"))
+    at_once(agents, now() - timedelta(seconds=20))
+    sync_workflow_history(silent=True, agents_dir=agents)
+    run(agents, "a1", {"adw_id": "a1", "current_phase": "test"})
+    sync_workflow_history(silent=True, agents_dir=agents)
+    assert stored_run("a1")["status"] == "running"
+
+
+def stored_run(run_id: str) -> dict[str, Any]:
+    found = get_workflow_by_id(run_id)
+    assert found is not None
+    return found
+
+
 def test_a_second_clone_in_the_place_of_the_first_is_not_running(agents: Path) -> None:
     unfinished(run(agents, "c1", {"adw_id": "c1"}))
     at_once(agents, now() - timedelta(minutes=5))

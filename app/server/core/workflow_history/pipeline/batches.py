@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from ..analysis.patterns.host_detector import Detector, load_detector
 from ..common.errors import AgentsFolderError, StorageUnreachableError, WorkflowHistoryError
 from ..common.models import Problem
 from ..common.urls import join_url
-from ..costs.accounting.message_claims import elsewhere_of, seen_units
+from ..costs.accounting.message_claims import Claim, elsewhere_of, seen_units
 from ..ingest.files import to_path
 from ..ingest.runs.file_times import ALONE, COPIED, LIVE, OWN, FileTimeJudge, FileTimes
 from ..ingest.runs.records import RunFolder
 from ..ingest.streams.checkpoint import Checkpoint, decode_checkpoint
 from ..storage.reading.runs import StoredRunState
-from .change_detection import has_grown
+from .change_detection import content_of, has_grown
 from .dates import load_commits
 from .parallel_read import RUNS_PER_TASK, read_all
 from .shared_messages import with_full_spending
 from .sync_state import SyncContext
-from .tasks import ReadResult, ReadTask, TaskBatch
+from .tasks import LastRead, ReadResult, ReadTask, TaskBatch
 
 MAX_BATCH_RUNS = 2_000  # maximum number of runs stored in one transaction
 MAX_BATCH_SECONDS = 5.0  # reading time per transaction: the work that a killed sync loses at most
@@ -98,9 +98,24 @@ def _read_tasks(job: SyncContext, folders: Iterable[RunFolder]) -> Iterator[Read
                 _is_foreign(job, state),
                 _find_twin(job, state),
                 has_grown(state, folder, job.agents_dir),
+                _last_read(job, state, claims),
                 counted_elsewhere.get(folder.id, {}),
                 seen.get(folder.id, {}),
             )
+
+
+def _last_read(
+    job: SyncContext, state: StoredRunState | None, claims: Mapping[int, Sequence[Claim]]
+) -> LastRead | None:
+    """Return the state of a run's files when they were last read in this agents directory, if known."""
+    if state is None or state.agents_dir != job.agents_dir:
+        return None
+    content = content_of(state.fingerprint)
+    if content is None or state.first_written_ns is None or state.last_written_ns is None:
+        return None
+    times = FileTimes(state.file_times, state.first_written_ns, state.last_written_ns)
+    written = {claim.path: claim.written for claim in claims.get(state.key, ())}
+    return LastRead(content, times, {path: round(at * 1e9) for path, at in written.items() if at is not None})
 
 
 def _judge_file_times(

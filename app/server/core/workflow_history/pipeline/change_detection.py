@@ -80,6 +80,16 @@ def has_grown(stored: StoredRunState | None, folder: RunFolder, agents_dir: str)
     return last > stored.last_written_ns and (first == stored.first_written_ns or len(folder.files) == 1)
 
 
+def content_of(fingerprint: str | None) -> str | None:
+    """Return the digest of the content that a run had when it was read; None if unknown.
+
+    >>> content_of("running 0011223344556677 8-aa"), content_of("8-aa")
+    ('0011223344556677', None)
+    """
+    parts = (fingerprint or "").split(" ")
+    return parts[-2] if len(parts) > 1 else None
+
+
 def file_times_of(runs: Iterable[StoredRunState], agents_dir: str) -> dict[str, FileTimes]:
     """Return the file times of this agents folder's stored runs by id, including missing runs."""
     return {

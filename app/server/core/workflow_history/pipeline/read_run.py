@@ -67,7 +67,12 @@ def prepare_worker() -> None:
 
 def _read_run(batch: TaskBatch, task: ReadTask, detector: Detector | None) -> ReadResult:
     facts = _phase_1_read(batch, task)
-    judgement = judge_file_times(facts.evidence, facts.folder, task.time_judgement, task.commit_time)
+    last_read = task.last_read if _is_only_touched(task, facts) else None
+    time_judgement = task.time_judgement
+    if last_read is not None:  # a changed time with the same content is no evidence of writing
+        facts = facts.with_file_times(last_read.stream_times, last_read.times.last)
+        time_judgement = last_read.times.file_times or time_judgement
+    judgement = judge_file_times(facts.evidence, facts.folder, time_judgement, task.commit_time)
     result = ReadResult(facts.id, FileTimes(judgement, *facts.folder.file_times), facts.problems)
     has_no_dates = result.times.is_copied or result.times.is_alone
     if not shows_a_run(facts):
@@ -75,7 +80,7 @@ def _read_run(batch: TaskBatch, task: ReadTask, detector: Detector | None) -> Re
         result.skipped = not_a_run_problem(facts) if result.is_not_a_run else None
         return result
     was_running = task.stored is not None and task.stored.get("status") == RunStatus.RUNNING
-    has_grown = task.has_grown or was_running
+    has_grown = (task.has_grown and last_read is None) or was_running
     scanned = build_run(
         facts,
         result.times,
@@ -109,6 +114,12 @@ def _read_run(batch: TaskBatch, task: ReadTask, detector: Detector | None) -> Re
         workflow = _forget_texts(result, workflow)
     _convert_to_rows(result, workflow, scanned.fingerprint, batch)
     return result
+
+
+def _is_only_touched(task: ReadTask, facts: RunFacts) -> bool:
+    """Return whether a run's files have later times than at the last read, but the same content."""
+    last = task.last_read
+    return last is not None and facts.folder.file_times[1] > last.times.last and facts.content == last.content
 
 
 def _is_different_run(batch: TaskBatch, task: ReadTask, stored: Workflow, scanned: ScannedRun) -> bool:

@@ -16,6 +16,14 @@ from ..storage.rows.row_codec import Row
 from ..storage.rows.run_rows import RunRows
 
 
+class LastRead(NamedTuple):
+    """State of a run's files when they were last read."""
+
+    content: str  # digest of their content
+    times: FileTimes
+    stream_times: Mapping[str, int]  # times of its streams by path, nanoseconds since 1970
+
+
 class ReadTask(NamedTuple):
     """One run to read."""
 
@@ -29,6 +37,7 @@ class ReadTask(NamedTuple):
     is_foreign: bool = False  # the stored run is from another machine: it may be a different run
     twin_path: str | None = None  # another folder on this machine with a run of this project and id
     has_grown: bool = False  # whether it was written to since the last sync
+    last_read: LastRead | None = None  # None: it was not read before, or in another place
     counted_elsewhere: Mapping[Attempt, Elsewhere] = {}  # parts of its streams that other runs count
     seen: Seen = NOTHING_SEEN  # parts of its streams that were read before
 

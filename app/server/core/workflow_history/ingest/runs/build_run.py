@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -113,6 +114,31 @@ class RunFacts:
     window: FileTimeSpan | None
     asks: bool  # whether streams are searched for the request
     births: dict[str, int]  # creation times of streams (if none, of all files) in ns since 1970, by path
+    listing: str  # digest of the listing of its files, with their present times
+
+    @property
+    def content(self) -> str:
+        """Digest of the content of its files, without their times."""
+        files = [(file.path, file.size) for file in self.folder.files]
+        streams = [(stream.path, stream.identity, stream.lines) for stream in self.streams]
+        logs = [(log.path, log.text) for log in self.logs]
+        others = (self.state, self.summaries, self.prompts, logs, self.error_log)
+        text = repr((files, streams, others)).encode("utf-8", "replace")
+        return hashlib.blake2b(text, digest_size=8).hexdigest()
+
+    def with_file_times(self, written: Mapping[str, int], last: int) -> RunFacts:
+        """Return the facts with earlier times of its files, in nanoseconds since 1970.
+
+        `written` has those of streams by path; any other file was written at `last` or before.
+        """
+        times = {file.path: min(file.mtime_ns, written.get(file.path, last)) for file in self.folder.files}
+        files = tuple(file._replace(mtime_ns=times[file.path]) for file in self.folder.files)
+        folder = dataclasses.replace(self.folder, files=files)
+        streams = tuple(
+            replace(stream, modified_at=datetime.fromtimestamp(times[stream.path] / 1e9, UTC))
+            for stream in self.streams
+        )
+        return dataclasses.replace(self, folder=folder, streams=streams, window=_file_time_span(folder))
 
     @property
     def evidence(self) -> str | None:
@@ -198,6 +224,7 @@ def read_side_files(
         window=_file_time_span(folder),
         asks=prompts and asks,
         births=births,
+        listing=folder.fingerprint,
     )
 
 
@@ -258,7 +285,7 @@ def build_run(
     prefix = _fingerprint_prefix(evidence, verdict, cleaned.window, now)
     if not prefix and plausible.plausible_from is not None:
         prefix = f"{NOT_YET_PREFIX}{plausible.plausible_from.timestamp():.0f} "
-    fingerprint = f"{prefix}{facts.folder.fingerprint}"
+    fingerprint = f"{prefix}{facts.content} {facts.listing}"
     written_at = {file.path: file.mtime_ns / 1e9 for file in facts.folder.files}
     return ScannedRun(workflow, run.dated_streams, fingerprint, problems, verdict.inferred, written_at)
 
