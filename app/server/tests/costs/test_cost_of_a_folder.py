@@ -357,3 +357,17 @@ def test_what_cannot_be_read_is_named(shop: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_wrong_usage(tmp_path: Path) -> None:
     assert type_in("cost", str(tmp_path / "none")).exit_code == 2
+
+
+def test_damaged_and_cut_off_lines_are_named_as_a_sync_names_them(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    damaged = stream(logs, "", init(), assistant("m1"), result(), name="damaged.jsonl")
+    lines = damaged.read_text().splitlines()
+    damaged.write_text("\n".join([lines[0], tool_result("t1")[:60], *lines[1:]]) + "\n")
+    cut = stream(logs, "", init("s2"), assistant("m2", session="s2"), name="cut.jsonl")
+    cut.write_text(cut.read_text()[:-40])
+    stats = sync.sync_workflow_history(silent=True, agents_dir=logs)
+    named = [(problem["path"], problem["line"], problem["reason"]) for problem in stats["errors"]]
+    priced = [(each["path"], each["line"], each["reason"]) for each in folder_costs(logs)["problems"]]
+    assert [path for path, *_ in sorted(named)] == ["cut.jsonl", "damaged.jsonl"]
+    assert sorted(priced) == sorted(named)

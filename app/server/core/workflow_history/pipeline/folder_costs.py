@@ -43,7 +43,7 @@ from ..ingest.runs.discovery import find_runs, walk_agents_folder
 from ..ingest.runs.file_times import LIVE, OWN, FileTimeJudge, FileTimes, judge_file_times
 from ..ingest.runs.git_commits import NO_COMMITS, commits_of
 from ..ingest.runs.records import RunFolder
-from ..ingest.streams import UNKNOWN_KIND
+from ..ingest.streams import CUT_OFF, UNKNOWN_KIND
 from .own_times import own_times
 from .workers.executors import open_backend
 from .workers.process_pool import batch_by_size, run_tasks
@@ -320,7 +320,7 @@ def _run_cost(
 
 def _means_missing_cost(problem: Problem) -> bool:
     """Return whether a problem means that some spending is not counted."""
-    return problem.severity == Severity.ERROR or problem.reason == UNKNOWN_KIND
+    return problem.severity == Severity.ERROR or problem.reason in (UNKNOWN_KIND, CUT_OFF)
 
 
 def _created_at(workflow: Workflow) -> str | None:

@@ -35,6 +35,7 @@ _IDENTITY_BYTES = 64 * 1024  # bytes read to find a stream's first line
 UNKNOWN_KIND = "a stream of an unknown kind: nothing of it is counted"
 
 
+CUT_OFF = "the last line is cut off"
 CODEX_SESSION = "not read: a native session of Codex; only the output of codex exec --json is read"
 
 
@@ -270,7 +271,7 @@ class _StreamPass:
         checkpoint = checkpoint or self._build_checkpoint()
         facts = self.parser.build_facts(self.opened.agent)
         if cut:
-            interrupted = Problem(facts.path, "the last line is cut off", self.number, Severity.WARNING)
+            interrupted = Problem(facts.path, CUT_OFF, self.number, Severity.WARNING)
             others = (problem for problem in facts.problems if problem.line != self.number)
             facts = replace(facts, problems=(*others, interrupted))
         return StreamRead(replace(facts, is_truncated=cut, identity=self.identity), checkpoint)

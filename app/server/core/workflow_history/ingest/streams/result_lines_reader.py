@@ -53,6 +53,7 @@ class _SpendingLine(msgspec.Struct):
 _SPENDING_DECODER = msgspec.json.Decoder(_SpendingLine)
 
 _LINE_END = ord("\n")
+_RECORD_ENDS = b"} \t\r"  # last bytes of a whole line; another one shows that it is damaged
 _PREFIX_LENGTH = len(b'{"type":"user"')
 _TIMESTAMP_KEY = b'"timestamp":'
 _SUBTYPE_KEY = b'"subtype"'
@@ -67,7 +68,7 @@ def parse_result_lines(
 
     The cost is the same if no message follows the last result and that result has the usage of each model, if
     results have ids by which copies of the stream are detected, and if messages have no timestamps.
-    Damage in skipped lines goes undetected; a file with any other damage must be read whole.
+    Of skipped lines only the last byte is checked; a file with any other damage must be read whole.
     """
     collected = _ResultLines(ClaudeParser(path))
     for block in blocks:
@@ -114,6 +115,7 @@ class _ResultLines:
                 self._parse(block[start:end], number)
             else:
                 last_skipped = number
+                self.needs_messages |= block[end - 1] not in _RECORD_ENDS
                 if kind == _ASSISTANT:
                     self._add_usage(block[start:end], number)
                 if kind in self.unchecked_types:
