@@ -711,7 +711,7 @@ def test_a_wrong_method_is_told_which_are_right(client):
         ("/runs?limit=1&limit=2", "Repeated parameter limit"),
         ("/runs?cost=1..&cost=2..", "Repeated parameter cost"),
         ("/runs?status=done", 'No run has status "done". '),
-        ("/runs?sort=beauty", 'Invalid sort "beauty". Use one of when'),
+        ("/runs?sort=beauty", 'Invalid sort "beauty". Use one of: when'),
         ("/runs?order=up", "order: "),
         ("/runs?limit=501", "limit: "),
         ("/runs?limit=-1", "limit: "),
