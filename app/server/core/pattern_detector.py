@@ -1,4 +1,4 @@
-"""The hook of the sync's phase 5: a workflow in, its patterns as JSON-able dicts out. Nothing is stored here.
+"""The hook of the sync's stage 5: a workflow in, its patterns as JSON-able dicts out. Nothing is stored here.
 
 It stands beside the package, and a host may put a detector of its own in its place.
 """

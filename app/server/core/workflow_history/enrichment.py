@@ -1,4 +1,4 @@
-"""Phase 2, cost enrichment: add to each workflow the costs that its streams show."""
+"""Stage 2, cost enrichment: add to each workflow the costs that its streams show."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ def with_claims(
 ) -> tuple[Workflow, list[Claim]]:
     """Return the workflow with its costs, and the claim of each stream: its own spending.
 
-    `elsewhere` and `seen` are those of `accounted`. A workflow without streams and former attempts is copied
-    unchanged, with no claims.
+    `elsewhere` and `seen` are those of `compute_cost_and_claims`. A workflow without streams and former
+    attempts is copied unchanged, with no claims.
     """
     if not streams and not previous_attempts:
         return dict(workflow), []

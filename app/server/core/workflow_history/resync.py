@@ -110,28 +110,28 @@ def _resync_many(batch_size: int, wait: WaitPolicy, **filters: Any) -> dict[str,
     with database.open_if_exists(may_be_assigned=True) as history:
         if history is None:
             return _summary(results)
-        relations, surroundings, after_key = SimilarityUpdater(history), _SurroundingsCache(), 0
+        similarity, surroundings, after_key = SimilarityUpdater(history), _SurroundingsCache(), 0
         while refs := history.list_refs(after_key=after_key, limit=batch_size, **filters):
             after_key = refs[-1].key
-            results.extend(_resync_batch(history, relations, surroundings, refs, wait))
+            results.extend(_resync_batch(history, similarity, surroundings, refs, wait))
         finish(history)
     return _summary(results)
 
 
 def _resync_batch(
     history: History,
-    relations: SimilarityUpdater,
+    similarity: SimilarityUpdater,
     surroundings: _SurroundingsCache,
     refs: list[RunRef],
     wait: WaitPolicy,
 ) -> Iterable[dict[str, Any]]:
     for stored in history.read([ref.key for ref in refs]).values():
         try:
-            result = _resync_run(history, relations, surroundings, stored, wait)
+            result = _resync_run(history, similarity, surroundings, stored, wait)
         except ConnectionLostError:
             raise  # no other run could be stored either
         except WorkflowHistoryError as error:
-            relations.reset()
+            similarity.reset()
             logger.error("resync_failed id=%s error=%s", stored["id"], error)  # noqa: TRY400 - the result has it
             result = _result(stored["id"], str(error), success=False)
         if result is not None:
@@ -140,7 +140,7 @@ def _resync_batch(
 
 def _resync_run(
     history: History,
-    relations: SimilarityUpdater,
+    similarity: SimilarityUpdater,
     surroundings: _SurroundingsCache,
     stored: Workflow,
     wait: WaitPolicy,
@@ -154,9 +154,9 @@ def _resync_run(
         return None
     agents_dir = stored.get("agents_dir")
     if not agents_dir or not to_path(agents_dir).is_dir():
-        return _reprice(history, relations, surroundings, key)
+        return _reprice(history, similarity, surroundings, key)
     with lock_folder(history, agents_dir, wait):
-        return _reprice(history, relations, surroundings, key)
+        return _reprice(history, similarity, surroundings, key)
 
 
 class _SurroundingsCache(dict[str, Surroundings]):
@@ -168,7 +168,7 @@ class _SurroundingsCache(dict[str, Surroundings]):
 
 
 def _reprice(
-    history: History, relations: SimilarityUpdater, surroundings: _SurroundingsCache, key: int
+    history: History, similarity: SimilarityUpdater, surroundings: _SurroundingsCache, key: int
 ) -> dict[str, Any] | None:
     """Read one run's streams again and store their costs and all values derived from them.
 
@@ -193,7 +193,7 @@ def _reprice(
         with history.transaction():
             current = history.read([key]).get(key)
             if current is not None and current.get("agents_dir") == agents_dir:
-                return _store_costs(history, relations, key, current, scanned)
+                return _store_costs(history, similarity, key, current, scanned)
         stored = current
     return None
 
@@ -216,7 +216,7 @@ def _with_current_costs(
 
 
 def _store_costs(
-    history: History, relations: SimilarityUpdater, key: int, stored: Workflow, scanned: ScannedRun
+    history: History, similarity: SimilarityUpdater, key: int, stored: Workflow, scanned: ScannedRun
 ) -> dict[str, Any]:
     """Store the values read from a run's files, in the caller's transaction."""
     keeps_text = history.check_text_policy()
@@ -233,7 +233,7 @@ def _store_costs(
     history.save([strip_derived(add_scores(repriced))], replace=REPLACED_FIELDS)
     history.save_claims({key: claims})
     settle_shares(history, runs_to_settle(history, {key: claims}, frozenset()))
-    relations.compute_changes().save(history, {})
+    similarity.compute_changes().save(history, {})
     changed = _changed_fields(stored, history.read([key])[key])
     if not changed:
         return _result(stored["id"], "its costs are up to date", success=True)

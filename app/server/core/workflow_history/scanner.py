@@ -1,4 +1,4 @@
-"""Phase 1, scan: read the runs of an agents directory as workflow dicts. Never writes there."""
+"""Stage 1, scan: read the runs of an agents directory as workflow dicts. Never writes there."""
 
 from __future__ import annotations
 

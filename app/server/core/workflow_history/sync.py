@@ -1,9 +1,10 @@
 """Update a history from an agents directory: read changed runs and store them.
 
-Calls the five phases in order. Runs pass through them in batches, each stored in one transaction together
-with its patterns. The lists of similar runs are stored with the last batch, for all batches: batch by batch,
-the same lists would be rewritten again and again. If a sync is killed, the history stays consistent and
-its stored runs stay marked as not compared; the next sync completes the work.
+Calls the five stages in order, as `_phase_1_scan` to `_phase_5_learn`. Runs pass through them in batches,
+each stored in one transaction together with its patterns. The lists of similar runs are stored with the last
+batch, for all batches: batch by batch, the same lists would be rewritten again and again. If a sync is
+killed, the history stays consistent and its stored runs stay marked as not compared; the next sync completes
+the work.
 """
 
 from __future__ import annotations
@@ -154,9 +155,9 @@ def _sync_folder(
     )
     log("sync_started agents_dir=%s project=%s", root, stats["project"])
     with relaxed_gc(), lock_folder(history, root, wait, waiting):
-        relations, now = SimilarityUpdater(history), datetime.now(UTC)
+        similarity, now = SimilarityUpdater(history), datetime.now(UTC)
         job = SyncContext(
-            root, stats["project"], host_name(), history, now, started, progress, stats, relations
+            root, stats["project"], host_name(), history, now, started, progress, stats, similarity
         )
         job.engine, job.with_pruned, job.transcript_set = readers, with_pruned, transcript_set
         job.keeps_text = history.check_text_policy(no_text=no_text)
@@ -193,7 +194,7 @@ def _run_phases(job: SyncContext) -> None:
             job.record_skipped_paths()
         final_writes = pending_writes(job) if is_last else None
         if not fresh_batch and (
-            final_writes is None or not (final_writes.has_news or job.relations.is_stale)
+            final_writes is None or not (final_writes.has_news or job.similarity.is_stale)
         ):
             if is_last:
                 summarize(job)
@@ -314,9 +315,9 @@ def _phase_3e_relate(job: SyncContext, batch: Sequence[ReadResult], *, is_last: 
     """Compute the changes to all lists of similar runs, stored runs included; empty until the last batch."""
     features = [run.features for run in batch if run.features]
     if not is_last:
-        job.relations.add(features)
+        job.similarity.add(features)
         return SimilarityChanges()
-    similar = job.relations.compute_changes(features)
+    similar = job.similarity.compute_changes(features)
     job.report_progress("relate", len(job.keys) + len(batch), job.estimated_total)
     return similar
 
@@ -363,9 +364,9 @@ def _settle_shared_messages(job: SyncContext, shared_keys: set[int], *, is_last:
     settled = settle_shares(job.history, shared_keys)
     job.keys_to_reread |= settled.keys_to_reread
     if settled.changed:
-        job.relations.reload(settled.changed)
+        job.similarity.reload(settled.changed)
         if is_last:
-            job.relations.compute_changes().save(job.history, {})
+            job.similarity.compute_changes().save(job.history, {})
         job.history.build_column_cache()
 
 

@@ -74,23 +74,23 @@ def history(history_url: URL) -> Iterator[History]:
 
 def sync(history: History, *some: Sequence[dict[str, Any]]) -> None:
     """Store batches of runs as a sync does."""
-    relations = SimilarityUpdater(history)
+    similarity = SimilarityUpdater(history)
     for batch in some or ([],):
         with history.transaction():
-            similar = relations.compute_changes([features_of(run) for run in batch])
+            similar = similarity.compute_changes([features_of(run) for run in batch])
             history.save(batch, replace=COMPLETE)
             similar.save(history, history.keys_of([run_id_of(run) for run in batch]))
 
 
 def sync_postponed(history: History, *some: Sequence[dict[str, Any]]) -> None:
     """Store batches of runs, and all their lists at the end."""
-    relations = SimilarityUpdater(history)
+    similarity = SimilarityUpdater(history)
     for batch in some:
         with history.transaction():
-            relations.add([features_of(run) for run in batch])
+            similarity.add([features_of(run) for run in batch])
             history.save(batch, replace=COMPLETE)
     with history.transaction():
-        similar = relations.compute_changes()
+        similar = similarity.compute_changes()
         similar.save(history, history.keys_of([run_id_of(run) for batch in some for run in batch]))
 
 
@@ -239,9 +239,9 @@ def test_of_a_list_that_loses_its_best_only_itself_is_made_anew(
 
 def test_nothing_is_loaded_where_nothing_changed(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
     sync(history, many(20))
-    relations = SimilarityUpdater(history)
-    monkeypatch.setattr(relations, "_loaded", lambda: pytest.fail("loaded"))
-    assert not relations.compute_changes()
+    similarity = SimilarityUpdater(history)
+    monkeypatch.setattr(similarity, "_loaded", lambda: pytest.fail("loaded"))
+    assert not similarity.compute_changes()
 
 
 def test_a_new_model_makes_every_list_anew(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,10 +256,10 @@ def test_what_another_program_stores_between_two_batches_is_compared_too(
     history: History, tmp_path: Path
 ) -> None:
     every = many(60)
-    relations = SimilarityUpdater(history)
+    similarity = SimilarityUpdater(history)
     for batch in (every[:20], every[40:]):
         with history.transaction():
-            similar = relations.compute_changes([features_of(run) for run in batch])
+            similar = similarity.compute_changes([features_of(run) for run in batch])
             history.save(batch)
             similar.save(history, history.keys_of([run_id_of(run) for run in batch]))
         with History.open(tmp_path / "related.db") as other:
@@ -270,18 +270,18 @@ def test_what_another_program_stores_between_two_batches_is_compared_too(
 def test_changes_that_were_rolled_back_are_forgotten(history: History) -> None:
     every = many(30)
     sync(history, every[:20])
-    relations = SimilarityUpdater(history)
+    similarity = SimilarityUpdater(history)
 
     def store_and_fail() -> None:
         with history.transaction():
-            relations.compute_changes([features_of(run) for run in every[20:]])
+            similarity.compute_changes([features_of(run) for run in every[20:]])
             history.insert({})  # without an id
 
     with pytest.raises(WorkflowHistoryError):
         store_and_fail()
-    relations.reset()
+    similarity.reset()
     history.insert(every[25])
-    relations.compute_changes().save(history, {})
+    similarity.compute_changes().save(history, {})
     assert_as_made_anew(history)
 
 

@@ -62,13 +62,13 @@ def _load_detector(job: SyncContext) -> tuple[Detector | None, bool]:
 def _read_tasks(job: SyncContext, folders: Iterable[RunFolder]) -> Iterator[ReadTask]:
     """Build the read tasks: folders with the stored state of their runs."""
     times_by_id: dict[str, FileTimes] = {}
-    neighbourhood = FileTimeJudge(job.file_times.values())
+    time_judge = FileTimeJudge(job.file_times.values())
     remaining = iter(folders)
     while group := list(islice(remaining, RUNS_PER_TASK)):
         times_by_id |= {folder.id: FileTimes(None, *folder.file_times) for folder in group}
         if job.files_walked == 1 and not job.is_read:
             # the whole folder was scanned, so it may show how it was written
-            neighbourhood = FileTimeJudge((job.file_times | times_by_id).values())
+            time_judge = FileTimeJudge((job.file_times | times_by_id).values())
         stored_states = {folder.id: job.known[folder.id] for folder in group if folder.id in job.known}
         keys = [run.key for run in stored_states.values()] + [
             key for f in group if f.id not in stored_states and (key := job.keys.get(f.id))
@@ -80,7 +80,7 @@ def _read_tasks(job: SyncContext, folders: Iterable[RunFolder]) -> Iterator[Read
         counted_elsewhere = {ids[key]: elsewhere_of(own) for key, own in claims.items() if key in ids}
         seen = {ids[key]: seen_units(own) for key, own in claims.items() if key in ids}
         checkpoints = _load_checkpoints(job, stored_states.values())
-        judgements = _judge_file_times(job, neighbourhood, group)
+        judgements = _judge_file_times(job, time_judge, group)
         if not {COPIED, ALONE}.isdisjoint(judgements):  # if git dates them now, they are read only once
             load_commits(job)
         for folder, judgement in zip(group, judgements, strict=True):
@@ -118,22 +118,19 @@ def _last_read(
     return LastRead(content, times, {path: round(at * 1e9) for path, at in written.items() if at is not None})
 
 
-def _judge_file_times(
-    job: SyncContext, neighbourhood: FileTimeJudge, group: Sequence[RunFolder]
-) -> list[str]:
+def _judge_file_times(job: SyncContext, time_judge: FileTimeJudge, group: Sequence[RunFolder]) -> list[str]:
     """Judge each run's file times by the runs around it; preliminary until the whole folder is scanned."""
     times = [FileTimes(None, *folder.file_times) for folder in group]
     if job.is_read:
         return [
-            neighbourhood.judge(job.file_times.get(folder.id, own))
+            time_judge.judge(job.file_times.get(folder.id, own))
             for folder, own in zip(group, times, strict=True)
         ]
     if job.files_walked == 1:
-        return [neighbourhood.judge(own) for own in times]
-    neighbourhoods = (neighbourhood, FileTimeJudge(times))
+        return [time_judge.judge(own) for own in times]
+    judges = (time_judge, FileTimeJudge(times))
     return [
-        COPIED if any(around.was_copied(own.first, own.last) for around in neighbourhoods) else OWN
-        for own in times
+        COPIED if any(judge.was_copied(own.first, own.last) for judge in judges) else OWN for own in times
     ]
 
 

@@ -172,16 +172,16 @@ def compute_run_costs(root: FolderPath, folders: Iterable[RunFolder]) -> Iterato
         runs = [
             run for group in run_tasks(function, tasks, _estimated_seconds, engine=engine) for run in group
         ]
-    neighbourhood = FileTimeJudge(run.times for run in runs)
+    time_judge = FileTimeJudge(run.times for run in runs)
     times = {run.id: run.times for run in runs}
-    misjudged_ids = set(neighbourhood.misjudged(times))
+    misjudged_ids = set(time_judge.misjudged(times))
     doubtful_ids = misjudged_ids | {run.id for run in runs if run.is_undated and run.times.file_times != LIVE}
     commits = commits_of(root) if doubtful_ids else NO_COMMITS
     ids_with_messages = _ids_to_read_with_messages(runs)
     ids = ids_with_messages | (doubtful_ids if commits.times else misjudged_ids)
     folders_to_reread = {folder.id: folder for folder in find_runs(root, ids)} if ids else {}
     for number, run in enumerate(runs):
-        folder, judgement = folders_to_reread.get(run.id), neighbourhood.judge(run.times)
+        folder, judgement = folders_to_reread.get(run.id), time_judge.judge(run.times)
         commit_time = commits.time_of(folder) if folder else None
         whole = run.id in ids_with_messages
         if folder is not None and (commit_time or run.id in misjudged_ids or whole):

@@ -49,16 +49,11 @@ def runs_of_overlapping_directories(
         directory_path = os.path.realpath(directory.agents_dir)
         if _is_inside(directory_path, root_path) or _is_inside(root_path, directory_path):
             known_runs |= {
-                run_path_in(directory_path, run_id): KnownRun(directory, run_id)
+                f"{directory_path}/{run_id}": KnownRun(directory, run_id)
                 for run_id in history.run_ids_in(directory)
-                if _is_inside(run_path_in(directory_path, run_id), root_path)
+                if _is_inside(f"{directory_path}/{run_id}", root_path)
             }
     return known_runs
-
-
-def run_path_in(agents_dir: str, run_id: str) -> str:
-    """Return the path of a run: its folder, or its file without the extension."""
-    return f"{agents_dir}/{run_id}"
 
 
 def _is_inside(path: str, folder: str) -> bool:
@@ -75,7 +70,8 @@ def find_moved_directory(
     """Return the stored agents folder that was moved to `root`, or None.
 
     A folder was moved if it no longer exists and at least half of the compared runs with the same name begin
-    with the same lines here. The others may have been retried since. `beside`: as in `walk_agents_folder`.
+    with the same lines here. The others may have been retried since. `transcript_set` is that of
+    `walk_agents_folder`.
     """
     if not isinstance(root, Path):
         return None

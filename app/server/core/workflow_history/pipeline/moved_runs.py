@@ -14,7 +14,7 @@ from ..ingest.runs.discovery import find_runs
 from ..ingest.runs.grouping import AGENTS_FOLDER
 from ..ingest.streams import identity_of
 from ..storage.reading.runs import RunLocation
-from .known_places import KnownRun, find_moved_directory, run_path_in, runs_of_overlapping_directories
+from .known_places import KnownRun, find_moved_directory, runs_of_overlapping_directories
 from .sync_state import SyncContext
 from .tasks import ReadResult
 
@@ -184,4 +184,4 @@ def _has_left(
     existing = [(file, claim) for file, claim in streams if file.exists()]
     if existing:
         return is_here and all(identity_of(file, claim.path) != claim.identity for file, claim in existing)
-    return not Path(run_path_in(stored.agents_dir, stored.id)).exists()
+    return not Path(stored.agents_dir, stored.id).exists()

@@ -108,7 +108,9 @@ def _read_run(batch: TaskBatch, task: ReadTask, detector: Detector | None) -> Re
     workflow = merge_run(stored, enriched, inferred=scanned.inferred)
     workflow = _phase_3_score(result, {**workflow, "project": batch.project})
     result.problems = scanned.problems
-    result.checkpoints = {path: encode_checkpoint(mark) for path, mark in facts.marks.items()}
+    result.checkpoints = {
+        path: encode_checkpoint(checkpoint) for path, checkpoint in facts.checkpoints.items()
+    }
     _detect_patterns(result, workflow, scanned, detector)
     if not batch.keeps_text:
         workflow = _forget_texts(result, workflow)
@@ -150,7 +152,9 @@ def _forget_texts(result: ReadResult, workflow: Workflow) -> Workflow:
 
 def _phase_1_read(batch: TaskBatch, task: ReadTask) -> RunFacts:
     growing_from = batch.now.timestamp() - GROWTH_WINDOW
-    return read_run(task.folder, task.checkpoints, growing_from=growing_from, asks=not task.checkpoints)
+    return read_run(
+        task.folder, task.checkpoints, growing_from=growing_from, search_request=not task.checkpoints
+    )
 
 
 def _phase_2_enrich(

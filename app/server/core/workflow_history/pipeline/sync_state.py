@@ -22,7 +22,7 @@ from ..ingest.runs.nested_folders import NOT_SEARCHED, TranscriptFolders
 from ..ingest.runs.records import escape_undecodable
 from ..storage.history import History
 from ..storage.reading.runs import AgentsDirectory, StoredRunState
-from .known_places import KnownRun, run_path_in
+from .known_places import KnownRun
 from .similarity_update import SimilarityUpdater
 from .workers.executors import LOCAL_PROCESSES, ExecutorBackend
 
@@ -52,7 +52,7 @@ class SyncContext:
     started: float  # monotonic clock, in seconds
     progress: Progress | None
     stats: dict[str, Any]
-    relations: SimilarityUpdater
+    similarity: SimilarityUpdater
     engine: ExecutorBackend = LOCAL_PROCESSES  # executor backend that reads the runs
     transcript_set: TranscriptFolders | None = NOT_SEARCHED  # folders of which only transcripts are read
     version: int = 0  # data version of the history when its runs were last read
@@ -109,13 +109,13 @@ class SyncContext:
         """Return the stored place of a run that is stored under another agents folder, or None."""
         if not self.known_places or run_id in self.known:
             return None
-        return self.known_places.get(run_path_in(os.path.realpath(str(self.root)), run_id))
+        return self.known_places.get(f"{os.path.realpath(str(self.root))}/{run_id}")
 
     def for_directory(self, directory: AgentsDirectory, ids: Iterable[str]) -> SyncContext:
         """Build the state for syncing some runs of another agents folder in the same sync."""
         root = to_path(directory.agents_dir)
         stats = empty_stats(root, directory.project)
-        shared = (self.history, self.now, self.started, self.progress, stats, self.relations)
+        shared = (self.history, self.now, self.started, self.progress, stats, self.similarity)
         other = SyncContext(
             root, directory.project, self.host, *shared, engine=self.engine, keeps_text=self.keeps_text
         )

@@ -16,10 +16,10 @@ logger = logging.getLogger("workflow_history")
 
 def finish(history: History) -> None:
     """Update the lists of similar runs and the column cache, and finish an interrupted redaction."""
-    relations = SimilarityUpdater(history)
-    if relations.is_stale or history.column_cache_is_stale():
+    similarity = SimilarityUpdater(history)
+    if similarity.is_stale or history.column_cache_is_stale():
         with history.transaction():
-            relations.compute_changes().save(history, {})
+            similarity.compute_changes().save(history, {})
             history.build_column_cache()
     finish_erasing(history)
 

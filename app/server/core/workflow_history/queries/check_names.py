@@ -36,12 +36,13 @@ def validate_filter_names(history: History, where: RunFilter, *, found: bool) ->
     if where.pattern is not None:
         resolve_pattern(history, where.pattern)
     if unusual := [word for word in where.status if word not in KNOWN_STATUSES]:
-        _check_names_exist("status", unusual, [*dict.fromkeys((*KNOWN_STATUSES, *history.names("status")))])
+        known_statuses = [*dict.fromkeys((*KNOWN_STATUSES, *history.filter_values("status")))]
+        _check_names_exist("status", unusual, known_statuses)
     if found:
         return
     for name in NAME_COLUMNS:
         words = getattr(where, name)
-        if name != "status" and words and (known := history.names(name)):
+        if name != "status" and words and (known := history.filter_values(name)):
             _check_names_exist(name, words, known)
 
 

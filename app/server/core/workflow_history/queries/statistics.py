@@ -275,7 +275,7 @@ class _Query:
         names = tuple(name for name in names if name not in self._aggregates)
         parts: Mapping[str, Sequence[Aggregate]] = {}
         if names and self._history is not None and self._where.is_empty:
-            parts = self._history.digests(names)
+            parts = self._history.aggregates(names)
         if names and not any(parts.values()):  # there is a filter, or no run
             spans = [
                 {name: compute_aggregate(name, span.read) for name in names}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, func, or_, select
 
-from .column_cache.aggregates import verify_digests
+from .column_cache.aggregates import verify_aggregates
 from .column_cache.columns import verify_cache
 from .column_cache.vectors import verify_vectors
 from .tables.schema import similar_pairs, workflows
@@ -15,7 +15,7 @@ from .writing.message_claims import verify_units
 
 def verify_derived(connection: Connection) -> list[str]:
     """Return differences in packed columns, total costs of runs, lists of similar runs, and message units."""
-    wrong_blocks = verify_cache(connection) or verify_digests(
+    wrong_blocks = verify_cache(connection) or verify_aggregates(
         connection
     )  # aggregates are computed from columns
     wrong_blocks += verify_vectors(connection)
@@ -38,7 +38,7 @@ def _verify_total_costs(connection: Connection) -> Iterator[str]:
     differs = or_(run.spent_nanodollars != expected, run.spent_nanodollars.is_(None) != expected.is_(None))
     query = select(run.project, run.id, run.spent_nanodollars, expected).where(differs).order_by(run.key)
     for project, run_id, stored, summed in connection.execute(query):
-        yield f"{project}/{run_id}: spent {stored} nanodollars, its cost and what goes beyond are {summed}"
+        yield f"{project}/{run_id}: spent {stored} nanodollars, recorded cost plus lower bound is {summed}"
 
 
 def _verify_similar_lists(connection: Connection) -> Iterator[str]:

@@ -21,7 +21,7 @@ from ..common.plausible_dates import MAX_CLOCK_SKEW
 from ..costs.accounting.message_claims import Claim
 from ..exporting.fields import ColumnBatch
 from . import integrity
-from .column_cache.blocks import DIGESTS, all_blocks, block_ranges, missing_blocks
+from .column_cache.blocks import AGGREGATES, all_blocks, block_ranges, missing_blocks
 from .connection.advisory_lock import OnWait, acquire_lock
 from .connection.engine import (
     connect,
@@ -276,13 +276,13 @@ class History:
         with self._reading() as connection:
             page = page_keys(connection, query)
             runs = list(run_queries.read_runs(connection, page.keys).values())
-            return StoredPage(runs, page.total, page.last)
+            return StoredPage(runs, page.total, page.next_cursor)
 
     def summary_page(self, query: page_query.PageQuery) -> StoredPage:
         """Return one page of runs with only the fields that lists show."""
         with self._reading() as connection:
             page = page_keys(connection, query)
-            return StoredPage(read_summaries(connection, page.keys), page.total, page.last)
+            return StoredPage(read_summaries(connection, page.keys), page.total, page.next_cursor)
 
     def list_refs(
         self,
@@ -328,7 +328,7 @@ class History:
             text = connection.scalar(select(keys).where(*where.clauses()))
         return np.sort(np.fromstring(text or "", np.int64, sep=","))
 
-    def names(self, name: str) -> list[str]:
+    def filter_values(self, name: str) -> list[str]:
         """Return the values for which the filter `name`, a key of NAME_COLUMNS, finds runs, sorted."""
         distinct = distinct_names(NAME_COLUMNS[name])
         query = select(distinct.c.name).where(distinct.c.name != "").order_by(distinct.c.name)
@@ -354,31 +354,33 @@ class History:
         with self._reading() as connection:
             return list(block_ranges(all_blocks(connection)))
 
-    def digests(self, names: Collection[str]) -> dict[str, list[Aggregate]]:
+    def aggregates(self, names: Collection[str]) -> dict[str, list[Aggregate]]:
         """Return aggregates over all runs by name, each in parts to be merged; see `analysis.statistics`.
 
         To ask for several at once is faster: the rows of runs without packed aggregates are read once.
         """
-        from .column_cache.aggregates import read_digests  # noqa: PLC0415 - see `_column_reader`
+        from .column_cache.aggregates import read_aggregates  # noqa: PLC0415 - see `_column_reader`
 
         with self._reading() as connection:
-            return read_digests(connection, names)
+            return read_aggregates(connection, names)
 
     def build_column_cache(self) -> None:
         """Pack columns, aggregates and vectors of runs written since the last call, for faster reads."""
-        from .column_cache.aggregates import pack_digests  # noqa: PLC0415 - see `_column_reader`
+        from .column_cache.aggregates import pack_aggregates  # noqa: PLC0415 - see `_column_reader`
         from .column_cache.columns import build_cache  # noqa: PLC0415 - see `_column_reader`
         from .column_cache.vectors import pack_vectors  # noqa: PLC0415 - see `_column_reader`
 
         with self._writing() as connection:
             build_cache(connection)
-            pack_digests(connection)
+            pack_aggregates(connection)
             pack_vectors(connection, MODEL_VERSION)
 
     def column_cache_is_stale(self) -> bool:
         """Return whether runs were written since their columns were packed."""
         with self._reading() as connection:
-            return any(missing_blocks(connection, *sample) for sample in (("runs", "key"), (DIGESTS, "all")))
+            return any(
+                missing_blocks(connection, *sample) for sample in (("runs", "key"), (AGGREGATES, "all"))
+            )
 
     # --- whole tables
 

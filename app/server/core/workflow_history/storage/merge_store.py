@@ -38,7 +38,7 @@ class CompleteRun:
     workflow: Workflow  # includes the hidden fields
     patterns: Mapping[str, list[Row]] = field(default_factory=dict)  # by detector, as in `to_pattern_rows`
     problems: tuple[Problem, ...] = ()
-    marks: Mapping[str, bytes] = field(default_factory=dict)  # checkpoints (read positions) by path
+    checkpoints: Mapping[str, bytes] = field(default_factory=dict)  # by path
     claims: tuple[Claim, ...] = ()  # cost of each of its streams by itself
 
 
@@ -86,14 +86,14 @@ class MergeStore:
             hidden = _by_key(connection, hidden_query, keys)
             patterns_by_run = _read_patterns(connection, keys)
             problems_by_run = _read_problems(connection, keys)
-            marks = run_queries.read_checkpoints(connection, keys)
+            checkpoints = run_queries.read_checkpoints(connection, keys)
             claims = read_claims(connection, keys)
         return {
             key: CompleteRun(
                 {**run, **dict(zip(_HIDDEN_COLUMNS, hidden[key], strict=True))},
                 patterns_by_run.get(key, {}),
                 tuple(problems_by_run.get(key, ())),
-                marks.get(key, {}),
+                checkpoints.get(key, {}),
                 tuple(claims.get(key, ())),
             )
             for key, run in runs.items()
@@ -114,7 +114,7 @@ class MergeStore:
         with self._writing() as connection:
             pruning.delete_runs(connection, keys)
 
-    def first_seen(self, times: Mapping[int, str]) -> None:
+    def set_first_seen(self, times: Mapping[int, str]) -> None:
         """Set the times when a history first stored these runs, ISO 8601 UTC."""
         run = workflows.c
         with self._writing() as connection:
@@ -254,7 +254,9 @@ class MergeStore:
                 folder = run.workflow.get("agents_dir") or ""
                 side_tables.save_run_problems(connection, folder, {key: run.problems}, new=frozenset())
             written = {key: run.workflow.get("last_written_ns") or 0 for key, run in runs.items()}
-            side_tables.save_checkpoints(connection, {key: run.marks for key, run in runs.items()}, written)
+            side_tables.save_checkpoints(
+                connection, {key: run.checkpoints for key, run in runs.items()}, written
+            )
 
 
 def _read_patterns(connection: Connection, keys: Sequence[int]) -> dict[int, dict[str, list[Row]]]:

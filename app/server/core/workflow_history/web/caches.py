@@ -81,6 +81,6 @@ def filter_choices() -> dict[str, list[str]]:
     """Return the sorted projects, workflows, models … in the history, by the name of the filter parameter."""
     with database.open_if_exists() as history:
         return {
-            _PARAMETERS.get(name, name): [] if history is None else history.names(name)
+            _PARAMETERS.get(name, name): [] if history is None else history.filter_values(name)
             for name in NAME_COLUMNS
         }

@@ -109,10 +109,10 @@ class RunFacts:
     logs: tuple[Log, ...]
     error_log: tuple[str, str] | None
     streams: tuple[StreamFacts, ...]
-    marks: dict[str, Checkpoint]  # by the stream's path in the run
+    checkpoints: dict[str, Checkpoint]  # by the stream's path in the run
     problems: tuple[Problem, ...]
     window: FileTimeSpan | None
-    asks: bool  # whether streams are searched for the request
+    search_request: bool  # whether streams are searched for the request
     births: dict[str, int]  # creation times of streams (if none, of all files) in ns since 1970, by path
     listing: str  # digest of the listing of its files, with their present times
 
@@ -162,32 +162,37 @@ class RunFacts:
 
 def read_run(
     folder: RunFolder,
-    marks: Mapping[str, Checkpoint] | None = None,
+    checkpoints: Mapping[str, Checkpoint] | None = None,
     *,
     growing_from: float | None = None,
-    asks: bool = True,
+    search_request: bool = True,
 ) -> RunFacts:
-    """Read all data files of one run; streams that only grew are read from their checkpoints (`marks`).
+    """Read all data files of one run; streams that only grew are read from their checkpoints.
 
     Streams written to after `growing_from` (seconds since 1970) get a checkpoint for the next time. Without
-    `asks`, the beginnings of streams are not searched for the request.
+    `search_request`, the beginnings of streams are not searched for the request.
     """
     results = {
-        file.path: read_stream(file, (marks or {}).get(file.path), growing_from) for file in folder.streams
+        file.path: read_stream(file, (checkpoints or {}).get(file.path), growing_from)
+        for file in folder.streams
     }
     streams = [result.facts for result in results.values() if result.facts is not None]
-    new_marks = {path: result.checkpoint for path, result in results.items() if result.checkpoint is not None}
+    new_checkpoints = {
+        path: result.checkpoint for path, result in results.items() if result.checkpoint is not None
+    }
     unknown = [result.problem for result in results.values() if result.problem is not None]
-    return read_side_files(folder, streams, marks=new_marks, asks=asks, unknown=unknown)
+    return read_side_files(
+        folder, streams, checkpoints=new_checkpoints, search_request=search_request, unknown=unknown
+    )
 
 
 def read_side_files(
     folder: RunFolder,
     streams: Sequence[StreamFacts],
     *,
-    marks: Mapping[str, Checkpoint] | None = None,
+    checkpoints: Mapping[str, Checkpoint] | None = None,
     prompts: bool = True,
-    asks: bool = True,
+    search_request: bool = True,
     unknown: Sequence[Problem] = (),
 ) -> RunFacts:
     """Read all other data files of a run whose streams have been read; prompts only with `prompts`.
@@ -219,10 +224,10 @@ def read_side_files(
         logs=tuple(logs),
         error_log=_read_error_log(folder, problems),
         streams=tuple(streams),
-        marks=dict(marks or {}),
+        checkpoints=dict(checkpoints or {}),
         problems=tuple(problems),
         window=_file_time_span(folder),
-        asks=prompts and asks,
+        search_request=prompts and search_request,
         births=births,
         listing=folder.fingerprint,
     )
@@ -400,7 +405,9 @@ def _find_run_request(
         facts.summaries,
         facts.prompts,
         facts.logs,
-        find_typed=lambda: first_prompt(facts.folder.files, facts.streams, elsewhere) if facts.asks else None,
+        find_typed=lambda: (
+            first_prompt(facts.folder.files, facts.streams, elsewhere) if facts.search_request else None
+        ),
         names=names,
         run_ids=[facts.id, *filter(None, (clean_text(facts.state.get(key)) for key in ("adw_id", "id")))],
     )
@@ -446,12 +453,9 @@ def read_stream(
     result = resume_stream(
         file.file, file.shown, agent_name(file.path), checkpoint, with_checkpoint=is_growing, stamp=file
     )
-    return result if result.facts is None else result._replace(facts=relative_to_run(result.facts, file))
-
-
-def relative_to_run(facts: StreamFacts, file: ScannedFile) -> StreamFacts:
-    """Return facts with the path relative to the run; problems keep that relative to the agents directory."""
-    return replace(facts, path=file.path)
+    if result.facts is None:
+        return result
+    return result._replace(facts=replace(result.facts, path=file.path))
 
 
 def _name_prompted_agent(folder: RunFolder, streams: Sequence[StreamFacts]) -> Sequence[StreamFacts]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ...common.models import StreamFacts
 from ...costs.accounting.deduplication import dedupes_by_results
 from ..streams import read_result_lines
-from .build_run import RunFacts, read_side_files, read_stream, relative_to_run
+from .build_run import RunFacts, read_side_files, read_stream
 from .records import RunFolder, ScannedFile, agent_name
 
 
@@ -30,7 +32,7 @@ def _read_streams(folder: RunFolder) -> list[StreamFacts]:
 
 def _read_from_results(file: ScannedFile) -> StreamFacts | None:
     facts = read_result_lines(file.file, file.shown, agent_name(file.path), file)
-    return None if facts is None else relative_to_run(facts, file)
+    return None if facts is None else replace(facts, path=file.path)
 
 
 def _read_whole(file: ScannedFile) -> StreamFacts | None:

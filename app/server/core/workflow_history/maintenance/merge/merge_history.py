@@ -219,7 +219,7 @@ class Merge:
         }
         self._ours.save_claims(claims, new=saved.new)
         settle_shares(self._ours, connected | runs_to_settle(self._ours, claims, saved.new))
-        self._our_store.first_seen(plan.first_seen)
+        self._our_store.set_first_seen(plan.first_seen)
         self._inserted_keys += saved.new
 
     def _copy_pruned(self) -> None:

@@ -23,7 +23,7 @@ class PageKeys(NamedTuple):
 
     keys: list[int]
     total: int  # number of rows on all pages
-    last: PageCursor | None  # cursor for the next page; None: there is none
+    next_cursor: PageCursor | None  # None: this is the last page
 
 
 class PageSection(NamedTuple):

@@ -31,7 +31,7 @@ from ..views import anomalies as anomalies_view
 from ..views import patterns as patterns_view
 from ..views import spending as spending_view
 from ..views.filter_form import SelectField
-from .page_query import PageQuery, parse_page_query
+from .page_query import PageParameters, parse_page_query
 
 router = APIRouter()
 
@@ -85,7 +85,7 @@ def insights(request: Request, context: ContextDep) -> Response:
     )
 
 
-def residual_cost_text(query: PageQuery) -> str:
+def residual_cost_text(query: PageParameters) -> str:
     """Return the residual cost of a script as typed, or its default."""
     return query.get("residual_cost") or query.get(
         "keep", f"{DEFAULT_RESIDUAL_COST:g}"

@@ -18,7 +18,7 @@ from ..views.filter_form import FilterForm, SelectField, build_filter_form
 
 
 @dataclass(frozen=True, slots=True)
-class PageQuery:
+class PageParameters:
     """Parsed query string of a page."""
 
     where: RunFilter
@@ -26,7 +26,7 @@ class PageQuery:
     params: dict[str, str]  # the last value of every parameter
 
     def get(self, name: str, default: str = "") -> str:
-        """Return a parameter, or `usual` if it is missing or empty."""
+        """Return a parameter, or `default` if it is missing or empty."""
         return self.params.get(name) or default
 
     @property
@@ -37,18 +37,18 @@ class PageQuery:
     def form(
         self, path: str, context: Context, own_fields: Sequence[SelectField] = (), *, has_period: bool = True
     ) -> FilterForm:
-        """Return the filter form of the page; `own` are its additional fields."""
+        """Return the filter form of the page; `own_fields` are its additional fields."""
         return build_filter_form(
             path, self.filter_params, context.query_cache(filter_choices), own_fields, has_period=has_period
         )
 
 
-def parse_page_query(request: Request) -> PageQuery:
+def parse_page_query(request: Request) -> PageParameters:
     """Parse the query string of a request. Raises InvalidQueryError if a filter is invalid."""
     values = {name: request.query_params.getlist(name) for name in request.query_params}
     parsed = parse_filter_leniently(values)
     if parsed.problems:
         raise InvalidQueryError(" ".join(parsed.problems.values()))
-    return PageQuery(
+    return PageParameters(
         parsed.where, parsed.filter_params, {name: values[-1] for name, values in values.items()}
     )

@@ -22,7 +22,7 @@ from ..views.breakdown import build_breakdown
 from ..views.filter_form import SelectField
 from ..views.measures import MIN_RUNS
 from ..views.periods import Periods, zone_words
-from .page_query import PageQuery, parse_page_query
+from .page_query import PageParameters, parse_page_query
 
 router = APIRouter()
 
@@ -76,7 +76,7 @@ def trends(request: Request, context: ContextDep) -> Response:
     )
 
 
-def _own_fields(query: PageQuery, zone: str) -> tuple[SelectField, ...]:
+def _own_fields(query: PageParameters, zone: str) -> tuple[SelectField, ...]:
     """Return the fields that only this page has."""
     period, across = query.get("period", "30d"), query.get("across")
     periods = (

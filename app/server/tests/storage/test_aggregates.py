@@ -1,4 +1,4 @@
-"""Merged digests of blocks equal the sums over all runs."""
+"""Merged aggregates of blocks equal the sums over all runs."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def record(name: str, digest: Aggregate) -> Any:
 @pytest.mark.parametrize("name", CACHED)
 @tries(40)
 @given(rows=runs, blocks_of=st.lists(st.integers(0, 3), min_size=12, max_size=12))
-def test_the_digests_of_any_parts_of_the_runs_make_that_of_all(
+def test_the_aggregates_of_any_parts_of_the_runs_make_that_of_all(
     tmp_path_factory: pytest.TempPathFactory, name: str, rows: list[dict[str, Any]], blocks_of: list[int]
 ) -> None:
     file = stored(tmp_path_factory.mktemp("parts"), rows)
@@ -145,10 +145,10 @@ def answers(where: RunFilter) -> dict[str, Any]:
     return found
 
 
-def forget_digests(history: History) -> None:
+def forget_aggregates(history: History) -> None:
     """Have the history as an older program left it."""
     with history._writing() as connection:
-        connection.execute(delete(column_blocks).where(column_blocks.c.family == blocks.DIGESTS))
+        connection.execute(delete(column_blocks).where(column_blocks.c.family == blocks.AGGREGATES))
 
 
 def test_the_answer_is_the_same_whatever_is_packed(history: History) -> None:
@@ -167,7 +167,7 @@ def test_the_answer_is_the_same_whatever_is_packed(history: History) -> None:
 def test_an_older_history_answers_the_same_and_is_packed_by_the_next_sync(history: History) -> None:
     history.build_column_cache()
     packed = answers(RunFilter())
-    forget_digests(history)
+    forget_aggregates(history)
     assert answers(RunFilter()) == packed
     assert history.column_cache_is_stale()
     history.build_column_cache()
@@ -188,16 +188,16 @@ def test_a_changed_run_changes_every_answer(history: History, packed_again: bool
     assert [name for name in after if after[name] == before[name] and name != "trend"] == []
     assert after == answers(EVERY_RUN)
     history.build_column_cache()
-    forget_digests(history)
+    forget_aggregates(history)
     assert answers(RunFilter()) == after
 
 
-def test_only_the_digests_of_the_changed_run_are_made_anew(history: History) -> None:
+def test_only_the_aggregates_of_the_changed_run_are_made_anew(history: History) -> None:
     history.build_column_cache()
     history.update("run600", {"total_cost": 1.0})
     with history._reading() as connection:
         for name in CACHED:
-            assert blocks.missing_blocks(connection, blocks.DIGESTS, name) == [1]
+            assert blocks.missing_blocks(connection, blocks.AGGREGATES, name) == [1]
 
 
 def test_sums_beyond_64_bits_are_not_kept_but_made_anew_and_never_packed_twice(tmp_path: Path) -> None:
