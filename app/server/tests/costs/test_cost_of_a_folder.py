@@ -133,6 +133,22 @@ def test_a_file_that_is_not_there_is_left_to_the_whole_reading(tmp_path: Path) -
     assert read_result_lines(tmp_path / "none.jsonl", "p", "planner") is None
 
 
+def test_messages_that_contradict_a_result_are_known_without_reading_their_content(tmp_path: Path) -> None:
+    folder = run(tmp_path, "a1b2c3d4", {"created_at": "2026-03-01T10:00:00Z"})
+    said = [assistant("m1", usage(input=500_000)), assistant("m1", usage(input=500_000, output=9))]
+    file = stream(folder, "planner", init(), *said, result(uuid="u1"))
+    quick, whole = read_result_lines(file, "p", "planner"), read_stream(file, "p", "planner")
+    assert quick is not None
+    assert whole is not None
+    assert quick.results == whole.results
+    assert [problem.reason for problem in quick.problems] == [
+        "modelUsage leaves out 499,990 tokens that messages show"
+    ]
+    first, second = both_ways(tmp_path, "a1b2c3d4")
+    assert first == second
+    assert (first["cost_basis"], first["cost_disputed"]) == ("lower_bound", True)
+
+
 # A run
 
 

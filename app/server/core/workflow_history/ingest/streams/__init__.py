@@ -142,15 +142,20 @@ def _read_from_start(opened: _OpenedStream) -> StreamRead:
     blocks = iter(reader)
     first = next(blocks, b"")
     sniffer = Sniffer()
-    dialect = sniffer.detect(first)
+    dialect, block, is_like_claude = sniffer.detect(first), first, False
     if dialect is None:  # many lines without a mark of any dialect may precede the first that has one
-        dialect = next(filter(None, map(sniffer.detect, blocks)), None)
+        for block in blocks:
+            is_like_claude = sniffer.is_like_claude
+            if dialect := sniffer.detect(block):
+                break
         reader = BlockReader(opened.handle, opened.status.st_size)
         blocks, first = iter(reader), b""
     if dialect is None and sniffer.is_like_claude:
         dialect = "claude"
     if dialect is None:
         return _read_without_line_ends(opened) or _unidentified(opened, sniffer)
+    if not block.endswith(b"\n") and not is_like_claude:  # the identifying line may grow
+        opened = opened._replace(with_checkpoint=False)
     return _StreamPass(opened, reader, dialect, PARSERS[dialect](opened.path)).parse(chain([first], blocks))
 
 

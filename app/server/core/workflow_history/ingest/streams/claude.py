@@ -269,7 +269,7 @@ def _add_assistant_message(
         known is not None and known.model is not None and parser.last_usage == (message_id, message.usage)
     )
     if message.usage is not None and (parser.is_transcript or not is_repeated):
-        new = _message_usage(message, message.usage, message_id, number, when)
+        new = message_usage(message, message.usage, message_id, number, when)
         if parser.is_transcript or session:
             is_final = parser.is_transcript and message.stop_reason is not None
             new = msgspec.structs.replace(
@@ -289,9 +289,10 @@ def _add_assistant_message(
             _add_tool_call(parser, block, block.name, number, message_id)
 
 
-def _message_usage(
+def message_usage(
     message: Message, reported: Usage, message_id: str, number: int, when: datetime | None
 ) -> MessageUsage:
+    """Return the usage of one line of a message; raises LineUnreadableError for an impossible count."""
     terms, tokens = terms_of(reported), token_usage(reported)
     return MessageUsage(
         message_id,

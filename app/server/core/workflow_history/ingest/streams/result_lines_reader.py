@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
@@ -19,12 +18,11 @@ from ...common.models import MessageUsage, StreamFacts, StreamFormat
 from ...costs.accounting.reported_totals import reports_spending
 from ..files import OpenFileStat
 from .block_reader import BRACE, hash_first_line, skip_noise
-from .claude import ClaudeParser, with_shown_usage
-from .claude_schema import LineUnreadableError, Usage
+from .claude import PARSED_TYPES, ClaudeParser, message_usage, with_shown_usage
+from .claude_schema import LineUnreadableError, Message, decode_line
 from .endings import SYNTHETIC
 from .format_detection import Sniffer
 from .reading import MAX_PROBLEMS
-from .tokens import token_usage
 
 _USER, _ASSISTANT = "user", "assistant"
 _SKIPPED_TYPES = {
@@ -34,23 +32,6 @@ _SKIPPED_TYPES = {
     b'{"type": "assi': _ASSISTANT,
 }
 """Kinds of lines that need not be parsed, by their first bytes."""
-
-
-class _SpendingMessage(msgspec.Struct):
-    id: str | None = None
-    model: str | None = None
-    usage: Usage | None = None
-
-
-class _SpendingLine(msgspec.Struct):
-    """The fields of a message's line that its spending needs."""
-
-    session_id: str | None = None
-    sessionId: Any = None  # noqa: N815 - set in native transcripts
-    message: _SpendingMessage | None = None
-
-
-_SPENDING_DECODER = msgspec.json.Decoder(_SpendingLine)
 
 _LINE_END = ord("\n")
 _RECORD_ENDS = b"} \t\r"  # last bytes of a whole line; another one shows that it is damaged
@@ -146,18 +127,20 @@ class _ResultLines:
         self.needs_messages |= block.find(_TIMESTAMP_KEY, start, end) >= 0
 
     def _add_usage(self, raw: bytes, number: int) -> None:
-        """Add the usage of a message, by which the results are checked; its content is skipped."""
+        """Add the usage of a message, by which the results are checked."""
         try:
-            line = _SPENDING_DECODER.decode(raw)
-            message = line.message
-            usage = token_usage(message.usage) if message and message.usage else None
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, LineUnreadableError):
+            line = decode_line(raw, PARSED_TYPES)
+            message = line.message if line is not None else None
+            if line is None or not isinstance(message, Message) or message.model == SYNTHETIC:
+                return
+            self.needs_messages |= line.sessionId is not None
+            if message.usage is None or not message.id:
+                return
+            usage = message_usage(message, message.usage, message.id, number, None)
+        except LineUnreadableError:
             self.needs_messages = True
             return
-        self.needs_messages |= line.sessionId is not None
-        if message is None or usage is None or not message.id or message.model == SYNTHETIC:
-            return
-        new = MessageUsage(message.id, message.model, usage, number, session=line.session_id)
+        new = msgspec.structs.replace(usage, session=line.session_id)
         known = self.messages.get(message.id)
         self.messages[message.id] = new if known is None else known.merged(new)
 
