@@ -61,6 +61,7 @@ _FORMATS: Final = frozenset(
         StreamFormat.CURSOR,
     }
 )
+"""Formats that contain the user's messages; opencode's output does not."""
 
 
 def first_prompt(
