@@ -338,23 +338,15 @@ def test_a_native_transcript_has_times_and_final_usage(tmp_path: Path) -> None:
     assert facts.started_at.isoformat() == "2026-01-02T03:04:05+00:00"
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("npm warn deprecated glob@7.2.3", "npm warn deprecated glob@7.2.3"),
-        ("token: ghp_" + "a1B2" * 9, "token: [secret: "),
-        ("x" * 200, "x" * 80 + "…"),
-        ("\x1b[31mwarn\x1b[0m", "[31mwarn[0m"),
-    ],
-)
-def test_a_line_of_text_in_a_stream_is_quoted_as_no_json(tmp_path: Path, text: str, shown: str) -> None:
+@pytest.mark.parametrize("text", ["npm warn deprecated glob@7.2.3", "x" * 200, "\x1b[31mwarn\x1b[0m"])
+def test_a_line_of_text_in_a_stream_is_named_as_no_json(tmp_path: Path, text: str) -> None:
     file = tmp_path / "x.jsonl"
     file.write_text(f"{init()}\n{text}\n{result()}\n")
     facts = read_stream(file, "x.jsonl", "main")
     assert facts is not None
     (problem,) = facts.problems
-    assert problem.reason.startswith(f"not JSON: “{shown}")
-    assert (problem.line, problem.reason[-1], facts.lost_line) == (2, "”", 0)
+    assert problem.reason == "not JSON: a line of text, from another program"
+    assert (problem.line, facts.lost_line) == (2, 0)
 
 
 def test_a_native_session_of_codex_is_named_and_not_read(tmp_path: Path) -> None:

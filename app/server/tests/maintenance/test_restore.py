@@ -255,7 +255,7 @@ def test_what_is_no_whole_history_is_not_restored(file: Path, copy: Path, tmp_pa
         ("empty.db", WorkflowHistoryError, "is not a history"),
         ("text.db", WorkflowHistoryError, "not an SQLite database"),
         ("none.db", WorkflowHistoryError, "does not exist"),
-        ("", InvalidQueryError, "is a folder; name the backup's file"),
+        ("", InvalidQueryError, "is a directory. Name a backup file"),
         ("place/history.db", InvalidQueryError, "is the history in use"),
     ):
         with pytest.raises(error, match=said):

@@ -12,7 +12,6 @@ import msgspec
 
 from ...common.models import Problem, ResultLine, Severity, StreamFacts
 from ...common.plausible_dates import read_moment
-from ...common.redaction import redact_text
 from ...costs.accounting.reported_totals import doubts
 from .block_reader import split_lines
 from .claude_schema import TIME_IMPOSSIBLE, TIME_UNREADABLE, LineUnreadableError
@@ -20,8 +19,7 @@ from .repair import recover_records, starts_record
 
 MAX_PROBLEMS = 20  # per file: of a million garbled lines, only the first ones are reported
 _TRUNCATED = "truncated"  # word in msgspec's error for a record without its end
-_MAX_QUOTED = 80  # characters quoted of a line of plain text
-_MAX_REDACTED = 2_000  # bytes of it that are searched for secrets
+_TEXT_PROBLEM = "not JSON: a line of text, from another program"  # unquoted: it may be a line of a key
 _MAX_SPLIT_RECORD = 256 * 1024  # bytes of a record that is split over several lines
 
 
@@ -136,7 +134,7 @@ class LineParser(ABC):
         records, lost, is_end_lost = recover_records(raw)
         reason = "zero bytes in place of text" if b"\0" in raw else reason
         if not records and not lost and not raw.lstrip().startswith(b"{"):
-            self.add_problem(_text_problem(raw), number, keeps_end=True)
+            self.add_problem(_TEXT_PROBLEM, number, keeps_end=True)
             return
         if not records or records == [raw.strip()]:
             self.lost_line = number if lost or records else self.lost_line
@@ -174,14 +172,6 @@ class LineParser(ABC):
         self.lost_line = partial.line
         self.add_problem(f"unreadable line: {partial.reason}", partial.line)
         return False
-
-
-def _text_problem(raw: bytes) -> str:
-    """Return the problem of a line of plain text, which another program wrote into the stream."""
-    text = redact_text(raw[:_MAX_REDACTED].decode("utf-8", "replace"))
-    printable = "".join([char for char in text if char.isprintable()]).strip().replace("”", '"')
-    cut = "…" if len(printable) > _MAX_QUOTED else ""
-    return f"not JSON: “{printable[:_MAX_QUOTED]}{cut}”"
 
 
 LineT = TypeVar("LineT")
