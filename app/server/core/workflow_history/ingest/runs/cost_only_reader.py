@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from ...common.models import StreamFacts
 from ...costs.accounting.deduplication import dedupes_by_results
