@@ -143,7 +143,7 @@ def test_what_an_earlier_version_named_otherwise_is_not_counted_twice(agents: Pa
     lines = text_of(NAMELESS[kind]())
     with pytest.MonkeyPatch.context() as earlier:
         earlier.setattr(records, "READER_VERSION", records.READER_VERSION - 1)
-        earlier.setattr(message_claims, "NAMING", message_claims.NAMING - 1)
+        earlier.setattr(message_claims, "UNIT_RULES_VERSION", message_claims.UNIT_RULES_VERSION - 1)
         earlier.setattr(deduplication, "_reported_unit", lambda *said: deduplication._unit("earlier", *said))
         written(agents, "a1b2c3d4", lines)
         alone = synced(agents)["total_cost"]

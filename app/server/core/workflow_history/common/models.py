@@ -250,7 +250,11 @@ class ReportedModelCost(msgspec.Struct, frozen=True):
     cost: Decimal | None  # USD; None: not reported
 
 
-class ResultLine(msgspec.Struct, frozen=True):
+_STORED_NAMES = {"incomplete_reason": "lacking", "message_usage": "shown"}
+"""Names of fields of a result line in stored claims and checkpoints, if they differ."""
+
+
+class ResultLine(msgspec.Struct, frozen=True, rename=_STORED_NAMES):
     """One result line. Cost and `models` are cumulative per process; duration and turns of one segment."""
 
     line: int  # 1-based
@@ -268,12 +272,12 @@ class ResultLine(msgspec.Struct, frozen=True):
     permission_denials: int = 0
     terms: Terms = LIST_PRICE  # terms of the main thread
     process: int | None = None  # index of the process that wrote the line; None: derived from the totals
-    lacking: str | None = None  # reason why its totals may be too low
+    incomplete_reason: str | None = None  # reason why its totals may be too low
     ended: bool = True  # False: preliminary totals of a stream without an end
     is_sum: bool = False  # whether the totals only add up the stream's messages, which count by themselves
     lists_models: bool = False  # whether it has a list of models, even if that is empty
     begin: int = 0  # line after which the messages of this segment stand
-    shown: tuple[ReportedModelCost, ...] = ()  # usage by model of these messages; outputs may be too low
+    message_usage: tuple[ReportedModelCost, ...] = ()  # of these messages, by model; outputs may be too low
 
 
 class Subagent(msgspec.Struct, frozen=True):

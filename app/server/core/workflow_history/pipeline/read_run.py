@@ -12,7 +12,7 @@ from ..common.errors import PER_RUN_ERRORS
 from ..common.models import RunStatus, ScannedRun, SourceState, TimeBasis, Workflow
 from ..common.redaction import has_no_text, strip_quotes, strip_texts
 from ..common.spending import is_copy
-from ..costs.accounting.message_claims import as_known, to_store, without_messages_elsewhere
+from ..costs.accounting.message_claims import reduce_to_shares, to_store, without_messages_elsewhere
 from ..costs.pricing import price_version
 from ..enrichment import with_claims
 from ..ingest.runs import not_a_run_problem
@@ -197,7 +197,10 @@ def _detect_patterns(
     streams = scanned.streams
     claims_elsewhere = {claim.path: claim for claim in result.claims if claim.elsewhere}
     if claims_elsewhere:
-        workflow = {**workflow, "phase_costs": as_known(workflow.get("phase_costs") or (), result.claims)}
+        workflow = {
+            **workflow,
+            "phase_costs": reduce_to_shares(workflow.get("phase_costs") or (), result.claims),
+        }
         streams = tuple(
             without_messages_elsewhere(stream, claims_elsewhere[stream.path])
             if stream.path in claims_elsewhere

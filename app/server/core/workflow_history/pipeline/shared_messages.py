@@ -17,7 +17,7 @@ from ..common.models import Problem, StreamFacts, Workflow
 from ..common.spending import ANOTHER_RUN, is_copy, originals_of, run_basis
 from ..common.urls import files_folder
 from ..costs.accounting import cost_data
-from ..costs.accounting.deduplication import Share, Spender, Unit, assign_shares, packed_units, unpacked_units
+from ..costs.accounting.deduplication import Share, Spender, Unit, assign_shares, pack_units, unpack_units
 from ..costs.accounting.message_claims import (
     Attempt,
     Claim,
@@ -176,7 +176,7 @@ def _elsewhere(share: Share, key: int) -> Elsewhere:
     units_by_kind = (share.others, share.repeated)
     return Elsewhere(
         *(
-            packed_units(sorted(unit for unit, owner in units.items() if owner[0] != key))
+            pack_units(sorted(unit for unit, owner in units.items() if owner[0] != key))
             for units in units_by_kind
         )
     )
@@ -184,7 +184,7 @@ def _elsewhere(share: Share, key: int) -> Elsewhere:
 
 def _excluded_units(claims: Iterable[Claim]) -> set[tuple[Attempt, Unit]]:
     """Return the units that were excluded when a run's patterns were detected."""
-    return {(claim.name, unit) for claim in claims for unit in unpacked_units(claim.elsewhere)}
+    return {(claim.name, unit) for claim in claims for unit in unpack_units(claim.elsewhere)}
 
 
 def _store_unseen_problems(
@@ -215,7 +215,8 @@ def runs_to_settle(
     keys = {
         key
         for key, claims in known_claims.items()
-        if len({claim.path for claim in claims}) < len(claims) or any(claim.alone for claim in claims)
+        if len({claim.path for claim in claims}) < len(claims)
+        or any(claim.unshared_fields for claim in claims)
     }
     return keys | (history.runs_sharing(units) if units else set())
 
@@ -225,7 +226,9 @@ def with_full_spending(run: Workflow, claims: Iterable[Claim]) -> Workflow:
 
     The current content of its files is compared with that.
     """
-    full_records = {claim.name: claim.alone for claim in claims if claim.alone is not None}
+    full_records = {
+        claim.name: claim.unshared_fields for claim in claims if claim.unshared_fields is not None
+    }
     if not full_records:
         return run
     agents = [

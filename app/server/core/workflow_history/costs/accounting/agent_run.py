@@ -90,15 +90,17 @@ def build_agent_run(
     facts: StreamFacts,
     at: datetime | None,
     *,
-    lacking: bool = False,
+    is_incomplete: bool = False,
     repeated: AbstractSet[str] = frozenset(),
 ) -> AgentRun:
     """Build the agent run of one stream with its whole cost, priced at the stream's start, or else at `at`.
 
-    `lacking`: more was spent than the stream shows. `repeated`: ids of messages that are another run's work;
-    their tool calls are not counted here.
+    `is_incomplete`: more was spent than the stream shows. `repeated`: ids of messages that are another run's
+    work; their tool calls are not counted here.
     """
-    cost = compute_stream_cost(facts, uncovered_messages(facts), facts.started_at or at, lacking=lacking)
+    cost = compute_stream_cost(
+        facts, uncovered_messages(facts), facts.started_at or at, is_incomplete=is_incomplete
+    )
     fields = {
         "phase": classify_phase(facts.agent),
         "agent": facts.agent,

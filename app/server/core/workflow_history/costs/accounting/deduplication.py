@@ -53,22 +53,22 @@ class Spender(msgspec.Struct, frozen=True, gc=False):
     loose: tuple[tuple[Unit, MessageUsage], ...] = ()  # messages not included in any of its totals
     session: str | None = None
     lines: int = 0
-    together: tuple[Unit, ...] = ()  # sessions and messages as a single unit, if the stream has totals
+    stream_units: tuple[Unit, ...] = ()  # its sessions and all messages as one unit, if it has totals
     is_continued: bool = False  # whether another attempt of its run began with the same content
 
     @property
     def totals(self) -> tuple[Unit, ...]:
         """Units that only a copy of the stream also has."""
-        return (*self.results, *self.together)
+        return (*self.results, *self.stream_units)
 
     @property
     def units(self) -> set[Unit]:
         """All units that another stream may also have."""
-        return {*self.parts, *self.together}
+        return {*self.parts, *self.stream_units}
 
     @property
     def parts(self) -> set[Unit]:
-        """Units that stay in the stream as it grows: all units except `together`."""
+        """Units that stay in the stream as it grows: all units except `stream_units`."""
         return {*self.results, *self.covered, *(unit for unit, _ in self.loose)}
 
 
@@ -105,7 +105,7 @@ def build_spender(facts: StreamFacts) -> Spender:
         loose=tuple([(unit(message), message) for message in uncovered]),
         session=next((session for session in (*facts.session_ids, *result_sessions) if session), None),
         lines=facts.lines,
-        together=_stream_units(facts),
+        stream_units=_stream_units(facts),
     )
 
 
@@ -181,7 +181,7 @@ def _find_copies(spenders: Mapping[Name, Spender], rank_of: Any) -> tuple[dict[N
         original = next((owners[unit] for unit in spender.totals if unit in owners), None)
         if original is not None:
             copies[name] = original
-            if not (owners.keys() >= results[name] or owners.keys() & {*spender.together}):
+            if not (owners.keys() >= results[name] or owners.keys() & {*spender.stream_units}):
                 diverged.add(name)
         for unit in spender.totals:
             owners.setdefault(unit, original or name)
@@ -335,7 +335,7 @@ def thread_units(facts: StreamFacts) -> tuple[Unit, ...]:
     return tuple([_unit("thread", thread) for thread in sorted(threads)])
 
 
-def packed_units(units: Iterable[Unit]) -> bytes:
+def pack_units(units: Iterable[Unit]) -> bytes:
     """Pack units into bytes, eight each, little-endian on every machine."""
     numbers = array("q", units)
     if byteorder == "big":
@@ -343,8 +343,8 @@ def packed_units(units: Iterable[Unit]) -> bytes:
     return numbers.tobytes()
 
 
-def unpacked_units(data: bytes) -> tuple[Unit, ...]:
-    """Unpack units that `packed_units` packed."""
+def unpack_units(data: bytes) -> tuple[Unit, ...]:
+    """Unpack units that `pack_units` packed."""
     numbers = array("q", data)
     if byteorder == "big":
         numbers.byteswap()

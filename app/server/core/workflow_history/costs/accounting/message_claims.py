@@ -26,9 +26,9 @@ from .deduplication import (
     Unit,
     assign_shares,
     message_units,
-    packed_units,
+    pack_units,
     thread_units,
-    unpacked_units,
+    unpack_units,
 )
 from .resumed_threads import CUMULATIVE, subtract_earlier_totals
 from .stream_cost import NO_COST, compute_stream_cost, covered_messages, uncovered_messages
@@ -48,7 +48,7 @@ class Elsewhere(NamedTuple):
     repeated: bytes = b""  # units of another run's work; in a copy, those that its original repeats too
 
 
-NAMING = 1
+UNIT_RULES_VERSION = 1
 """Version of the rules that create units; raise READER_VERSION with it, so that all runs are read again."""
 
 NOTHING_SEEN: Seen = {}
@@ -70,13 +70,13 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False):
     written: float | None = None  # mtime of the file, seconds since 1970
     at: datetime | None = None  # price date for messages without a timestamp
     facts: StreamFacts | None = None  # None unless some messages are in no total, or its totals count threads
-    lacking: bool = False  # whether more was spent than the stream shows
-    alone: dict[str, Any] | None = None  # own SHARED_FIELDS, only while others count a part of them
+    is_incomplete: bool = False  # whether more was spent than the stream shows
+    unshared_fields: dict[str, Any] | None = None  # SHARED_FIELDS of all of it; None: no other counts a part
     elsewhere: bytes = b""  # packed units that other runs count; excluded from its run's patterns
     repeated: bytes = b""  # packed units of another run's work; excluded when its request was found
-    together: bytes = b""  # sessions and messages as a single unit, packed
+    stream_units: bytes = b""  # its sessions and all messages as one unit, packed
     is_continued: bool = False  # whether another attempt began with the same content
-    naming: int = 0  # version of the rules for its units; claims of different versions are not comparable
+    unit_rules_version: int = 0  # claims of different versions are not comparable
 
     @property
     def name(self) -> Attempt:
@@ -91,27 +91,27 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False):
             unit = message_units(self.facts.identity or self.path)
             uncovered = tuple([(unit(message), message) for message in uncovered_messages(self.facts)])
         return Spender(
-            unpacked_units(self.results),
-            unpacked_units(self.covered),
+            unpack_units(self.results),
+            unpack_units(self.covered),
             uncovered,
             self.session,
             self.lines,
-            unpacked_units(self.together),
+            unpack_units(self.stream_units),
             self.is_continued,
         )
 
     @property
     def units(self) -> set[Unit]:
         """All units that another stream may also have."""
-        return self.spender.units.union(unpacked_units(self.threads))
+        return self.spender.units.union(unpack_units(self.threads))
 
 
 def seen_units(claims: Iterable[Claim]) -> Seen:
     """Return the units read so far of each attempt, if they are comparable with units read now."""
     return {
-        claim.name: (packed_units(sorted(claim.spender.parts)), claim.results)
+        claim.name: (pack_units(sorted(claim.spender.parts)), claim.results)
         for claim in claims
-        if claim.naming == NAMING and claim.identity
+        if claim.unit_rules_version == UNIT_RULES_VERSION and claim.identity
     }
 
 
@@ -133,7 +133,11 @@ def replaced_attempts(
 
 def is_one_stream(claim: Claim, other: Claim) -> bool:
     """Return whether one of two claims contains all of the other one, or they are not comparable."""
-    if claim.naming != other.naming or claim.naming != NAMING or not claim.identity:
+    if (
+        claim.unit_rules_version != other.unit_rules_version
+        or claim.unit_rules_version != UNIT_RULES_VERSION
+        or not claim.identity
+    ):
         return True
     parts, others = claim.spender.parts, other.spender.parts
     messages = parts.difference(claim.spender.results)
@@ -142,11 +146,11 @@ def is_one_stream(claim: Claim, other: Claim) -> bool:
 
 
 def _is_continuation(facts: StreamFacts, claim: Claim, packed_seen: bytes, packed_results: bytes) -> bool:
-    current, earlier = claim.spender.parts, frozenset(unpacked_units(packed_seen))
+    current, earlier = claim.spender.parts, frozenset(unpack_units(packed_seen))
     if earlier <= current or current <= earlier:
         return True
     messages = current.difference(claim.spender.results)
-    if messages and messages == earlier.difference(unpacked_units(packed_results)):
+    if messages and messages == earlier.difference(unpack_units(packed_results)):
         return True
     stored = _stored_units(facts)  # ids may be redacted in the history
     if earlier <= current.union(*stored.values()):
@@ -180,7 +184,7 @@ def to_replaced_claim(claim: Claim) -> Claim:
 
 def seen_more(former: Claim, claim: Claim) -> bool:
     """Return whether an earlier claim of an attempt has more of its content than a later one."""
-    return former.naming == claim.naming and len(former.units) > len(claim.units)
+    return former.unit_rules_version == claim.unit_rules_version and len(former.units) > len(claim.units)
 
 
 def with_first_written(claim: Claim, other: Claim) -> Claim:
@@ -192,7 +196,7 @@ def with_first_written(claim: Claim, other: Claim) -> Claim:
 
 def _content(claim: Claim) -> tuple[object, ...]:
     """Return all fields of a claim that come from its stream."""
-    units = (claim.results, claim.together, claim.covered, claim.threads)
+    units = (claim.results, claim.stream_units, claim.covered, claim.threads)
     return *units, claim.session, claim.lines, claim.facts
 
 
@@ -211,13 +215,13 @@ def first_written(claims: Mapping[tuple[int, str, str | None], Claim]) -> dict[i
 _DECODER = msgspec.msgpack.Decoder(Claim)
 
 
-def packed(claim: Claim) -> bytes:
+def encode_claim(claim: Claim) -> bytes:
     """Serialize a claim to bytes."""
     return msgspec.msgpack.encode(claim)
 
 
-def unpacked(data: bytes) -> Claim:
-    """Deserialize a claim from `packed`. Raises msgspec.MsgspecError if the bytes are damaged."""
+def decode_claim(data: bytes) -> Claim:
+    """Deserialize a claim from `encode_claim`. Raises msgspec.MsgspecError if the bytes are damaged."""
     return _DECODER.decode(data)
 
 
@@ -229,7 +233,8 @@ def build_claim(
 ) -> Claim:
     """Build the claim of a stream for all its spending; `unseen` is from `missing_parts`.
 
-    Its facts are stored without texts and free items, and with only the unseen sub-agents.
+    Its facts are stored without answers, tool calls, problems, and the ids and subtypes of results; of its
+    sub-agents only the unseen ones.
     """
     stored_facts = None
     if spender.loose or facts.format == CUMULATIVE:
@@ -240,35 +245,37 @@ def build_claim(
     return Claim(
         path=facts.path,
         identity=facts.identity,
-        results=packed_units(spender.results),
-        covered=packed_units(spender.covered),
-        threads=packed_units(thread_units(facts)),
+        results=pack_units(spender.results),
+        covered=pack_units(spender.covered),
+        threads=pack_units(thread_units(facts)),
         session=spender.session,
         lines=spender.lines,
         at=facts.started_at or at,
         facts=stored_facts,
-        lacking=bool(unseen),
-        together=packed_units(spender.together),
-        naming=NAMING,
+        is_incomplete=bool(unseen),
+        stream_units=pack_units(spender.stream_units),
+        unit_rules_version=UNIT_RULES_VERSION,
     )
 
 
-def cleaned(claim: Claim, *, keeps_text: bool = True) -> Claim:
+def redact_claim(claim: Claim, *, keeps_text: bool = True) -> Claim:
     """Redact a claim for storage, and drop its free text if texts are not kept.
 
     The path stays unchanged, because it is the key of the agent run with this path.
     """
-    texts = msgspec.msgpack.decode(msgspec.msgpack.encode((claim.session, claim.facts, claim.alone)))
+    texts = msgspec.msgpack.decode(
+        msgspec.msgpack.encode((claim.session, claim.facts, claim.unshared_fields))
+    )
     clean_texts = redact_json(texts)
     if not keeps_text:
         clean_texts = keep_only_names(clean_texts)
     if clean_texts == texts:
         return claim
-    session, facts, alone = _TEXTS_DECODER.decode(msgspec.msgpack.encode(clean_texts))
+    session, facts, unshared_fields = _TEXTS_DECODER.decode(msgspec.msgpack.encode(clean_texts))
     if facts is not None:
         identity = claim.facts.identity if claim.facts else None  # part of the units of messages without ids
         facts = replace(facts, path=claim.path, identity=identity)
-    return replace(claim, session=session, facts=facts, alone=alone)
+    return replace(claim, session=session, facts=facts, unshared_fields=unshared_fields)
 
 
 def to_store(
@@ -284,7 +291,7 @@ def to_store(
     """
     return [
         with_elsewhere(
-            replace(cleaned(claim, keeps_text=keeps_text), written=written.get(claim.path)),
+            replace(redact_claim(claim, keeps_text=keeps_text), written=written.get(claim.path)),
             elsewhere.get(claim.name, Elsewhere()),
         )
         for claim in claims
@@ -344,7 +351,9 @@ def apply_share(
     `duplicate_of` names the stream that counts all of it; None if the stream counts something itself. `part`
     is the stream with totals reduced by the parts that others count.
     """
-    own_fields: dict[str, Any] = {name: agent.get(name) for name in SHARED_FIELDS} | (claim.alone or {})
+    own_fields: dict[str, Any] = {name: agent.get(name) for name in SHARED_FIELDS} | (
+        claim.unshared_fields or {}
+    )
     uncovered = () if claim.facts is None else uncovered_messages(claim.facts)
     if duplicate_of is None and share.record and share.messages == uncovered and part is None:
         fields: Mapping[str, Any] = own_fields
@@ -354,15 +363,15 @@ def apply_share(
         facts = part or claim.facts
         if duplicate_of is None and facts is not None:
             own, others = unseen_subagents_of(claim, share)
-            is_lacking = claim.lacking and (bool(own) or not others)
+            is_incomplete = claim.is_incomplete and (bool(own) or not others)
             cost = compute_stream_cost(
-                facts, share.messages, claim.at, with_totals=share.record, lacking=is_lacking
+                facts, share.messages, claim.at, with_totals=share.record, is_incomplete=is_incomplete
             )
         fields, stored_own = {**own_fields, **to_record_fields(cost, own_fields["model"])}, own_fields
         if claim.facts is not None:
             fields |= _own_times(claim.facts, _repeated_ids(claim, share))
     changed = {**agent, **fields, "duplicate_of": duplicate_of}
-    return cast("AgentRun", changed), replace(claim, alone=stored_own)
+    return cast("AgentRun", changed), replace(claim, unshared_fields=stored_own)
 
 
 def _repeated_ids(claim: Claim, share: Share) -> set[str]:
@@ -421,7 +430,7 @@ def unseen_subagents_of(claim: Claim, share: Share) -> tuple[list[Subagent], lis
     return own, [agent for agent in claim.facts.subagents if agent.message_id in others_ids]
 
 
-def as_known(agents: Iterable[AgentRun], claims: Iterable[Claim]) -> list[AgentRun]:
+def reduce_to_shares(agents: Iterable[AgentRun], claims: Iterable[Claim]) -> list[AgentRun]:
     """Reduce a run's agent runs to their shares, based on the other runs' units in its claims."""
     claim_by_name = {claim.name: claim for claim in claims}
     spenders: dict[Any, Spender] = {name: claim.spender for name, claim in claim_by_name.items()}
@@ -433,7 +442,7 @@ def as_known(agents: Iterable[AgentRun], claims: Iterable[Claim]) -> list[AgentR
 
 def _share_from_claim(claim: Claim, own_share: Share) -> Share:
     """Return a stream's share without units of other runs; `own_share` is its share within its own run."""
-    elsewhere, spender = frozenset(unpacked_units(claim.elsewhere)), claim.spender
+    elsewhere, spender = frozenset(unpack_units(claim.elsewhere)), claim.spender
     others_ids = {message.message_id for unit, message in spender.loose if unit in elsewhere}
     own_messages = tuple([message for message in own_share.messages if message.message_id not in others_ids])
     counts_totals = own_share.record and elsewhere.isdisjoint(spender.results)
@@ -459,7 +468,7 @@ def _ids_of_units(facts: StreamFacts, packed_ids: bytes) -> frozenset[str]:
     """Return the ids of a stream's messages whose units are among the packed ones."""
     if not packed_ids:
         return frozenset()
-    units, unit = frozenset(unpacked_units(packed_ids)), message_units(facts.identity or facts.path)
+    units, unit = frozenset(unpack_units(packed_ids)), message_units(facts.identity or facts.path)
     return frozenset([message.message_id for message in facts.messages if unit(message) in units])
 
 

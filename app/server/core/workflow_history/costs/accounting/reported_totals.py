@@ -80,7 +80,7 @@ def reported_cost(facts: StreamFacts, at: datetime | None) -> ReportedCost | Non
     return _sum_processes([_process_cost(group, facts.model, at) for group in group_by_process(totals)])
 
 
-def doubts(
+def find_doubtful_totals(
     results: Sequence[ResultLine], *, spent: bool, model: str | None = None, at: datetime | None = None
 ) -> Iterator[tuple[int, str]]:
     """Yield line and reason of each total that may be incomplete.
@@ -91,8 +91,8 @@ def doubts(
     for result in results:
         if spent and not reports_spending(result) and (result.total_cost is not None or result.models):
             yield result.line, "the result counts nothing, but messages show that tokens were used"
-        if result.lacking:
-            yield result.line, result.lacking
+        if result.incomplete_reason:
+            yield result.line, result.incomplete_reason
         if result.is_sum and _lacks_model(result):
             yield result.line, NO_MODEL
     for segments in group_by_process(totals):
@@ -119,7 +119,7 @@ def _find_process_doubts(
 
 def _find_missing(segments: Sequence[ResultLine], model: str | None, at: datetime | None) -> Iterator[str]:
     """Yield how many tokens and web searches the totals of a process leave out."""
-    omitted, unseen = _beyond_models(segments), _sum_usage(_beyond_totals(segments, model).values())
+    omitted, unseen = _missing_in_models(segments), _sum_usage(_missing_in_totals(segments, model).values())
     omits_models = _omits_models(segments)
     if not omits_models and omitted == unseen == TokenUsage():
         return  # the usual case; the cost is not needed
@@ -203,19 +203,19 @@ def _last_models(segments: Sequence[ResultLine]) -> tuple[ReportedModelCost, ...
 
 def _is_complete(segments: Sequence[ResultLine]) -> bool:
     """Return whether modelUsage includes all tokens that usage and the messages show."""
-    return _beyond_models(segments) == TokenUsage() and not _beyond_totals(segments, None)
+    return _missing_in_models(segments) == TokenUsage() and not _missing_in_totals(segments, None)
 
 
 def _missing_tokens(segments: Sequence[ResultLine], main_model: str | None) -> dict[str | None, TokenUsage]:
     """Return the tokens that the totals of a process leave out, by model; those of `usage` have None."""
     if segments[-1].process is not None:
         return {}
-    missing = _beyond_totals(segments, main_model)
-    omitted = _excess(_beyond_models(segments), _sum_usage(missing.values()))
+    missing = _missing_in_totals(segments, main_model)
+    omitted = _excess(_missing_in_models(segments), _sum_usage(missing.values()))
     return missing if omitted == TokenUsage() else missing | {None: omitted + missing.get(None, TokenUsage())}
 
 
-def _beyond_models(segments: Sequence[ResultLine]) -> TokenUsage:
+def _missing_in_models(segments: Sequence[ResultLine]) -> TokenUsage:
     """Return main-thread tokens missing in modelUsage, which should include them."""
     models = _last_models(segments)
     if not models or segments[-1].process is not None:
@@ -225,7 +225,9 @@ def _beyond_models(segments: Sequence[ResultLine]) -> TokenUsage:
     return _excess(in_main_thread, _sum_usage(model.usage for model in split))
 
 
-def _beyond_totals(segments: Sequence[ResultLine], main_model: str | None) -> dict[str | None, TokenUsage]:
+def _missing_in_totals(
+    segments: Sequence[ResultLine], main_model: str | None
+) -> dict[str | None, TokenUsage]:
     """Return the tokens of messages that the totals leave out, by model.
 
     A model without an entry may be in another entry, as some programs answer for other models. So its tokens
@@ -233,7 +235,7 @@ def _beyond_totals(segments: Sequence[ResultLine], main_model: str | None) -> di
     """
     main_usage = _sum_usage(segment.main_usage for segment in segments)
     entries = _last_models(segments) or (ReportedModelCost(main_model, main_usage, None),)
-    shown = [part for segment in segments for part in segment.shown]
+    shown = [part for segment in segments for part in segment.message_usage]
     if not shown:
         return {}
     names = {entry.model or main_model for entry in entries}
@@ -298,12 +300,14 @@ def _process_cost(
 ) -> ReportedCost:
     """Return the cost of one process: the reported one, or else tokens x price."""
     record = _cost_as_reported(segments, main_model, at)
-    lacking = _is_ambiguous(segments) or _is_below_parts(segments) or any(s.lacking for s in segments)
+    is_incomplete = (
+        _is_ambiguous(segments) or _is_below_parts(segments) or any(s.incomplete_reason for s in segments)
+    )
     if missing := _missing_tokens(segments, main_model):
         record = _add_missing_tokens(record, missing, segments, main_model, at)
     elif _omits_models(segments) or (segments[-1].is_error and record.cost == 0):
         record = _at_list_price(record)
-    if lacking and record.basis in RECORDED_BASES:
+    if is_incomplete and record.basis in RECORDED_BASES:
         return structs.replace(record, basis=CostBasis.LOWER_BOUND)
     return record
 

@@ -90,7 +90,7 @@ def compute_cost_and_claims(
         build_agent_run(
             facts,
             at,
-            lacking=facts.path in unseen,
+            is_incomplete=facts.path in unseen,
             repeated=repeated_messages(facts, elsewhere),
         )
         for facts in streams

@@ -40,12 +40,12 @@ def compute_stream_cost(
     at: datetime | None,
     *,
     with_totals: bool = True,
-    lacking: bool = False,
+    is_incomplete: bool = False,
 ) -> StreamCost:
     """Return the cost of a stream; `uncovered` are its messages that no result and no other stream counts.
 
-    `with_totals=False` means that its own totals are counted elsewhere. `lacking`: more was spent than the
-    stream shows.
+    `with_totals=False` means that its own totals are counted elsewhere. `is_incomplete`: more was spent than
+    the stream shows.
     """
     uncovered_shares = price_messages(uncovered, facts.model, at)
     record = reported_cost(facts, at) if with_totals else None
@@ -57,8 +57,10 @@ def compute_stream_cost(
         return NO_COST
     else:
         cost = _cost_of_messages(uncovered, uncovered_shares)
-    lacking = lacking or (record is None and any(result.lacking for result in facts.results))
-    if cost.basis in RECORDED_BASES and (lacking or is_damaged(facts)):
+    is_incomplete = is_incomplete or (
+        record is None and any(result.incomplete_reason for result in facts.results)
+    )
+    if cost.basis in RECORDED_BASES and (is_incomplete or is_damaged(facts)):
         return replace(cost, basis=CostBasis.LOWER_BOUND)
     return cost
 

@@ -166,7 +166,7 @@ class ClaudeParser(LineParser):
         """Build the facts of the lines read so far."""
         messages = tuple(self.messages.values())
         model = self.model or next((m.model for m in messages if m.model), None)
-        results = self.results if self.is_transcript else with_shown_usage(self.results, messages)
+        results = self.results if self.is_transcript else with_message_usage(self.results, messages)
         ending, ending_text = self.ending or self.sidechain_ending or (None, "")
         return StreamFacts(
             path=self.path,
@@ -460,7 +460,7 @@ def _build_result(line: Line, number: int, session: str | None, begin: int) -> R
     )
 
 
-def with_shown_usage(results: Sequence[ResultLine], messages: Iterable[MessageUsage]) -> list[ResultLine]:
+def with_message_usage(results: Sequence[ResultLine], messages: Iterable[MessageUsage]) -> list[ResultLine]:
     """Return the results with the usage of the messages that they should include.
 
     These stand between the program's start, or its last result, and the result. Messages of other sessions
@@ -479,7 +479,8 @@ def with_shown_usage(results: Sequence[ResultLine], messages: Iterable[MessageUs
             shown[index][message.model] = usage + message.usage
     return [
         msgspec.structs.replace(
-            result, shown=tuple([ReportedModelCost(model, usage, None) for model, usage in usages.items()])
+            result,
+            message_usage=tuple([ReportedModelCost(model, usage, None) for model, usage in usages.items()]),
         )
         for result, usages in zip(results, shown, strict=True)
     ]

@@ -119,7 +119,7 @@ class GeminiParser(LineParser):
 
     def _add_result(self, line: GeminiLine, number: int) -> None:
         failed = line.status not in (None, "success")
-        models, lacking = _usage_by_model(line.stats, self.model)
+        models, incomplete_reason = _usage_by_model(line.stats, self.model)
         if failed and not _total_usage(models).total:
             models = ()  # after an error, zeros mean that nothing was counted
         earlier = self._included_result(models)
@@ -136,7 +136,7 @@ class GeminiParser(LineParser):
                 text=((error_text(line.error) or self.error if failed else None) or self.text)[:2000],
                 session_id=self.session,
                 process=self.processes if earlier is None else earlier.process,
-                lacking=lacking if earlier is None else _RESUMED_PROBLEM,
+                incomplete_reason=incomplete_reason if earlier is None else _RESUMED_PROBLEM,
             )
         )
 
@@ -186,15 +186,15 @@ def _usage_by_model(
     if stats is None or (stats.input_tokens is None and stats.output_tokens is None and not stats.models):
         return (), None
     name = None if model in _ANY_MODEL else model
-    total, lacking = _token_usage(stats)
+    total, incomplete_reason = _token_usage(stats)
     model_totals = [(key, *_token_usage(counts)) for key, counts in (stats.models or {}).items()]
-    lacking = lacking or next((reason for _, _, reason in model_totals if reason), None)
+    incomplete_reason = incomplete_reason or next((reason for _, _, reason in model_totals if reason), None)
     models = [ReportedModelCost(key, usage, None) for key, usage, _ in model_totals if usage != TokenUsage()]
     if not models:
-        return (ReportedModelCost(name, total, None),), lacking
+        return (ReportedModelCost(name, total, None),), incomplete_reason
     attributed = _total_usage(models)
     if attributed == total:
-        return tuple(models), lacking
+        return tuple(models), incomplete_reason
     rest = total.less(attributed)
     unattributed = [ReportedModelCost(name, rest, None)] if rest.total else []
     return (*models, *unattributed), "its totals are not the sum of its models' tokens"

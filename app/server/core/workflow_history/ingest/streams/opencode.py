@@ -190,7 +190,7 @@ class OpencodeParser(LineParser):
             text=(error_message or self.text)[:2000],
             session_id=next(iter(self.sessions), None),
             process=1,
-            lacking=self._missing_cost(len(costs), ended=ended),
+            incomplete_reason=self._missing_cost(len(costs), ended=ended),
             ended=ended,
             is_sum=True,
         )

@@ -12,7 +12,7 @@ import msgspec
 
 from ...common.models import Problem, ResultLine, Severity, StreamFacts
 from ...common.plausible_dates import read_moment
-from ...costs.accounting.reported_totals import doubts
+from ...costs.accounting.reported_totals import find_doubtful_totals
 from .block_reader import split_lines
 from .claude_schema import TIME_IMPOSSIBLE, TIME_UNREADABLE, LineUnreadableError
 from .repair import recover_records, starts_record
@@ -119,7 +119,9 @@ class LineParser(ABC):
         `model` is that of the main thread. `has_spending` is whether messages show spending.
         """
         checked = self.results if results is None else results
-        for line, reason in doubts(checked, spent=has_spending, model=model, at=self.first_time):
+        for line, reason in find_doubtful_totals(
+            checked, spent=has_spending, model=model, at=self.first_time
+        ):
             yield Problem(self.path, reason, line, Severity.WARNING)
 
     def last_lost_line(self) -> int:

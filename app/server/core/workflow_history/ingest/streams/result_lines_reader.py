@@ -18,7 +18,7 @@ from ...common.models import MessageUsage, StreamFacts, StreamFormat
 from ...costs.accounting.reported_totals import reports_spending
 from ..files import OpenFileStat
 from .block_reader import BRACE, hash_first_line, skip_noise
-from .claude import PARSED_TYPES, ClaudeParser, message_usage, with_shown_usage
+from .claude import PARSED_TYPES, ClaudeParser, message_usage, with_message_usage
 from .claude_schema import LineUnreadableError, Message, decode_line
 from .endings import SYNTHETIC
 from .format_detection import Sniffer
@@ -158,7 +158,7 @@ class _ResultLines:
     def build_facts(self, agent: str, status: OpenFileStat) -> StreamFacts:
         """Build the facts from the result lines."""
         claude = self.claude
-        results = with_shown_usage(claude.results, self.messages.values())
+        results = with_message_usage(claude.results, self.messages.values())
         return StreamFacts(
             path=claude.path,
             format=StreamFormat.CLAUDE,

@@ -21,7 +21,7 @@ from sqlalchemy import URL
 from ... import database
 from ...common.errors import InvalidQueryError
 from ...common.temporary_files import scratch_folder
-from ...costs.accounting.message_claims import cleaned
+from ...costs.accounting.message_claims import redact_claim
 from ...pipeline.merge_fields import REPLACED_FIELDS
 from ...pipeline.shared_messages import runs_to_settle, settle_shares
 from ...pipeline.sync_state import Progress
@@ -214,7 +214,7 @@ class Merge:
         )
         keeps_text = self._ours.check_text_policy()
         claims = {
-            key: [cleaned(claim, keeps_text=keeps_text) for claim in by_name[name].claims]
+            key: [redact_claim(claim, keeps_text=keeps_text) for claim in by_name[name].claims]
             for name, key in saved.keys.items()
         }
         self._ours.save_claims(claims, new=saved.new)

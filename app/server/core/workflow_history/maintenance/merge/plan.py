@@ -14,8 +14,8 @@ from ...costs.accounting.message_claims import (
     Claim,
     Elsewhere,
     elsewhere_of,
+    encode_claim,
     is_one_stream,
-    packed,
     to_replaced_claim,
     with_elsewhere,
     with_first_written,
@@ -154,10 +154,10 @@ def _merge_claims(runs: Iterable[CompleteRun]) -> dict[Attempt, Claim]:
 def _completeness_sort_key(claim: Claim) -> tuple[int, int, bool, bytes]:
     """Return a sort key for claims of one attempt; the most complete one sorts last."""
     return (
-        claim.naming,
+        claim.unit_rules_version,
         len(claim.units),
-        claim.alone is not None,
-        packed(structs.replace(claim, written=None)),
+        claim.unshared_fields is not None,
+        encode_claim(structs.replace(claim, written=None)),
     )
 
 

@@ -12,7 +12,14 @@ from collections.abc import Set as AbstractSet
 from sqlalchemy import BigInteger, Connection, bindparam, delete, func, insert, select
 
 from ...costs.accounting.deduplication import Unit
-from ...costs.accounting.message_claims import Claim, packed, seen_more, to_replaced_claim, units_of, unpacked
+from ...costs.accounting.message_claims import (
+    Claim,
+    decode_claim,
+    encode_claim,
+    seen_more,
+    to_replaced_claim,
+    units_of,
+)
 from ..connection.engine import get_dialect
 from ..rows.column_types import sanitize_text
 from ..tables.schema import agent_runs, claim_units, claims
@@ -29,7 +36,7 @@ def read_claims(connection: Connection, keys: Sequence[int]) -> dict[int, list[C
     query = query.order_by(claims.c.workflow_key, claims.c.path, claims.c.identity)
     for batch in batched(keys):
         for key, data in connection.execute(query.where(claims.c.workflow_key.in_(batch))):
-            claims_by_run[key].append(unpacked(data))
+            claims_by_run[key].append(decode_claim(data))
     return claims_by_run
 
 
@@ -68,7 +75,7 @@ def replace_claims(
     for batch in batched([key for key in claims_by_run if old.get(key)]):
         connection.execute(delete(claims).where(claims.c.workflow_key.in_(batch)))
     rows = [
-        (key, *_attempt_key(claim), packed(claim))
+        (key, *_attempt_key(claim), encode_claim(claim))
         for key, run_claims in claims_by_run.items()
         for claim in run_claims
     ]

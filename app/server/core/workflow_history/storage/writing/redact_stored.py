@@ -23,7 +23,7 @@ from ...common.redaction import (
     strip_quotes,
     strip_texts,
 )
-from ...costs.accounting.message_claims import cleaned
+from ...costs.accounting.message_claims import redact_claim
 from ..column_cache.blocks import invalidate_blocks
 from ..connection.engine import get_dialect
 from ..rows.column_types import encode_extra, redacted_text
@@ -236,7 +236,7 @@ def _redact_claims(connection: Connection, *, no_text: bool) -> int:
     for batch in batched(sorted(set(connection.scalars(select(claims.c.workflow_key)))), _BATCH_SIZE):
         before = read_claims(connection, batch)
         after = {
-            key: [cleaned(claim, keeps_text=not no_text) for claim in run_claims]
+            key: [redact_claim(claim, keeps_text=not no_text) for claim in run_claims]
             for key, run_claims in before.items()
         }
         changed = {key: run_claims for key, run_claims in after.items() if run_claims != before[key]}
