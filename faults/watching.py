@@ -18,7 +18,7 @@ from app.server.core.workflow_history.storage.tables import migrate
 from app.server.core.workflow_history.storage.writing import redact_stored
 
 WATCHED: tuple[tuple[Any, str, str], ...] = (
-    (sync, "_run_phases", "reading"),
+    (sync, "_run_stages", "reading"),
     (sync, "_phase_3e_relate", "comparing"),
     (sync, "_phase_4_store", "storing"),
     (sync, "_phase_5_learn", "storing patterns"),

@@ -163,10 +163,10 @@ def _sync_folder(
         job.keeps_text = history.check_text_policy(no_text=no_text)
         job.add_problem(None, unread)
         set_project(job, named=project)
-        _run_phases(job)
+        _run_stages(job)
         for directory, ids in job.runs_of_other_directories.items():
             other = job.for_directory(directory, ids)
-            _run_phases(other)
+            _run_stages(other)
             job.add(other)
         _reread_without_patterns(job)
         if job.runs_of_other_directories:  # a later directory may count messages that an earlier one counted
@@ -177,7 +177,7 @@ def _sync_folder(
     return job
 
 
-def _run_phases(job: SyncContext) -> None:
+def _run_stages(job: SyncContext) -> None:
     job.host_names.add(job.host)
     job.version = job.history.data_version()
     job.known = job.history.stored_runs(job.project)
@@ -378,7 +378,7 @@ def _reread_without_patterns(job: SyncContext) -> None:
             directory = AgentsDirectory(run.project, run.agents_dir, run.host)
             directories.setdefault(directory, set()).add(run.id)
     for directory, ids in directories.items():
-        _run_phases(job.for_directory(directory, ids))
+        _run_stages(job.for_directory(directory, ids))
 
 
 def _phase_5_learn(job: SyncContext, batch: Sequence[ReadResult]) -> None:

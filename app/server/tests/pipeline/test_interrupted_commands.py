@@ -373,7 +373,7 @@ with scratch_folder() as folder:
 """,
     "sync": """
 from app.server.core.workflow_history import sync
-sync._run_phases = die
+sync._run_stages = die
 sync.sync_workflow_history(silent=True, agents_dir={agents!r})
 """,
 }

@@ -155,10 +155,10 @@ class SyncContext:
             max(self.ordered, round(self.ordered / self.files_walked)) if self.files_walked else self.ordered
         )
 
-    def report_progress(self, phase: str, done: int, total: int) -> None:
+    def report_progress(self, stage: str, done: int, total: int) -> None:
         """Report the progress of a sync stage to the callback, if there is one."""
         if self.progress is not None:
-            self.progress(phase, done, total)
+            self.progress(stage, done, total)
 
     def add_problem(self, run_id: str | None, problems: Iterable[Problem]) -> None:
         """Record and log problems that belong to no stored run."""
