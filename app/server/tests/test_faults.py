@@ -250,11 +250,11 @@ def test_what_a_wrong_clock_made_of_a_run_is_judged_again(
         ),
         (
             "UPDATE workflows SET spent_nanodollars = 1 WHERE id = 'run2'",
-            "shop/run2: spent 1 nanodollars, its",
+            "shop/run2: spent 1 nanodollars, recorded cost plus lower bound is",
         ),
         (
             "UPDATE similar_pairs SET similar_key = workflow_key WHERE rank = 1",
-            "shop/run0: place 1 of its list of similar runs is no",
+            "shop/run0: place 1 of its list of similar runs is invalid",
         ),
         (
             "INSERT INTO run_search (rowid, nl_input) VALUES (999, 'ghost')",
@@ -278,8 +278,8 @@ def test_the_check_names_what_is_not_as_it_was_made_of(
     ("said", "advice"),
     [
         ("database disk image is malformed", "Restore a backup with db restore"),
-        ("database or disk is full", "make room and sync again"),
-        ("disk I/O error", "the disk is full, a quota is met, or it fails"),
+        ("database or disk is full", "free disk space and sync again"),
+        ("disk I/O error", "the disk is full, over its quota, or failing"),
     ],
 )
 def test_what_the_driver_itself_raises_names_the_file_and_what_to_do(

@@ -619,7 +619,7 @@ def reported(*reports: tuple[float, str, int, int]) -> list[tuple[str, float, fl
 def test_progress_is_drawn_now_and_then_and_always_at_the_end():
     many = [(number / 1000, "scan", number, 100) for number in range(1, 101)]
     assert reported(*many[:-1]) == [("finding runs", 1, 100)]
-    assert reported(*many) == [("looking through", 100, 100)]
+    assert reported(*many) == [("finding runs", 100, 100)]
     assert reported((0, "something new", 1, 3), (5, "something new", 2, 3)) == [("something new", 2, 3)]
 
 

@@ -64,7 +64,7 @@ class TestSeveralAgentsFolders:
         assert done["folders"][:2] == [str(project / inside) for inside in INSIDE[:2]]
         assert set(done["folders"]) == {str(project / inside) for inside in INSIDE}
         assert len(ask("list")["workflows"]) == 6
-        assert "from 6 folders" in type_in("sync", str(project))
+        assert "from 6 agents directories" in type_in("sync", str(project))
 
     def test_of_a_project_cost_what_they_cost_together(self, project: Path) -> None:
         found = ask("cost", str(project))

@@ -524,3 +524,24 @@ def test_a_session_is_not_found_by_less_than_eight_characters_nor_if_several_beg
 @pytest.mark.usefixtures("of_sessions")
 def test_words_are_searched_for_as_before_beside_sessions() -> None:
     assert [each["id"] for each in find_runs(RunFilter(search="ses_1aaaaaaa")).workflows] == ["run1"]
+
+
+def test_a_model_is_found_by_its_whole_name_or_a_part_wherever_an_agent_used_it(history_url: URL) -> None:
+    used = {"a": ("claude-opus-5", "claude-haiku-4-5"), "b": ("claude-opus-5-5",), "c": ("claude-sonnet-5",)}
+    with History.open(history_url) as history:
+        for name, models in used.items():
+            parts = [{"model": model, "cost": 0.5, "cost_basis": "reported"} for model in models]
+            agent = {"agent": "main", "phase": "build", "model": models[0], "models": parts}
+            history.save([{"id": name, "project": "shop", "phase_costs": [agent]}])
+
+        def found(*words: str) -> set[str]:
+            keys = history.matching_keys(RunFilter(model=words)).tolist()
+            return {run["id"] for run in history.read(keys).values()}
+
+        assert found("haiku") == {"a"}  # it is no agent's main model
+        assert found("opus") == {"a", "b"}
+        assert found("opus-5") == found("claude-opus-5") == found("OPUS-5") == {"a"}
+        assert found("opus-5-5", "sonnet") == {"b", "c"}
+        assert history.filter_values("model") == sorted(
+            {model for models in used.values() for model in models}
+        )

@@ -330,10 +330,12 @@ class History:
 
     def filter_values(self, name: str) -> list[str]:
         """Return the values for which the filter `name`, a key of NAME_COLUMNS, finds runs, sorted."""
-        distinct = distinct_names(NAME_COLUMNS[name])
-        query = select(distinct.c.name).where(distinct.c.name != "").order_by(distinct.c.name)
+        found: set[str] = set()
         with self._reading() as connection:
-            return [str(word) for word in connection.scalars(query)]
+            for column in NAME_COLUMNS[name]:
+                distinct = distinct_names(column)
+                found.update(connection.scalars(select(distinct.c.name).where(distinct.c.name != "")))
+        return sorted(map(str, found))
 
     # --- many runs as columns
 

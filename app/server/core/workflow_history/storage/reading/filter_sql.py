@@ -30,18 +30,18 @@ from ...common.models import SourceState
 from ...common.spending import NANODOLLARS
 from ..connection.dialects import Dialect
 from ..rows.column_types import MAX_INTEGER, sanitize_text, to_timestamp
-from ..tables.schema import agent_runs, occurrences, patterns, silent_agents, workflows
+from ..tables.schema import agent_runs, model_usage, occurrences, patterns, silent_agents, workflows
 from .current_status import has_status
 from .search_query import parse_search
 
 NAME_COLUMNS: Final = {
-    "status": workflows.c.status,
-    "project": workflows.c.project,
-    "template": workflows.c.workflow_template,
-    "issue_class": workflows.c.issue_class,
-    "model": agent_runs.c.model,
-    "phase": agent_runs.c.phase,
-    "agent": agent_runs.c.agent,
+    "status": (workflows.c.status,),
+    "project": (workflows.c.project,),
+    "template": (workflows.c.workflow_template,),
+    "issue_class": (workflows.c.issue_class,),
+    "model": (agent_runs.c.model, model_usage.c.model),
+    "phase": (agent_runs.c.phase,),
+    "agent": (agent_runs.c.agent,),
 }
 """Columns of the filters by name."""
 
@@ -106,11 +106,7 @@ def _add_related_conditions(run_filter: RunFilter, where: WhereClauses, dialect:
     if run_filter.agent:
         where.included_keys.append(_runs_with_agents("agent", run_filter.agent))
     if run_filter.model:
-        names = distinct_names(agent_runs.c.model).c.name
-        words = _storable(run_filter.model)
-        is_match = or_(*(names.icontains(word, autoescape=True) for word in words))
-        has_model = agent_runs.c.model.in_(select(names).where(is_match))
-        where.included_keys.append(_runs_of_agents(has_model))
+        where.included_keys.append(_runs_with_models(_storable(run_filter.model)))
     if run_filter.pattern is not None:
         is_of_pattern = occurrences.c.pattern_key.in_(patterns_by_name(run_filter.pattern))
         where.included_keys.append(select(occurrences.c.workflow_key).where(is_of_pattern))
@@ -192,6 +188,28 @@ def _runs_with_agents(column: str, names: Sequence[str]) -> Select[Any]:
     return select(runs.subquery("with_agents").c.workflow_key)
 
 
+def _runs_with_models(words: Sequence[str]) -> Select[Any]:
+    """Return a query for the runs of which an agent run used one of these models.
+
+    A word is a whole name, which may lack `claude-`, or else a part of a name.
+    """
+    tables = (agent_runs, model_usage)  # the main model of each agent run, and all that it used
+    names_by_table = [distinct_names(table.c.model).c.name for table in tables]
+    keys = []
+    for table, names in zip(tables, names_by_table, strict=True):
+        matches = []
+        for word in words:
+            whole = (word.lower(), f"claude-{word.lower()}")
+            is_known = or_(
+                *(exists(select(each).where(func.lower(each).in_(whole))) for each in names_by_table)
+            )
+            is_part = and_(names.icontains(word, autoescape=True), ~is_known)
+            matches.append(or_(func.lower(names).in_(whole), is_part))
+        keys.append(select(table.c.workflow_key).where(table.c.model.in_(select(names).where(or_(*matches)))))
+    runs = keys[0].union(keys[1]).subquery()
+    return select(runs.c.workflow_key)
+
+
 def _runs_of_agents(clause: ColumnElement[bool]) -> Select[Any]:
     return select(agent_runs.c.workflow_key).where(clause)
 
@@ -203,8 +221,8 @@ def distinct_names(column: Column[Any]) -> CTE:
     of all runs.
     """
     if not any(index.columns[0] is column for index in column.table.indexes):
-        return select(column.label("name")).distinct().cte("names")
-    names = select(func.min(column).label("name")).cte("names", recursive=True)
+        return select(column.label("name")).distinct().cte(f"names_in_{column.table.name}")
+    names = select(func.min(column).label("name")).cte(f"names_in_{column.table.name}", recursive=True)
     following = select(func.min(column)).where(column > names.c.name).scalar_subquery()
     return names.union_all(select(following).where(names.c.name.is_not(None)))
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import PurePosixPath
 from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
 from ...common.errors import MAX_CANDIDATES, AmbiguousWorkflowError, WorkflowNotFoundError
-from ...ingest.runs.records import STREAM_SUFFIXES, stem_of
 from ..rows.column_types import sanitize_text
 from ..tables.schema import agent_runs, workflows
 from . import page_query
@@ -62,8 +62,8 @@ def find_by_prefix(connection: Connection, prefix: str) -> RunRef:
         ref = _single(prefix, query_refs(connection, query(text, MAX_CANDIDATES)))
         if ref is not None:
             return ref
-    if text.endswith(STREAM_SUFFIXES):
-        text = stem_of(text.replace("\\", "/").rpartition("/")[2])
+    if text.endswith((".jsonl", ".json")):
+        text = PurePosixPath(text.replace("\\", "/")).stem
         ref = _single(prefix, query_refs(connection, page_query.by_file_name(text, MAX_CANDIDATES)))
         if ref is not None:
             return ref

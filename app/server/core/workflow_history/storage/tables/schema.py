@@ -285,6 +285,7 @@ model_usage = Table(
         ["agent_runs.workflow_key", "agent_runs.ordinal"],
         ondelete="CASCADE",
     ),
+    Index("ix_model_usage_model_workflow_key", "model", "workflow_key"),
     comment="one row per agent run and model",
 )
 
