@@ -379,7 +379,9 @@ def test_the_documentation_is_served_with_its_own_scripts_and_only_to_those_with
     assert "script-src 'self' 'unsafe-inline'" in found.headers["content-security-policy"]
     monkeypatch.setattr(pages, "DOCS_SITE", tmp_path / "not built")
     with client_of(ServerSettings()) as client:
-        assert client.get("/docs/").status_code == 404
+        for path in ("/docs", "/docs/scores.html"):
+            missing = client.get(path, headers=PAGES)
+            assert (missing.status_code, "run make site" in missing.text) == (404, True)
         assert "/docs/" not in client.get("/trends", headers=PAGES).text
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, HTTPException
+from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
@@ -62,6 +63,14 @@ def mount_files(app: FastAPI) -> None:
     if app.state.has_docs:
         app.mount("/docs", _Files(DOCS_SITE, ("Content-Security-Policy", _DOCS_POLICY), html=True))
         app.add_route("/docs", lambda _request: RedirectResponse("/docs/", 307))
+    else:
+        app.add_route("/docs{path:path}", _reject_docs)
+
+
+def _reject_docs(_request: Request) -> Response:
+    raise HTTPException(
+        404, "This installation has no documentation: run make site in the checkout, and install again."
+    )
 
 
 def build_page_router() -> APIRouter:
