@@ -41,12 +41,14 @@ def explain_cost(context: ExplanationContext) -> Explanation:
     """Explain the known cost: recorded cost plus lower bounds."""
     cost = run_cost(context.run)
     value = to_usd(cost.minimum)
-    separate_costs = () if context.run.get("lower_bound_cost") is None else ("total_cost", "lower_bound_cost")
+    inputs = {"cost_basis": context.run.get("cost_basis")}
+    if (beyond := context.run.get("lower_bound_cost")) is not None:
+        inputs |= {"recorded_cost": context.run.get("total_cost"), "lower_bound_cost": beyond}
     return context.explain_sum(
         "cost", "sum over its agent runs, with superseded attempts: recorded costs and lower bounds",
         [*_spending_parts(context, context.agents), *map(_silent_part, context.silent_agents)],
         unit="USD", docs=DOCS, value=value, prices=context.prices,
-        inputs={key: context.run.get(key) for key in ("cost_basis", *separate_costs)},
+        inputs=inputs,
         is_lower_bound=value is not None and not cost.complete,
         unknown_parts=_count_unknown(context.agents) + len(context.silent_agents),
         why_unknown=None if value is not None else why_no_cost(context.agents),
