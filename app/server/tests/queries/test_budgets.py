@@ -148,7 +148,7 @@ def test_a_templates_own_limit_for_a_run_holds_instead_of_the_projects_and_the_g
         {"total_cost": 4.0, "project": "other"},
         {"total_cost": 2.0},
     )
-    text = "run = 3\n[budget.templates.big]\nrun = 8\n[budget.projects.other]\nrun = 5"
+    text = "run = 3\n[budget.workflows.big]\nrun = 8\n[budget.projects.other]\nrun = 5"
     found = {(budget.scope, budget.name): budget for budget in report(text).budgets}
     assert {key: (budget.runs, budget.spent) for key, budget in found.items()} == {
         ("all", None): (1, 2.0),
@@ -246,7 +246,9 @@ FAULTS = {
     "budget = 5": ": budget: expected a table [budget], but found int",
     "[budget]": f": [budget] has no amount; {KEYS}",
     "[budgets]\nday = 5": ": unknown key 'budgets'; allowed: budget, retention",
-    "[budget]\ndaily = 5": f": budget: unknown key 'daily'; {KEYS}, time_zone, templates, projects",
+    "[budget]\ndaily = 5": (
+        f": budget: unknown key 'daily'; {KEYS}, time_zone, workflows, projects, templates"
+    ),
     "[budget]\nday = -5": f": budget.day: -5 {AMOUNT}",
     "[budget]\nday = inf": f": budget.day: infinity {AMOUNT}",
     "[budget]\nday = nan": f": budget.day: nan {AMOUNT}",
@@ -258,6 +260,10 @@ FAULTS = {
     "[budget]\nday = 5\ntime_zone = 1": f": budget.time_zone: 1 {ZONE}",
     '[budget]\nday = 5\ntime_zone = "Mars/Base"': f": budget.time_zone: 'Mars/Base' {ZONE}",
     '[budget]\nday = 5\ntime_zone = "../x"': f": budget.time_zone: '../x' {ZONE}",
+    "[budget.workflows.x]\nrun = 5\n[budget.templates.x]\nrun = 6": (
+        ": [budget.workflows.x] is there twice, also as budget.templates"
+    ),
+    "[budget]\nworkflows = 5": ": budget.workflows: expected a table [budget.workflows], but found int",
     "[budget]\ntemplates = 5": ": budget.templates: expected a table [budget.templates], but found int",
     "[budget.templates]\nx = 5": ": budget.templates.x: expected a table [budget.templates.x], but found int",
     "[budget.projects.x]\nhour = 5": f": budget.projects.x: unknown key 'hour'; {KEYS}",

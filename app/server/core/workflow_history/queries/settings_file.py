@@ -46,7 +46,7 @@ week = 150.00   # Monday to Sunday
 month = 500.00
 # time_zone = "Europe/Berlin"   # of days, weeks and months; without it, this machine's
 
-# [budget.templates.adw_sdlc_iso]   # for one workflow; its `run` holds instead of the one above
+# [budget.workflows.adw_sdlc_iso]   # for one workflow; its `run` replaces the one above
 # run = 8.00
 # day = 25.00
 
@@ -64,8 +64,9 @@ class _BudgetTable(BudgetLimits, frozen=True):
 
     time_zone: ZoneInfo | None = None
     # Converted one by one, so that errors name the table.
-    templates: dict[str, Any] = msgspec.field(default_factory=dict)
+    workflows: dict[str, Any] = msgspec.field(default_factory=dict)
     projects: dict[str, Any] = msgspec.field(default_factory=dict)
+    templates: dict[str, Any] = msgspec.field(default_factory=dict)  # former name of `workflows`
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -172,7 +173,10 @@ def _parse_budgets(path: Path, content: _File) -> Settings:
             for name, limits in tables.items()
         }
 
-    budgets = Budgets(table, limits_of("templates", table.templates), limits_of("projects", table.projects))
+    if both := sorted(table.workflows.keys() & table.templates.keys()):
+        raise ConfigError(f"{path}: [budget.workflows.{both[0]}] is there twice, also as budget.templates")
+    workflows = limits_of("workflows", table.workflows) | limits_of("templates", table.templates)
+    budgets = Budgets(table, workflows, limits_of("projects", table.projects))
     if all(limits.is_empty for _, _, limits in budgets.scopes):
         raise ConfigError(f"{path}: [budget] has no amount; allowed: {', '.join(SPANS)}")
     return Settings(path, budgets, table.time_zone)
