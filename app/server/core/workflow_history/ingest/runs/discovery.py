@@ -157,11 +157,16 @@ def unread_stream_folders(project: Path, inside: Inside) -> list[Problem]:
 
 def _file_contains_stream(path: Path) -> bool:
     try:
-        handle, status = open_file(str(path))
-        with handle:
-            return contains_stream(next(BlockReader(handle, min(status.st_size, _HEAD_BYTES)).pieces(), b""))
+        return contains_stream(_read_start(str(path)))
     except OSError:
         return False
+
+
+def _read_start(path: str) -> bytes:
+    """Return the first bytes of a file, at most `_HEAD_BYTES` of them are read; raise OSError."""
+    handle, status = open_file(path)
+    with handle:
+        return next(BlockReader(handle, min(status.st_size, _HEAD_BYTES)).pieces(), b"")
 
 
 def _transcript_groups(root: FolderPath, transcripts: TranscriptFolders) -> Iterator[list[FileEntry]]:
@@ -318,9 +323,7 @@ def _is_special_file(entry: FileEntry) -> bool:
 
 def _begins_as_stream(walk: FolderScan, entry: FileEntry, name: str) -> bool:
     try:
-        handle, status = open_file(entry.path)
-        with handle:
-            start = next(BlockReader(handle, min(status.st_size, _HEAD_BYTES)).pieces(), b"")
+        start = _read_start(entry.path)
     except OSError as error:
         walk.add_skipped(name, f"cannot be read: {error.strerror or error}")
         return False
