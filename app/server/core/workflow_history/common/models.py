@@ -107,10 +107,21 @@ class StreamFormat(StrEnum):
     CODEX = "codex"
     CURSOR = "cursor"
     OPENCODE = "opencode"
+    CODEX_SESSION = "codex_session"  # rollout file of Codex
+    GEMINI_CHAT = "gemini_chat"
+    COPILOT_SESSION = "copilot_session"
+    OPENCODE_SESSION = "opencode_session"
     UNKNOWN = "unknown"  # JSON of an unsupported agent program
     EMPTY = "empty"
     UNREADABLE = "unreadable"  # contains no JSON
     UNREAD = "unread"  # the system denied access, which may succeed in the next sync
+
+
+SESSION_FORMATS: Final = frozenset({
+    StreamFormat.CLAUDE_TRANSCRIPT, StreamFormat.CODEX_SESSION, StreamFormat.GEMINI_CHAT,
+    StreamFormat.COPILOT_SESSION, StreamFormat.OPENCODE_SESSION,
+})  # fmt: skip
+"""Formats of sessions that agent programs store themselves; they have no result line."""
 
 
 class TokenUsage(msgspec.Struct, frozen=True, gc=False):
@@ -301,6 +312,28 @@ class ToolCall(msgspec.Struct, frozen=True, gc=False):
     failed: bool | None = None  # None: no tool result was seen
 
 
+class PullRequest(msgspec.Struct, frozen=True):
+    """A pull request that a session opened or worked on."""
+
+    number: int
+    url: str | None = None
+    repository: str | None = None  # owner/name
+
+
+class SessionInfo(msgspec.Struct, frozen=True):
+    """Metadata of a session that agent programs keep beside its messages; None: not recorded."""
+
+    id: str | None = None
+    parent: str | None = None  # id of the session that started this one as a subagent
+    role: str | None = None  # name or kind of a subagent
+    folder: str | None = None  # working directory at the start
+    branch: str | None = None  # last git branch
+    title: str | None = None
+    is_headless: bool | None = None  # whether a script started the session, not a person
+    pull_requests: tuple[PullRequest, ...] = ()  # in the order of the file, each once
+    active_seconds: float | None = None  # sum of the gaps between lines that are shorter than five minutes
+
+
 class StreamFacts(msgspec.Struct, frozen=True):
     """Facts of one stream file, read once. Paths are relative to the run's directory, POSIX separators."""
 
@@ -328,6 +361,7 @@ class StreamFacts(msgspec.Struct, frozen=True):
     sidechains: bool = False  # whether messages of sub-agents without an id are in this stream
     ending: Ending | None = None  # state after the last line, only of Claude Code's streams; None: unknown
     ending_text: str = ""  # error at the end of the stream, at most 2,000 characters
+    session: SessionInfo | None = None  # only of a session that an agent program keeps itself
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from .models import Ending, ResultLine, StreamFacts, StreamFormat
+from .models import SESSION_FORMATS, Ending, ResultLine, StreamFacts, StreamFormat
 
 
 class Outcome(StrEnum):
@@ -107,7 +107,7 @@ def has_answer(facts: StreamFacts) -> bool:
 def _outcome_of_last_line(facts: StreamFacts) -> Outcome:
     if facts.is_truncated or facts.ending is None:
         return Outcome.INCOMPLETE
-    if facts.ending == Ending.ANSWERED and facts.format == StreamFormat.CLAUDE_TRANSCRIPT:
+    if facts.ending == Ending.ANSWERED and facts.format in SESSION_FORMATS:
         return Outcome.SUCCESS
     return _OUTCOME_BY_ENDING.get(facts.ending, Outcome.INCOMPLETE)
 

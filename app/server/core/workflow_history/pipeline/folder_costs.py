@@ -18,7 +18,16 @@ from msgspec import structs
 
 from .. import scanner
 from ..common.errors import PER_RUN_ERRORS
-from ..common.models import AgentRun, Problem, Severity, StreamFacts, StreamFormat, TimeBasis, Workflow
+from ..common.models import (
+    SESSION_FORMATS,
+    AgentRun,
+    Problem,
+    Severity,
+    StreamFacts,
+    StreamFormat,
+    TimeBasis,
+    Workflow,
+)
 from ..common.outcomes import Outcome
 from ..common.phases import classify_phase
 from ..common.spending import agent_cost, is_whole, original_of, originals_of, run_basis
@@ -195,11 +204,7 @@ def _ids_to_read_with_messages(runs: Sequence[RunCost]) -> set[str]:
 
     A stream only has messages of its own session; a Claude transcript may repeat those of any session.
     """
-    if any(
-        claim.facts and claim.facts.format == StreamFormat.CLAUDE_TRANSCRIPT
-        for run in runs
-        for claim in run.claims
-    ):
+    if any(claim.facts and claim.facts.format in SESSION_FORMATS for run in runs for claim in run.claims):
         return {run.id for run in runs if run.without_messages}
     repeated_sessions = in_several(run.sessions for run in runs)
     return {run.id for run in runs if run.without_messages and not repeated_sessions.isdisjoint(run.sessions)}

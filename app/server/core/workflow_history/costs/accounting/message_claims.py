@@ -233,14 +233,20 @@ def build_claim(
 ) -> Claim:
     """Build the claim of a stream for all its spending; `unseen` is from `missing_parts`.
 
-    Its facts are stored without answers, tool calls, problems, and the ids and subtypes of results; of its
-    sub-agents only the unseen ones.
+    Its facts are stored without answers, tool calls, problems, session metadata, and the ids and subtypes of
+    results; of its sub-agents only the unseen ones.
     """
     stored_facts = None
     if spender.loose or facts.format == CUMULATIVE:
         results = tuple([replace(result, text="", subtype=None, uuid=None) for result in facts.results])
         stored_facts = replace(
-            facts, tools=(), problems=(), results=results, subagents=tuple(unseen), ending_text=""
+            facts,
+            tools=(),
+            problems=(),
+            results=results,
+            subagents=tuple(unseen),
+            ending_text="",
+            session=None,
         )
     return Claim(
         path=facts.path,
