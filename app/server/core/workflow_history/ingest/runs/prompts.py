@@ -15,13 +15,14 @@ from ...common.models import StreamFacts, StreamFormat
 from ...costs.accounting.message_claims import NOTHING_ELSEWHERE, Attempt, Elsewhere, repeated_messages
 from ..files import open_file
 from ..streams.claude import is_copied
+from ..streams.gemini_chat import split_document
 from .records import ScannedFile
 
 READ: Final = 8 << 20  # bytes that are searched for the user's first message
 
 _PROGRAM_TAGS: Final = re.compile(
-    r"<(system-reminder|ide_\w+|environment_context|user_instructions|local-command-\w+|command-\w+"
-    r"|task-notification|bash-\w+|user-memory-input|user-prompt-submit-hook|teammate-message)\b[^>]*>.*?</\1>",
+    r"<(system-reminder|ide_\w+|environment_context|session_context|user_instructions|local-command-\w+"
+    r"|command-\w+|task-notification|bash-\w+|user-memory-input|user-prompt-submit-hook|teammate-message)\b[^>]*>.*?</\1>",
     re.DOTALL,
 )
 """Text that programs add to a user's message."""
@@ -29,6 +30,7 @@ _PROGRAM_TAGS: Final = re.compile(
 _PROGRAM_MESSAGES: Final = (
     "Caveat:", "[Request interrupted", "This session is being continued from a previous conversation",
     "# AGENTS.md instructions", "<INSTRUCTIONS>", "API Error", "[Image: ",
+    "This is the Gemini CLI. We are setting up the context",
 )  # fmt: skip
 """Beginnings of messages that no user wrote."""
 
@@ -57,6 +59,7 @@ _FORMATS: Final = frozenset(
         StreamFormat.CLAUDE,
         StreamFormat.CLAUDE_TRANSCRIPT,
         StreamFormat.GEMINI,
+        StreamFormat.GEMINI_CHAT,
         StreamFormat.CODEX,
         StreamFormat.CURSOR,
     }
@@ -162,6 +165,8 @@ def _user_records(file: ScannedFile, after_line: int) -> Iterator[dict[str, Any]
             raw = b"".join(iter(lambda: handle.read(1 << 20) if handle.tell() < limit else b"", b""))
     except OSError:
         return  # reading the stream reported the reason
+    if file.path.endswith(".json") and (document := split_document(raw)) is not None:
+        raw = document.rest
     if raw.lstrip()[:1] == b"[":
         yield from _array_records(raw.decode("utf-8", "replace"), after_line)
         return
@@ -191,15 +196,18 @@ def _array_records(text: str, after_line: int) -> Iterator[dict[str, Any]]:
 
 
 def _record_texts(record: dict[str, Any]) -> Iterator[str]:
-    """Yield the user's texts in a record of Claude Code, Gemini CLI, Codex or Cursor."""
+    """Yield the user's texts in a record of Claude Code, Gemini CLI, Codex or Cursor.
+
+    Gemini CLI keeps the typed text apart from the message, which includes the files that it names.
+    """
     if record.get("isMeta") or record.get("isSidechain") or record.get("isCompactSummary"):
         return
     if record.get("parent_tool_use_id") or record.get("isSynthetic"):
         return
     kind, message = record.get("type"), record.get("message")
     if kind == "user":
-        content = message.get("content") if isinstance(message, dict) else message or record.get("content")
-        yield from _content_texts(content)
+        content = message.get("content") if isinstance(message, dict) else message
+        yield from _content_texts(content or record.get("displayContent") or record.get("content"))
     elif kind == "message" and record.get("role") == "user":
         yield from _content_texts(record.get("content"))
     payload = record.get("payload") if kind in ("event_msg", "response_item") else None

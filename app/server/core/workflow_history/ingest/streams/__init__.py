@@ -24,6 +24,7 @@ from .format_detection import (
     may_contain_stream,
     record_dialect,
 )
+from .gemini_chat import GeminiChatParser, document_records, split_document
 from .repair import recover_records
 from .result_lines_reader import parse_result_lines
 
@@ -77,7 +78,8 @@ def identity_of(file: Path | str, path: str) -> str | None:
         with handle:
             reader = BlockReader(handle, min(status.st_size, _IDENTITY_BYTES))
             if path.endswith(".json"):
-                return next((hash_first_line(raw + b"\n") for _, raw in Elements(reader.pieces())), None)
+                objects = _json_objects(reader.pieces())
+                return next((hash_first_line(raw + b"\n") for _, raw in objects), None)
             first, sniffer = next(iter(reader), b""), Sniffer()
             if sniffer.detect(first) or sniffer.is_json:
                 return hash_first_line(first)
@@ -210,10 +212,22 @@ def _unreadable(opened: _OpenedStream, reason: str, lines: int, *, cut: bool) ->
     )
 
 
+def _json_objects(pieces: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Yield a `.json` file's records, each with the line in which it begins."""
+    start = next(pieces, b"")
+    if (document := split_document(start)) is not None:
+        return document_records(document, Elements(chain([document.rest], pieces)))
+    return iter(Elements(chain([start], pieces)))
+
+
 def _read_json(opened: _OpenedStream) -> StreamRead:
     """Parse a `.json` file whose objects are those of a stream; return no facts for any other file."""
     pieces = BlockReader(opened.handle, opened.status.st_size).pieces()
     start = next(pieces, b"")
+    if (document := split_document(start)) is not None:
+        elements = Elements(chain([document.rest], pieces))
+        records = document_records(document, elements)
+        return _read_elements(opened, GeminiChatParser(opened.path), records, elements)
     if not may_contain_stream(start):
         return StreamRead(None, None)
     elements = Elements(chain([start], pieces))

@@ -14,13 +14,15 @@ from .claude import ClaudeParser
 from .codex import CodexParser
 from .cursor import CursorParser
 from .gemini import GeminiParser
+from .gemini_chat import GeminiChatParser
 from .opencode import OpencodeParser
 
-StreamParser = ClaudeParser | GeminiParser | CodexParser | CursorParser | OpencodeParser
+StreamParser = ClaudeParser | GeminiParser | GeminiChatParser | CodexParser | CursorParser | OpencodeParser
 
 PARSERS: dict[str, type[StreamParser]] = {
     "claude": ClaudeParser,
     "gemini": GeminiParser,
+    "gemini_chat": GeminiChatParser,
     "codex": CodexParser,
     "cursor": CursorParser,
     "opencode": OpencodeParser,

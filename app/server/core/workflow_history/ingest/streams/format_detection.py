@@ -10,15 +10,15 @@ import msgspec
 
 from .claude_schema import normalize_json
 
-Dialect = Literal["claude", "gemini", "codex", "cursor", "opencode"]
+Dialect = Literal["claude", "gemini", "gemini_chat", "codex", "cursor", "opencode"]
 
 _TYPES = (
     "system", "assistant", "user", "result", "init", "message", "tool_use", "tool_result", "tool_call",
-    "thinking", "step_start", "step_finish", "text", "reasoning",
+    "thinking", "step_start", "step_finish", "text", "reasoning", "gemini",
 )  # fmt: skip
 _CODEX_TYPE_PREFIXES = ("thread.", "turn.", "item.")  # prefixes of Codex's types
 _DIALECT_TYPE = re.compile(
-    rb'"type"\s*+:\s*+"(?:(?:%s)"|%s)'
+    rb'"type"\s*+:\s*+"(?:(?:%s)"|%s)|"projectHash"\s*+:\s*+"'
     % ("|".join(_TYPES).encode(), "|".join(map(re.escape, _CODEX_TYPE_PREFIXES)).encode())
 )
 """Matches every line that can identify a dialect, and lines that quote one."""
@@ -57,6 +57,8 @@ class _Traits(msgspec.Struct):
     tool_id: Any = None
     thread_id: Any = None
     conversation_id: Any = None
+    projectHash: Any = None  # noqa: N815
+    tokens: Any = None
 
 
 _BOOKKEEPING_TYPES = frozenset({
@@ -200,7 +202,7 @@ def _decode_traits(raw: bytes) -> _Traits | None:
 
 def _dialect_of(line: _Traits) -> Dialect | None:
     if not isinstance(line.type, str):
-        return None
+        return "gemini_chat" if _is_gemini_chat(line) else None
     return next((name for name, is_dialect in _DIALECT_PREDICATES if is_dialect(line)), None)
 
 
@@ -250,6 +252,12 @@ def _is_gemini(line: _Traits) -> bool:
     return bool(marks.get(line.type))
 
 
+def _is_gemini_chat(line: _Traits) -> bool:
+    if line.type is None:
+        return bool(line.projectHash and line.sessionId)
+    return line.type == "gemini" and isinstance(line.tokens, dict)
+
+
 def _is_codex(line: _Traits) -> bool:
     return str(line.type).startswith(_CODEX_TYPE_PREFIXES)
 
@@ -259,6 +267,7 @@ _DIALECT_PREDICATES: tuple[tuple[Dialect, Callable[[_Traits], bool]], ...] = (
     ("cursor", _is_cursor),
     ("claude", _is_claude),
     ("gemini", _is_gemini),
+    ("gemini_chat", _is_gemini_chat),
     ("codex", _is_codex),
 )
 """Predicates that identify each dialect's lines; the first that matches decides."""

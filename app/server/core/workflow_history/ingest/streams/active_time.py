@@ -1,0 +1,20 @@
+"""Sum the time in which a session was active, from the times in its transcript. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from itertools import pairwise
+
+MAX_GAP = 300.0  # seconds; a longer gap is a break
+
+
+def sum_active_seconds(times: Iterable[datetime]) -> float | None:
+    """Return the sum of the gaps under five minutes, in seconds; None without any time.
+
+    >>> sum_active_seconds(datetime(2026, 1, 2, hour, minute) for hour, minute in [(9, 2), (9, 0), (12, 0)])
+    120.0
+    """
+    ordered = sorted(times)
+    gaps = ((later - earlier).total_seconds() for earlier, later in pairwise(ordered))
+    return sum([gap for gap in gaps if gap < MAX_GAP], 0.0) if ordered else None
