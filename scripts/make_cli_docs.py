@@ -63,7 +63,7 @@ Every command has these options:
 - A damaged line or file is reported and does not make a sync fail.
 - A history that you name must exist; otherwise the command ends with an error, not with an empty answer. A
   history that cannot be written can still be read; only commands that write report it.
-- Errors are one line on standard error; a mistyped command or option is explained in a box.
+- An error is one line on standard error: what happened, why, and what to do.
 - Colors and bars appear only in terminals; `NO_COLOR` turns colors off. A terminal that supports only ASCII
   shows a replacement for each sign.
 - Former names of commands and options, such as `check`, `resync` and `--template`, still work.

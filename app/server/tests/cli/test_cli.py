@@ -701,8 +701,61 @@ def test_a_command_imports_only_what_it_needs(shop, words, unwanted):
     assert unwanted.isdisjoint(imported), sorted(unwanted.intersection(imported))
 
 
-def test_a_mistyped_command_is_wrong_usage():
-    assert type_in("lisst").exit_code == 2
+MISTYPED = [
+    ("lisst", 'workflow-history has no command "lisst". Did you mean list? See: workflow-history --help'),
+    (
+        "db veriffy",
+        'workflow-history db has no command "veriffy". Did you mean verify? See: workflow-history db --help',
+    ),
+    (
+        "list --worflow x",
+        (
+            "workflow-history list has no option --worflow. Did you mean --workflow? "
+            "See: workflow-history list --help"
+        ),
+    ),
+    (
+        "show -n",
+        (
+            "workflow-history show has no option -n. Put -- before an ID that starts with a dash. "
+            "See: workflow-history show --help"
+        ),
+    ),
+    ("list zzz", 'Unexpected argument "zzz". See: workflow-history list --help'),
+    ("compare a", "Missing B. Usage: workflow-history compare [OPTIONS] A B"),
+    ("completion", "Missing SHELL. Use one of: bash, zsh, fish, powershell."),
+    ("completion ksh", 'Invalid SHELL "ksh". Use one of: bash, zsh, fish, powershell.'),
+    ("export -o", "-o needs a value. See: workflow-history export --help"),
+    ("list --json=3", "--json takes no value. See: workflow-history list --help"),
+    ("list -n x", 'Invalid --limit "x". Use a whole number of 0 or more.'),
+    ("list --limit=-1", 'Invalid --limit "-1". Use a whole number of 0 or more.'),
+    ("serve --port 99999", 'Invalid --port "99999". Use a whole number from 0 to 65535.'),
+    ("cost --by cost", 'Invalid --by "cost". Use one of: phase, agent, model, run.'),
+    ("similar x --threshold y", 'Invalid --threshold "y". Use a number.'),
+    (
+        "reprice",
+        "No runs selected, or in several ways. Use one of: an ID, --all, --status, or --since and --until.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("words", "message"), MISTYPED, ids=[words for words, _ in MISTYPED])
+def test_a_mistyped_command_line_is_wrong_usage_and_says_what_to_type(words, message):
+    database.init_db()
+    mistyped = type_in(*words.split())
+    assert (mistyped.exit_code, mistyped.stderr, mistyped.stdout) == (2, f"error: {message}\n", "")
+
+
+@pytest.mark.parametrize(
+    "option", ["status", "pattern", "phase", "model", "workflow", "class", "agent", "project"]
+)
+def test_a_filter_with_a_name_that_does_not_exist_is_wrong_usage(shop, option):
+    type_in("sync", str(shop))
+    with History.open(os.environ["WORKFLOW_HISTORY_DB"]) as history:
+        history.save([{"id": "cccc3333", "workflow_template": "adw_patch", "issue_class": "/bug"}])
+    refused = type_in("list", f"--{option}", "zzzz")
+    assert refused.exit_code == 2
+    assert '"zzzz"' in refused.stderr
 
 
 def test_a_reader_that_stops_early_is_no_error(shop):

@@ -21,6 +21,7 @@ from typer.main import get_command
 
 from ..common.errors import AgentsFolderError, BusyError, ConfigError, InvalidQueryError, WorkflowHistoryError
 from .common_options import COMPLETION_VARIABLE, CommandGroup
+from .usage_errors import UsageError, usage_message
 
 COMMAND_GROUPS = {
     "Getting started": {
@@ -95,13 +96,12 @@ class LazyGroup(CommandGroup):
             return load_command(cmd_name)
         return TyperCommand(cmd_name, help=COMMANDS[cmd_name], rich_help_panel=_PANELS[cmd_name])
 
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Resolve the named command; for an unknown name, fail and suggest similar names."""
-        if args and args[0] not in {*COMMANDS, *FORMER_COMMANDS} and not args[0].startswith("-"):
-            similar = import_module("difflib").get_close_matches(args[0], COMMANDS)
-            suggestion = f" Did you mean {' or '.join(similar)}?" if similar else ""
-            ctx.fail(f"No such command {args[0]!r}.{suggestion}")
-        return super().resolve_command(ctx, args)
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        """Parse the arguments before the command; a usage error ends like every other error."""
+        try:
+            return super().make_context(*args, **options)
+        except UsageError as error:
+            raise _exit_for_usage(error) from error
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help without importing the commands."""
@@ -123,6 +123,8 @@ class LazyGroup(CommandGroup):
         """Run the command; turn expected errors into one line on standard error and an exit code."""
         try:
             return super().invoke(ctx)
+        except UsageError as error:
+            raise _exit_for_usage(error) from error
         except (AgentsFolderError, ConfigError, InvalidQueryError) as error:
             raise _exit_with_message(str(error), EXIT_USAGE) from error
         except BusyError as error:
@@ -141,6 +143,13 @@ class LazyGroup(CommandGroup):
                 raise
             reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
             raise _exit_with_message(reason, EXIT_FAILED) from error
+
+
+def _exit_for_usage(error: Exception) -> Exception:
+    """Print the mistake in the command line and return the exception that exits."""
+    if type(error).__name__ == "NoArgsIsHelpError":  # a group without a command: its help is shown
+        return error
+    return _exit_with_message(usage_message(error), EXIT_USAGE)
 
 
 def _exit_with_message(message: str, code: int) -> typer.Exit:

@@ -17,6 +17,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from ..common.errors import InvalidQueryError, InvalidValueError
+from .usage_errors import ID_METAVARS, UsageError
 
 COMPLETION_VARIABLE = "_WORKFLOW_HISTORY_COMPLETE"
 """Environment variable that a shell's completion script sets to ask for completions."""
@@ -126,7 +127,12 @@ class _SharedBehavior:
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the arguments; the error for an invalid value names the option as it is typed."""
         with _options_named(self.params):
-            return list(super().parse_args(ctx, args))  # type: ignore[misc]
+            try:
+                return list(super().parse_args(ctx, args))  # type: ignore[misc]
+            except UsageError as error:
+                if getattr(error, "ctx", None) is None:  # as of an option without its value
+                    error.ctx = ctx  # type: ignore[attr-defined]
+                raise
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; the error for an invalid value names the option as it is typed."""
@@ -175,18 +181,9 @@ class Command(_SharedBehavior, TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the arguments; a word with a leading dash that cannot be an option is a run id."""
         params = self.get_params(ctx)
-        if not any(param.metavar in _ID_METAVARS for param in params if param.param_type_name == "argument"):
+        if not any(param.metavar in ID_METAVARS for param in params if param.param_type_name == "argument"):
             return list(super().parse_args(ctx, args))
-        try:
-            return list(super().parse_args(ctx, _move_ids_last(params, args)))
-        except Exception as error:
-            if str(getattr(error, "message", "")).startswith("No such option"):
-                error.message += ". Put -- before an ID that starts with a dash."  # type: ignore[attr-defined]
-            raise
-
-
-_ID_METAVARS = {"ID", "A", "B"}
-"""Metavars of arguments that are run ids."""
+        return list(super().parse_args(ctx, _move_ids_last(params, args)))
 
 
 def _move_ids_last(params: list[Any], args: list[str]) -> list[str]:

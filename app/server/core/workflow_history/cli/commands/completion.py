@@ -34,7 +34,8 @@ class Shell(StrEnum):
 
 @app.command(epilog=EXAMPLES, cls=Command)
 def completion(
-    context: typer.Context, shell: Annotated[Shell, typer.Argument(help="Shell to print the script for.")]
+    context: typer.Context,
+    shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="Shell to print the script for.")],
 ) -> None:
     """Print a shell completion script.
 

@@ -231,10 +231,9 @@ def redact(
     No redacted secret stays in the database files. Stop other programs that have the history open.
     """
     if no_text and not yes:
-        raise typer.BadParameter(
-            "This permanently deletes all prompts, responses and commands. Back up first "
-            "(workflow-history db backup FILE), then add --yes.",
-            param_hint="'--no-text'",
+        raise InvalidQueryError(
+            "--no-text permanently deletes all prompts, responses and commands. Back up first "
+            "(workflow-history db backup FILE), then add --yes."
         )
     result = database.redact(no_text=no_text)
     output = get_output(context)

@@ -57,7 +57,7 @@ def reprice(  # noqa: PLR0917 - a command line has many options
     """
     has_dates = since is not None or until is not None
     if sum((run_id is not None, all_runs, status is not None, has_dates)) != 1:
-        raise typer.BadParameter(
+        raise InvalidQueryError(
             "No runs selected, or in several ways. "
             "Use one of: an ID, --all, --status, or --since and --until."
         )
