@@ -48,7 +48,7 @@ class Elsewhere(NamedTuple):
     repeated: bytes = b""  # units of another run's work; in a copy, those that its original repeats too
 
 
-UNIT_RULES_VERSION = 1
+UNIT_RULES_VERSION = 2
 """Version of the rules that create units; raise READER_VERSION with it, so that all runs are read again."""
 
 NOTHING_SEEN: Seen = {}

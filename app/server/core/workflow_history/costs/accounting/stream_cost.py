@@ -68,7 +68,9 @@ def compute_stream_cost(
 def _cost_of_messages(messages: Sequence[MessageUsage], shares: tuple[ModelCost, ...]) -> StreamCost:
     cost = sum_computed(shares)
     if reported := [message.cost for message in messages if message.cost]:
-        is_whole = all(message.cost for message in messages if message.usage != TokenUsage())
+        is_whole = all(
+            message.is_final and (message.cost or message.usage == TokenUsage()) for message in messages
+        )
         known: CostBasis = CostBasis.REPORTED if is_whole else CostBasis.LOWER_BOUND
         return StreamCost(sum_known(reported), known, computed_cost=cost, shares=shares)
     if cost is None:

@@ -1,14 +1,13 @@
 """Read-only access to directories and files, by local path or URL.
 
-All reads of agents directories go through this package. Local files are read directly (in this module), all
-others through fsspec (`remote.py`).
+All reads of agents directories go through this package. Local files are read directly (`open_local.py`), the
+sessions in opencode's store as files (`opencode_store.py`), all others through fsspec (`remote.py`).
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
-import stat
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from functools import cache
@@ -19,22 +18,9 @@ from typing import Any, BinaryIO, ClassVar
 from ...common.errors import AgentsFolderError, StorageUnreachableError
 from ...common.urls import is_url, join_url
 from .file_stat import FileStamp, OpenFileStat
+from .open_local import open_no_follow
+from .opencode_store import is_session_address, open_session, session_exists
 from .remote import RemoteEntry, RemoteFolder, RemoteListing, find_entry, open_remote, remote_folder
-
-
-def open_no_follow(file: str) -> tuple[BinaryIO, os.stat_result]:
-    """Open a regular file for reading, unbuffered, and return it with its `fstat`.
-
-    A symbolic link that replaced the file isn't followed, and a named pipe doesn't block.
-    Raises OSError if it is not a regular file.
-    """
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    descriptor = os.open(file, flags | getattr(os, "O_BINARY", 0))
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        os.close(descriptor)
-        raise OSError(0, "not a regular file")
-    return os.fdopen(descriptor, "rb", buffering=0), status
 
 
 def local_birth_time_ns(file: str) -> int | None:
@@ -167,6 +153,8 @@ def open_file(file: Path | str, stamp: FileStamp | None = None) -> tuple[BinaryI
     Raises OSError if the file cannot be read, StorageUnreachableError if its storage cannot be reached.
     """
     address = str(file)
+    if is_session_address(address):
+        return open_session(address)
     return open_remote(address, stamp) if is_url(address) else open_no_follow(address)
 
 
@@ -178,6 +166,8 @@ def birth_time_ns(file: Path | str) -> int | None:
 
 def file_exists(address: str) -> bool | None:
     """Return whether a file exists now; None if its storage cannot be reached or read."""
+    if is_session_address(address):
+        return session_exists(address)
     try:
         return to_path(address).is_file()
     except (AgentsFolderError, StorageUnreachableError):

@@ -62,9 +62,10 @@ _FORMATS: Final = frozenset(
         StreamFormat.GEMINI_CHAT,
         StreamFormat.CODEX,
         StreamFormat.CURSOR,
+        StreamFormat.OPENCODE_SESSION,
     }
 )
-"""Formats that contain the user's messages; opencode's output does not."""
+"""Formats that contain the user's messages; the output of `opencode run` does not."""
 
 
 def first_prompt(
@@ -196,7 +197,7 @@ def _array_records(text: str, after_line: int) -> Iterator[dict[str, Any]]:
 
 
 def _record_texts(record: dict[str, Any]) -> Iterator[str]:
-    """Yield the user's texts in a record of Claude Code, Gemini CLI, Codex or Cursor.
+    """Yield the user's texts in a record of Claude Code, Gemini CLI, Codex, Cursor or opencode.
 
     Gemini CLI keeps the typed text apart from the message, which includes the files that it names.
     """
@@ -210,6 +211,8 @@ def _record_texts(record: dict[str, Any]) -> Iterator[str]:
         yield from _content_texts(content or record.get("displayContent") or record.get("content"))
     elif kind == "message" and record.get("role") == "user":
         yield from _content_texts(record.get("content"))
+    elif kind == "opencode.message" and record.get("role") == "user":
+        yield from _content_texts(record.get("parts"))
     payload = record.get("payload") if kind in ("event_msg", "response_item") else None
     if isinstance(payload, dict) and payload.get("type") == "user_message":
         yield from _content_texts(payload.get("message"))

@@ -16,8 +16,17 @@ from .cursor import CursorParser
 from .gemini import GeminiParser
 from .gemini_chat import GeminiChatParser
 from .opencode import OpencodeParser
+from .opencode_session import OpencodeSessionParser
 
-StreamParser = ClaudeParser | GeminiParser | GeminiChatParser | CodexParser | CursorParser | OpencodeParser
+StreamParser = (
+    ClaudeParser
+    | GeminiParser
+    | GeminiChatParser
+    | CodexParser
+    | CursorParser
+    | OpencodeParser
+    | OpencodeSessionParser
+)
 
 PARSERS: dict[str, type[StreamParser]] = {
     "claude": ClaudeParser,
@@ -26,12 +35,13 @@ PARSERS: dict[str, type[StreamParser]] = {
     "codex": CodexParser,
     "cursor": CursorParser,
     "opencode": OpencodeParser,
+    "opencode_session": OpencodeSessionParser,
 }
 """Parsers by the dialect that `Sniffer` detects."""
 
 MIN_SIZE = 256 * 1024  # bytes; a shorter stream is read again as fast as its checkpoint
 _HASHED_BYTES = 4096  # bytes hashed at the file's beginning and before the checkpoint, to recognize the file
-_VERSION = 8  # increase whenever a parser's fields or their meanings change
+_VERSION = 9  # increase whenever a parser's fields or their meanings change
 
 _STATE_DECODERS = {name: msgspec.msgpack.Decoder(kind) for name, kind in PARSERS.items()}
 

@@ -139,6 +139,8 @@ class ToolInput(msgspec.Struct):
 
     command: Any = None
     file_path: Any = None
+    filePath: Any = None  # noqa: N815 - as opencode has it
+    absolute_path: Any = None
     path: Any = None
     notebook_path: Any = None
     pattern: Any = None
@@ -150,7 +152,10 @@ class ToolInput(msgspec.Struct):
 _LINE_DECODER = msgspec.json.Decoder(Line)
 _TYPE_DECODER = msgspec.json.Decoder(TypeOnly)
 _INPUT_DECODER = msgspec.json.Decoder(ToolInput)
-_INPUT_FIELDS = ("command", "file_path", "notebook_path", "skill", "path", "pattern", "url", "query")
+_INPUT_FIELDS = (
+    "command", "file_path", "filePath", "absolute_path", "notebook_path", "skill", "path", "pattern", "url",
+    "query",
+)  # fmt: skip
 
 
 def decode_line(raw: bytes, types: frozenset[str]) -> Line | None:

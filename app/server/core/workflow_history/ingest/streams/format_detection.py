@@ -10,16 +10,20 @@ import msgspec
 
 from .claude_schema import normalize_json
 
-Dialect = Literal["claude", "gemini", "gemini_chat", "codex", "cursor", "opencode"]
+Dialect = Literal["claude", "gemini", "gemini_chat", "codex", "cursor", "opencode", "opencode_session"]
 
 _TYPES = (
     "system", "assistant", "user", "result", "init", "message", "tool_use", "tool_result", "tool_call",
     "thinking", "step_start", "step_finish", "text", "reasoning", "gemini",
 )  # fmt: skip
 _CODEX_TYPE_PREFIXES = ("thread.", "turn.", "item.")  # prefixes of Codex's types
+_STORE_TYPE_PREFIX = "opencode."  # prefix of the types of a session in opencode's store
 _DIALECT_TYPE = re.compile(
     rb'"type"\s*+:\s*+"(?:(?:%s)"|%s)|"projectHash"\s*+:\s*+"'
-    % ("|".join(_TYPES).encode(), "|".join(map(re.escape, _CODEX_TYPE_PREFIXES)).encode())
+    % (
+        "|".join(_TYPES).encode(),
+        "|".join(map(re.escape, (*_CODEX_TYPE_PREFIXES, _STORE_TYPE_PREFIX))).encode(),
+    )
 )
 """Matches every line that can identify a dialect, and lines that quote one."""
 
@@ -258,12 +262,17 @@ def _is_gemini_chat(line: _Traits) -> bool:
     return line.type == "gemini" and isinstance(line.tokens, dict)
 
 
+def _is_opencode_session(line: _Traits) -> bool:
+    return str(line.type).startswith(_STORE_TYPE_PREFIX)
+
+
 def _is_codex(line: _Traits) -> bool:
     return str(line.type).startswith(_CODEX_TYPE_PREFIXES)
 
 
 _DIALECT_PREDICATES: tuple[tuple[Dialect, Callable[[_Traits], bool]], ...] = (
     ("opencode", _is_opencode),
+    ("opencode_session", _is_opencode_session),
     ("cursor", _is_cursor),
     ("claude", _is_claude),
     ("gemini", _is_gemini),

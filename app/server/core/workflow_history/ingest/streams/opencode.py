@@ -63,10 +63,11 @@ class Part(msgspec.Struct):
     """Content of a line: a tool call, a text or a step."""
 
     id: str | None = None
+    messageID: str | None = None  # noqa: N815 - the stream's own spelling
     type: str | None = None
     text: str | None = None
     tool: str | None = None
-    callID: str | None = None  # noqa: N815 - the stream's own spelling
+    callID: str | None = None  # noqa: N815
     state: State | None = None
     reason: str | None = None
     tokens: Tokens | None = None
@@ -100,6 +101,7 @@ class OpencodeParser(LineParser):
     tools: dict[str, ToolCall] = field(default_factory=dict)
     sessions: dict[str, None] = field(default_factory=dict)
     steps: dict[str, MessageUsage] = field(default_factory=dict)  # each counts once, like a message
+    steps_of: dict[str, list[str]] = field(default_factory=dict)  # ids of steps, by message
     models: dict[str, str] = field(default_factory=dict)  # last named model, by session
     last_step: int = 0  # line of the last step's end or of an error; 0: none
     reason: str | None = None  # finish reason of the last step; None while a step runs
@@ -128,11 +130,11 @@ class OpencodeParser(LineParser):
         elif line.type == "step_start":
             self.reason = None
         elif line.type == "step_finish":
-            step = part.id or f"line {number}"
+            step = self._name_step(part, number)
             self.steps[step] = MessageUsage(
                 step,
                 self.models.get(session),
-                _token_usage(part),
+                token_usage(part.tokens),
                 number,
                 is_final=True,
                 timestamp=time_from_ms(line.timestamp),
@@ -142,6 +144,15 @@ class OpencodeParser(LineParser):
             self.last_step, self.reason = number, part.reason
         elif line.type == "error":
             self.error_message, self.last_step = error_text(line.error) or "error", number
+
+    def _name_step(self, part: Part, number: int) -> str:
+        """Return the id of a step, by which its message is known in opencode's own store too."""
+        if not part.messageID:
+            return part.id or f"line {number}"
+        steps = self.steps_of.setdefault(part.messageID, [])
+        if (key := part.id or f"line {number}") not in steps:
+            steps.append(key)
+        return step_name(part.messageID, steps.index(key))
 
     def _set_model(self, model: str, session: str) -> None:
         """Record a session's model; the first one named in the first session applies to earlier steps."""
@@ -209,8 +220,18 @@ class OpencodeParser(LineParser):
         return None if ended else "the stream ends before its last step did"
 
 
-def _token_usage(part: Part) -> TokenUsage:
-    tokens = part.tokens or Tokens()
+def step_name(message_id: str, position: int) -> str:
+    """Return the id of the usage of a message's step, counted from 0; most messages have one.
+
+    >>> step_name("msg_1", 0), step_name("msg_1", 1)
+    ('msg_1', 'msg_1#2')
+    """
+    return f"{message_id}#{position + 1}" if position else message_id
+
+
+def token_usage(tokens: Tokens | None) -> TokenUsage:
+    """Return the usage of a step or a message; reasoning tokens are billed as output."""
+    tokens = tokens or Tokens()
     cache = tokens.cache or Cache()
     return TokenUsage(
         input=parse_count(tokens.input),
@@ -221,17 +242,25 @@ def _token_usage(part: Part) -> TokenUsage:
 
 
 def _model_of(holder: Part | OpencodeLine) -> str | None:
-    """Return the model that a part or line names, prefixed by its provider if that is named; None if none."""
+    """Return the model that a part or line names, or None."""
     info = holder.info if isinstance(holder, OpencodeLine) else None
     objects = [holder.model, info, info.get("model") if isinstance(info, dict) else None]
     candidates = [(holder.modelID, holder.providerID), (holder.model, holder.providerID)]
     candidates += [
         (named.get("modelID"), named.get("providerID")) for named in objects if isinstance(named, dict)
     ]
-    for name, provider in candidates:
-        if isinstance(name, str) and name.strip():
-            return f"{provider}/{name}" if isinstance(provider, str) and provider else name
-    return None
+    return next(filter(None, (model_name(name, provider) for name, provider in candidates)), None)
+
+
+def model_name(name: Any, provider: Any) -> str | None:
+    """Return the name of a model, prefixed by its provider if that is known; None without a name.
+
+    >>> model_name("claude-sonnet-4-5", "anthropic"), model_name("kimi-k2", None), model_name(None, "openai")
+    ('anthropic/claude-sonnet-4-5', 'kimi-k2', None)
+    """
+    if not isinstance(name, str) or not name.strip():
+        return None
+    return f"{provider}/{name}" if isinstance(provider, str) and provider else name
 
 
 def _total_cost(model: str | None, steps: Sequence[tuple[TokenUsage, Decimal | None]]) -> ReportedModelCost:
