@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from app.server.core.workflow_history import sync_workflow_history
 from app.server.core.workflow_history.common.models import StreamFacts, TokenUsage
 from app.server.core.workflow_history.common.outcomes import classify_outcome, has_answer
-from app.server.core.workflow_history.ingest.streams import read_stream, resume_stream
+from app.server.core.workflow_history.ingest.streams import read_stream
 from app.server.tests.support.build import (
     HAIKU,
     OPUS,
@@ -347,15 +347,6 @@ def test_a_line_of_text_in_a_stream_is_named_as_no_json(tmp_path: Path, text: st
     (problem,) = facts.problems
     assert problem.reason == "not JSON: a line of text, from another program"
     assert (problem.line, facts.lost_line) == (2, 0)
-
-
-def test_a_native_session_of_codex_is_named_and_not_read(tmp_path: Path) -> None:
-    lines = [line(type="session_meta", payload={"id": "A"}), line(type="event_msg", payload={"type": "x"})]
-    file = tmp_path / "rollout.jsonl"
-    file.write_text("\n".join(lines))
-    problem = resume_stream(file, "rollout.jsonl", "main").problem
-    assert problem is not None
-    assert "a native session of Codex" in problem.reason
 
 
 def test_a_gemini_stream_gives_its_totals_apart_from_its_cache(tmp_path: Path) -> None:

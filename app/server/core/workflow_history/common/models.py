@@ -231,6 +231,7 @@ class MessageUsage(msgspec.Struct, frozen=True, gc=False):
     asked_at: datetime | None = None  # aware UTC, time of the prompt that this message answers first
     copied: bool = False  # whether its lines name another session as their origin
     cost: Decimal | None = None  # USD, as reported in the stream; None: not reported, or reported as 0
+    is_sum: bool = False  # whether `usage` is the sum of several requests, not all of which are known
 
     def merged(self, other: MessageUsage, *, whole: bool = False) -> MessageUsage:
         """Merge two records of one message: maximum of each count, or with `whole` the fuller record's."""
@@ -250,6 +251,7 @@ class MessageUsage(msgspec.Struct, frozen=True, gc=False):
             self.asked_at or other.asked_at,
             self.copied,
             fuller.cost or self.cost or other.cost,
+            fuller.is_sum,
         )
 
 

@@ -94,7 +94,7 @@ def _usage_cost(
 def price_messages(
     messages: Iterable[MessageUsage], main_model: str | None, at: datetime | None
 ) -> tuple[ModelCost, ...]:
-    """Return one share per model of these messages; each of their requests is priced separately."""
+    """Return one share per model of these messages; each of their requests is priced separately if known."""
     no_tokens = TokenUsage()
     shares: list[ModelCost] = []
     for message in messages:
@@ -108,7 +108,7 @@ def price_messages(
                 call.model or model,
                 call.usage,
                 moment,
-                one_request=True,
+                one_request=not message.is_sum,
                 reported=message.cost,
                 terms=call.terms,
             )

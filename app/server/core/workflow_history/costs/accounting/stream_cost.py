@@ -75,9 +75,8 @@ def _cost_of_messages(messages: Sequence[MessageUsage], shares: tuple[ModelCost,
         return StreamCost(sum_known(reported), known, computed_cost=cost, shares=shares)
     if cost is None:
         return StreamCost(None, CostBasis.UNPRICED, lower_bound=_priced_part(shares), shares=shares)
-    basis: CostBasis = (
-        CostBasis.COMPUTED if all(message.is_final for message in messages) else CostBasis.LOWER_BOUND
-    )
+    is_exact = all(message.is_final for message in messages) and not any(part.at_least for part in shares)
+    basis: CostBasis = CostBasis.COMPUTED if is_exact else CostBasis.LOWER_BOUND
     return StreamCost(cost, basis, computed_cost=cost, shares=shares)
 
 

@@ -22,7 +22,8 @@ READ: Final = 8 << 20  # bytes that are searched for the user's first message
 
 _PROGRAM_TAGS: Final = re.compile(
     r"<(system-reminder|ide_\w+|environment_context|session_context|user_instructions|local-command-\w+"
-    r"|command-\w+|task-notification|bash-\w+|user-memory-input|user-prompt-submit-hook|teammate-message)\b[^>]*>.*?</\1>",
+    r"|command-\w+|task-notification|bash-\w+|user-memory-input|user-prompt-submit-hook|teammate-message"
+    r"|turn_aborted|subagent_notification|user_shell_command|hook_prompt)\b[^>]*>.*?</\1>",
     re.DOTALL,
 )
 """Text that programs add to a user's message."""
@@ -33,6 +34,9 @@ _PROGRAM_MESSAGES: Final = (
     "This is the Gemini CLI. We are setting up the context",
 )  # fmt: skip
 """Beginnings of messages that no user wrote."""
+
+_EDITOR_REQUEST: Final = "## My request for Codex:"
+"""Heading of the user's text, if an editor adds its open files before it."""
 
 _COMMAND_NAME: Final = re.compile(r"<command-name>\s*/?([\w:.-]+)\s*</command-name>")
 _COMMAND_ARGUMENTS: Final = re.compile(r"<command-args>(.*?)</command-args>", re.DOTALL)
@@ -63,6 +67,8 @@ _FORMATS: Final = frozenset(
         StreamFormat.CODEX,
         StreamFormat.CURSOR,
         StreamFormat.OPENCODE_SESSION,
+        StreamFormat.CODEX_SESSION,
+        StreamFormat.COPILOT_SESSION,
     }
 )
 """Formats that contain the user's messages; the output of `opencode run` does not."""
@@ -142,7 +148,7 @@ def typed_text(message: str) -> str | None:
     if name := _COMMAND_NAME.search(message):
         arguments = _COMMAND_ARGUMENTS.search(message)
         return f"/{name[1]} {arguments[1].strip() if arguments else ''}".strip()
-    text = _PROGRAM_TAGS.sub("", message).strip()
+    text = _PROGRAM_TAGS.sub("", message.rpartition(_EDITOR_REQUEST)[2]).strip()
     return None if not text or text.startswith(_PROGRAM_MESSAGES) else text
 
 
@@ -197,7 +203,7 @@ def _array_records(text: str, after_line: int) -> Iterator[dict[str, Any]]:
 
 
 def _record_texts(record: dict[str, Any]) -> Iterator[str]:
-    """Yield the user's texts in a record of Claude Code, Gemini CLI, Codex, Cursor or opencode.
+    """Yield the user's texts in a record of any format in _FORMATS.
 
     Gemini CLI keeps the typed text apart from the message, which includes the files that it names.
     """
@@ -213,12 +219,21 @@ def _record_texts(record: dict[str, Any]) -> Iterator[str]:
         yield from _content_texts(record.get("content"))
     elif kind == "opencode.message" and record.get("role") == "user":
         yield from _content_texts(record.get("parts"))
+    elif kind == "user.message" and isinstance(record.get("data"), dict):
+        yield from _content_texts(record["data"].get("content"))
     payload = record.get("payload") if kind in ("event_msg", "response_item") else None
-    if isinstance(payload, dict) and payload.get("type") == "user_message":
-        yield from _content_texts(payload.get("message"))
-    holder = payload if isinstance(payload, dict) else record
-    item = holder.get("item")
-    if isinstance(item, dict) and item.get("type") in ("user_message", "UserMessage"):
+    yield from _codex_texts(payload if isinstance(payload, dict) else {"item": record.get("item")})
+
+
+def _codex_texts(record: dict[str, Any]) -> Iterator[str]:
+    """Yield the user's texts in an item of `codex exec --json`, or in the payload of a session's line."""
+    item, content = record.get("item"), record.get("content")
+    if record.get("type") == "user_message":
+        yield from _content_texts(record.get("message"))
+    elif record.get("type") == "message" and record.get("role") == "user" and isinstance(content, list):
+        for block in content:  # Codex puts the user's text beside its own
+            yield from _content_texts([block])
+    elif isinstance(item, dict) and item.get("type") in ("user_message", "UserMessage"):
         yield from _content_texts(item.get("text") or item.get("content"))
 
 

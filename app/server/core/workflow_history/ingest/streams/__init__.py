@@ -37,7 +37,6 @@ UNKNOWN_KIND = "a stream of an unknown kind: nothing of it is counted"
 
 
 CUT_OFF = "the last line is cut off"
-CODEX_SESSION = "not read: a native session of Codex; only the output of codex exec --json is read"
 
 
 class StreamRead(NamedTuple):
@@ -198,7 +197,7 @@ def _unidentified(opened: _OpenedStream, sniffer: Sniffer) -> StreamRead:
         )
     if sniffer.is_json:
         lines_text = "its one line is of no" if lines == 1 else f"none of its {lines:,} lines is of a"
-        reason = CODEX_SESSION if sniffer.is_codex_session else f"not read: {lines_text} known kind of stream"
+        reason = f"not read: {lines_text} known kind of stream"
         return StreamRead(None, None, Problem(path, reason, severity=Severity.WARNING))
     is_begun = lines == 1 and sniffer.is_cut and sniffer.is_object_cut
     reason = "the first line is cut off" if is_begun else "no line of it is JSON"

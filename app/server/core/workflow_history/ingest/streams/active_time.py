@@ -16,5 +16,10 @@ def sum_active_seconds(times: Iterable[datetime]) -> float | None:
     120.0
     """
     ordered = sorted(times)
-    gaps = ((later - earlier).total_seconds() for earlier, later in pairwise(ordered))
-    return sum([gap for gap in gaps if gap < MAX_GAP], 0.0) if ordered else None
+    return sum([active_gap(*pair) for pair in pairwise(ordered)], 0.0) if ordered else None
+
+
+def active_gap(earlier: datetime | None, later: datetime | None) -> float:
+    """Return the seconds between two times if they are a gap under five minutes, otherwise 0.0."""
+    gap = (later - earlier).total_seconds() if earlier and later else 0.0
+    return gap if 0 < gap < MAX_GAP else 0.0

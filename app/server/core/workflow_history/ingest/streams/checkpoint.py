@@ -12,6 +12,8 @@ from ...common.redaction import redact_json
 from ..files import OpenFileStat
 from .claude import ClaudeParser
 from .codex import CodexParser
+from .codex_session import CodexSessionParser
+from .copilot_session import CopilotSessionParser
 from .cursor import CursorParser
 from .gemini import GeminiParser
 from .gemini_chat import GeminiChatParser
@@ -23,9 +25,11 @@ StreamParser = (
     | GeminiParser
     | GeminiChatParser
     | CodexParser
+    | CodexSessionParser
     | CursorParser
     | OpencodeParser
     | OpencodeSessionParser
+    | CopilotSessionParser
 )
 
 PARSERS: dict[str, type[StreamParser]] = {
@@ -36,6 +40,8 @@ PARSERS: dict[str, type[StreamParser]] = {
     "cursor": CursorParser,
     "opencode": OpencodeParser,
     "opencode_session": OpencodeSessionParser,
+    "codex_session": CodexSessionParser,
+    "copilot_session": CopilotSessionParser,
 }
 """Parsers by the dialect that `Sniffer` detects."""
 

@@ -10,18 +10,22 @@ import msgspec
 
 from .claude_schema import normalize_json
 
-Dialect = Literal["claude", "gemini", "gemini_chat", "codex", "cursor", "opencode", "opencode_session"]
+Dialect = Literal[
+    "claude", "gemini", "gemini_chat", "codex", "codex_session", "cursor", "opencode", "opencode_session",
+    "copilot_session",
+]  # fmt: skip
 
 _TYPES = (
     "system", "assistant", "user", "result", "init", "message", "tool_use", "tool_result", "tool_call",
     "thinking", "step_start", "step_finish", "text", "reasoning", "gemini",
+    "session_meta", "turn_context", "event_msg", "response_item", "session.start", "session.shutdown",
 )  # fmt: skip
 _CODEX_TYPE_PREFIXES = ("thread.", "turn.", "item.")  # prefixes of Codex's types
 _STORE_TYPE_PREFIX = "opencode."  # prefix of the types of a session in opencode's store
 _DIALECT_TYPE = re.compile(
     rb'"type"\s*+:\s*+"(?:(?:%s)"|%s)|"projectHash"\s*+:\s*+"'
     % (
-        "|".join(_TYPES).encode(),
+        "|".join(map(re.escape, _TYPES)).encode(),
         "|".join(map(re.escape, (*_CODEX_TYPE_PREFIXES, _STORE_TYPE_PREFIX))).encode(),
     )
 )
@@ -63,6 +67,9 @@ class _Traits(msgspec.Struct):
     conversation_id: Any = None
     projectHash: Any = None  # noqa: N815
     tokens: Any = None
+    timestamp: Any = None
+    payload: Any = None
+    data: Any = None
 
 
 _BOOKKEEPING_TYPES = frozenset({
@@ -93,7 +100,6 @@ class Sniffer:
         self.is_json = False  # at least one line is a JSON object
         self.is_like_claude = False  # a line has the shape of Claude Code's lines, and no mark of another CLI
         self.has_session_event = False  # a line is an event of any agent's session, of a known dialect or not
-        self.is_codex_session = False  # a line begins a native session of Codex
         self._json_checks = 0
 
     def detect(self, block: bytes) -> Dialect | None:
@@ -127,7 +133,6 @@ class Sniffer:
             position = _line_end(block, match.end())
             if (traits := _decode_traits(block[match.start() : position])) is not None:
                 self.is_json = True
-                self.is_codex_session = self.is_codex_session or traits.type == "session_meta"
                 self.has_session_event = _is_session_event(traits)
 
 
@@ -270,6 +275,17 @@ def _is_codex(line: _Traits) -> bool:
     return str(line.type).startswith(_CODEX_TYPE_PREFIXES)
 
 
+def _is_codex_session(line: _Traits) -> bool:
+    """Return whether a line is one of a session that Codex stores; in other output they have no time."""
+    types = ("session_meta", "turn_context", "event_msg", "response_item")
+    return line.type in types and isinstance(line.payload, dict) and bool(line.timestamp)
+
+
+def _is_copilot_session(line: _Traits) -> bool:
+    types = ("session.start", "session.shutdown")
+    return line.type in types and isinstance(line.data, dict) and bool(line.timestamp)
+
+
 _DIALECT_PREDICATES: tuple[tuple[Dialect, Callable[[_Traits], bool]], ...] = (
     ("opencode", _is_opencode),
     ("opencode_session", _is_opencode_session),
@@ -278,6 +294,8 @@ _DIALECT_PREDICATES: tuple[tuple[Dialect, Callable[[_Traits], bool]], ...] = (
     ("gemini", _is_gemini),
     ("gemini_chat", _is_gemini_chat),
     ("codex", _is_codex),
+    ("codex_session", _is_codex_session),
+    ("copilot_session", _is_copilot_session),
 )
 """Predicates that identify each dialect's lines; the first that matches decides."""
 
