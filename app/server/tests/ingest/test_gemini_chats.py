@@ -289,6 +289,15 @@ def test_the_directory_of_a_project_is_known_if_its_hash_is_the_projects(lines: 
         assert facts.session.folder == folder
 
 
+@pytest.mark.parametrize("name", ["session-1.jsonl", f"{SESSION}/5555.jsonl"])
+def test_the_directory_of_a_project_is_noted_beside_its_chats(tmp_path: Path, name: str) -> None:
+    file = write_lines(tmp_path / "shop" / "chats" / name, header(), asked())
+    (tmp_path / "shop" / ".project_root").write_text("/srv/shop\n")
+    session = read(file, name).session
+    assert session is not None
+    assert session.folder == "/srv/shop"
+
+
 def test_only_gaps_under_five_minutes_are_active_time(lines: Path) -> None:
     facts = read(write_lines(lines, header(), asked(), answer("m1", 1, 1), answer("m2", 1, 1, at="09:00:00")))
     assert facts.session is not None

@@ -12,6 +12,7 @@ from typing import BinaryIO, NamedTuple
 from msgspec.structs import replace
 
 from ...common.models import Problem, Severity, StreamFacts, StreamFormat
+from ...common.urls import is_url
 from ..files import FileStamp, OpenFileStat, open_file
 from .block_reader import BLOCK_SIZE, BlockReader, hash_first_line
 from .checkpoint import MIN_SIZE, PARSERS, Checkpoint, StreamParser, boundary_hash_of, encode_state
@@ -24,7 +25,7 @@ from .format_detection import (
     may_contain_stream,
     record_dialect,
 )
-from .gemini_chat import GeminiChatParser, document_records, split_document
+from .gemini_chat import GeminiChatParser, document_records, read_project_root, split_document
 from .repair import recover_records
 from .result_lines_reader import parse_result_lines
 
@@ -113,10 +114,20 @@ def resume_stream(
     except OSError as error:
         problem = Problem(path, f"cannot be read: {error.strerror or error}", refused=True)
         return StreamRead(StreamFacts(path, StreamFormat.UNREAD, agent, problems=(problem,)), None)
-    if result.facts is None:
+    facts = result.facts
+    if facts is None:
         return result
+    if not is_url(str(file)):
+        facts = _with_project_root(facts, Path(file))
     modified = datetime.fromtimestamp(status.st_mtime, UTC)
-    return result._replace(facts=replace(result.facts, size=status.st_size, modified_at=modified))
+    return result._replace(facts=replace(facts, size=status.st_size, modified_at=modified))
+
+
+def _with_project_root(facts: StreamFacts, file: Path) -> StreamFacts:
+    """Add the working directory of a session of Gemini CLI, which is not in its file."""
+    if facts.format != StreamFormat.GEMINI_CHAT or facts.session is None or facts.session.folder:
+        return facts
+    return replace(facts, session=replace(facts.session, folder=read_project_root(file)))
 
 
 class _OpenedStream(NamedTuple):

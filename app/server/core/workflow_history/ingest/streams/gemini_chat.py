@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -25,6 +26,7 @@ from ...common.models import (
     TokenUsage,
     ToolCall,
 )
+from ..files import open_file
 from .active_time import sum_active_seconds
 from .claude_schema import parse_count, parse_timestamp, tool_detail
 from .elements import Elements
@@ -38,6 +40,7 @@ _CANCELLED = "Request cancelled"
 """Beginning of the note that Gemini CLI writes if the user stops it."""
 
 _MAX_ERROR_CHARS = 2_000
+_MAX_PATH = 4_096  # bytes of a path
 _MESSAGES = re.compile(rb'"messages"\s*+:\s*+(?=\[)')
 
 
@@ -225,6 +228,19 @@ def project_folder(project_hash: str | None, candidates: list[str] | tuple[str, 
     return next(
         (folder for folder in candidates if hashlib.sha256(folder.encode()).hexdigest() == project_hash), None
     )
+
+
+def read_project_root(file: Path) -> str | None:
+    """Return the project's directory, which newer versions note beside the directory `chats`, or None."""
+    chats = next((folder for folder in file.parents if folder.name == "chats"), None)
+    if chats is None:
+        return None
+    try:
+        handle, _ = open_file(chats.parent / ".project_root")
+        with handle:
+            return handle.read(_MAX_PATH).decode("utf-8", "replace").strip() or None
+    except OSError:
+        return None
 
 
 def _token_usage(tokens: ChatTokens) -> TokenUsage:
