@@ -184,7 +184,9 @@ def _reprice(
             scanned = surroundings[agents_dir].read(stored["id"], datetime.now(UTC), agent_names)
         if scanned is None or not scanned.streams:
             return _result(
-                stored["id"], "no stream of it is there any more: its costs stay as they are", success=True
+                stored["id"],
+                "its transcripts are missing: its costs stay as they are",
+                success=True,
             )
         seen = seen_units(history.claims([key]).get(key, ()))
         repriced, _ = _with_current_costs(stored, scanned, NOTHING_ELSEWHERE, seen)

@@ -237,7 +237,7 @@ def _phases_1_to_3(job: SyncContext) -> Iterator[list[ReadResult]]:
     Runs that turn out to be copies come last and are read again, because their file times were misjudged.
     """
     if not job.root.exists():
-        problem = Problem(str(job.root), "the agents folder does not exist", None, Severity.WARNING)
+        problem = Problem(str(job.root), "the agents directory does not exist", None, Severity.WARNING)
         job.other_problems.append((None, problem))
         yield []
         return

@@ -35,7 +35,7 @@ def test_every_pages_output_is_up_to_date(folder, page):
 def test_what_one_page_writes_no_other_finds(folder):
     text = block("$ workflow-history budget init -q")
     assert filled(text, folder) == filled(text, folder)
-    assert "no settings in" in filled(block("$ workflow-history check"), folder)
+    assert "No config file at" in filled(block("$ workflow-history check"), folder)
 
 
 def test_the_readmes_python_answers_with_figures_of_the_demo(folder, monkeypatch, capsys):

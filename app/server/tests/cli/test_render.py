@@ -312,6 +312,13 @@ def test_signs_are_explained_only_where_they_are_shown():
     assert "~ derived from file times" in derived
 
 
+def test_a_status_without_its_word_is_explained_below():
+    rows = [run(status="incomplete", project=project) for project in ("shop", "a" * 20)]
+    text = printed(render_run_list(*page_of(*rows), 60), 60)
+    assert "incomplete" not in text.partition("runs")[0]
+    assert "◐ incomplete" in text
+
+
 def test_several_projects_get_a_column():
     assert "omni" in printed(render_run_list(*page_of(run(), run(project="omni")), 140), 140)
     assert "shop" not in printed(render_run_list(*page_of(run(), run()), 140), 140)
@@ -334,7 +341,7 @@ def test_the_story_says_why_where_from_and_how_much():
         "from issue_classifier/prompts/classify_issue.txt · 2 more lines: --full",
         "2026-03-12 08:14 → 08:31 · UTC; time zone of the run: UTC+01:00 · reported: execution.log",
         "$4.97 recorded + at least $0.0309 in agent runs without a result",
-        "computed $4.98 (+0.3%)",
+        "computed $4.98, difference +0.3%",
         "$0.92 of it in 1 retry",
         "sdlc_implementor error, superseded",
         "reviewer_committer interrupted",

@@ -156,8 +156,8 @@ class TestTranscriptsBesideAgentsFolders:
                 "beside an agents folder only transcripts called by a session's id are runs"
             ),
             "data": (
-                "neither a state, an agent's stream nor a failed log: "
-                "data.jsonl not read: its one line is of no known kind of stream"
+                "neither a state, an agent's transcript nor a failed log: "
+                "data.jsonl not read: its one line is of no known transcript format"
             ),
         }  # fmt: skip
         again = ask("sync", str(mixed))
@@ -372,7 +372,7 @@ class TestFilesBesideRuns:
             ((path, reason),) = [(error["path"], error["reason"]) for error in done["errors"]]
             assert (path, reason) == (
                 "-home-me-shop/notes.jsonl",
-                "not read: none of its 2 lines is of a known kind of stream",
+                "not read: none of its 2 lines is of a known transcript format",
             )
 
     def test_a_folder_whose_runs_were_pruned_is_not_left_out(self, sessions: Path) -> None:

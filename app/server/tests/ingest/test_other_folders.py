@@ -188,7 +188,7 @@ def test_loose_files_that_may_be_streams_and_are_not_read_are_named(tmp_path: Pa
     done = sync_workflow_history(silent=True, agents_dir=logs)
     left_out = {left["path"]: left["reason"] for left in done["skipped_paths"]}
     assert left_out.keys() == {"a.jsonl.gz", "b.jsonl.bak", "c.jsonl~", "late.log"}
-    assert left_out["late.log"] == "a stream after other text: call it *.jsonl if it is to be read"
+    assert left_out["late.log"] == "a transcript after other text: call it *.jsonl if it is to be read"
     assert {error["path"] for error in done["errors"]} == {"other.log"}
     assert {each["id"] for each in find_runs().workflows} == {"a.log", "other.log", "wide.log"}
 

@@ -241,10 +241,10 @@ def test_a_file_of_no_known_kind_is_named_once_with_its_count(tmp_path: Path) ->
     done = sync_workflow_history(silent=True, agents_dir=folder)
     (problem,) = done["errors"]
     assert problem["path"] == "a1b2c3d4/hooks/events.jsonl"
-    assert problem["reason"] == "not read: none of its 1,234 lines is of a known kind of stream"
+    assert problem["reason"] == "not read: none of its 1,234 lines is of a known transcript format"
     assert problem["severity"] == "warning"
     (left_out,) = done["skipped_paths"]
-    assert "none of its 1,234 lines is of a known kind of stream" in left_out["reason"]
+    assert "none of its 1,234 lines is of a known transcript format" in left_out["reason"]
     assert (done["inserted"], done["failed"]) == (1, 0)
 
 
@@ -314,7 +314,7 @@ def test_lines_in_another_order_are_doubtful(tmp_path: Path) -> None:
     swapped = read(tmp_path, init(), tool_result("t1"), call, result())
     assert not reasons(swapped)
     headless = read(tmp_path, call, init(), tool_result("t1"), result())
-    assert (1, "the stream does not begin with its init line") in reasons(headless)
+    assert (1, "the transcript does not begin with its init line") in reasons(headless)
     early = read(tmp_path, init(), result(), call)
     assert (3, "messages stand after the last result") in reasons(early)
 

@@ -98,7 +98,8 @@ def test_one_run_above_its_budget_is_named():
     budget = only("run = 5")
     assert (budget.state, budget.spent, budget.runs, budget.runs_over) == ("exceeded", 7.0, 3, 2)
     assert [(run.id, run.cost) for run in budget.top_runs] == [("run2", 7.0), ("run0", 5.5)]
-    assert budget.sentence == "Per-run budget $5.00: exceeded by 2 of 3 runs, highest $7.00"
+    period = f"since {budget.start:%Y-%m-%d %H:%M}"
+    assert budget.sentence == f"Per-run budget $5.00, {period}: exceeded by 2 of 3 runs, highest $7.00"
 
 
 def test_money_spent_at_least_counts_and_is_said_as_such():
@@ -377,7 +378,7 @@ def test_many_days_that_are_all_well_are_one_line():
     config("day = 5")
     output = type_in("budget", "check", "--since", "2026-01-01", "--as-of", NOW.isoformat()).output
     assert len(output.splitlines()) == 4
-    assert "earlier periods: all within budget" in output
+    assert "69 earlier periods within budget" in output
 
 
 def test_a_regression_fails_only_where_it_is_asked_for():

@@ -25,7 +25,11 @@ from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.common.errors import InvalidQueryError, WorkflowNotFoundError
 from app.server.core.workflow_history.common.spending import UNKNOWN, run_cost, to_usd
 from app.server.core.workflow_history.costs.accounting import cost_data
-from app.server.core.workflow_history.presentation.explanation import format_explained_value, format_value
+from app.server.core.workflow_history.presentation.explanation import (
+    field_label,
+    format_explained_value,
+    format_value,
+)
 from app.server.core.workflow_history.queries.json.encoding import json_schema, to_json
 from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.sync import sync_workflow_history
@@ -110,6 +114,12 @@ def test_every_field_of_every_run_is_explained_and_what_is_unknown_says_why(hist
             assert found.rule
             assert found.value is not None or found.why_unknown, name
             assert found.docs.startswith("docs/")
+
+
+def test_the_shown_name_of_every_field_can_be_typed(history):
+    run = everything(history)[0]["id"]
+    fields = {field: explain_run(run, field).field for field in EXPLAINERS}
+    assert {field: explain_run(run, field_label(field)).field for field in EXPLAINERS} == fields
 
 
 def test_a_cost_names_the_file_and_the_very_line_on_which_it_stands(history):

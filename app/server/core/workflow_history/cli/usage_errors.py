@@ -11,7 +11,6 @@ import typer
 UsageError: Final[type[Exception]] = typer.BadParameter.__bases__[0]
 """Base class of Typer's errors for a wrong command line. Typer exports only this subclass of it."""
 
-_SIMILARITY: Final = 0.75  # of a mistyped name and a suggestion, 0 to 1; below it a suggestion only confuses
 _QUOTED: Final = re.compile(r"'([^']*)'")
 
 
@@ -71,7 +70,7 @@ def _no_such_command(message: str, context: Any) -> str:
 
 
 def _suggestion(typed: str, known: list[str]) -> str:
-    similar = get_close_matches(typed, known, cutoff=_SIMILARITY)
+    similar = get_close_matches(typed, known)
     return f" Did you mean {' or '.join(similar)}?" if similar else ""
 
 

@@ -10,6 +10,7 @@ from ..common.formatting.agents import short_model
 from ..common.formatting.numbers import format_duration, format_percent_change, format_tokens, pluralize
 from ..common.formatting.text import single_line
 from ..common.spending import UNKNOWN, format_fraction, format_usd, number
+from .scores import SCORES
 
 COMPARISON_LABELS: Final = {
     "cost": "cost",
@@ -26,10 +27,7 @@ COMPARISON_LABELS: Final = {
     "agent_runs": "agent runs",
     "retry_count": "retries",
     "retry_cost": "retry cost",
-    "nl_clarity_score": "clarity",
-    "cost_efficiency_score": "cost efficiency",
-    "performance_score": "performance",
-    "quality_score": "quality",
+    **dict(SCORES),
     "workflow_template": "workflow",
     "issue_class": "issue class",
     "model_used": "model",

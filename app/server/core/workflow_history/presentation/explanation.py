@@ -11,6 +11,8 @@ from ..common.formatting.numbers import format_duration, format_percent_change, 
 from ..common.formatting.text import single_line, truncate
 from ..common.models import RECORDED_BASES
 from ..common.spending import UNKNOWN, number, to_decimal
+from ..costs.accounting.money import TOKEN_FIELDS
+from .comparison import COMPARISON_LABELS
 from .run_list import first_line
 
 MAX_REQUEST_CHARS: Final = 300  # characters; a longer request is cut
@@ -19,6 +21,48 @@ DELETED_FILE_NOTE: Final = "file missing; the value is in the history only"
 _TIME_FIELDS: Final = frozenset(
     {"created_at", "started_at", "completed_at", "missing_since", "first_seen_at", "last_changed_at"}
 )
+
+
+_FIELD_LABELS: Final = {
+    **COMPARISON_LABELS,
+    "nl_input": "request",
+    "nl_input_source": "request source",
+    "total_cost": "recorded cost",
+    "recorded_cost": "recorded cost",
+    "cost_disputed": "cost discrepancy",
+    "cost_difference_percent": "cost difference",
+    "cache_creation_5m_tokens": "5-minute cache write tokens",
+    "cache_creation_1h_tokens": "1-hour cache write tokens",
+    "created_at": "created",
+    "started_at": "started",
+    "completed_at": "completed",
+    "idle_time_seconds": "idle time",
+    "bottleneck_phase": "longest phase",
+    "similar_workflows": "similar runs",
+    "pattern_count": "patterns",
+    "completeness": "evidence completeness",
+}
+
+
+def field_label(key: str) -> str:
+    """Return the display name of a field of a run; names of phases and agents stay as they are.
+
+    >>> field_label("nl_input"), field_label("computed_cost"), field_label("phase build")
+    ('request', 'computed cost', 'phase build')
+    """
+    if key.startswith(("phase ", "agent ")):
+        return single_line(key)
+    return _FIELD_LABELS.get(key) or single_line(key).replace("_", " ")
+
+
+def component_label(part: Component) -> str:
+    """Return the display name of a component: of tokens their kind, else its own name."""
+    return field_label(part.name) if part.name in TOKEN_FIELDS else single_line(part.name)
+
+
+def basis_label(basis: object) -> str:
+    """Return the display name of a cost basis."""
+    return single_line(basis).replace("_", " ") if basis else UNKNOWN
 
 
 def format_value(value: Any, unit: str | None, field: str = "") -> str:
@@ -106,7 +150,7 @@ def describe_origin(explanation: Explanation) -> str:
             f"{single_line(part.name)} {format_contribution(part)}" for part in explanation.parts
         )
     if explanation.total is not None:
-        cost_basis = f"{single_line(inputs['cost_basis'])}, " if inputs.get("cost_basis") else ""
+        cost_basis = f"{basis_label(inputs['cost_basis'])}, " if inputs.get("cost_basis") else ""
         unknown = f", {explanation.unknown_parts:,} unknown" if explanation.unknown_parts else ""
         count = pluralize(sum(part.adds for part in explanation.parts), "component")
         return f"{cost_basis}sum of {count}{unknown}"

@@ -197,5 +197,5 @@ def _computed_cost_note(run: Run) -> FactNote | None:
     if to_decimal(computed) is None or not has_cost or not is_reported:
         return None
     difference = data.get("cost_difference_percent")
-    percent = "" if to_decimal(difference) is None else f" ({format_percent_change(difference)})"
+    percent = "" if to_decimal(difference) is None else f", difference {format_percent_change(difference)}"
     return FactNote(f"computed {format_usd(computed)}{percent}", "doubt" if data.get("cost_disputed") else "")

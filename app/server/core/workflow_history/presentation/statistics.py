@@ -63,14 +63,14 @@ def format_success_rate(group: GroupStatistics) -> str:
     return f"{rate} of {group.success_rate_of:,}"
 
 
-def describe_success(total: GroupStatistics) -> str:
-    """Format the success rate of all runs and the number of runs that it leaves out."""
+def describe_success(total: GroupStatistics) -> list[str]:
+    """Format the success rate of all runs and, if there are any, the number of runs that it leaves out."""
     others = total.runs - total.success_rate_of
-    left_out = f", {pluralize(others, 'run')} neither completed nor failed" if others else ""
     if total.success_rate is None:
-        return f"no run completed or failed{left_out and ' yet'}"
+        return [f"no run completed or failed{' yet' if others else ''}"]
     rate = format_fraction(total.success_rate)
-    return f"success rate {rate} ({total.completed:,} of {total.success_rate_of:,} finished runs){left_out}"
+    success = f"success rate {rate} ({total.completed:,} of {total.success_rate_of:,} finished runs)"
+    return [success, *([f"{pluralize(others, 'run')} neither completed nor failed"] if others else [])]
 
 
 def minimum_cost(group: GroupStatistics) -> float:
@@ -95,6 +95,11 @@ def format_waste(waste: Waste) -> str:
     if not waste.wasted:
         return f"none found in {spent}"
     return f"≥ {format_usd(waste.wasted)} of {spent} ({format_fraction(waste.share)})"
+
+
+def format_runs_now(change: Change) -> str:
+    """Format the current number of runs with its noun."""
+    return pluralize(int(change.now or 0), "run")
 
 
 def format_period(trend: Trend) -> str:

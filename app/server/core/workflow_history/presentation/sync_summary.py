@@ -64,7 +64,7 @@ def no_runs_message(folder: Any, unread: Sequence[Problem] = ()) -> str:
     if not unread:
         return (
             f"No runs in {single_line(folder)}: it has no adw_state.json, workflow summary or transcript "
-            "(*.jsonl). Name an agents directory, or a project that contains agents directories"
+            "(*.jsonl). Name an agents directory, or a project that contains agents directories."
         )
     files = [f"{single_line(file.path)} ({single_line(file.reason)})" for file in unread[:_MAX_UNREAD_FILES]]
     if len(unread) > _MAX_UNREAD_FILES:

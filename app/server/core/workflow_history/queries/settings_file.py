@@ -132,8 +132,8 @@ def _load(path: Path | None) -> tuple[Path, str, _File]:
     candidates = candidate_paths(path)
     config_path = next((candidate for candidate in candidates if candidate.is_file()), None)
     if config_path is None:
-        names = " nor ".join(str(candidate) for candidate in candidates)
-        raise ConfigMissingError(f"no settings in {names}; workflow-history budget init writes a first file")
+        names = " or ".join(str(candidate) for candidate in candidates)
+        raise ConfigMissingError(f"No config file at {names}. Create one with: workflow-history budget init")
     try:
         text = config_path.read_text("utf-8")
         content = tomllib.loads(text, parse_float=Decimal)

@@ -17,7 +17,7 @@ from ..common.errors import WorkflowHistoryError
 from .app import create_app
 from .logs import log_to_stderr
 from .middleware.connection_limits import MAX_HEAD_BYTES, Limits, connection_factory
-from .settings import ServerSettings
+from .settings import ANY_ADDRESSES, ServerSettings
 
 __all__ = ["ServerSettings", "serve_forever"]
 
@@ -31,7 +31,8 @@ def serve_forever(
     listener = _open_listener(settings)
     server = build_server(settings, limits or Limits())
     AppStatus.enable_automatic_graceful_drain = False  # _Server ends the streams itself
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    host = ANY_ADDRESSES.get(settings.host, settings.host)  # no browser opens 0.0.0.0
+    host = f"[{host}]" if ":" in host else host
     on_ready(f"http://{host}:{listener.getsockname()[1]}/")
     with log_to_stderr(), suppress(KeyboardInterrupt):  # Ctrl-C is the normal way to stop the server
         server.run([listener])

@@ -10,6 +10,9 @@ from ..ingest.files import FolderPath
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8765
 MIN_TOKEN_LENGTH = 16  # characters
+ANY_ADDRESSES = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - only compared with
+"""Addresses that mean all addresses of the machine, each with the one under which a browser opens it."""
+
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -42,6 +45,11 @@ class ServerSettings:
             raise InvalidQueryError(
                 f"--host {self.host} is reachable from other hosts and needs a token. Add --generate-token."
             )
+
+    @property
+    def listens_on_all_addresses(self) -> bool:
+        """Whether the server listens on all addresses of the machine."""
+        return self.host in ANY_ADDRESSES
 
     @property
     def folders(self) -> tuple[FolderPath, ...]:

@@ -178,9 +178,9 @@ def _format_spending(budget: BudgetState, start: datetime, exceeding_runs: int) 
     scope = {"all": "", "template": f", {budget.name}", "project": f", project {budget.name}"}[budget.scope]
     count = len(budget.rows)
     if budget.span == "run":
-        title = f"Per-run budget {limit}{scope}"
+        title = f"Per-run budget {limit}{scope}, since {start:%Y-%m-%d %H:%M}"
         if not count:
-            return f"{title}: no run since {start:%Y-%m-%d %H:%M}"
+            return f"{title}: no runs"
         runs = pluralize(count, "run")
         if exceeding_runs:
             return f"{title}: exceeded by {exceeding_runs:,} of {runs}, highest {spent}"

@@ -70,6 +70,22 @@ ALIASES: Final[Mapping[str, str]] = {
     "prices": "price_version",
     "bottleneck": "bottleneck_phase",
     "idle": "idle_time_seconds",
+    "request_clarity": "nl_clarity_score",
+    "request_source": "nl_input_source",
+    "recorded_cost": "total_cost",
+    "cost_discrepancy": "cost_disputed",
+    "cost_difference": "cost_difference_percent",
+    "cache_write_tokens": "cache_creation_tokens",
+    "5_minute_cache_write_tokens": "cache_creation_5m_tokens",
+    "1_hour_cache_write_tokens": "cache_creation_1h_tokens",
+    "created": "created_at",
+    "started": "started_at",
+    "completed": "completed_at",
+    "idle_time": "idle_time_seconds",
+    "longest_phase": "bottleneck_phase",
+    "last_phase": "current_phase",
+    "error": "error_message",
+    "similar_runs": "similar_workflows",
 }
 """Accepted short names of fields."""
 

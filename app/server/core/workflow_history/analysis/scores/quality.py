@@ -41,7 +41,7 @@ def score(workflow: Mapping[str, Any]) -> Score:
     missing = [name for name, part in parts.items() if part is None]
     without_stream = workflow.get("agents_without_stream")
     if isinstance(without_stream, (list, tuple)) and without_stream:
-        missing.append(f"how {len(without_stream)} agents without a stream ended")
+        missing.append(f"how {len(without_stream)} agents without a transcript ended")
     return weighted_mean(parts.values(), missing=missing)
 
 

@@ -13,6 +13,7 @@ from ...common.formatting.numbers import day
 from ...common.time_zones import zone_named
 from ...queries.anomalies import Anomalies, find_anomalies
 from ..filter_options import FilteredCommand, get_filter, get_time_zone
+from ..no_runs import show_no_runs
 from ..output import get_output
 from ..render.anomalies import render_anomalies, render_sentences
 
@@ -48,6 +49,8 @@ def anomalies(
     zone = zone_named(zone_name)
     if output.as_json:
         output.print_json(result)
+    elif not result.runs and not output.quiet:
+        show_no_runs(context)
     elif output.quiet:
         output.print(*render_sentences(result.regressions))
     else:

@@ -99,7 +99,7 @@ def init(context: typer.Context, config: ConfigPath = None) -> None:
     if output.as_json:
         output.print_json(ConfigCreated(str(path)))
     elif not output.quiet:
-        output.print(Text(f"wrote {single_line(path)}: edit the budgets in it"))
+        output.print(Text(f"created {single_line(path)}; edit the budgets in it"))
         output.print_hints(("workflow-history budget check", "check spending against them"))
 
 

@@ -109,7 +109,7 @@ def verify(context: typer.Context) -> None:
     elif problems:
         output.print(*(Text.assemble(("✗ ", "red"), clean_text(problem)) for problem in problems))
     elif not output.quiet:
-        output.print(Text("✓ the history is sound", "green"))
+        output.print(Text("✓ no corruption and no inconsistent totals found", "green"))
     if problems:
         raise typer.Exit(1)
 

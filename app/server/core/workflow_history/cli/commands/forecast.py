@@ -112,7 +112,7 @@ def _show_forecast(output: Output, result: Forecast) -> None:
 
 def _hints(result: Forecast) -> list[tuple[str, str]]:
     if not result.runs:
-        return [("workflow-history list", "all runs")]
+        return [("workflow-history sync path/to/project", "sync more runs to forecast from")]
     return [
         (f"workflow-history show {result.runs[0].id}", "the comparable run with the highest weight"),
         ("workflow-history forecast --backtest", "accuracy of forecasts of stored runs"),

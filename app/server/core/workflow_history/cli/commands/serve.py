@@ -29,6 +29,10 @@ Examples:
   workflow-history serve --host 0.0.0.0 --allowed-host history.example --generate-token
 """
 
+_ALL_ADDRESSES_NOTE = (
+    "listening on all addresses; other machines use a name or address given with --allowed-host"
+)
+
 GENERATE_TOKEN = "new"  # noqa: S105 - former form of --generate-token
 
 
@@ -106,6 +110,8 @@ def _print_address(output: Output, address: str, new_token: str | None, settings
         output.print_json(ServerInfo(address, new_token, first, followed))
     elif not output.quiet:
         output.out.print(f"Workflow History is at {address}", soft_wrap=True)
+        if settings.listens_on_all_addresses:
+            output.out.print(_ALL_ADDRESSES_NOTE, soft_wrap=True)
         if new_token is not None:
             output.out.print(f"token: {new_token}", soft_wrap=True)
         for folder in settings.folders or (None,):

@@ -11,6 +11,7 @@ from ...common.errors import InvalidQueryError
 from ...queries.similar import similar_runs
 from ..common_options import decode_argument
 from ..filter_options import FilteredCommand, get_filter
+from ..no_runs import show_no_runs
 from ..output import get_output
 from ..render.similar import quoted_run_id, render_similar, similar_ids
 
@@ -62,8 +63,12 @@ def similar(
         output.print_json(result)
     elif output.quiet:
         output.print(*similar_ids(result))
+    elif not result.compared and result.basis == "text":
+        show_no_runs(context)
     else:
         output.print(render_similar(result, output.width))
+        if not result.compared:
+            output.print_hints(("workflow-history sync path/to/project", "sync more runs"))
         if result.runs:
             nearest = quoted_run_id(result.runs[0].project, result.runs[0].id)
             if result.id:

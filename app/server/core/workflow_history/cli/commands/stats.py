@@ -105,7 +105,8 @@ def _show_groups(context: typer.Context, by: str, across: str | None) -> None:
 
 def _show_no_runs(context: typer.Context, total: statistics.GroupStatistics) -> None:
     if total.copies:
-        get_output(context).print(render_totals(total))
+        output = get_output(context)
+        output.print(render_totals(total, output.width))
     else:
         show_no_runs(context)
 
@@ -114,6 +115,8 @@ def _show_waste(context: typer.Context) -> None:
     output, result = get_output(context), statistics.waste(get_filter(context))
     if output.as_json:
         output.print_json(result)
+    elif not result.runs and not output.quiet:
+        show_no_runs(context)
     else:
         output.print(render_waste_line(result) if output.quiet else render_waste(result, output.width))
 

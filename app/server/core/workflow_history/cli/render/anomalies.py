@@ -32,8 +32,9 @@ def render_anomalies(anomalies: Anomalies, width: int, zone: tzinfo | None = Non
     """Format regressions, improvements and outliers; days are in `zone`, None: the local time zone."""
     since, outliers = anomalies.recent_since, anomalies.outliers
     if since is None:
-        reason = "No runs to compare." if anomalies.runs == 0 else "No run has a date: nothing to compare."
-        return Group(reason, *implausible_dates_note(anomalies.invalid_timestamps))
+        return Group(
+            "No run has a date: nothing to compare.", *implausible_dates_note(anomalies.invalid_timestamps)
+        )
     series = pluralize(anomalies.series, "time series", "time series")
     runs = Text(pluralize(anomalies.runs, "run"), "bold")
     blocks: list[RenderableType] = [
@@ -64,7 +65,7 @@ def _no_regressions(series: int) -> RenderableType:
     if series:
         return _marked(_MARKS[BudgetLevel.WITHIN], Text("No significant regressions", "green"))
     required = f"{MIN_BEFORE} dated runs of one workflow before a change and {MIN_AFTER} since are needed"
-    return _marked(_MARKS[BudgetLevel.NEAR], Text(f"Not enough data to find regressions: {required}"))
+    return _marked(_MARKS[BudgetLevel.NEAR], Text(f"Not enough data to find regressions: {required}."))
 
 
 def _finding(finding: Finding, width: int) -> RenderableType:
@@ -110,9 +111,8 @@ def render_budgets(report: BudgetReport, width: int) -> RenderableType:
     shown = notable_budgets(report.budgets)
     blocks = [_budget(budget, width) for budget in shown]
     if earlier := len(report.budgets) - len(shown):
-        blocks.append(
-            _marked(_MARKS[BudgetLevel.WITHIN], Text(f"{earlier:,} earlier periods: all within budget"))
-        )
+        periods = pluralize(earlier, "earlier period")
+        blocks.append(_marked(_MARKS[BudgetLevel.WITHIN], Text(f"{periods} within budget")))
     if report.regressions is not None:
         blocks += [_finding(finding, width) for finding in report.regressions]
         if not report.regressions:

@@ -22,6 +22,7 @@ from ...presentation.comparison import (
     format_difference,
     format_value,
 )
+from ...presentation.explanation import basis_label
 from ...presentation.run_list import first_line, join_run_id
 from . import symbols
 from .table import MAX_WIDTH, Column, DropColumn, build_table, fit_columns, share_of, text_column
@@ -125,6 +126,8 @@ def _format_fact(name: str, value: str | None, width: int) -> str:
         return UNKNOWN
     if name == "model_used":
         return truncate(short_model(value), width)
+    if name == "cost_basis":
+        return basis_label(value)
     return truncate(single_line(value).removeprefix("adw_" if name == "workflow_template" else ""), width)
 
 

@@ -18,7 +18,7 @@ from . import symbols
 from .table import (
     Column,
     DropColumn,
-    bar_column,
+    bar_columns,
     build_table,
     fit_columns,
     id_column,
@@ -31,7 +31,7 @@ from .text import MAX_PROBLEMS, join_parts, render_cost, render_problems, sectio
 Totals = Mapping[str, Any]
 
 TITLES = {"phase": "Phases", "agent": "Agents", "model": "Models", "run": "Most expensive runs"}
-BAR_WIDTH = 8  # cells
+BAR_WIDTH, SHORT_BAR_WIDTH = 8, 4  # cells
 MAX_NAME_WIDTH = 48  # cells
 MAX_ID_WIDTH = 24  # cells that an id is shortened to, if it stays unique
 TOKENS = (
@@ -43,9 +43,10 @@ TOKENS = (
 DROP_ORDER = (
     DropColumn("cache_creation_tokens"),
     DropColumn("cache_read_tokens"),
-    DropColumn("bar"),
+    DropColumn("bar", "short_bar"),
     DropColumn("agent_runs"),
     DropColumn("input_tokens"),
+    DropColumn("short_bar"),
     DropColumn("output_tokens"),
     DropColumn("when"),
 )
@@ -125,7 +126,7 @@ def _group_table(kind: str, groups: Sequence[Totals], width: int) -> RenderableT
             for key, title in TOKENS
         ),
         number_column("cost", "cost", map(_format_cost, groups)),
-        bar_column([share_of(amount, largest) for amount in amounts], BAR_WIDTH),
+        *bar_columns([share_of(amount, largest) for amount in amounts], (BAR_WIDTH, SHORT_BAR_WIDTH)),
     ]
     return build_table(fit_columns(columns, width, DROP_ORDER), width)
 

@@ -15,8 +15,11 @@ from ...common.formatting.text import single_line
 from ...common.spending import UNKNOWN
 from ...presentation.explanation import (
     DELETED_FILE_NOTE,
+    basis_label,
+    component_label,
     describe_origin,
     describe_rule,
+    field_label,
     format_contribution,
     format_explained_value,
     format_short,
@@ -33,7 +36,7 @@ from .text import docs_hint, join_parts, section_rule, unbroken_text
 if TYPE_CHECKING:
     from ...analysis.explanation.records import Explanation, Source
 
-MIN_RULE_WIDTH = 24  # cells
+MIN_RULE_WIDTH, MIN_SOURCE_WIDTH = 24, 40  # cells
 DROP_ORDER = (DropColumn("weight"), DropColumn("basis"))
 
 
@@ -43,7 +46,7 @@ def render_explanation(explanation: Explanation, width: int) -> RenderableType:
     title = join_parts(
         [
             Text(join_run_id(explanation.project, explanation.id), "bold"),
-            Text(single_line(explanation.field)),
+            _title(explanation.field),
             Text(format_explained_value(explanation), "bold cyan"),
         ]
     )
@@ -75,12 +78,24 @@ def render_explanation_line(explanation: Explanation) -> Text:
     )
 
 
+def _title(key: str) -> Text:
+    """Return the name of a field, with its key if that is another one."""
+    label = field_label(key)
+    is_key = label.replace(" ", "_") == key.replace(" ", "_")
+    return Text(label if is_key else f"{label} ({single_line(key)})")
+
+
 def _input_grid(inputs: dict[str, Any]) -> RenderableType:
     return label_grid(
-        (single_line(name).replace("_", " "), format_value(value, "USD" if name.endswith("_cost") else None))
-        for name, value in inputs.items()
-        if value is not None
+        (field_label(name), _format_input(name, value)) for name, value in inputs.items() if value is not None
     )
+
+
+def _format_input(name: str, value: Any) -> str:
+    if name.endswith("_basis"):
+        return basis_label(value)
+    unit = {"cost": "USD", "seconds": "seconds"}.get(name.rpartition("_")[2])
+    return format_value(value, unit)
 
 
 def _source(source: Source, width: int, *, bare: bool = False) -> RenderableType:
@@ -103,11 +118,12 @@ def _overview_table(fields: Sequence[Explanation], width: int) -> RenderableType
         Text(describe_origin(field), style="magenta" if field.why_unknown else "") for field in shown
     )
     columns = [
-        Column("field", "field", tuple(Text(field.field, "bold") for field in shown)),
+        Column("field", "field", tuple(Text(field_label(field.field), "bold") for field in shown)),
+        Column("key", "key", tuple(Text(field.field, "dim") for field in shown)),
         Column("value", "value", tuple(Text(format_short(field)) for field in shown), max_width=26),
         Column("rule", "source", origins, flexible=True, wraps=True),
     ]
-    return build_table(columns, width)
+    return build_table(fit_columns(columns, width, (DropColumn("key"),), MIN_SOURCE_WIDTH), width)
 
 
 def _part_table(explanation: Explanation, width: int) -> RenderableType:
@@ -119,7 +135,7 @@ def _part_table(explanation: Explanation, width: int) -> RenderableType:
     )
     columns = [
         Column(
-            "name", "component", tuple(Text(single_line(part.name), "bold") for part in parts), max_width=28
+            "name", "component", tuple(Text(component_label(part), "bold") for part in parts), max_width=28
         ),
         Column("value", "value", values, right=True),
     ]
@@ -128,7 +144,7 @@ def _part_table(explanation: Explanation, width: int) -> RenderableType:
         columns.append(text_column("weight", "weight", weights))
         columns.append(text_column("gave", "contribution", map(format_contribution, parts)))
     if any(part.basis for part in parts):
-        columns.append(text_column("basis", "basis", [part.basis or UNKNOWN for part in parts]))
+        columns.append(text_column("basis", "basis", [basis_label(part.basis) for part in parts]))
     rules = [Text(describe_rule(part)) for part in parts]
     distinct = dict.fromkeys(rule.plain for rule in rules)
     letters = {rule: ascii_lowercase[index % 26] for index, rule in enumerate(distinct)}

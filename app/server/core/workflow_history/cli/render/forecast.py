@@ -18,6 +18,7 @@ from ...presentation.forecast import (
     format_interval,
     format_share_range,
 )
+from ...presentation.run_list import short_ids
 from ...queries.forecast.records import (
     ComparableRun,
     Estimate,
@@ -27,8 +28,9 @@ from ...queries.forecast.records import (
     SuccessChance,
 )
 from . import symbols
-from .table import Column, DropColumn, build_table, fit_columns, number_column
-from .text import clean_text, join_parts, section_rule
+from .run_list import SHORT_ID_WIDTH
+from .table import Column, DropColumn, build_table, fit_columns, id_column, number_column
+from .text import clean_text, join_parts, section_rule, wrap_parts
 
 _BAR_WIDTH = 20  # cells
 _PHASE_DROP_ORDER = (
@@ -45,8 +47,9 @@ _RUN_DROP_ORDER = (DropColumn("template"), DropColumn("duration"), DropColumn("a
 
 def render_forecast(forecast: Forecast, width: int) -> RenderableType:
     """Render the request, the estimates, the phases, the comparable runs and the warnings."""
-    lines: list[RenderableType] = [_request(forecast.asked, width), headline(forecast), ""]
-    lines += render_estimates(forecast)
+    lines: list[RenderableType] = [_request(forecast.asked, width), headline(forecast)]
+    if estimates := render_estimates(forecast, width):
+        lines += ["", *estimates]
     if forecast.phases:
         lines += [
             "",
@@ -57,6 +60,8 @@ def render_forecast(forecast: Forecast, width: int) -> RenderableType:
         runs = len(forecast.runs)
         note = f"{runs} of {forecast.based_on}" if forecast.based_on > runs else ""
         lines += ["", section_rule("Comparable runs", width, note), run_table(forecast.runs, width)]
+    if forecast.based_on:
+        lines += ["", forecast_legend(width)]
     return Group(*lines, *render_warnings(forecast.weak))
 
 
@@ -65,13 +70,26 @@ def headline(forecast: Forecast) -> Text:
     return Text(texts.headline(forecast), "bold")
 
 
-def render_estimates(forecast: Forecast) -> list[Text]:
-    """Format cost, duration and success, one line each; empty if there are no comparable runs."""
+def forecast_legend(width: int) -> Text:
+    """Explain weights, the sample size and the lines of a forecast."""
+    parts = (
+        "weight: influence of a run; 1: same request, now",
+        "effective n: as many runs of weight 1 say as much",
+        "─●─ median and p10–p90",
+        "occurs in: share of the weighted runs",
+    )
+    legend = wrap_parts(parts, width)
+    legend.stylize("dim")
+    return legend
+
+
+def render_estimates(forecast: Forecast, width: int) -> list[Text]:
+    """Format cost, duration and success; empty if there are no comparable runs."""
     if not forecast.based_on:
         return []
     return [
-        render_estimate("cost", forecast.cost, format_usd),
-        render_estimate("duration", forecast.duration, format_duration),
+        render_estimate("cost", forecast.cost, format_usd, width),
+        render_estimate("duration", forecast.duration, format_duration, width),
         render_success(forecast.success),
     ]
 
@@ -126,9 +144,9 @@ def phase_table(phases: Sequence[PhaseForecast], width: int) -> RenderableType:
 def run_table(runs: Sequence[ComparableRun], width: int) -> RenderableType:
     """Build the table of comparable runs, highest weight first."""
     columns = [
-        Column("id", "run", tuple(clean_text(run.id, "bold") for run in runs), max_width=26),
+        id_column("id", "run", short_ids([single_line(run.id) for run in runs], SHORT_ID_WIDTH)),
         number_column("weight", "weight", [f"{run.weight:.2f}" for run in runs]),
-        number_column("alike", "similarity", [format_fraction(run.similarity) for run in runs]),
+        number_column("alike", "similarity", [f"{run.similarity:.2f}" for run in runs]),
         Column("status", "", tuple(symbols.status_text(run.status, sign_only=True) for run in runs)),
         number_column(
             "cost", "cost", [format_actual_cost(run.cost, at_least=run.cost_is_lower_bound) for run in runs]
@@ -168,14 +186,14 @@ def render_success(success: SuccessChance) -> Text:
     return label.append(f" ({interval}) · {sample}")
 
 
-def render_estimate(title: str, estimate: Estimate, formatter: Formatter) -> Text:
+def render_estimate(title: str, estimate: Estimate, formatter: Formatter, width: int) -> Text:
     """Format one estimate with its interval, or the reason why there is none."""
     label = Text.assemble((f"{title:<10}", "dim"))
     if estimate.median is None:
         observed = describe_observed_range(estimate, formatter)
         return label.append(f"not enough data:  {single_line(estimate.reason)}{observed}")
     label.append(f"median {formatter(estimate.median)}", "bold")
+    label.append(f" · 80% interval {format_interval(estimate, formatter)}")
     sample = f"{pluralize(estimate.runs, 'run')} (effective n {estimate.effective_n:.0f})"
-    return label.append(f" · 80% interval {format_interval(estimate, formatter)}").append(
-        f" · {sample}", "dim"
-    )
+    fits = label.cell_len + 3 + len(sample) <= width
+    return label.append(f" · {sample}" if fits else f"\n{' ' * 10}{sample}", "dim")

@@ -13,6 +13,7 @@ from ...presentation.run_list import join_run_id
 from ...queries.forecast.records import Estimate, Remaining, RunForecast
 from . import symbols
 from .forecast import (
+    forecast_legend,
     headline,
     phase_table,
     render_estimate,
@@ -32,15 +33,17 @@ def render_run_forecast(forecast: RunForecast, width: int) -> RenderableType:
     title = join_parts([Text(join_run_id(forecast.project, forecast.id), "bold"), status, template])
     lines: list[RenderableType] = [title, run_headline(forecast)]
     if forecast.flight is not None:
-        lines += ["", section_rule("Remaining", width), *_remaining(forecast.flight)]
+        lines += ["", section_rule("Remaining", width), *_remaining(forecast.flight, width)]
     note = f"based on {pluralize(prior.based_on, 'earlier run')}" if prior.based_on else ""
     lines += ["", section_rule("Forecast at start", width, note)]
-    lines += [*render_estimates(prior)] if prior.based_on else [headline(prior)]
+    lines += [*render_estimates(prior, width)] if prior.based_on else [headline(prior)]
     lines += ["", section_rule("Actual", width), *_actual_values(forecast)]
     if prior.phases:
         lines += ["", section_rule("Forecast phases", width), phase_table(prior.phases, width)]
     if prior.runs:
         lines += ["", section_rule("Comparable runs", width), run_table(prior.runs, width)]
+    if prior.based_on:
+        lines += ["", forecast_legend(width)]
     return Group(*lines, *render_warnings(prior.weak))
 
 
@@ -49,15 +52,15 @@ def run_headline(forecast: RunForecast) -> Text:
     return Text(texts.run_headline(forecast), "bold")
 
 
-def _remaining(remaining: Remaining) -> list[RenderableType]:
+def _remaining(remaining: Remaining, width: int) -> list[RenderableType]:
     totals: tuple[tuple[Estimate, Formatter], ...] = (
         (remaining.total_cost, format_usd),
         (remaining.total_duration, format_duration),
     )
     intervals = [format_interval(total, formatter) for total, formatter in totals if total.median is not None]
     return [
-        render_estimate("cost", remaining.remaining_cost, format_usd),
-        render_estimate("duration", remaining.remaining_duration, format_duration),
+        render_estimate("cost", remaining.remaining_cost, format_usd, width),
+        render_estimate("duration", remaining.remaining_duration, format_duration, width),
         render_success(remaining.success),
         Text.assemble(("total     ", "dim"), ", ".join(intervals) or "not enough data"),
         Text(f"based on {pluralize(remaining.runs, 'run')} with this phase", "dim"),

@@ -15,7 +15,7 @@ from ...common.spending import format_fraction, format_usd
 from ...presentation.statistics import format_cost, format_period, format_waste, minimum_cost
 from . import symbols
 from .stats import group_table, render_total_cost, render_totals
-from .text import implausible_dates_note, join_parts, section_rule
+from .text import implausible_dates_note, join_parts, section_rule, wrap_parts
 from .trends import render_main_changes
 from .waste import render_waste_kinds
 
@@ -27,7 +27,11 @@ TOP_ROWS: Final = 5
 def render_overview(overview: Overview, width: int) -> RenderableType:
     """Render totals, cost by week, the most expensive groups, wasted spend and the trend."""
     total = overview.total
-    lines: list[RenderableType] = [render_totals(total), render_total_cost(total), _typical_run(total)]
+    lines: list[RenderableType] = [
+        render_totals(total, width),
+        render_total_cost(total),
+        _typical_run(total, width),
+    ]
     lines += ["", *_weeks(overview.weeks, width)]
     for title, statistics in (
         ("Workflows", overview.templates),
@@ -45,7 +49,7 @@ def render_overview(overview: Overview, width: int) -> RenderableType:
         join_parts([format_waste(overview.waste), render_waste_kinds(overview.waste)]),
     ]
     trend = overview.trend
-    if trend and (changes := render_main_changes(trend)):
+    if trend and (changes := render_main_changes(trend, width)):
         lines += [
             "",
             section_rule(
@@ -56,15 +60,15 @@ def render_overview(overview: Overview, width: int) -> RenderableType:
     return Group(*[line for line in lines if not (isinstance(line, Text) and not line.plain)])
 
 
-def _typical_run(total: GroupStatistics) -> Text:
-    return join_parts([
-        _median("Cost per run:", total.cost, format_usd),
+def _typical_run(total: GroupStatistics, width: int) -> Text:
+    return wrap_parts([
+        _median("cost per run:", total.cost, format_usd),
         _median("duration:", total.duration, format_duration),
         f"{format_tokens(total.tokens.total)} tokens" if total.tokens.total else None,
         None
         if total.cache_hit_rate is None
         else f"cache hit rate {format_fraction(total.cache_hit_rate)}",
-    ])  # fmt: skip
+    ], width)  # fmt: skip
 
 
 def _median(label: str, distribution: Distribution, formatter: Callable[[float | None], str]) -> str | None:

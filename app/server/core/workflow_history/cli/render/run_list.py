@@ -78,6 +78,9 @@ def render_run_list(
     keys = {column.key for column in shown}
     footer = wrap_parts(list_footer(len(runs), total, cost), width)
     notes = list_legend(runs, has_dates=bool({"when", "day"} & keys), has_times="when" in keys)
+    if "mark" in keys:
+        statuses = dict.fromkeys(run.get("status") for run in runs)
+        notes = [*(symbols.status_text(status).plain for status in statuses), *notes]
     legend = wrap_parts(notes, width)
     legend.stylize("dim")
     return Group(build_table(shown, width, ruled=True), "", footer, *([legend] if legend else []))

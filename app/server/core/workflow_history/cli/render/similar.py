@@ -33,7 +33,10 @@ def render_similar(result: SimilarRuns, width: int) -> RenderableType:
     for run in result.runs:
         blocks += ["", *_run(run, width, with_parts=result.basis == "run")]
     if not result.compared:
-        blocks += ["", Text("No run to compare with.")]
+        blocks += [
+            "",
+            Text("No other run to compare with."),
+        ]
     elif not result.runs:
         blocks += [
             "",

@@ -22,10 +22,10 @@ from ...presentation.statistics import (
     group_cost,
     minimum_cost,
 )
-from .table import Column, DropColumn, bar_column, build_table, fit_columns, number_column, share_of
-from .text import implausible_dates_note, join_parts, render_cost
+from .table import Column, DropColumn, bar_columns, build_table, fit_columns, number_column, share_of
+from .text import implausible_dates_note, render_cost, wrap_parts
 
-BAR_WIDTH: Final = 12  # cells
+BAR_WIDTH, SHORT_BAR_WIDTH = 12, 6  # cells
 MAX_NAME_WIDTH: Final = 40  # cells
 DROP_ORDER: Final = (
     DropColumn("attempts"),
@@ -34,8 +34,9 @@ DROP_ORDER: Final = (
     DropColumn("tokens"),
     DropColumn("failed"),
     DropColumn("mean"),
-    DropColumn("bar"),
+    DropColumn("bar", "short_bar"),
     DropColumn("duration"),
+    DropColumn("short_bar"),
     DropColumn("median"),
     DropColumn("success"),
 )
@@ -55,7 +56,7 @@ def render_statistics(statistics: RunStatistics, width: int) -> RenderableType:
     return Group(
         group_table(statistics, groups, width) if groups else Text(f"No run has a known {statistics.by}."),
         "",
-        render_totals(statistics.total),
+        render_totals(statistics.total, width),
         *([render_total_cost(statistics.total)] if not group_cost(statistics.total).complete else []),
         *_notes(statistics, len(statistics.groups) - len(groups)),
         *implausible_dates_note(statistics.invalid_timestamps),
@@ -75,7 +76,9 @@ def group_table(statistics: RunStatistics, groups: Sequence[GroupStatistics], wi
         number_column("failed", "failed", [f"{group.failed:,}" for group in groups]),
         number_column("success", "success rate", map(format_success_rate, groups)),
         number_column("cost", "cost", map(format_cost, groups)),
-        bar_column([share_of(minimum_cost(group), largest) for group in groups], BAR_WIDTH),
+        *bar_columns(
+            [share_of(minimum_cost(group), largest) for group in groups], (BAR_WIDTH, SHORT_BAR_WIDTH)
+        ),
         number_column("mean", "mean cost", [format_usd(group.cost.mean) for group in groups]),
         number_column("median", "median cost", [format_usd(group.cost.median) for group in groups]),
         number_column("p90", "p90 cost", [format_usd(group.cost.p90) for group in groups]),
@@ -88,15 +91,15 @@ def group_table(statistics: RunStatistics, groups: Sequence[GroupStatistics], wi
     return build_table(fit_columns(columns, width, DROP_ORDER), width)
 
 
-def render_totals(total: GroupStatistics) -> Text:
-    """Format the number of runs, their total cost and their success rate in one line."""
+def render_totals(total: GroupStatistics, width: int) -> Text:
+    """Format the number of runs, their total cost and their success rate."""
     is_known = total.runs and group_cost(total).minimum is not None
-    return join_parts([
+    return wrap_parts([
         pluralize(total.runs, "run"),
         f"total cost {format_cost(total)}" if is_known else None,
-        describe_success(total) if total.runs else None,
+        *(describe_success(total) if total.runs else ()),
         copies_note(total.copies),
-    ])  # fmt: skip
+    ], width)  # fmt: skip
 
 
 def render_total_cost(total: GroupStatistics) -> Text:
@@ -145,7 +148,4 @@ def _notes(statistics: RunStatistics, hidden_groups: int) -> list[Text]:
     if statistics.groups and statistics.by in {"phase", "agent", "model"}:  # one run can be in several groups
         legend.append(f"Runs and success rate: of the runs with this {statistics.by}.")
     lines = [Text(note, "dim") for note in notes]
-    if legend:
-        lines.append(join_parts(legend))
-        lines[-1].stylize("dim")
-    return lines
+    return lines + [Text(note, "dim") for note in legend]

@@ -74,7 +74,8 @@ def _unchanged(stats: Stats, width: int, *, verbose: bool) -> Group:
         _run_count(stats),
         format_minimum(cost) if cost.minimum is not None else None,
         format_unknown_runs(cost),
-        f"{pluralize(known, 'known read error or warning', 'known read errors and warnings')} (--verbose)"
+        f"{pluralize(known, 'known read error or warning', 'known read errors and warnings')}"
+        f"{'' if verbose else ' (--verbose)'}"
         if known
         else None,
         _pruned(stats),

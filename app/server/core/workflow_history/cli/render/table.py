@@ -75,6 +75,14 @@ def bar_column(
     return Column(key, title, tuple(Text(bar(share, width), style) for share in shares))
 
 
+def bar_columns(
+    shares: Sequence[float | None], widths: tuple[int, int], style: str = "green", *, key: str = "bar"
+) -> list[Column]:
+    """Return a bar column and the one, named `short_` and its key, that can take its place if it is wide."""
+    keys = (key, f"short_{key}")
+    return [bar_column(shares, width, style, key=name) for name, width in zip(keys, widths, strict=True)]
+
+
 def share_of(amount: Amount | None, largest: Amount) -> float | None:
     """Return the share of the largest amount, for a bar; None if the amount or the largest one is unknown.
 

@@ -18,11 +18,15 @@ from ...presentation.statistics import (
     format_current,
     format_period,
     format_previous,
+    format_runs_now,
 )
 from .table import Column, DropColumn, build_table, fit_columns, number_column
-from .text import implausible_dates_note, join_parts
+from .text import implausible_dates_note, wrap_parts
 
 _DROP_ORDER: Final = (DropColumn("runs"), DropColumn("note"))
+
+
+_LOW_N: Final = f"low n: fewer than {MIN_RUNS} runs in one period, so the change may be noise"
 
 
 def render_trend(trend: Trend, width: int, zone: tzinfo | None = None) -> RenderableType:
@@ -36,7 +40,7 @@ def render_trend(trend: Trend, width: int, zone: tzinfo | None = None) -> Render
     if not trend.before_is_whole:
         notes.append("The previous period is partial: the first run is later than its start.")
     if any(change.low_n for change in trend.changes):
-        notes.append(f"low n: fewer than {MIN_RUNS} runs in one period, so the change may be noise")
+        notes.append(_LOW_N)
     return Group(
         title,
         "",
@@ -46,18 +50,18 @@ def render_trend(trend: Trend, width: int, zone: tzinfo | None = None) -> Render
     )
 
 
-def render_main_changes(trend: Trend) -> Text | None:
-    """Format the main changes in one line; None if neither period has a run."""
+def render_main_changes(trend: Trend, width: int) -> Text | None:
+    """Format the main changes; None if neither period has a run."""
     changes = {change.figure: change for change in trend.changes}
     runs = changes["runs"]
     if not runs.now and not runs.before:
         return None
-    parts = [f"{format_current(runs)} runs ({format_change(runs)})"]
+    parts = [f"{format_runs_now(runs)} ({format_change(runs)})"]
     for name in ("cost", "cost_per_run", "success_rate"):
         change = changes[name]
         based_on = f" of {change.runs_now:,}" if change.unit == "share" and change.now is not None else ""
         parts.append(f"{TREND_LABELS[name]} {format_current(change)}{based_on} ({format_change(change)})")
-    return join_parts([*parts, "low n" if changes["cost_per_run"].low_n else None])
+    return wrap_parts([*parts, _LOW_N if changes["cost_per_run"].low_n else None], width)
 
 
 def _change_table(changes: Sequence[Change], width: int) -> RenderableType:

@@ -22,17 +22,16 @@ _DROP_ORDER: Final = (DropColumn("bar"), DropColumn("above"), DropColumn("spent"
 
 def render_waste(waste: Waste, width: int) -> RenderableType:
     """Render the wasted spend by category, template and phase."""
-    if not waste.runs:
-        return Text("No run matches.")
     lines: list[RenderableType] = [render_waste_line(waste), "", _kind_table(waste.kinds, width)]
     if waste.doubtful_runs:
         runs = pluralize(waste.doubtful_runs, "completed run")
         cost = format_waste_cost(waste.doubtful_cost or None, partial=waste.doubtful_partial)
         note = f"Also: {runs} ({cost}) with a false success, reported without calling a model."
         lines.append(Text(note, "magenta"))
-    for title, locations in (("Workflows", waste.by_template), ("Phases", waste.by_phase)):
+    for name, locations in (("workflow", waste.by_template), ("phase", waste.by_phase)):
         if waste.wasted and locations:
-            lines += ["", section_rule(title, width), _location_table(locations, width)]
+            title = f"{name.capitalize()}s"
+            lines += ["", section_rule(title, width), _location_table(name, locations, width)]
     return Group(*lines)
 
 
@@ -65,7 +64,7 @@ def _format_cost(kind: WasteKind) -> str:
     return format_waste_cost(kind.cost, partial=kind.partial)
 
 
-def _location_table(locations: Sequence[WasteLocation], width: int) -> RenderableType:
+def _location_table(title: str, locations: Sequence[WasteLocation], width: int) -> RenderableType:
     largest = max(location.wasted for location in locations)
     names = tuple(
         Text("unknown", "dim") if location.name is None else clean_text(location.name, "bold")
@@ -74,7 +73,7 @@ def _location_table(locations: Sequence[WasteLocation], width: int) -> Renderabl
     wasted = [format_waste_cost(each.wasted, partial=each.wasted_partial) for each in locations]
     spent = [format_waste_cost(each.spent, partial=each.partial) for each in locations]
     columns = [
-        Column("name", "", names),
+        Column("name", title, names),
         number_column("wasted", "wasted", wasted),
         bar_column([share_of(location.wasted, largest) for location in locations], BAR_WIDTH, "red"),
         number_column("spent", "total cost", spent),

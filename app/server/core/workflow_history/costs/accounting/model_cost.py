@@ -87,7 +87,7 @@ def _usage_cost(
     if usage == TokenUsage():
         return Decimal(0)
     if model is None:
-        raise PriceUnknownError("the stream names no model")
+        raise PriceUnknownError("the transcript names no model")
     return cost_usd(model, usage, at, one_request=one_request, terms=terms)
 
 

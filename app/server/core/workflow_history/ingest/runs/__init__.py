@@ -105,7 +105,7 @@ def _needs_git(run: RunFacts) -> bool:
 
 def not_a_run_problem(run: RunFacts) -> Problem | None:
     """Return why a folder is skipped; None for a loose `.json` file in the root that is not a stream."""
-    reason = "neither a state, an agent's stream nor a failed log"
+    reason = "neither a state, an agent's transcript nor a failed log"
     parent, _, _ = run.id.rpartition("/")
     if not run.folder.files and [f"{run.id}.json"] == [file.shown for file in run.folder.others or ()]:
         return Problem(parent, reason, None, Severity.WARNING) if parent else None

@@ -298,7 +298,7 @@ def _loose_stream(walk: FolderScan, entry: FileEntry) -> ScannedFile | None:
         return None
     if _COPY_OR_PACKED.search(name):
         walk.add_skipped(
-            name, "by its name a copy or a packed stream: only files that end in .jsonl are read"
+            name, "by its name a copy or a packed transcript: only files that end in .jsonl are read"
         )
         return None
     if not name.endswith(_NDJSON):
@@ -330,7 +330,7 @@ def _begins_as_stream(walk: FolderScan, entry: FileEntry, name: str) -> bool:
     if not contains_stream(start):
         return False
     if start.lstrip()[:1] != b"{":
-        walk.add_skipped(name, "a stream after other text: call it *.jsonl if it is to be read")
+        walk.add_skipped(name, "a transcript after other text: call it *.jsonl if it is to be read")
         return False
     return True
 
@@ -358,7 +358,7 @@ def _find_runs_in_folder(walk: FolderScan, entry: FileEntry, loose: list[Scanned
     runs = list(group_into_runs(name, entry.path, files, _session_of_file))
     yield from runs
     if not runs:
-        walk.add_skipped(name, "neither a state file nor a stream")
+        walk.add_skipped(name, "neither a state file nor a transcript")
     elif loose:  # a run and a loose stream of one name
         yield RunFolder(f"{name}.jsonl", str(walk.root), tuple(sorted(loose)))
         loose.clear()

@@ -34,7 +34,7 @@ __all__ = ["Checkpoint", "StreamRead", "identity_of", "read_result_lines", "read
 
 _IDENTITY_BYTES = 64 * 1024  # bytes read to find a stream's first line
 
-UNKNOWN_KIND = "a stream of an unknown kind: nothing of it is counted"
+UNKNOWN_KIND = "a transcript of an unknown format: nothing of it is counted"
 
 
 CUT_OFF = "the last line is cut off"
@@ -208,7 +208,7 @@ def _unidentified(opened: _OpenedStream, sniffer: Sniffer) -> StreamRead:
         )
     if sniffer.is_json:
         lines_text = "its one line is of no" if lines == 1 else f"none of its {lines:,} lines is of a"
-        reason = f"not read: {lines_text} known kind of stream"
+        reason = f"not read: {lines_text} known transcript format"
         return StreamRead(None, None, Problem(path, reason, severity=Severity.WARNING))
     is_begun = lines == 1 and sniffer.is_cut and sniffer.is_object_cut
     reason = "the first line is cut off" if is_begun else "no line of it is JSON"

@@ -499,4 +499,4 @@ def _order_problems(parser: ClaudeParser) -> Iterator[Problem]:
     if parser.is_transcript or parser.first_type in (None, "system"):
         return
     if parser.messages and (parser.messages_before_init or parser.first_type == "result"):
-        yield Problem(parser.path, "the stream does not begin with its init line", 1, Severity.WARNING)
+        yield Problem(parser.path, "the transcript does not begin with its init line", 1, Severity.WARNING)

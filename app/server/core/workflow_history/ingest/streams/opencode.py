@@ -217,7 +217,7 @@ class OpencodeParser(LineParser):
             return "the cost of its subagents is in their own sessions"
         if priced and priced < sum(step.usage != TokenUsage() for step in self.steps.values()):
             return "some of its steps give no cost"
-        return None if ended else "the stream ends before its last step did"
+        return None if ended else "the transcript ends before its last step"
 
 
 def step_name(message_id: str, position: int) -> str:

@@ -64,7 +64,7 @@ def merge_history(
     """
     source, target = database_url(other), database.current_url()
     if source == target:
-        raise InvalidQueryError(f"{source.database} is the history in use; name another one to merge")
+        raise InvalidQueryError(f"{source.database} is the history in use. Name another one to merge.")
     started = time.monotonic()
     with relaxed_gc(), open_read_only(source) as theirs, _open_target(target, dry_run=dry_run) as ours:
         merge = Merge(ours, theirs, host=host, dry_run=dry_run)

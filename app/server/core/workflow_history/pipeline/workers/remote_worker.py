@@ -80,7 +80,7 @@ def _why_not_visible(agents_dir: str, samples: tuple[Sample, ...]) -> str | None
     """Return why the agents folder differs here, or None if at least one sample file is as expected."""
     try:
         if not to_path(agents_dir).is_dir():
-            return "there is no such folder"
+            return "the directory does not exist there"
         reasons = [_why_unreadable(file, size) for file, size in samples]
     except (OSError, WorkflowHistoryError) as error:
         return str(error)

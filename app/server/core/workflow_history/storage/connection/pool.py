@@ -35,7 +35,7 @@ def open_read_only(location: Path | str | URL) -> Iterator[History]:
     """
     url = database_url(location)
     if not exists(url):
-        raise WorkflowHistoryError(f"No history at {url.database}.")
+        raise WorkflowHistoryError(f"No history at {url.database}. Name the path or URL of an existing one.")
     with connect(url, read_only=True) as connection:
         with read_transaction(connection):
             revision = stored_revision(connection)

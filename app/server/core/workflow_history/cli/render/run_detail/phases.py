@@ -23,6 +23,7 @@ from ..table import (
     Column,
     DropColumn,
     bar_column,
+    bar_columns,
     build_table,
     fit_columns,
     number_column,
@@ -33,15 +34,16 @@ from ..text import section_rule
 
 Agent = Mapping[str, Any]
 
-BAR_WIDTH = 8  # cells
+BAR_WIDTH, SHORT_BAR_WIDTH = 8, 4  # cells
 DROP_ORDER = (
     DropColumn("cache"),
     DropColumn("turns"),
     DropColumn("time_bar"),
     DropColumn("model"),
-    DropColumn("out"),
+    DropColumn("cost_bar", "short_cost_bar"),
     DropColumn("in"),
-    DropColumn("cost_bar"),
+    DropColumn("out"),
+    DropColumn("short_cost_bar"),
 )
 """Columns to drop, in this order, until the table fits the width."""
 
@@ -157,7 +159,7 @@ def _columns(rows: Sequence[Row]) -> list[Column]:
             for key, title in (("in", "input"), ("out", "output"), ("cache", "cache"))
         ),
         number_column("cost", "cost", [format_minimum(row.cost) for row in rows]),
-        bar_column(cost_shares, BAR_WIDTH, key="cost_bar"),
+        *bar_columns(cost_shares, (BAR_WIDTH, SHORT_BAR_WIDTH), key="cost_bar"),
         number_column("time", "duration", [format_duration(row.seconds) for row in rows]),
         bar_column(time_shares, BAR_WIDTH, "cyan", key="time_bar"),
     ]

@@ -10,14 +10,24 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ....common.formatting.costs import format_run_cost
-from ....common.formatting.numbers import format_count
+from ....common.formatting.numbers import format_count, pluralize
 from ....common.formatting.text import single_line
 from ....common.spending import UNKNOWN, format_usd, number
 from ....common.urls import files_folder, join_url
+from ....presentation.run_list import short_ids
 from ....presentation.scores import SCORES, format_missing, format_score, format_score_parts
 from .. import symbols
-from ..run_list import request_text
-from ..table import Column, DropColumn, bar_column, build_table, fit_columns, number_column, text_column
+from ..run_list import SHORT_ID_WIDTH, request_text
+from ..table import (
+    Column,
+    DropColumn,
+    bar_column,
+    build_table,
+    fit_columns,
+    id_column,
+    number_column,
+    text_column,
+)
 from ..text import clean_text, join_parts, render_problems, section_rule, unbroken_text
 
 MAX_PATTERNS = 5
@@ -53,7 +63,7 @@ def render_similar_runs(links: Sequence[Run], width: int) -> RenderableType | No
     runs = [link.get("workflow") or {} for link in links]
     signs = [symbols.status_text(run.get("status"), sign_only=True) if run else Text("") for run in runs]
     columns = [
-        Column("id", "ID", tuple(clean_text(link.get("id"), "bold") for link in links)),
+        id_column("id", "ID", short_ids([single_line(link.get("id")) for link in links], SHORT_ID_WIDTH)),
         number_column(
             "score", "similarity", [UNKNOWN if score is None else f"{score:.2f}" for score in scores]
         ),
@@ -75,11 +85,16 @@ def render_patterns(run: Run, width: int) -> RenderableType | None:
         Column("signature", "pattern", signatures, flexible=True),
         Column("kind", "kind", tuple(clean_text(pattern.get("kind"), "dim") for pattern in shown)),
         number_column("count", "occurrences", [format_count(pattern.get("count")) for pattern in shown]),
-        number_column("runs", "runs", [format_count(pattern.get("workflows")) for pattern in shown]),
-        number_column("cost", "est. cost", [format_usd(pattern.get("cost")) for pattern in shown]),
+        number_column("cost", "cost ≈", [format_usd(pattern.get("cost")) for pattern in shown]),
+        number_column("runs", "in all runs", [_run_count(pattern.get("workflows")) for pattern in shown]),
     ]
     note = f"{hidden} more: --json" if hidden else ""
-    return Group(section_rule("Patterns", width, note), build_table(columns, width))
+    return Group(section_rule("Patterns in this run", width, note), build_table(columns, width))
+
+
+def _run_count(runs: Any) -> str:
+    count = number(runs)
+    return UNKNOWN if count is None else pluralize(int(count), "run")
 
 
 def render_run_problems(run: Run, width: int) -> RenderableType | None:
