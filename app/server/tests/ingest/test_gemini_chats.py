@@ -208,6 +208,12 @@ def test_a_damaged_message_of_a_document_costs_no_other(document: Path) -> None:
     assert facts.problems
 
 
+def test_a_damaged_byte_before_the_messages_of_a_document_costs_none(document: Path) -> None:
+    write_document(document, answer("m1", 100, 10))
+    document.write_bytes(document.read_bytes().replace(b"startTime", b"startTim\xd7"))
+    assert usage_by_id(read(document)) == {"m1": TokenUsage(100, 10)}
+
+
 def test_a_document_that_grows_is_the_same_attempt(document: Path) -> None:
     first = read(write_document(document, answer("m1", 100, 10)))
     second = read(write_document(

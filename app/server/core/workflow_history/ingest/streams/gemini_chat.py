@@ -310,7 +310,8 @@ def split_document(start: bytes) -> ChatDocument | None:
     match = _MESSAGES.search(start)
     if match is None:
         return None
-    metadata = start[: match.start()].strip().removesuffix(b",") + b"}"
+    before = start[: match.start()].decode("utf-8", "replace").encode()
+    metadata = before.strip().removesuffix(b",") + b"}"
     record = _decode_metadata(metadata)
     if record is None or not record.sessionId or not record.projectHash:
         return None
