@@ -375,6 +375,13 @@ def test_a_damaged_database_is_an_error_by_name(path: Path, damage: bytes) -> No
         list_sessions(path)
 
 
+def test_a_database_with_a_damaged_schema_is_an_error_by_name(path: Path) -> None:
+    raw = write_database(path, Session().ask().answer()).read_bytes()
+    path.write_bytes(raw.replace(b"part_session_idx ON part", b"part_session_idx ON p\xb1rt"))
+    with pytest.raises(OpencodeStoreError, match="its schema is damaged"):
+        list_sessions(path)
+
+
 def test_a_store_that_does_not_exist_is_an_error_and_is_not_created(path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         list_sessions(path)

@@ -161,6 +161,8 @@ def _opened(path: Path) -> Iterator[_Store]:
             yield _Database(connection)
     except sqlite3.Error as error:
         raise OpencodeStoreError(0, f"opencode's database cannot be read: {error}") from error
+    except UnicodeDecodeError as error:  # from an error message that quotes a damaged schema
+        raise OpencodeStoreError(0, "opencode's database cannot be read: its schema is damaged") from error
 
 
 def _text(value: Any) -> str | None:
