@@ -289,6 +289,11 @@ def test_any_forecast_is_drawn_inside_its_frame(
 # --- axes
 
 
+def test_ticks_of_tokens_keep_their_unit() -> None:
+    assert [TOKENS.format_short(tick) for tick in TOKENS.ticks(4_200_000)] == ["0", "2M", "4M", "6M"]
+    assert [TOKENS.format_short(tick) for tick in TOKENS.ticks(1_300)] == ["0", "500", "1k", "1.5k"]
+
+
 @given(AMOUNTS, UNITS)
 def test_an_axis_has_few_even_marks_from_zero_to_at_least_the_largest_value(top: float, unit: AxisUnit):
     found = unit.ticks(top)

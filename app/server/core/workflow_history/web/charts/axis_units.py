@@ -87,7 +87,7 @@ MONEY: Final = AxisUnit(format_usd, _without_suffix(format_usd, ".00"), _decimal
 SECONDS: Final = AxisUnit(
     format_duration, _without_suffix(format_duration, " 00s", " 00m", " 00h"), _time_step
 )
-TOKENS: Final = AxisUnit(format_tokens, _without_suffix(format_tokens, ".0k", ".0M", ".0B"), _whole_step)
+TOKENS: Final = AxisUnit(format_tokens, lambda tokens: format_tokens(tokens).replace(".0", ""), _whole_step)
 COUNT: Final = AxisUnit(format_count, format_tokens, _whole_step)
 SHARE: Final = AxisUnit(format_fraction, format_fraction, lambda _: 0.5, fixed_end=1.0)
 
