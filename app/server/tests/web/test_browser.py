@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from app.server.tests.support.browser import runs_of
+from app.server.tests.support.browser import PHONE, opened, runs_of
 from app.server.tests.support.live_server import CHANGING, Served
 
 ROWS = "table.runs tbody tr"
@@ -226,3 +226,28 @@ def test_a_theme_stays_chosen(page: Page, demo_served: Served) -> None:
     assert dark != light
     page.reload()
     assert page.evaluate(colour) == dark
+
+
+def test_an_explanation_is_reached_by_a_tap(
+    chromium: Browser, complaints: list[str], demo_served: Served
+) -> None:
+    with opened(chromium, complaints, PHONE, has_touch=True) as page:
+        page.goto(demo_served.address)
+        page.get_by_role("region", name="1 running run").get_by_title(re.compile("interval")).first.tap()
+        expect(page.get_by_role("tooltip")).to_contain_text("80% prediction interval")
+        expect(page.get_by_role("tooltip")).to_be_in_viewport(ratio=1)
+        page.get_by_role("heading", name="Runs", exact=True).tap()
+        expect(page.get_by_role("tooltip")).to_be_hidden()
+    assert complaints == []
+
+
+def test_an_explanation_is_reached_by_the_keyboard(page: Page, demo_served: Served) -> None:
+    page.goto(f"{demo_served.address}/trends?across=template")
+    page.locator("#figures summary").focus()
+    page.keyboard.press("Tab")  # the table, which can be scrolled
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("tooltip")).to_have_text("Completed runs divided by completed and failed runs")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("tooltip")).to_be_hidden()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("tooltip")).to_have_text("of a run")

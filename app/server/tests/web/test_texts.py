@@ -62,3 +62,9 @@ def test_headings_and_labels_are_things_and_no_clauses(template: Path) -> None:
     source = CODE.sub("", template.read_text())
     headings = [" ".join(re.sub(r"<[^>]+>", " ", text).split()) for _, text in HEADING.findall(source)]
     assert [heading for heading in headings if CLAUSE.match(heading)] == []
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda file: file.name)
+def test_no_text_asks_for_a_mouse(template: Path) -> None:
+    source = re.sub(r"<[^>]+>", " ", CODE.sub("", template.read_text()))
+    assert re.findall(r"\b(?:hover|click|right-click|mouse)\w*", source, re.IGNORECASE) == []

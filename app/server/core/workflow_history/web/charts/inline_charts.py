@@ -95,7 +95,7 @@ def sparkline(points: Sequence[Point], end: float, title: str, unit: AxisUnit) -
         index for index in positions if index in isolated or points[index].low_n or points[index].unfinished
     ]
     dots = [dot(points[index], positions[index], 1.6) for index in dotted]
-    hover_targets = [
+    hit_areas = [
         element("rect", tooltip(point.title), x=index * step, y=0, width=step, height=height, class_="hit")
         for index, point in enumerate(points)
     ]
@@ -103,7 +103,7 @@ def sparkline(points: Sequence[Point], end: float, title: str, unit: AxisUnit) -
     values = [unit.format(point.value) for point in points if point.value is not None]
     description = f"From {values[0]} to {values[-1]}." if values else "No known values."
     marks = (floor, lines(points, positions), *dots)
-    return svg(width, height, title, description, *marks, class_="spark", overlay=concat(*hover_targets))
+    return svg(width, height, title, description, *marks, class_="spark", overlay=concat(*hit_areas))
 
 
 def _level(x: float, width: float, kind: str, *, y: float = 1, height: float = 10) -> Markup:

@@ -47,7 +47,7 @@ def stacked(
         area.axes(unit, labels),
         *columns,
         class_="stacked",
-        overlay=area.hover_targets(points),
+        overlay=area.hit_areas(points),
     )
 
 

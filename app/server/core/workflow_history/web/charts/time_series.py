@@ -63,7 +63,7 @@ class PlotArea:
         """Draw the lines and labels of both axes."""
         return concat(*self._draw_grid(unit), *self._draw_labels(labels))
 
-    def hover_targets(self, points: Sequence[Point]) -> Markup:
+    def hit_areas(self, points: Sequence[Point]) -> Markup:
         """Draw invisible areas with tooltip and link, one for each point over the full height."""
         return concat(
             *(
@@ -108,7 +108,7 @@ def over_time(title: str, points: Sequence[Point], unit: AxisUnit, kind: Kind = 
         describe(points, unit),
         area.axes(unit, [point.label for point in points]),
         draw(area, points),
-        overlay=area.hover_targets(points),
+        overlay=area.hit_areas(points),
     )
 
 

@@ -1,4 +1,4 @@
-// Theme switch and keyboard shortcuts of every page. Pages also work without scripts.
+// Theme switch, explanations and keyboard shortcuts of every page. Pages also work without scripts.
 "use strict";
 
 const byId = (id) => document.getElementById(id);
@@ -101,6 +101,48 @@ function pressed(event) {
   const act = KEYS[event.key];
   if (act && act() !== false) event.preventDefault();
 }
+
+// --- explanations: a tooltip is also shown by a tap or click, and when the keyboard focuses a header or a sign
+const CONTROLS = "a, button, input, select, textarea, summary, label";
+const explanation = document.createElement("p");
+explanation.id = "explanation";
+explanation.role = "tooltip";
+explanation.popover = "auto"; // closes on Escape and on a click elsewhere
+let explained = null; // the element whose tooltip is shown
+document.body.append(explanation);
+
+const tooltipOf = (element) => element.getAttribute("title") || element.querySelector(":scope > title")?.textContent;
+
+/** Show the tooltip of an element, or of the nearest element around it that has one. */
+function explain(element) {
+  while (element && !element.matches(CONTROLS) && !tooltipOf(element)) element = element.parentElement;
+  if (!element || element.matches(CONTROLS)) return;
+  explained = element;
+  explanation.textContent = tooltipOf(element);
+  explanation.showPopover();
+  placeExplanation();
+}
+
+function placeExplanation() {
+  if (!explanation.matches(":popover-open")) return;
+  if (!explained.isConnected) { explanation.hidePopover(); return; }
+  const { left, top, bottom } = explained.getBoundingClientRect();
+  const { offsetWidth: width, offsetHeight: height } = explanation;
+  const { clientWidth, clientHeight } = document.documentElement;
+  explanation.style.left = `${Math.max(8, Math.min(left, clientWidth - width - 8))}px`;
+  explanation.style.top = `${bottom + height + 8 < clientHeight ? bottom + 6 : Math.max(8, top - height - 6)}px`;
+}
+
+function makeFocusable() {
+  for (const element of document.querySelectorAll("th[title], abbr[title], .explained")) element.tabIndex = 0;
+}
+
+makeFocusable();
+document.addEventListener("live:updated", () => { makeFocusable(); placeExplanation(); });
+document.addEventListener("click", (event) => explain(event.target));
+document.addEventListener("focusin", ({ target }) => { if (target.matches("[title][tabindex]:focus-visible")) explain(target); });
+document.addEventListener("focusout", () => explanation.hidePopover());
+document.addEventListener("scroll", placeExplanation, { capture: true, passive: true });
 
 themeButton.addEventListener("click", nextTheme);
 byId("help").addEventListener("click", () => byId("keys").showModal());
