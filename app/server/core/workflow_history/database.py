@@ -24,7 +24,6 @@ from .storage.connection.pool import HistoryPool
 from .storage.connection.url import database_url, default_location
 from .storage.history import History, StoredPage
 from .storage.reading.page_query import PageQuery
-from .storage.reading.run_lookup import not_found
 from .storage.writing.redact_stored import RedactionResult
 
 _DB_ENV_VAR = "WORKFLOW_HISTORY_DB"
@@ -185,7 +184,7 @@ def require_workflow(reference: str) -> Workflow:
     """Return the same as `load_workflow`, or raise WorkflowNotFoundError with similar ids."""
     with open_if_exists() as history:
         if history is None:
-            raise not_found(reference)
+            raise WorkflowNotFoundError(reference)
         run = history.find(reference)
         workflow = history.read([run.key])[run.key]
         problems = history.problems(workflow.get("agents_dir") or "", run.key)

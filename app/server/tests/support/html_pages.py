@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
-VOID = {"meta", "link", "img", "input", "br", "hr"}
+VOID = {"meta", "link", "img", "input", "br", "hr", "wbr"}
 
 
 class Page(HTMLParser):
@@ -34,7 +34,10 @@ class Page(HTMLParser):
             self.unclosed.append(tag)
 
     def handle_data(self, data: str) -> None:
-        self.words.append(data)
+        if self.words and self.elements[-1][0] == "wbr":  # a place for a line break, within a word
+            self.words[-1] += data
+        else:
+            self.words.append(data)
 
     @property
     def text(self) -> str:

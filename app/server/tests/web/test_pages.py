@@ -330,6 +330,41 @@ def test_a_list_that_nothing_meets_says_what_to_drop(history: History, client: T
     assert "/" in page.links()
 
 
+def test_a_page_that_is_not_found_leads_on_by_links_and_names_no_command(
+    history: History, client: TestClient
+) -> None:
+    save(history, run(1))
+    for path in ("/runs/run-002", "/runs/run-002/forecast", "/compare?a=run-001&b=run-002"):
+        page = read(client, path, 404)
+        assert 'No run matches "run-002".' in page.text, path
+        assert "workflow-history" not in page.text, path
+        assert "/" in page.links(), path
+        check_sound(page)
+    assert "/runs/shop%2Frun-001" in read(client, "/runs/run-002", 404).links()
+    nowhere = read(client, "/nowhere", 404)
+    assert "There is no page at /nowhere." in nowhere.text
+    for page in (nowhere, read(client, "/patterns/0000000000000000", 404)):
+        assert "workflow-history" not in page.text
+        assert {"/", "/trends", "/insights", "/forecast"} <= set(page.links())
+    assert "/insights?all=1#automate" in read(client, "/patterns/0000000000000000", 404).links()
+
+
+def test_an_empty_history_forecasts_and_compares_nothing_and_says_what_to_type(client: TestClient) -> None:
+    for path in ("/forecast", "/forecast?text=Export&calibration=1", "/compare"):
+        page = read(client, path)
+        assert "workflow-history sync path/to/project" in page.text, path
+        check_sound(page)
+
+
+def test_a_forecast_without_comparable_runs_names_no_option_of_the_command_line(
+    history: History, client: TestClient
+) -> None:
+    save(history, run(1))
+    page = read(client, "/forecast?text=Something+else")
+    assert "Too few comparable runs" in page.text
+    assert "--" not in page.text
+
+
 def test_an_id_of_several_runs_lists_them(history: History, client: TestClient) -> None:
     save(history, run(1), run(1, project="desk"))
     page = read(client, "/runs/run-001", 409)

@@ -22,11 +22,32 @@ class InvalidValueError(InvalidQueryError):
         super().__init__(f"Invalid {name} {shown}. {remedy}")
 
 
-class WorkflowNotFoundError(WorkflowHistoryError, LookupError):
-    """No stored run has this id."""
+class NotFoundError(WorkflowHistoryError, LookupError):
+    """Nothing stored has this id.
+
+    `problem` is the message without `next_step`, which names a command; `suggestions` are similar ids.
+    """
+
+    reference = ""  # the id, if it is worth searching for
+
+    def __init__(self, problem: str, next_step: str = "", suggestions: Sequence[str] = ()) -> None:
+        self.problem = problem
+        self.suggestions = list(suggestions)
+        hint = f"Did you mean {' or '.join(suggestions)}?" if suggestions else ""
+        super().__init__(" ".join(filter(None, (problem, hint, next_step))))
 
 
-class PatternNotFoundError(WorkflowHistoryError, LookupError):
+class WorkflowNotFoundError(NotFoundError):
+    """No stored run has the id `reference`; `suggestions` lists runs as "project/id"."""
+
+    def __init__(self, reference: str, suggestions: Sequence[str] = ()) -> None:
+        self.reference = reference
+        super().__init__(
+            f'No run matches "{reference}".', "List runs with: workflow-history list", suggestions
+        )
+
+
+class PatternNotFoundError(NotFoundError):
     """No stored pattern has this id."""
 
 

@@ -77,7 +77,7 @@ def resolve_pattern(history: History, reference: str) -> PatternTotals:
     if not patterns:
         hint = " An ID prefix needs four digits or more." if len(reference) < _MIN_PREFIX_LENGTH else ""
         raise PatternNotFoundError(
-            f'No pattern matches "{reference}".{hint} List patterns with: workflow-history patterns --all'
+            f'No pattern matches "{reference}".{hint}', "List patterns with: workflow-history patterns --all"
         )
     if len(patterns) > 1:
         descriptions = [f"{pattern.id} ({pattern.signature})" for pattern in patterns]

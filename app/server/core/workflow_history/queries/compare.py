@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .. import database
 from ..analysis.comparison import Comparison, compare
-from ..storage.reading.run_lookup import not_found
+from ..common.errors import WorkflowNotFoundError
 
 __all__ = ["Comparison", "compare_runs"]
 
@@ -16,7 +16,7 @@ def compare_runs(a: str, b: str) -> Comparison:
     """
     with database.open_if_exists() as history:
         if history is None:
-            raise not_found(a)
+            raise WorkflowNotFoundError(a)
         keys = [history.find(reference).key for reference in (a, b)]
         runs = history.read(keys)
         return compare(runs[keys[0]], runs[keys[1]])

@@ -5,9 +5,9 @@ from __future__ import annotations
 from .. import database
 from ..analysis.explanation import Explanation, ExplanationContext, explain_field
 from ..analysis.patterns.sequences import drop_subsequences
+from ..common.errors import WorkflowNotFoundError
 from ..costs.pricing import price_version
 from ..ingest.files import file_exists
-from ..storage.reading.run_lookup import not_found
 from .similar_links import resolve_similar_in
 
 __all__ = ["Explanation", "explain_run"]
@@ -21,7 +21,7 @@ def explain_run(reference: str, field: str | None = None) -> Explanation:
     """
     with database.open_if_exists() as history:
         if history is None:
-            raise not_found(reference)
+            raise WorkflowNotFoundError(reference)
         key = history.find(reference).key
         run = history.read([key])[key]
         context = ExplanationContext(

@@ -139,7 +139,7 @@ def decide_pattern(pattern_id: str, status: str, note: str | None = None) -> Pat
 def _existing_history() -> Iterator[History]:
     with database.open_if_exists() as history:
         if history is None:
-            raise PatternNotFoundError("No patterns yet. Find them with: workflow-history sync DIR")
+            raise PatternNotFoundError("No patterns yet.", "Find them with: workflow-history sync DIR")
         yield history
 
 

@@ -9,11 +9,11 @@ from typing import Annotated, Any, Final
 
 from .. import database
 from ..common.coercion import coerce_number, moment_in_utc
+from ..common.errors import WorkflowNotFoundError
 from ..common.field_docs import Doc
 from ..common.filters import RunFilter
 from ..common.models import RunStatus, TimeBasis
 from ..common.spending import run_cost, to_usd
-from ..storage.reading.run_lookup import not_found
 from .forecast.records import Remaining
 from .forecast.stored_run import forecast_remaining
 
@@ -69,7 +69,7 @@ def run_progress(reference: str) -> RunProgress:
     """Return the progress of one run; raise WorkflowNotFoundError or AmbiguousWorkflowError."""
     with database.open_if_exists() as history:
         if history is None:
-            raise not_found(reference)
+            raise WorkflowNotFoundError(reference)
         ((run, remaining),) = forecast_remaining(history, [history.find(reference).key])
         return _to_progress(run, remaining)
 

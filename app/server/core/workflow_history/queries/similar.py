@@ -17,13 +17,12 @@ from ..analysis.similarity.shared_words import shared_words
 from ..analysis.similarity.text_vectors import text_vector
 from ..analysis.similarity.version import MODEL_VERSION
 from ..common.column_data import MISSING_INT, ColumnTable, Flags, Integers
-from ..common.errors import InvalidQueryError, InvalidValueError
+from ..common.errors import InvalidQueryError, InvalidValueError, WorkflowNotFoundError
 from ..common.field_docs import Doc
 from ..common.filters import RunFilter
 from ..common.models import RunStatus, Workflow
 from ..common.spending import NANODOLLARS
 from ..storage.history import History
-from ..storage.reading.run_lookup import not_found
 from .check_names import matching_keys
 
 DEFAULT_RUN_THRESHOLD: Final = 0.5
@@ -113,7 +112,7 @@ def similar_runs(
     with database.open_if_exists() as history:
         if history is None:
             if reference is not None:
-                raise not_found(reference)
+                raise WorkflowNotFoundError(reference)
             return _to_result(_Subject(None, None, text), _Limits.of(text, limit, threshold), (0, 0), [])
         subject = _load_subject(history, reference, text)
         return _find_similar(history, subject, where or RunFilter(), _Limits.of(text, limit, threshold))

@@ -19,9 +19,8 @@ from ..common.errors import (
     AmbiguousWorkflowError,
     ConfigMissingError,
     InvalidQueryError,
-    PatternNotFoundError,
+    NotFoundError,
     WorkflowHistoryError,
-    WorkflowNotFoundError,
 )
 from ..common.formatting.text import single_line
 from .operations import METHODS
@@ -33,8 +32,7 @@ logger = logging.getLogger("workflow_history")
 
 PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
 _STATUS_CODES: Final[tuple[tuple[type[WorkflowHistoryError], int], ...]] = (
-    (WorkflowNotFoundError, 404),
-    (PatternNotFoundError, 404),
+    (NotFoundError, 404),
     (ConfigMissingError, 404),
     (AmbiguousWorkflowError, 409),
     (AmbiguousPatternError, 409),
@@ -74,6 +72,8 @@ def install_error_handlers(app: FastAPI) -> None:
 
 async def _handle_known_error(request: Request, error: Exception) -> Response:
     status = next(status_code for error_type, status_code in _STATUS_CODES if isinstance(error, error_type))
+    if isinstance(error, NotFoundError) and _wants_page(request):
+        return error_page(request, status, single_line(error.problem), error.suggestions, error.reference)
     return _error_response(request, status, single_line(redact_paths(str(error))))
 
 
@@ -85,7 +85,9 @@ async def _handle_invalid_request(request: Request, error: Exception) -> Respons
 async def _handle_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
     detail = error.detail
-    if detail == HTTPStatus(error.status_code).phrase:  # the framework's own text
+    if error.status_code == 404 and _wants_page(request):
+        detail = f"There is no page at {single_line(request.url.path)[:200]}."
+    elif detail == HTTPStatus(error.status_code).phrase:  # the framework's own text
         detail = (
             f"{HTTPStatus(error.status_code).phrase}: {request.method} {single_line(request.url.path)[:200]}"
         )
@@ -127,9 +129,15 @@ class UnhandledErrorMiddleware:
 def _error_response(
     request: Request, status: int, detail: str, headers: dict[str, str] | None = None
 ) -> Response:
-    if request.url.path.startswith("/api/") or "text/html" not in request.headers.get("accept", ""):
-        return problem_response(status, detail, headers)
-    return error_page(request, status, detail)
+    return (
+        error_page(request, status, detail)
+        if _wants_page(request)
+        else problem_response(status, detail, headers)
+    )
+
+
+def _wants_page(request: Request) -> bool:
+    return not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", "")
 
 
 def _describe(error: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
@@ -114,6 +114,7 @@ def _environment() -> Environment:
         status_class=status_class,
         cost_title=cost_title,
         breakable=breakable,
+        code_spans=code_spans,
         capitalize=capitalize,
     )
     environment.globals.update(UNKNOWN=UNKNOWN, url_for=url_for, run_url=run_url, navigation=NAVIGATION)
@@ -178,6 +179,18 @@ def breakable(name: str) -> Markup:
     return Markup("<wbr>").join(map(escape, name_parts(strip_control_chars(name))))
 
 
+def code_spans(text: str) -> Markup:
+    """Return a text as escaped markup, with the parts between backticks as code.
+
+    >>> code_spans("Return `ok`, or <b>")
+    Markup('Return <code>ok</code>, or &lt;b&gt;')
+    """
+    parts = strip_control_chars(text).split("`")
+    return Markup("").join(
+        Markup("<code>%s</code>") % part if number % 2 else escape(part) for number, part in enumerate(parts)
+    )
+
+
 _ERROR_TITLES: Final = {
     404: "Not found",
     409: "Ambiguous ID",
@@ -187,10 +200,20 @@ _ERROR_TITLES: Final = {
 }
 
 
-def error_page(request: Request, status: int, detail: str) -> HTMLResponse:
-    """Return an error page with the problem and the next step."""
-    title = _ERROR_TITLES.get(status) or HTTPStatus(status).phrase
-    return render_page(request, "error.html", status=status, code=status, title=title, detail=detail)
+def error_page(
+    request: Request, status: int, detail: str, similar_runs: Sequence[str] = (), searched: str = ""
+) -> HTMLResponse:
+    """Return an error page with the problem and links to similar runs."""
+    return render_page(
+        request,
+        "error.html",
+        status=status,
+        code=status,
+        title=_ERROR_TITLES.get(status) or HTTPStatus(status).phrase,
+        detail=detail,
+        similar_runs=[(name, run_url({"id": name})) for name in similar_runs],
+        searched=searched,
+    )
 
 
 def url_for(path: str, query: Mapping[str, Any] | None = None, **changes: Any) -> str:

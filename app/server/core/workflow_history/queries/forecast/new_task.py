@@ -212,10 +212,8 @@ def _missing_reason(past: PastRuns, target: ForecastTarget, evidence: WeightedRu
         of_template = "" if target.template is None else f" of {target.template}"
         return f"no earlier finished run{of_template}"
     if has_no_comparable_runs(target, evidence):
-        return (
-            f"too few comparable runs ({evidence.neighbours:.1f} after weighting); add --workflow to forecast"
-            " from all runs of a workflow"
-        )
+        advice = "; specify a workflow to forecast from all of its runs" if target.at == NOW else ""
+        return f"too few comparable runs ({evidence.neighbours:.1f} after weighting){advice}"
     return None
 
 

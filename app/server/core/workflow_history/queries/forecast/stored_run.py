@@ -14,11 +14,11 @@ from ...analysis.forecast.remaining import RemainingWork, estimate_remaining, pr
 from ...analysis.forecast.stages import Amount, current_segment, split_into_segments, totals_of
 from ...common.coercion import coerce_number
 from ...common.column_data import MISSING_INT
+from ...common.errors import WorkflowNotFoundError
 from ...common.models import RunStatus
 from ...common.plausible_dates import MICROSECONDS, from_microseconds
 from ...common.spending import run_cost, to_usd
 from ...storage.history import History
-from ...storage.reading.run_lookup import not_found
 from .conversion import (
     cost_estimate,
     duration_estimate,
@@ -62,7 +62,7 @@ def forecast_run(reference: str, *, examples: int = DEFAULT_EXAMPLES) -> RunFore
     """
     with database.open_if_exists() as history:
         if history is None:
-            raise not_found(reference)
+            raise WorkflowNotFoundError(reference)
         ref = history.find(reference)
         run = dict(history.read([ref.key])[ref.key])
         past = load_past_runs(history)

@@ -56,7 +56,7 @@ def find_by_prefix(connection: Connection, prefix: str) -> RunRef:
     """
     text = prefix.rstrip("…")
     if len(text) > _MAX_PREFIX_LENGTH:
-        raise not_found(prefix)
+        raise WorkflowNotFoundError(prefix)
     by_session = (page_query.by_session,) if len(text) >= _MIN_SESSION_LENGTH else ()
     for query in (page_query.by_prefix, page_query.by_part_prefix, *by_session):
         ref = _single(prefix, query_refs(connection, query(text, MAX_CANDIDATES)))
@@ -67,13 +67,7 @@ def find_by_prefix(connection: Connection, prefix: str) -> RunRef:
         ref = _single(prefix, query_refs(connection, page_query.by_file_name(text, MAX_CANDIDATES)))
         if ref is not None:
             return ref
-    raise not_found(prefix, _suggestions(connection, text))
-
-
-def not_found(reference: str, suggestions: Sequence[str] = ()) -> WorkflowNotFoundError:
-    """Return the error for an unknown run, with the runs in `suggestions` as suggestions."""
-    hint = f" Did you mean {' or '.join(suggestions)}?" if suggestions else ""
-    return WorkflowNotFoundError(f'No run matches "{reference}".{hint} List runs with: workflow-history list')
+    raise WorkflowNotFoundError(prefix, _suggestions(connection, text))
 
 
 def _suggestions(connection: Connection, text: str) -> list[str]:

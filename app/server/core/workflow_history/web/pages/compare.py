@@ -7,12 +7,14 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from ...common.errors import AmbiguousWorkflowError, WorkflowHistoryError, WorkflowNotFoundError
+from ...common.errors import AmbiguousWorkflowError, WorkflowNotFoundError
 from ...common.formatting.text import single_line
 from ...presentation.comparison import comparison_notes, describe_cost_difference
 from ...presentation.run_list import qualified_id
 from ...queries.compare import compare_runs
 from ...queries.similar import count_unindexed_runs, similar_runs
+from ..caches import filter_choices
+from ..context import Context, ContextDep
 from ..rendering import render_page, url_for
 from ..views import comparison as comparison_view
 
@@ -27,12 +29,12 @@ _MAX_UNINDEXED: Final = 2_000
 
 
 @router.get("/compare")
-def compare(request: Request, a: str = "", b: str = "", likes: str = "") -> Response:
+def compare(request: Request, context: ContextDep, a: str = "", b: str = "", likes: str = "") -> Response:
     """Return the comparison of two runs, or the form if one is missing, ambiguous or not found."""
     a, b = a.strip(), b.strip()
     try:
         if not (a and b):
-            return _choose_page(request, a or b, compute=likes == "1")
+            return _choose_page(request, context, a or b, compute=likes == "1")
         comparison = compare_runs(a, b)
     except (AmbiguousWorkflowError, WorkflowNotFoundError) as error:
         return _retry_page(request, a, b, error)
@@ -56,7 +58,7 @@ def compare(request: Request, a: str = "", b: str = "", likes: str = "") -> Resp
     )
 
 
-def _choose_page(request: Request, name: str, *, compute: bool) -> Response:
+def _choose_page(request: Request, context: Context, name: str, *, compute: bool) -> Response:
     """Return the form; if one run is given, with the runs most similar to it."""
     return render_page(
         request,
@@ -65,25 +67,28 @@ def _choose_page(request: Request, name: str, *, compute: bool) -> Response:
         b="",
         error="",
         candidates=[],
+        history_is_empty=not any(context.query_cache(filter_choices).values()),
         score_components=SCORE_COMPONENTS,
         **_similar_values(name, compute=compute),
     )
 
 
-def _retry_page(request: Request, a: str, b: str, error: WorkflowHistoryError) -> Response:
-    """Return the form as filled in, with the error and the candidates of an ambiguous id."""
-    candidates = []
+def _retry_page(
+    request: Request, a: str, b: str, error: AmbiguousWorkflowError | WorkflowNotFoundError
+) -> Response:
+    """Return the form as filled in, with the error and the runs that may be meant."""
     if isinstance(error, AmbiguousWorkflowError):
-        query = {"a": a, "b": b}
-        ambiguous = "b" if b == error.workflow_id else "a"
-        candidates = [(name, url_for("/compare", query, **{ambiguous: name})) for name in error.candidates]
+        status, message, wrong, names = 409, str(error), error.workflow_id, error.candidates
+    else:
+        status, message, wrong, names = 404, error.problem, error.reference, error.suggestions
+    side = "b" if b == wrong else "a"
     values: dict[str, Any] = {
         "a": a,
         "b": b,
-        "error": single_line(str(error)),
-        "candidates": candidates,
+        "error": single_line(message),
+        "candidates": [(name, url_for("/compare", {"a": a, "b": b}, **{side: name})) for name in names],
+        "history_is_empty": False,
     }
-    status = 409 if candidates else 404
     return render_page(request, "compare_choose.html", status=status, similar=None, unindexed=0, **values)
 
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from ...common.coercion import worked_seconds
-from ...common.errors import AmbiguousWorkflowError, WorkflowNotFoundError
+from ...common.errors import MAX_CANDIDATES, AmbiguousWorkflowError
 from ...common.formatting.agents import group_by_phase
 from ...common.formatting.costs import format_minimum
 from ...common.formatting.text import sanitize
@@ -45,11 +45,13 @@ def run(request: Request, run_id: RunId, project: Project = None) -> Response:
     except AmbiguousWorkflowError as error:
         runs = [TemplateRecord(require_run(name, None)) for name in error.candidates]
         return render_page(
-            request, "ambiguous_run.html", status=409, requested_id=error.workflow_id, runs=runs
+            request,
+            "ambiguous_run.html",
+            status=409,
+            requested_id=error.workflow_id,
+            runs=runs,
+            has_more=len(runs) >= MAX_CANDIDATES,
         )
-    except WorkflowNotFoundError as error:
-        missing = {"code": 404, "title": "Run not found", "detail": str(error), "requested_id": run_id}
-        return render_page(request, "error.html", status=404, **missing)
     if stored["id"] != run_id:
         return RedirectResponse(run_url(stored), 307)
     return render_page(request, "run.html", **_page_values(stored))

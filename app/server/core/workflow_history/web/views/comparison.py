@@ -30,7 +30,7 @@ from ...presentation.comparison import (
     format_value,
 )
 from ...presentation.run_list import first_line, qualified_id
-from ...queries.similar import SimilarRun
+from ...queries.similar import SharedWord, SimilarRun
 from ..charts.axis_units import max_known
 from ..charts.inline_charts import Part, bar_pair, diverging_bar, stacked_bar
 from ..rendering import capitalize, run_url, url_for
@@ -119,6 +119,7 @@ class SimilarRow:
     time: str
     request: str
     shared_words: str
+    related_words: str
 
 
 def run_headers(comparison: Comparison) -> tuple[RunHeader, RunHeader]:
@@ -262,10 +263,6 @@ def _similar_row(similar: SimilarRun, a: str) -> SimilarRow:
         "lower_bound_cost": similar.lower_bound_cost,
     }
     parts = [_part(part.name, part.gave) for part in similar.parts]
-    words = [
-        single_line(pair.word if pair.word == pair.other else f"{pair.word} ~ {pair.other}")
-        for pair in [*similar.shared, *similar.related][:8]
-    ]
     return SimilarRow(
         truncate(single_line(similar.id), 28),
         url_for("/compare", {"a": a, "b": qualified_id(run)}),
@@ -277,8 +274,15 @@ def _similar_row(similar: SimilarRun, a: str) -> SimilarRow:
         format_run_cost(cost),
         format_duration(similar.duration_seconds),
         truncate(first_line(similar.request) or UNKNOWN, 160),
-        ", ".join(words),
+        _word_pairs(similar.shared),
+        _word_pairs(similar.related),
     )
+
+
+def _word_pairs(pairs: Sequence[SharedWord]) -> str:
+    """Format words that match: one word, or both forms or words with a slash."""
+    words = (pair.word if pair.word == pair.other else f"{pair.word}/{pair.other}" for pair in pairs[:8])
+    return single_line(", ".join(words))
 
 
 def _part(name: str, value: float | None) -> Part:
