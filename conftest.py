@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+# Many tests start the program in a process of its own: without stored bytecode, as containers often set it,
+# each of them, and each worker of the suite, would compile all of the program and its libraries.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 settings.register_profile("house", deadline=None)  # a busy machine is no failure
 settings.load_profile("house")
