@@ -15,6 +15,7 @@ from sqlalchemy import URL
 from app.server.core.workflow_history import database
 from app.server.core.workflow_history.storage.connection.url import database_url
 from app.server.tests.support.live_server import Served, serving
+from app.server.tests.support.new_histories import share_statements
 from app.server.tests.support.thoroughness import examples
 from scripts import postgresql as postgresql_server
 from scripts.postgresql import Server
@@ -26,6 +27,7 @@ ENGINES = ("sqlite", "postgresql")
 
 settings.register_profile("project", max_examples=examples(100))
 settings.load_profile("project")
+share_statements()
 
 
 def pytest_collection_finish() -> None:
