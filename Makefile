@@ -25,7 +25,7 @@ demo: $(VENV)/.running  ## Make a realistic agents folder, sync it and show its 
 	@$(BIN)/workflow-history demo $(DEMO)
 
 test: $(VENV)/.installed  ## Run the project's tests
-	@$(BIN)/python -m pytest -n auto --dist loadfile
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.installed  ## Check style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

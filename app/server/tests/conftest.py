@@ -24,10 +24,25 @@ if TYPE_CHECKING:  # slow to import, see chromium
     from playwright.sync_api import Browser, Page
 
 ENGINES = ("sqlite", "postgresql")
+LONGEST = (
+    "test_rest_fuzz.py",
+    "test_faults.py",
+    "test_interrupted_commands.py",
+    "test_forks.py",
+    "test_workflow_history_integration.py",
+    "test_rest.py",
+    "test_cli.py",
+)
+"""Files that take a worker longest: begun last, they would leave the other workers idle."""
 
 settings.register_profile("project", max_examples=examples(100))
 settings.load_profile("project")
 share_statements()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
 def pytest_collection_finish() -> None:
