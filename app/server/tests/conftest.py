@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,6 +65,24 @@ def demo_served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             patch.setenv(name, str(folder))
         with serving(folder / "agents", "--no-watch", history=history) as served:
             yield served
+
+
+@pytest.fixture(scope="session")
+def large_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the history of a demo of 240 runs, for copies: nothing may write to it."""
+    from app.server.tests.support.web import make_history  # noqa: PLC0415 - most tests need no server
+
+    return make_history(tmp_path_factory.mktemp("large"), runs=240)
+
+
+@pytest.fixture(scope="module")
+def demo_copy(large_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the large demo's history, shared by the tests of a file.
+
+    In it a phase that got dearer, a habit, and a family of tasks are planted: the plan phase of one template
+    costs more since 2026-03-10.
+    """
+    return Path(shutil.copy(large_demo, tmp_path_factory.mktemp("demo") / "history.db"))
 
 
 @pytest.fixture(scope="module")

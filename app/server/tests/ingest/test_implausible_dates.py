@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ from typer.testing import CliRunner, Result
 from app.server.core.workflow_history import (
     RunFilter,
     check_budgets,
-    demo,
     find_anomalies,
     find_runs,
     forecast,
@@ -44,22 +42,11 @@ NOW = datetime(2026, 3, 31, 18, tzinfo=UTC)
 ODD = ("0001-01-01T00:00:00Z", "1899-12-31T00:00:00Z", "2028-01-15T09:00:00Z", "9999-12-31T23:59:59Z")
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The demo's history: the plan phase of one template costs more since 2026-03-10."""
-    folder = tmp_path_factory.mktemp("demo")
-    demo.make_agents_folder(folder / "agents", runs=240, seed=1, end=NOW)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("WORKFLOW_HISTORY_DB", str(folder / "history.db"))
-        sync.sync_workflow_history(silent=True, agents_dir=folder / "agents")
-    return folder / "history.db"
-
-
 @pytest.fixture
-def history(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def history(demo_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of it, in a folder with a budget."""
     file = tmp_path / "copy.db"
-    file.write_bytes(made.read_bytes())
+    file.write_bytes(demo_copy.read_bytes())
     monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(file))
     monkeypatch.chdir(tmp_path)
     Path("workflow-history.toml").write_text('[budget]\ntime_zone = "UTC"\nrun = 50\nmonth = 10000\n')

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
-from app.server.core.workflow_history import demo, find_anomalies, init_db, insert_workflow, sync
+from app.server.core.workflow_history import find_anomalies, init_db, insert_workflow
 from app.server.core.workflow_history.analysis.anomalies.detect import DetectedAnomalies, detect_anomalies
 from app.server.core.workflow_history.analysis.anomalies.rank_tests import (
     benjamini_hochberg,
@@ -44,7 +44,7 @@ from app.server.core.workflow_history.common.errors import InvalidQueryError
 from app.server.core.workflow_history.common.filter_options import parse_recent
 from app.server.core.workflow_history.common.filters import RunFilter
 from app.server.core.workflow_history.storage.history import History
-from app.server.tests.support.thoroughness import tries
+from app.server.tests.support.thoroughness import examples, tries
 
 END = datetime(2026, 3, 31, 18, tzinfo=UTC)
 DAY = 86_400_000_000  # µs
@@ -375,8 +375,8 @@ def shuffled(runs: ColumnTable, source: np.random.Generator) -> ColumnTable:
     )
 
 
-def test_in_shuffled_histories_findings_are_rare(regressed: Path):
-    with History.open(regressed) as history:
+def test_in_shuffled_histories_findings_are_rare(demo_copy: Path):
+    with History.open(demo_copy) as history:
         runs = history.columns("runs", RUN_COLUMNS)
         agents = history.columns("agent_runs", AGENT_COLUMNS)
     since = recent_cutoff(runs.integers["created_at"], 30 * DAY, None)
@@ -384,7 +384,7 @@ def test_in_shuffled_histories_findings_are_rare(regressed: Path):
     source = np.random.default_rng(11)
     alarms = sum(
         bool(found.regressions or found.improvements)
-        for found in (detect_anomalies(shuffled(runs, source), agents, since) for _ in range(40))
+        for found in (detect_anomalies(shuffled(runs, source), agents, since) for _ in range(examples(40)))
     )
     assert alarms <= 2
 
@@ -485,21 +485,9 @@ def test_the_order_in_which_runs_were_stored_does_not_matter(order: list[int]):
 # --- the demo, by Python and by command
 
 
-@pytest.fixture(scope="module")
-def regressed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The demo's history: the plan phase of one template costs more since 2026-03-10."""
-    folder = tmp_path_factory.mktemp("demo")
-    database = folder / "history.db"
-    demo.make_agents_folder(folder / "agents", runs=240, seed=1, end=END)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("WORKFLOW_HISTORY_DB", str(database))
-        sync.sync_workflow_history(silent=True, agents_dir=folder / "agents")
-    return database
-
-
 @pytest.fixture
-def in_demo(regressed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(regressed))
+def in_demo(demo_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(demo_copy))
 
 
 def type_in(*words: str, **env: str) -> Result:

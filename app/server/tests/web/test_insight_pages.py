@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -14,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from fastapi.testclient import TestClient
 
-from app.server.core.workflow_history import database, demo, sync
+from app.server.core.workflow_history import database
 from app.server.core.workflow_history.common.errors import InvalidQueryError
 from app.server.core.workflow_history.common.filter_options import build_filter
 from app.server.core.workflow_history.common.filters import RunFilter
@@ -82,20 +81,9 @@ def store(*runs: dict[str, Any], tmp_path: Path) -> None:
 # --- the demo
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The demo's history: in it a phase that got dearer, a habit, and a family of tasks are planted."""
-    folder = tmp_path_factory.mktemp("demo")
-    demo.make_agents_folder(folder / "agents", runs=240, seed=1, end=END)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("WORKFLOW_HISTORY_DB", str(folder / "history.db"))
-        sync.sync_workflow_history(silent=True, agents_dir=folder / "agents")
-    return folder / "history.db"
-
-
 @pytest.fixture
-def in_demo(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(made))
+def in_demo(demo_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(demo_copy))
 
 
 @pytest.mark.usefixtures("in_demo")
@@ -149,9 +137,11 @@ def test_what_a_script_keeps_can_be_assumed_otherwise():
     assert assumed["0.5"].estimated_savings != assumed["0.75"].estimated_savings
 
 
-def test_what_was_dismissed_is_hidden_until_somebody_asks_for_all(made: Path, tmp_path: Path, monkeypatch):
+def test_what_was_dismissed_is_hidden_until_somebody_asks_for_all(
+    demo_copy: Path, tmp_path: Path, monkeypatch
+):
     copy = tmp_path / "copy.db"
-    copy.write_bytes(made.read_bytes())
+    copy.write_bytes(demo_copy.read_bytes())
     monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(copy))
     first, second = find_patterns(limit=2).patterns
     decide_pattern(first.id, "dismissed", "different each time")
@@ -170,9 +160,9 @@ def test_what_was_dismissed_is_hidden_until_somebody_asks_for_all(made: Path, tm
     assert "different each time" in page(f"/patterns/{first.id}").text
 
 
-def test_what_the_buttons_send_is_what_the_server_takes(made: Path, tmp_path: Path, monkeypatch):
+def test_what_the_buttons_send_is_what_the_server_takes(demo_copy: Path, tmp_path: Path, monkeypatch):
     copy = tmp_path / "copy.db"
-    copy.write_bytes(made.read_bytes())
+    copy.write_bytes(demo_copy.read_bytes())
     monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(copy))
     script = client(str(copy)).get("/static/insights.js").text
     path = re.search(r"fetch\(`(/api/v1/patterns/)\$", script)
