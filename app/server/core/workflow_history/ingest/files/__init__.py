@@ -20,6 +20,7 @@ from ...common.urls import is_url, join_url
 from .file_stat import FileStamp, OpenFileStat
 from .open_local import open_no_follow
 from .opencode_store import is_session_address, open_session, session_exists
+from .packed import PACKED_SUFFIX, unpack, unpacked_name
 from .remote import RemoteEntry, RemoteFolder, RemoteListing, find_entry, open_remote, remote_folder
 
 
@@ -95,6 +96,7 @@ __all__ = [
     "join_address",
     "open_file",
     "to_path",
+    "unpacked_name",
 ]
 
 FolderPath = Path | RemoteFolder
@@ -149,13 +151,15 @@ def directory_lister(root: FolderPath) -> DirLister:
 def open_file(file: Path | str, stamp: FileStamp | None = None) -> tuple[BinaryIO, OpenFileStat]:
     """Open a regular file for reading, unbuffered, and return it with its status. The caller closes it.
 
-    For a remote file, `stamp` saves a request for its size and time.
+    A file that is packed by its name is unpacked, and its status has the unpacked size. For a remote file,
+    `stamp` saves a request for its size and time.
     Raises OSError if the file cannot be read, StorageUnreachableError if its storage cannot be reached.
     """
     address = str(file)
     if is_session_address(address):
         return open_session(address)
-    return open_remote(address, stamp) if is_url(address) else open_no_follow(address)
+    handle, status = open_remote(address, stamp) if is_url(address) else open_no_follow(address)
+    return unpack(handle, status) if address.endswith(PACKED_SUFFIX) else (handle, status)
 
 
 def birth_time_ns(file: Path | str) -> int | None:

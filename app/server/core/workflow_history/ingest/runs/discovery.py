@@ -19,7 +19,16 @@ from typing import NamedTuple
 from ...common.errors import AgentsFolderError, StorageUnreachableError, WorkflowHistoryError
 from ...common.formatting.numbers import pluralize
 from ...common.models import Problem, Severity
-from ..files import DirLister, FileEntry, FolderPath, RemoteListing, directory_lister, join_address, open_file
+from ..files import (
+    DirLister,
+    FileEntry,
+    FolderPath,
+    RemoteListing,
+    directory_lister,
+    join_address,
+    open_file,
+    unpacked_name,
+)
 from ..streams.block_reader import BlockReader
 from ..streams.format_detection import contains_stream
 from .grouping import AGENTS_FOLDER, group_into_runs, is_session, is_sub_agent, split_sessions
@@ -336,10 +345,13 @@ def _begins_as_stream(walk: FolderScan, entry: FileEntry, name: str) -> bool:
 
 
 def _sort_without_copies(entries: Iterable[FileEntry]) -> list[FileEntry]:
-    """Return entries sorted by name, without a `.json` file that repeats the `.jsonl` file of its name."""
+    """Return entries sorted by name, without a `.json` or packed file that repeats its `.jsonl` file."""
     by_name = {entry.name: entry for entry in entries}
     return [
-        by_name[name] for name in sorted(by_name) if not (name.endswith(".json") and f"{name}l" in by_name)
+        by_name[name]
+        for name in sorted(by_name)
+        if not (name.endswith(".json") and f"{name}l" in by_name)
+        and (unpacked_name(name) == name or unpacked_name(name) not in by_name)
     ]
 
 
@@ -405,7 +417,7 @@ def _read_session_id(file: str) -> str | None:
 def _is_session_entry(entry: FileEntry) -> bool:
     """Return whether an entry may be a loose transcript, or a session's directory next to its transcript."""
     is_folder = entry.is_dir(follow_symlinks=False)
-    return is_session(entry.name) if is_folder else entry.name.endswith(".jsonl")
+    return is_session(entry.name) if is_folder else unpacked_name(entry.name).endswith(".jsonl")
 
 
 def _collect_files(
@@ -455,5 +467,11 @@ def _scan_file(walk: FolderScan, entry: FileEntry, shown: str, path: str) -> Sca
         walk.add_skipped(shown, "no regular file")
         return None
     return ScannedFile(
-        path, shown, entry.path, status.st_size, status.st_mtime_ns, status.st_ino, status.st_mode
+        unpacked_name(path),
+        unpacked_name(shown),
+        entry.path,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ino,
+        status.st_mode,
     )

@@ -10,13 +10,14 @@ from pathlib import PurePosixPath
 from typing import Final, NamedTuple
 
 from ...common.phases import classify_phase, split_name
+from ..files import unpacked_name
 
 STATE_FILE = "adw_state.json"
 SUMMARY_FILES = ("workflow_summary.json", "custom_summary_output.json")
 LOG_FILES = ("execution.log", "error.log")
 
 RUN_FILE_NAMES = frozenset({STATE_FILE, *SUMMARY_FILES, *LOG_FILES})
-STREAM_SUFFIXES = (".jsonl", ".json")
+STREAM_SUFFIXES = (".jsonl", ".json", ".jsonl.zst")
 
 MAIN_AGENT = "main"
 """Agent name of a stream whose path names no agent."""
@@ -39,7 +40,7 @@ READER_VERSION = 9
 class ScannedFile(NamedTuple):
     """One file with data of a run, and its `stat` fields, which show whether it changed."""
 
-    path: str  # relative to the run's directory, POSIX separators
+    path: str  # relative to the run's directory, POSIX separators; without the suffix of a packed file
     shown: str  # relative to the agents directory, POSIX separators: the name in facts and problems
     file: str  # path or URL to open it by
     size: int  # bytes
@@ -117,10 +118,10 @@ def is_stream_by_name(name: str) -> bool:
 def stem_of(name: str) -> str:
     """Return a stream's file name without its extension.
 
-    >>> stem_of("a.b.jsonl"), stem_of("a.json")
-    ('a.b', 'a')
+    >>> stem_of("a.b.jsonl"), stem_of("a.json"), stem_of("a.jsonl.zst")
+    ('a.b', 'a', 'a')
     """
-    return name.removesuffix(".jsonl").removesuffix(".json")
+    return unpacked_name(name).removesuffix(".jsonl").removesuffix(".json")
 
 
 def escape_undecodable(text: str) -> str:
