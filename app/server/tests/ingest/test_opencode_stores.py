@@ -382,6 +382,18 @@ def test_a_database_with_a_damaged_schema_is_an_error_by_name(path: Path) -> Non
         list_sessions(path)
 
 
+def test_answers_in_a_newer_format_are_reported(path: Path) -> None:
+    write_database(path, Session(), Session("ses_2").ask().answer())
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("CREATE TABLE session_message (id text, session_id text, type text, data text)")
+        for name in ("ses_1", "ses_2"):
+            database.execute("INSERT INTO session_message VALUES ('m', ?, 'assistant', '{}')", (name,))
+    assert [problem.reason for problem in read(path).problems] == [
+        "not read: answers in a newer format of opencode (1)"
+    ]
+    assert read(path, "ses_2").problems == ()
+
+
 def test_a_store_that_does_not_exist_is_an_error_and_is_not_created(path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         list_sessions(path)

@@ -76,6 +76,7 @@ class _Store(Protocol):
     def session(self, session_id: str) -> _Session: ...
     def messages(self, session_id: str) -> Iterable[_Row]: ...
     def parts(self, session_id: str, message_ids: Iterable[str]) -> Iterable[tuple[str, _Row]]: ...
+    def count_unread(self, session_id: str) -> int: ...
 
 
 def is_session_address(address: str) -> bool:
@@ -219,6 +220,14 @@ class _Database:
         for message_id, part_id, data in self._connection.execute(query, (session_id,)):
             yield _text(message_id) or "", _Row(_text(part_id) or "", data or b"")
 
+    def count_unread(self, session_id: str) -> int:
+        """Return the number of answers that newer versions of opencode keep in a table of their own."""
+        table = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'session_message'"
+        if not self._connection.execute(table).fetchone()[0]:
+            return 0
+        query = "SELECT count(*) FROM session_message WHERE session_id = ? AND type = 'assistant'"
+        return _number(self._connection.execute(query, (session_id,)).fetchone()[0])
+
 
 class _SessionTime(msgspec.Struct):
     created: int | float | None = None
@@ -273,6 +282,9 @@ class _JsonFiles:
             for row in _read_rows(sorted((self._folder / "part" / message_id).glob("*.json"))):
                 yield message_id, row
 
+    def count_unread(self, session_id: str) -> int:  # noqa: ARG002 - only a database has unread answers
+        return 0
+
 
 def _read_rows(files: Iterable[Path]) -> Iterator[_Row]:
     for file in files:
@@ -326,9 +338,11 @@ def _session_lines(store: _Store, session: _Session) -> Iterator[bytes]:
     """Yield the lines of a session. The first one never changes, and the second one does with any other."""
     first = {"type": "opencode.session", "id": session.id, "created": session.created_ms}
     yield msgspec.json.encode(first)
+    unread = 0 if session.messages else store.count_unread(session.id)
     yield msgspec.json.encode({
         "type": "opencode.info", "parentID": session.parent, "directory": session.folder,
         "title": session.title, "updated": session.updated_ms, "messages": session.messages,
+        "problems": [f"not read: answers in a newer format of opencode ({unread:,})"] if unread else [],
     })  # fmt: skip
     messages = sorted(map(_decode_message, store.messages(session.id)), key=_message_order)
     originals = _find_originals(store, session, messages)

@@ -63,7 +63,7 @@ class SessionRecord(msgspec.Struct):
     isCopy: bool = False  # noqa: N815 - whether a fork copied it from the session before
     copyOf: str | None = None  # noqa: N815 - id of the message that was copied
     unreadable: bool = False
-    problems: list[str] = []  # parts that cannot be read
+    problems: list[str] = []  # parts and answers that cannot be read
 
 
 _DECODER = msgspec.json.Decoder(SessionRecord)
