@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final
 
 from .errors import InvalidValueError
 from .field_docs import Doc
+from .shared_fields import RunId, RunProjectOrNull
 
 MICROSECONDS: Final = 1_000_000  # in one second
 
@@ -42,8 +43,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 class RunWithImplausibleDate:
     """A run whose creation time is implausible."""
 
-    id: Annotated[str, Doc("id of the run")]
-    project: Annotated[str | None, Doc("project of the run; null: no project is named")]
+    id: RunId
+    project: RunProjectOrNull
     created_at: Annotated[datetime, Doc("creation time from its files, UTC")]
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from ..common.field_docs import Doc
+from ..common.shared_fields import NewRuns
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class MergeResult:
     """Result of merging another history into this one."""
 
     runs: Annotated[int, Doc("number of runs in the other history")]
-    inserted: Annotated[int, Doc("number of new runs")]
+    inserted: NewRuns
     updated: Annotated[int, Doc("number of stored runs that the other history had more data for")]
     unchanged: Annotated[int, Doc("number of runs of the other history that changed nothing")]
     renamed: Annotated[int, Doc("number of runs stored under a new id, since a different run has theirs")]

@@ -25,6 +25,7 @@ from ..common.field_docs import Doc
 from ..common.filters import RunFilter, parse_period
 from ..common.plausible_dates import NO_IMPLAUSIBLE_DATES, ImplausibleDates, from_microseconds, resolve_now
 from ..common.proportions import significant
+from ..common.shared_fields import RunId, RunProjectOrNull
 from ..common.spending import to_usd
 from ..common.time_zones import LOCAL_ZONE, zone_named
 from ..storage.history import History
@@ -36,15 +37,18 @@ MAX_RUNS: Final = 5  # runs named per finding
 MAX_OUTLIERS: Final = 20
 SPARKLINE_POINTS: Final = 32  # maximum number of medians in a sparkline
 
-MeasureName = Literal["cost", "failures", "duration", "turns", "cache", "tool_errors"]
+MeasureName = Annotated[
+    Literal["cost", "failures", "duration", "turns", "cache", "tool_errors"], Doc("name of the measure")
+]
+PhaseOrRun = Annotated[str | None, Doc("phase; null: the run as a whole")]
 
 
 @dataclass(frozen=True, slots=True)
 class RunRef:
     """Reference to one run."""
 
-    id: Annotated[str, Doc("id of the run")]
-    project: Annotated[str | None, Doc("project of the run; null: no project is named")]
+    id: RunId
+    project: RunProjectOrNull
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +58,8 @@ class MeasureChange:
     Cost in USD, duration in seconds, turns as a count; failures, cache and tool_errors as shares, 0 to 1.
     """
 
-    phase: Annotated[str | None, Doc("phase; null: the run as a whole")]
-    measure: Annotated[MeasureName, Doc("name of the measure")]
+    phase: PhaseOrRun
+    measure: MeasureName
     before: Annotated[float, Doc("median before the change; of failures the share of runs")]
     before_runs: Annotated[int, Doc("number of runs before the change")]
     after: Annotated[float, Doc("median after the change; of failures the share of runs")]
@@ -96,12 +100,12 @@ class Finding:
 class OutlierRun:
     """One recent run far above the other runs of its workflow and phase."""
 
-    id: Annotated[str, Doc("id of the run")]
-    project: Annotated[str | None, Doc("project of the run; null: no project is named")]
+    id: RunId
+    project: RunProjectOrNull
     template: Annotated[str | None, Doc("name of the workflow; null: no workflow is named")]
     created_at: Annotated[datetime, Doc("creation time of the run")]
-    phase: Annotated[str | None, Doc("phase; null: the run as a whole")]
-    measure: Annotated[MeasureName, Doc("name of the measure")]
+    phase: PhaseOrRun
+    measure: MeasureName
     value: Annotated[float, Doc("value of the measure, in the units of MeasureChange")]
     baseline: Annotated[float, Doc("median of the runs it is compared with")]
     baseline_runs: Annotated[int, Doc("number of runs it is compared with")]

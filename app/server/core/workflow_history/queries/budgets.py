@@ -23,6 +23,7 @@ from ..common.column_data import ColumnTable, is_known
 from ..common.errors import ConfigMissingError, InvalidQueryError, InvalidValueError
 from ..common.field_docs import Doc
 from ..common.plausible_dates import ImplausibleDates, from_microseconds, resolve_now, to_microseconds
+from ..common.shared_fields import MoreMaySpent, RunId, RunProjectOrNull, SettingsPath
 from ..common.spending import to_usd
 from ..common.time_zones import LOCAL_ZONE
 from ..storage.history import History
@@ -39,8 +40,8 @@ _SECOND_DAY: Final = datetime(1, 1, 2, tzinfo=UTC)
 class BudgetRun:
     """One run that contributes to the spending of a budget."""
 
-    id: Annotated[str, Doc("id of the run")]
-    project: Annotated[str | None, Doc("project of the run; null: no project is named")]
+    id: RunId
+    project: RunProjectOrNull
     cost: Annotated[float, Doc("cost of the run, USD")]
     is_lower_bound: Annotated[bool, Doc("whether the cost is a lower bound")]
 
@@ -60,7 +61,7 @@ class BudgetStatus:
     ]
     share: Annotated[float | None, Doc("spending divided by the limit; null: the limit is 0")]
     state: Annotated[BudgetLevel, Doc("within, near (80% and more) or exceeded")]
-    is_lower_bound: Annotated[bool, Doc("whether more may have been spent")]
+    is_lower_bound: MoreMaySpent
     runs: Annotated[int, Doc("number of checked runs")]
     unknown_runs: Annotated[int, Doc("number of runs with unknown cost, which count as 0")]
     runs_over: Annotated[int, Doc("number of runs above a budget per run; 0 for a day, week or month")]
@@ -76,7 +77,7 @@ class BudgetReport:
     """Status of all budgets, exceeded ones first."""
 
     ok: Annotated[bool, Doc("whether no budget is exceeded and no regression was found, if requested")]
-    config: Annotated[str, Doc("path of the settings file")]
+    config: SettingsPath
     since: Annotated[datetime, Doc("start of the checked period")]
     until: Annotated[datetime, Doc("end of the checked period, usually now")]
     time_zone: Annotated[str | None, Doc("time zone of days, weeks and months; null: local")]

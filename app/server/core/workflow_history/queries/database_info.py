@@ -7,6 +7,7 @@ from typing import Annotated
 
 from .. import database
 from ..common.field_docs import Doc
+from ..common.shared_fields import DatabaseRevision, HistoryPath
 from ..storage.reading.page_query import PageQuery
 from .sync_status import MAX_LIMIT
 
@@ -15,9 +16,9 @@ from .sync_status import MAX_LIMIT
 class DatabaseInfo:
     """Location, size and content of the history database."""
 
-    path: Annotated[str, Doc("path of the database file, or database URL without its password")]
+    path: HistoryPath
     bytes: Annotated[int | None, Doc("size of the database in bytes; null: no history yet")]
-    database_version: Annotated[str | None, Doc("revision of the database tables; null: no history yet")]
+    database_version: DatabaseRevision
     runs: Annotated[int, Doc("number of stored runs")]
     last_sync_at: Annotated[str | None, Doc("start of the last sync with changes, ISO 8601, UTC; null: none")]
 

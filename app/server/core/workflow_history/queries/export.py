@@ -6,14 +6,23 @@ from codecs import BOM_UTF8
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import date
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Annotated, Any, Final, NamedTuple
 
+from ..analysis.statistics.records import GroupStatistics, RunsCostingMore, RunsOfGroup
 from ..common.errors import InvalidQueryError, InvalidValueError
 from ..common.field_docs import Doc
 from ..common.filters import RunFilter
+from ..common.shared_fields import (
+    CacheReadTokens,
+    CacheWriteTokens,
+    InputTokens,
+    OutputTokens,
+    PricedRuns,
+    RunsWithoutCost,
+    TotalTokens,
+)
 from ..common.time_zones import LOCAL_ZONE
 from ..common.urls import refuse_url
 from ..database import open_if_exists
@@ -22,7 +31,7 @@ from ..exporting.formats import EXTENSIONS, FORMATS
 from ..exporting.writer import DrainableBuffer, Writer, atomic_write
 from ..storage.reading.export_source import EXPORT_SOURCES, ExportSource
 from .check_names import validate_filter_names
-from .statistics import GroupStatistics, run_statistics
+from .statistics import run_statistics
 
 
 class Table(NamedTuple):
@@ -58,36 +67,22 @@ def table_from_records(
 
 
 @dataclass(frozen=True, slots=True)
-class StatisticsRow:
+class StatisticsRow(RunsOfGroup):
     """Statistics of one group of runs."""
 
-    name: Annotated[str | None, Doc("name of the group; null: unknown")]
-    across: Annotated[str | None, Doc("name of the second grouping's group; null: unknown, or not requested")]
-    first_day: Annotated[date | None, Doc("first day of the day, week or month; null: not grouped by time")]
-    runs: Annotated[int, Doc("number of runs, without copies of other runs")]
-    copies: Annotated[int, Doc("number of copies of other runs, which count their cost")]
-    agent_runs: Annotated[
-        int | None, Doc("number of agent runs with a transcript; null: not grouped by phase or agent")
-    ]
-    completed: Annotated[int, Doc("number of completed runs")]
-    failed: Annotated[int, Doc("number of failed runs")]
-    success_rate: Annotated[
-        float | None, Doc("completed share of completed and failed runs, 0 to 1; null: no run")
-    ]
-    success_rate_of: Annotated[int, Doc("number of runs that completed or failed")]
     cost: Annotated[float | None, Doc("recorded cost of all runs; null: unknown")]
     cost_mean: Annotated[float | None, Doc("mean cost of a run, USD; null: unknown")]
     cost_median: Annotated[float | None, Doc("median cost of a run, USD; null: unknown")]
     cost_p90: Annotated[float | None, Doc("90th percentile of the cost of a run, USD; null: unknown")]
-    cost_runs: Annotated[int, Doc("number of runs with a known cost")]
+    cost_runs: PricedRuns
     lower_bound_cost: Annotated[float | None, Doc("lower bound of the cost beyond `cost`; null: none")]
-    runs_without_cost: Annotated[int, Doc("number of runs with neither a recorded cost nor a lower bound")]
-    runs_costing_more: Annotated[int, Doc("number of runs that spent more than the recorded cost")]
-    input_tokens: Annotated[int | None, Doc("number of uncached input tokens; null: unknown")]
-    output_tokens: Annotated[int | None, Doc("number of output tokens; null: unknown")]
-    cache_read_tokens: Annotated[int | None, Doc("number of cache read tokens; null: unknown")]
-    cache_creation_tokens: Annotated[int | None, Doc("number of cache write tokens; null: unknown")]
-    total_tokens: Annotated[int | None, Doc("number of tokens of all four kinds; null: unknown")]
+    runs_without_cost: RunsWithoutCost
+    runs_costing_more: RunsCostingMore
+    input_tokens: InputTokens
+    output_tokens: OutputTokens
+    cache_read_tokens: CacheReadTokens
+    cache_creation_tokens: CacheWriteTokens
+    total_tokens: TotalTokens
     cache_hit_rate: Annotated[
         float | None, Doc("cache read tokens divided by all input tokens, 0 to 1; null: unknown")
     ]

@@ -10,6 +10,7 @@ from .. import database
 from ..common.errors import InvalidQueryError, InvalidValueError
 from ..common.field_docs import Doc
 from ..common.filters import RunFilter
+from ..common.shared_fields import NextCursor
 from ..common.spending import NO_COST, Cost
 from ..storage.history import History, StoredPage
 from ..storage.reading.page_query import SORT_KEYS, PageCursor, PageQuery, query_fingerprint
@@ -41,7 +42,7 @@ class RunPage:
     total: Annotated[int, Doc("number of runs on all pages")]
     limit: Annotated[int, Doc("maximum number of runs per page")]
     offset: Annotated[int, Doc("number of runs before this page; 0 if a cursor was given")]
-    next_cursor: Annotated[str | None, Doc("cursor of the next page; null: last page")]
+    next_cursor: NextCursor
     part_costs: Annotated[
         list[float | None] | None, Doc("USD per run of the phases or agents sorted by; null: another sort")
     ] = None

@@ -13,7 +13,18 @@ from ..common.field_docs import Doc
 from ..common.models import PatternKind, PatternStatus
 from ..common.plausible_dates import MICROSECONDS
 from ..common.proportions import significant
+from ..common.shared_fields import RunCreatedAt, RunId, RunProjectOrNull
 from ..common.spending import to_usd
+
+PatternSignature = Annotated[str, Doc("normalized operations of the pattern")]
+AnyPatternKind = Annotated[PatternKind, Doc("kind of the pattern: operation, sequence or phases")]
+PatternRuns = Annotated[int, Doc("number of runs with the pattern")]
+PatternCost = Annotated[float | None, Doc("estimated cost of all occurrences, USD; null: unknown")]
+OccurrencesInRun = Annotated[int | None, Doc("number of occurrences in this run; null: unknown")]
+ExampleLine = Annotated[int | None, Doc("line number of the example, from 1; null: none")]
+DecisionNote = Annotated[str | None, Doc("reason of the decision; null: none")]
+DecidedAt = Annotated[str | None, Doc("time of the decision, ISO 8601, UTC; null: no decision")]
+ResidualCost = Annotated[float, Doc("residual cost per occurrence, 0 to 1; of a sequence at least one call")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +33,9 @@ class PatternRef:
 
     id: Annotated[str, Doc("id of the pattern")]
     kind: Annotated[PatternKind, Doc("kind of the pattern: operation or sequence")]
-    signature: Annotated[str, Doc("normalized operations of the pattern")]
+    signature: PatternSignature
     occurrences: Annotated[int, Doc("number of occurrences in all runs")]
-    cost: Annotated[float | None, Doc("estimated cost of all occurrences, USD; null: unknown")]
+    cost: PatternCost
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +43,17 @@ class RankedPattern:
     """One pattern over many runs, with its rank and decision. Costs overlap: never add them up."""
 
     id: Annotated[str, Doc("id of 16 hexadecimal digits, the same in every history")]
-    kind: Annotated[PatternKind, Doc("kind of the pattern: operation, sequence or phases")]
-    signature: Annotated[str, Doc("normalized operations of the pattern")]
+    kind: AnyPatternKind
+    signature: PatternSignature
     steps: Annotated[int, Doc("number of operations in a row; 1 except for sequences")]
     scriptable: Annotated[bool, Doc("false: phases, and tools that a script cannot replace")]
     status: Annotated[PatternStatus, Doc("decision: detected (none), accepted or dismissed")]
-    note: Annotated[str | None, Doc("reason of the decision; null: none")]
-    decided_at: Annotated[str | None, Doc("time of the decision, ISO 8601, UTC; null: no decision")]
+    note: DecisionNote
+    decided_at: DecidedAt
     first_seen_at: Annotated[
         str | None, Doc("time at which the pattern was first stored, ISO 8601, UTC; null: unknown")
     ]
-    runs: Annotated[int, Doc("number of runs with the pattern")]
+    runs: PatternRuns
     occurrences: Annotated[int, Doc("number of occurrences in all of these runs")]
     successes: Annotated[int, Doc("number of successful occurrences")]
     failures: Annotated[int, Doc("number of failed occurrences; unknown outcomes count as neither")]
@@ -57,7 +68,7 @@ class RankedPattern:
         float | None,
         Doc("share of a sequence's starts that run to its end; else runs by occurrences; null: unknown"),
     ]
-    cost: Annotated[float | None, Doc("estimated cost of all occurrences, USD; null: unknown")]
+    cost: PatternCost
     cost_is_lower_bound: Annotated[bool, Doc("true: a lower bound, as the cost in some runs is unknown")]
     cost_per_time: Annotated[
         float | None, Doc("cost per occurrence, USD, a lower bound if the cost is one; null: unknown")
@@ -103,9 +114,7 @@ class PatternReport:
     """Recurring patterns, highest risk-adjusted savings first."""
 
     span: Annotated[RunPeriod, Doc("number and period of the runs")]
-    residual_cost: Annotated[
-        float, Doc("residual cost per occurrence, 0 to 1; of a sequence at least one call")
-    ]
+    residual_cost: ResidualCost
     found: Annotated[int, Doc("number of patterns found, including those beyond the limit")]
     hidden: Annotated[int, Doc("number of further patterns that are covered by these")]
     commands_cost: Annotated[
@@ -119,14 +128,14 @@ class PatternReport:
 class ExampleRun:
     """One run with an example of a pattern."""
 
-    run: Annotated[str, Doc("id of the run")]
-    project: Annotated[str | None, Doc("project of the run; null: no project is named")]
-    created_at: Annotated[str | None, Doc("creation time of the run, ISO 8601, UTC; null: unknown")]
-    occurrences: Annotated[int | None, Doc("number of occurrences in this run; null: unknown")]
+    run: RunId
+    project: RunProjectOrNull
+    created_at: RunCreatedAt
+    occurrences: OccurrencesInRun
     cost: Annotated[float | None, Doc("estimated cost in this run, USD; null: unknown")]
     agents_dir: Annotated[str | None, Doc("agents directory from which the run was read; null: unknown")]
     path: Annotated[str | None, Doc("path of a file with an example, below the agents directory; null: none")]
-    line: Annotated[int | None, Doc("line number of the example, from 1; null: none")]
+    line: ExampleLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +143,7 @@ class PatternDetail:
     """One pattern with examples."""
 
     span: Annotated[RunPeriod, Doc("number and period of the runs")]
-    residual_cost: Annotated[
-        float, Doc("residual cost per occurrence, 0 to 1; of a sequence at least one call")
-    ]
+    residual_cost: ResidualCost
     pattern: Annotated[RankedPattern, Doc("cost, savings and decision of the pattern")]
     examples: Annotated[tuple[ExampleRun, ...], Doc("examples in the newest runs with the pattern")]
 
@@ -146,12 +153,12 @@ class PatternDecision:
     """A decision on a pattern. It stays in force for all later syncs."""
 
     id: Annotated[str, Doc("id of 16 hexadecimal digits")]
-    kind: Annotated[PatternKind, Doc("kind of the pattern: operation, sequence or phases")]
-    signature: Annotated[str, Doc("normalized operations of the pattern")]
+    kind: AnyPatternKind
+    signature: PatternSignature
     status: Annotated[PatternStatus, Doc("decision now: detected (none), accepted or dismissed")]
     before: Annotated[PatternStatus, Doc("decision before: detected (none), accepted or dismissed")]
-    note: Annotated[str | None, Doc("reason of the decision; null: none")]
-    decided_at: Annotated[str | None, Doc("time of the decision, ISO 8601, UTC; null: no decision")]
+    note: DecisionNote
+    decided_at: DecidedAt
 
 
 def to_ranked_pattern(scored: ScoredPattern, span: RunPeriod, residual_cost: float) -> RankedPattern:

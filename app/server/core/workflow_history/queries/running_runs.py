@@ -13,6 +13,7 @@ from ..common.errors import WorkflowNotFoundError
 from ..common.field_docs import Doc
 from ..common.filters import RunFilter
 from ..common.models import RunStatus, TimeBasis
+from ..common.shared_fields import RunId, RunProject, RunStatusOrNull, RunWorkflow
 from ..common.spending import run_cost, to_usd
 from .forecast.records import Remaining
 from .forecast.stored_run import forecast_remaining
@@ -26,11 +27,11 @@ _RUNNING_STATUS: Final = RunStatus.RUNNING
 class RunProgress:
     """Progress of one run, as of the last sync."""
 
-    id: Annotated[str, Doc("id of the run")]
-    project: Annotated[str, Doc("project of the run; empty: no project is named")]
-    status: Annotated[str | None, Doc("status of the run; null: unknown")]
+    id: RunId
+    project: RunProject
+    status: RunStatusOrNull
     request: Annotated[str | None, Doc("request of the run; null: unknown")]
-    template: Annotated[str | None, Doc("name of the workflow; null: unknown")]
+    template: RunWorkflow
     phase: Annotated[str | None, Doc("current phase; null: the run has not begun, or it is unknown")]
     started_at: Annotated[datetime | None, Doc("start of the run, ISO 8601, UTC; null: unknown")]
     started_derived: Annotated[bool | None, Doc("whether ids or file times gave the start; null: unknown")]

@@ -21,6 +21,17 @@ from ..common.errors import InvalidQueryError, InvalidValueError, WorkflowNotFou
 from ..common.field_docs import Doc
 from ..common.filters import RunFilter
 from ..common.models import RunStatus, Workflow
+from ..common.shared_fields import (
+    LowerBoundCost,
+    RunCreatedAt,
+    RunDuration,
+    RunId,
+    RunProject,
+    RunRequest,
+    RunStatusOrNull,
+    RunWorkflow,
+    Similarity,
+)
 from ..common.spending import NANODOLLARS
 from ..storage.history import History
 from .check_names import matching_keys
@@ -59,24 +70,22 @@ class ScorePart:
 class SimilarRun:
     """One similar run with its score and the reasons for it."""
 
-    id: Annotated[str, Doc("id of the run")]
-    project: Annotated[str, Doc("project of the run; empty: no project is named")]
-    score: Annotated[float, Doc("similarity score, 0 to 1")]
+    id: RunId
+    project: RunProject
+    score: Similarity
     parts: Annotated[tuple[ScorePart, ...], Doc("components of the score")]
     shared: Annotated[tuple[SharedWord, ...], Doc("words in both requests, highest contribution first")]
     related: Annotated[tuple[SharedWord, ...], Doc("related words, highest contribution first")]
-    status: Annotated[str | None, Doc("status of the run; null: unknown")]
-    template: Annotated[str | None, Doc("name of the workflow; null: unknown")]
-    request: Annotated[str | None, Doc("beginning of the request; null: unknown")]
-    created_at: Annotated[str | None, Doc("creation time of the run, ISO 8601, UTC; null: unknown")]
+    status: RunStatusOrNull
+    template: RunWorkflow
+    request: RunRequest
+    created_at: RunCreatedAt
     cost: Annotated[float | None, Doc("recorded cost, else the lower bound, USD; null: unknown")]
     cost_basis: Annotated[
         str | None, Doc("basis of the cost: reported, computed, lower_bound or unpriced; null: none")
     ]
-    lower_bound_cost: Annotated[
-        float | None, Doc("lower bound of the cost beyond the recorded cost, USD; null: none")
-    ]
-    duration_seconds: Annotated[float | None, Doc("duration of the run, in seconds; null: unknown")]
+    lower_bound_cost: LowerBoundCost
+    duration_seconds: RunDuration
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from .. import database
 from ..common.errors import InvalidValueError
 from ..common.field_docs import Doc
 from ..common.models import Severity
+from ..common.shared_fields import BrokenRuns, FoundRuns, NewRuns, NextCursor, SyncDuration, UnchangedRuns
 
 MAX_PROBLEMS: Final = 500
 
@@ -46,7 +47,7 @@ class SyncPage:
     syncs: Annotated[list[dict[str, Any]], Doc("syncs on this page, latest first")]
     total: Annotated[int, Doc("number of syncs on all pages")]
     limit: Annotated[int, Doc("maximum number of syncs per page")]
-    next_cursor: Annotated[str | None, Doc("cursor of the next page; null: last page")]
+    next_cursor: NextCursor
 
 
 def find_syncs(*, limit: int = 20, cursor: str | None = None) -> SyncPage:
@@ -81,12 +82,12 @@ class LastSync:
     """Result of the last sync."""
 
     ended_at: Annotated[datetime, Doc("time at which the sync ended")]
-    duration_seconds: Annotated[float, Doc("duration of the sync, in seconds")]
-    scanned: Annotated[int, Doc("number of runs found")]
-    inserted: Annotated[int, Doc("number of new runs")]
+    duration_seconds: SyncDuration
+    scanned: FoundRuns
+    inserted: NewRuns
     changed: Annotated[int, Doc("number of stored runs that were written again")]
-    unchanged: Annotated[int, Doc("number of stored runs that needed no write")]
-    failed: Annotated[int, Doc("number of runs with a failure")]
+    unchanged: UnchangedRuns
+    failed: BrokenRuns
     newly_missing: Annotated[int, Doc("number of runs whose files went missing since the sync before")]
     problems: Annotated[int, Doc("number of problems found while reading")]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from ...common.field_docs import Doc
+from ...common.shared_fields import RunCreatedAt, RunId, RunProject, Similarity
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +127,9 @@ class LikenessPart:
 class RunRef:
     """Identity and status of one of the two runs."""
 
-    id: Annotated[str, Doc("id of the run")]
-    project: Annotated[str, Doc("project of the run; empty: no project is named")]
-    created_at: Annotated[str | None, Doc("creation time of the run, ISO 8601, UTC; null: unknown")]
+    id: RunId
+    project: RunProject
+    created_at: RunCreatedAt
     status: Annotated[str | None, Doc("status of the run: completed, failed, running ...; null: unknown")]
     status_reason: Annotated[str | None, Doc("source of the status; null: unknown")]
 
@@ -139,7 +140,7 @@ class Comparison:
 
     a: Annotated[RunRef, Doc("identity and status of run A")]
     b: Annotated[RunRef, Doc("identity and status of run B")]
-    similarity: Annotated[float, Doc("similarity score, 0 to 1")]
+    similarity: Similarity
     similarity_parts: Annotated[tuple[LikenessPart, ...], Doc("components of the similarity score")]
     request: Annotated[Request, Doc("comparison of the request texts")]
     facts: Annotated[tuple[TextComparison, ...], Doc("comparisons of texts such as status and model")]

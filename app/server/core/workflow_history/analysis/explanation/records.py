@@ -7,8 +7,10 @@ from dataclasses import field as dataclass_field
 from typing import Annotated
 
 from ...common.field_docs import Doc
+from ...common.shared_fields import LineNumber, RunId, RunProject
 
 JsonValue = str | float | int | bool | None
+RuleInputs = Annotated[dict[str, JsonValue], Doc("values that the rule uses, by key; null: unknown")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +18,7 @@ class Source:
     """Source location of a value."""
 
     path: Annotated[str, Doc("path of the file, absolute if the run's directory is known")]
-    line: Annotated[int | None, Doc("line number, from 1; null: the whole file")]
+    line: LineNumber
     there: Annotated[bool | None, Doc("whether the file exists now; null: overwritten or unknown")]
     says: Annotated[str, Doc("short description of the content at this location")]
 
@@ -56,9 +58,7 @@ class Component:
         str | None, Doc("cost basis: reported, computed, lower_bound or unpriced; null: not a cost")
     ] = None
     weight: Annotated[float | None, Doc("weight of a score or similarity component; null: none")] = None
-    inputs: Annotated[dict[str, JsonValue], Doc("values that the rule uses, by key; null: unknown")] = (
-        dataclass_field(default_factory=dict)
-    )
+    inputs: RuleInputs = dataclass_field(default_factory=dict)
     sources: Annotated[tuple[Source, ...], Doc("files and lines that contain the component")] = ()
     arithmetic: Annotated[tuple[PriceCalculation, ...], Doc("price calculations, one for each model")] = ()
 
@@ -76,8 +76,8 @@ class PriceVersions:
 class Explanation:
     """Provenance of one value of a run."""
 
-    id: Annotated[str, Doc("id of the run")]
-    project: Annotated[str, Doc("project of the run; empty: no project is named")]
+    id: RunId
+    project: RunProject
     field: Annotated[str, Doc("key of the explained value; overview: the most important ones")]
     value: Annotated[JsonValue, Doc("stored value; null: unknown, see why_unknown")]
     unit: Annotated[
@@ -85,9 +85,7 @@ class Explanation:
     ]
     rule: Annotated[str, Doc("rule behind the value, one sentence")]
     why_unknown: Annotated[str | None, Doc("reason for an unknown value; null: it is known")] = None
-    inputs: Annotated[dict[str, JsonValue], Doc("values that the rule uses, by key; null: unknown")] = (
-        dataclass_field(default_factory=dict)
-    )
+    inputs: RuleInputs = dataclass_field(default_factory=dict)
     sources: Annotated[tuple[Source, ...], Doc("files and lines that contain the value")] = ()
     parts: Annotated[tuple[Component, ...], Doc("components of the value")] = ()
     total: Annotated[float | None, Doc("sum of the components that add; null: the value is not a sum")] = None

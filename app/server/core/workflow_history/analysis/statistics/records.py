@@ -8,6 +8,22 @@ from typing import Annotated
 
 from ...common.field_docs import Doc
 from ...common.plausible_dates import ImplausibleDates
+from ...common.shared_fields import (
+    CacheReadTokens,
+    CacheWriteTokens,
+    EndedRuns,
+    InputTokens,
+    LowerBoundCost,
+    OutputTokens,
+    RunCount,
+    RunsWithoutCost,
+    SuccessRate,
+    TotalTokens,
+)
+
+WasteShare = Annotated[float | None, Doc("wasted share of the spent dollars, 0 to 1; null: no known cost")]
+RunsCostingMore = Annotated[int, Doc("number of runs that spent more than the recorded cost")]
+MoreWasSpent = Annotated[bool, Doc("true if more was spent")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +41,16 @@ class Distribution:
 class TokenTotals:
     """Total tokens by kind, over the runs in which that kind is known."""
 
-    input: Annotated[int | None, Doc("number of uncached input tokens; null: unknown")]
-    output: Annotated[int | None, Doc("number of output tokens; null: unknown")]
-    cache_read: Annotated[int | None, Doc("number of cache read tokens; null: unknown")]
-    cache_creation: Annotated[int | None, Doc("number of cache write tokens; null: unknown")]
-    total: Annotated[int | None, Doc("number of tokens of all four kinds; null: unknown")]
+    input: InputTokens
+    output: OutputTokens
+    cache_read: CacheReadTokens
+    cache_creation: CacheWriteTokens
+    total: TotalTokens
 
 
 @dataclass(frozen=True, slots=True)
-class GroupStatistics:
-    """Statistics of one group of runs."""
+class RunsOfGroup:
+    """Name of one group of runs, and how many runs it has."""
 
     name: Annotated[str | None, Doc("name of the group; null: unknown")]
     across: Annotated[str | None, Doc("name of the second grouping's group; null: unknown, or not requested")]
@@ -42,23 +58,25 @@ class GroupStatistics:
         date | None,
         Doc("first day of the day, week or month, in the requested time zone; null: not grouped by time"),
     ]
-    runs: Annotated[int, Doc("number of runs, without copies of other runs")]
+    runs: RunCount
     copies: Annotated[int, Doc("number of copies of other runs, which count their cost")]
     agent_runs: Annotated[
         int | None, Doc("number of agent runs with a transcript; null: not grouped by phase or agent")
     ]
     completed: Annotated[int, Doc("number of completed runs")]
     failed: Annotated[int, Doc("number of failed runs")]
-    success_rate: Annotated[
-        float | None, Doc("completed share of completed and failed runs, 0 to 1; null: no run")
-    ]
-    success_rate_of: Annotated[int, Doc("number of runs that completed or failed")]
+    success_rate: SuccessRate
+    success_rate_of: EndedRuns
+
+
+@dataclass(frozen=True, slots=True)
+class GroupStatistics(RunsOfGroup):
+    """Statistics of one group of runs."""
+
     cost: Annotated[Distribution, Doc("recorded cost, USD")]
-    lower_bound_cost: Annotated[
-        float | None, Doc("lower bound of the cost beyond the recorded cost, USD; null: none")
-    ]
-    runs_without_cost: Annotated[int, Doc("number of runs without any known cost")]
-    runs_costing_more: Annotated[int, Doc("number of runs that spent more than the recorded cost")]
+    lower_bound_cost: LowerBoundCost
+    runs_without_cost: RunsWithoutCost
+    runs_costing_more: RunsCostingMore
     tokens: Annotated[TokenTotals, Doc("total tokens by kind")]
     cache_hit_rate: Annotated[
         float | None, Doc("cache hit rate of runs with all kinds of input tokens known, 0 to 1; null: no run")
@@ -109,9 +127,9 @@ class WasteLocation:
     name: Annotated[str | None, Doc("name of the workflow or phase; null: unknown")]
     wasted: Annotated[float, Doc("wasted USD, lower bound")]
     spent: Annotated[float, Doc("USD spent in the workflow or phase, lower bound")]
-    share: Annotated[float | None, Doc("wasted share of the spent dollars, 0 to 1; null: no known cost")]
+    share: WasteShare
     wasted_partial: Annotated[bool, Doc("true if more was wasted")]
-    partial: Annotated[bool, Doc("true if more was spent")]
+    partial: MoreWasSpent
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +139,8 @@ class Waste:
     runs: Annotated[int, Doc("number of runs, without copies")]
     wasted: Annotated[float, Doc("wasted USD, lower bound: the sum over all categories")]
     spent: Annotated[float, Doc("USD spent, a lower bound: also beyond the recorded costs")]
-    partial: Annotated[bool, Doc("true if more was spent")]
-    share: Annotated[float | None, Doc("wasted share of the spent dollars, 0 to 1; null: no known cost")]
+    partial: MoreWasSpent
+    share: WasteShare
     kinds: Annotated[tuple[WasteKind, ...], Doc("waste by category, in the order of counting")]
     doubtful_runs: Annotated[int, Doc("number of completed runs with a false success")]
     doubtful_cost: Annotated[

@@ -10,6 +10,15 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from ...common.field_docs import Doc
+from ...common.shared_fields import (
+    RunCreatedTime,
+    RunDuration,
+    RunId,
+    RunProject,
+    RunRequest,
+    RunStatusOrNull,
+    RunWorkflow,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +66,17 @@ class PhaseForecast:
 class ComparableRun:
     """One comparable run that a forecast is based on."""
 
-    id: Annotated[str, Doc("id of the run")]
-    project: Annotated[str, Doc("project of the run; empty: no project is named")]
+    id: RunId
+    project: RunProject
     weight: Annotated[float, Doc("weight of the run, 0 to 1; 1: same request, now")]
     similarity: Annotated[float, Doc("similarity of the request texts, 0 to 1")]
-    status: Annotated[str | None, Doc("status of the run; null: unknown")]
+    status: RunStatusOrNull
     cost: Annotated[float | None, Doc("cost of the run, USD; null: unknown")]
     cost_is_lower_bound: Annotated[bool, Doc("whether the cost is a lower bound")]
-    duration_seconds: Annotated[float | None, Doc("duration of the run, in seconds; null: unknown")]
-    created_at: Annotated[datetime | None, Doc("creation time of the run, ISO 8601, UTC; null: unknown")]
-    template: Annotated[str | None, Doc("name of the workflow; null: unknown")]
-    request: Annotated[str | None, Doc("beginning of the request; null: unknown")]
+    duration_seconds: RunDuration
+    created_at: RunCreatedTime
+    template: RunWorkflow
+    request: RunRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +134,9 @@ class Remaining:
 class RunForecast:
     """Forecast of a stored run as of its start, with its actual values or remaining work."""
 
-    id: Annotated[str, Doc("id of the run")]
-    project: Annotated[str, Doc("project of the run; empty: no project is named")]
-    status: Annotated[str | None, Doc("status of the run; null: unknown")]
+    id: RunId
+    project: RunProject
+    status: RunStatusOrNull
     cost: Annotated[float | None, Doc("actual cost so far, USD; null: unknown")]
     cost_is_lower_bound: Annotated[bool, Doc("whether the actual cost is a lower bound")]
     duration_seconds: Annotated[float | None, Doc("actual duration so far, in seconds; null: unknown")]

@@ -9,6 +9,34 @@ from typing import Annotated, Any, TypedDict
 
 from ...common.field_docs import Doc
 from ...common.models import Severity
+from ...common.shared_fields import (
+    AgentRunCount,
+    BrokenRuns,
+    CacheReadTokens,
+    DatabaseRevision,
+    EndedRuns,
+    FirstFolder,
+    FoundRuns,
+    HistoryPath,
+    InputTokens,
+    LineNumber,
+    LowerBoundCost,
+    MoreMaySpent,
+    NewRuns,
+    OutputTokens,
+    PricedRuns,
+    ReadFolders,
+    RunCount,
+    RunId,
+    RunProject,
+    RunsWithoutCost,
+    SettingsPath,
+    SuccessRate,
+    SyncDuration,
+    TotalTokens,
+    UnchangedRuns,
+)
+from ..pattern_records import ExampleLine, OccurrencesInRun, PatternRuns, PatternSignature
 
 
 class SimilarRun(TypedDict):
@@ -23,7 +51,7 @@ class Problem(TypedDict):
     """Something that could not be read, or that looks wrong."""
 
     path: Annotated[str, Doc("path of the file, relative to the agents directory")]
-    line: Annotated[int | None, Doc("line number, from 1; null: the whole file")]
+    line: LineNumber
     reason: Annotated[str, Doc("description of the problem")]
     severity: Annotated[Severity, Doc("error: data is missing; warning: data is doubtful")]
 
@@ -38,16 +66,16 @@ class RunPattern(TypedDict):
     """A pattern as it occurs in one run."""
 
     kind: Annotated[str, Doc("kind of the pattern: operation or sequence")]
-    signature: Annotated[str, Doc("normalized operations of the pattern")]
+    signature: PatternSignature
     status: Annotated[str, Doc("status of the pattern: detected, accepted or dismissed")]
-    count: Annotated[int | None, Doc("number of occurrences in this run; null: unknown")]
+    count: OccurrencesInRun
     failures: Annotated[int | None, Doc("number of failed occurrences in this run; null: unknown")]
     cost: Annotated[float | None, Doc("estimated cost of the pattern in this run, USD; null: unknown")]
-    workflows: Annotated[int, Doc("number of runs with the pattern")]
+    workflows: PatternRuns
     example_path: Annotated[
         str | None, Doc("path of a transcript with an example, relative to the run's directory; null: none")
     ]
-    example_line: Annotated[int | None, Doc("line number of the example, from 1; null: none")]
+    example_line: ExampleLine
 
 
 class RunDetails(TypedDict):
@@ -74,15 +102,15 @@ class SyncResult(TypedDict):
     """The result of a sync."""
 
     project: Annotated[str, Doc("project under which the runs are stored")]
-    agents_dir: Annotated[str, Doc("agents directory that was read, the first one if there are several")]
-    folders: Annotated[list[str], Doc("all agents directories that were read")]
-    scanned: Annotated[int, Doc("number of runs found")]
-    enriched: Annotated[int, Doc("number of runs with a known cost")]
-    inserted: Annotated[int, Doc("number of new runs")]
+    agents_dir: FirstFolder
+    folders: ReadFolders
+    scanned: FoundRuns
+    enriched: PricedRuns
+    inserted: NewRuns
     updated: Annotated[int, Doc("number of stored runs that are up to date now, changed or unchanged")]
-    unchanged: Annotated[int, Doc("number of stored runs that needed no write")]
+    unchanged: UnchangedRuns
     changed: Annotated[int, Doc("number of stored runs whose record changed")]
-    failed: Annotated[int, Doc("number of runs with a failure")]
+    failed: BrokenRuns
     unread: Annotated[int, Doc("number of inaccessible files and directories; the next sync tries again")]
     missing: Annotated[int, Doc("number of stored runs whose files are missing")]
     newly_missing: Annotated[int, Doc("number of runs whose files went missing since the last sync")]
@@ -92,25 +120,21 @@ class SyncResult(TypedDict):
     skipped_paths: Annotated[list[SkippedFolder], Doc("skipped directories with the reason for each")]
     patterns: Annotated[int, Doc("number of patterns stored, counted per run")]
     partial_costs: Annotated[int, Doc("number of runs whose cost is a lower bound or unknown")]
-    runs_without_cost: Annotated[int, Doc("number of runs with neither a recorded cost nor a lower bound")]
+    runs_without_cost: RunsWithoutCost
     repeating: Annotated[int, Doc("number of runs with messages that another run counts")]
     total_cost: Annotated[float | None, Doc("recorded cost of the directory's runs, USD; null: unknown")]
-    lower_bound_cost: Annotated[
-        float | None, Doc("lower bound of the cost beyond the recorded cost, USD; null: none")
-    ]
+    lower_bound_cost: LowerBoundCost
     requests: Annotated[int, Doc("number of runs with a request")]
     statuses: Annotated[dict[str, int], Doc("number of runs by status, without copies of other runs")]
     copies: Annotated[int, Doc("number of runs that are copies of other runs, which count their cost")]
-    success_rate: Annotated[
-        float | None, Doc("completed share of completed and failed runs, 0 to 1; null: no run")
-    ]
-    success_rate_of: Annotated[int, Doc("number of runs that completed or failed")]
+    success_rate: SuccessRate
+    success_rate_of: EndedRuns
     undated: Annotated[int, Doc("number of runs with an unknown date")]
     first_created_at: Annotated[
         str | None, Doc("date of the earliest run, ISO 8601, UTC; null: no known date")
     ]
     last_created_at: Annotated[str | None, Doc("date of the latest run, ISO 8601, UTC; null: no known date")]
-    duration_seconds: Annotated[float, Doc("duration of the sync, in seconds")]
+    duration_seconds: SyncDuration
     errors: Annotated[list[SyncError], Doc("problems found in the directory")]
     new_problems: Annotated[int, Doc("number of new problems without a stored run")]
     secrets: Annotated[dict[str, int], Doc("number of redactions in the texts that were read, by kind")]
@@ -141,8 +165,8 @@ class LoggedSync(TypedDict):
 class AgentRuns:
     """All agent runs of a run."""
 
-    project: Annotated[str, Doc("project of the run; empty: no project is named")]
-    id: Annotated[str, Doc("id of the run")]
+    project: RunProject
+    id: RunId
     phase_costs: Annotated[list[dict[str, Any]], Doc("agent runs, including superseded attempts")]
 
 
@@ -151,7 +175,7 @@ class Health:
     """Health of the server."""
 
     ok: Annotated[bool, Doc("whether the history can be read")]
-    database_version: Annotated[str | None, Doc("revision of the database tables; null: no history yet")]
+    database_version: DatabaseRevision
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,20 +189,18 @@ class CostTotals(TypedDict):
     """Total cost and tokens of some agent runs."""
 
     recorded_cost: Annotated[float | None, Doc("reported plus computed cost, USD; null: unknown")]
-    lower_bound_cost: Annotated[
-        float | None, Doc("lower bound of the cost beyond the recorded cost, USD; null: none")
-    ]
-    partial: Annotated[bool, Doc("whether more may have been spent")]
-    input_tokens: Annotated[int | None, Doc("number of uncached input tokens; null: unknown")]
-    output_tokens: Annotated[int | None, Doc("number of output tokens; null: unknown")]
-    cache_read_tokens: Annotated[int | None, Doc("number of cache read tokens; null: unknown")]
+    lower_bound_cost: LowerBoundCost
+    partial: MoreMaySpent
+    input_tokens: InputTokens
+    output_tokens: OutputTokens
+    cache_read_tokens: CacheReadTokens
     cache_creation_tokens: Annotated[
         int | None, Doc("number of cache write tokens, 5 min and 1 h together; null: unknown")
     ]
     cache_creation_5m_tokens: Annotated[int | None, Doc("number of cache write tokens, 5 min; null: unknown")]
     cache_creation_1h_tokens: Annotated[int | None, Doc("number of cache write tokens, 1 h; null: unknown")]
     web_searches: Annotated[int | None, Doc("number of web search requests; null: unknown")]
-    total_tokens: Annotated[int | None, Doc("number of tokens of all four kinds; null: unknown")]
+    total_tokens: TotalTokens
     unpriced_tokens: Annotated[int, Doc("number of tokens of models without a known price")]
 
 
@@ -187,13 +209,13 @@ class GroupCosts(CostTotals):
 
     name: Annotated[str | None, Doc("name of the phase, agent or model; null: unknown")]
     runs: Annotated[int, Doc("number of runs with this phase, agent or model")]
-    agent_runs: Annotated[int, Doc("number of agent runs with a transcript")]
+    agent_runs: AgentRunCount
 
 
 class RunCost(CostTotals):
     """Cost of one run."""
 
-    name: Annotated[str, Doc("id of the run")]
+    name: RunId
     created_at: Annotated[str | None, Doc("time at which the run was created, ISO 8601, UTC; null: unknown")]
     utc_offset_minutes: Annotated[
         int | None, Doc("local time of the run minus UTC, in minutes; null: unknown")
@@ -203,7 +225,7 @@ class RunCost(CostTotals):
         str | None, Doc("weakest basis of all parts: reported, computed, lower_bound or unpriced; null: none")
     ]
     copy_of: Annotated[str | None, Doc("run that counts all spending of this copy; null: not a copy")]
-    agent_runs: Annotated[int, Doc("number of agent runs with a transcript")]
+    agent_runs: AgentRunCount
 
 
 class CostsByKind(TypedDict, total=False):
@@ -225,13 +247,13 @@ class UnpricedTokens(TypedDict):
 class FolderCosts(CostTotals):
     """Cost of the runs in agents folders."""
 
-    agents_dir: Annotated[str, Doc("agents directory that was read, the first one if there are several")]
-    folders: Annotated[list[str], Doc("all agents directories that were read")]
+    agents_dir: FirstFolder
+    folders: ReadFolders
     project: Annotated[str, Doc("project under which a sync would store the runs")]
-    runs: Annotated[int, Doc("number of runs, without copies of other runs")]
+    runs: RunCount
     copies: Annotated[int, Doc("number of copies of other runs in these directories, which count their cost")]
-    agent_runs: Annotated[int, Doc("number of agent runs with a transcript")]
-    runs_without_cost: Annotated[int, Doc("number of runs with neither a recorded cost nor a lower bound")]
+    agent_runs: AgentRunCount
+    runs_without_cost: RunsWithoutCost
     unpriced_models: Annotated[list[str], Doc("names of models without a known price")]
     unpriced_by_model: Annotated[
         list[UnpricedTokens], Doc("number of unpriced tokens by model; unnamed last")
@@ -244,7 +266,7 @@ class ResyncResult(TypedDict):
     """Result of repricing one run."""
 
     success: Annotated[bool, Doc("whether the repricing succeeded")]
-    workflow_id: Annotated[str, Doc("id of the run")]
+    workflow_id: RunId
     updated: Annotated[bool, Doc("whether something changed")]
     message: Annotated[str, Doc("description of the change, or reason of the failure")]
 
@@ -283,7 +305,7 @@ class ServerInfo:
 class ConfigCreated:
     """A settings file that was created."""
 
-    config: Annotated[str, Doc("path of the settings file")]
+    config: SettingsPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,14 +320,14 @@ class ConfigShown:
 class DatabasePath:
     """Location of the history."""
 
-    path: Annotated[str, Doc("path of the database file, or database URL without its password")]
+    path: HistoryPath
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseVersion:
     """Version of the database tables."""
 
-    database_version: Annotated[str | None, Doc("revision of the database tables; null: no history yet")]
+    database_version: DatabaseRevision
 
 
 @dataclass(frozen=True, slots=True)
