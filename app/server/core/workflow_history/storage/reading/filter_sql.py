@@ -22,6 +22,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    union,
     union_all,
 )
 
@@ -194,20 +195,17 @@ def _runs_with_models(words: Sequence[str]) -> Select[Any]:
     A word is a whole name, which may lack `claude-`, or else a part of a name.
     """
     tables = (agent_runs, model_usage)  # the main model of each agent run, and all that it used
-    names_by_table = [distinct_names(table.c.model).c.name for table in tables]
-    keys = []
-    for table, names in zip(tables, names_by_table, strict=True):
-        matches = []
-        for word in words:
-            whole = (word.lower(), f"claude-{word.lower()}")
-            is_known = or_(
-                *(exists(select(each).where(func.lower(each).in_(whole))) for each in names_by_table)
-            )
-            is_part = and_(names.icontains(word, autoescape=True), ~is_known)
-            matches.append(or_(func.lower(names).in_(whole), is_part))
-        keys.append(select(table.c.workflow_key).where(table.c.model.in_(select(names).where(or_(*matches)))))
-    runs = keys[0].union(keys[1]).subquery()
-    return select(runs.c.workflow_key)
+    names = union(*(select(distinct_names(table.c.model).c.name) for table in tables)).cte("model_names")
+    name, other_name = names.c.name, names.alias().c.name
+    matches = []
+    for word in words:
+        whole = (word.lower(), f"claude-{word.lower()}")
+        is_known = exists(select(other_name).where(func.lower(other_name).in_(whole)))
+        is_part = and_(name.icontains(word, autoescape=True), ~is_known)
+        matches.append(or_(func.lower(name).in_(whole), is_part))
+    wanted = select(name).where(or_(*matches))
+    runs = union(*(select(table.c.workflow_key).where(table.c.model.in_(wanted)) for table in tables))
+    return select(runs.subquery().c.workflow_key)
 
 
 def _runs_of_agents(clause: ColumnElement[bool]) -> Select[Any]:
