@@ -19,7 +19,7 @@ from .ingest.runs.discovery import (
     usual_folders,
     walk_agents_folder,
 )
-from .ingest.runs.nested_folders import TranscriptFolders, look_inside
+from .ingest.runs.nested_folders import Inside, TranscriptFolders, look_inside
 from .ingest.runs.records import STATE_FILE
 
 _CONFIGURED_AGENTS_DIR = os.environ.get("WORKFLOW_HISTORY_AGENTS") or "agents"
@@ -80,28 +80,33 @@ def find_agents_folders(path: FolderPath) -> list[FolderPath]:
 class ProjectFolders(NamedTuple):
     """Directories to read for a path."""
 
+    path: FolderPath
     folders: dict[FolderPath, TranscriptFolders | None]
     """Directories of `find_agents_folders`; the value lists those inside it read only for transcripts."""
 
-    unread: list[Problem]  # a warning for each directory of transcripts that is not read
+    inside: Inside | None = None  # what the project directory contains; None: all of it is read
+
+    def unread(self) -> list[Problem]:
+        """Return a warning for each directory of transcripts that is not read; opens three files of each."""
+        return [] if self.inside is None else unread_stream_folders(self.path, self.inside)
 
 
 def search_project(path: FolderPath) -> ProjectFolders:
     """Find the directories to read for a path, as `find_agents_folders` does."""
     if path.name == "agents":
-        return ProjectFolders({path: None}, [])
+        return ProjectFolders(path, {path: None})
     if not isinstance(path, Path):
         existing = [folder for folder in usual_folders(path) if folder.is_dir()]
-        return ProjectFolders(dict.fromkeys(existing or [path]), [])
+        return ProjectFolders(path, dict.fromkeys(existing or [path]))
     nested_folders = look_inside(path)
     folders: dict[FolderPath, TranscriptFolders | None] = dict.fromkeys(
         agents_folders_inside(path, nested_folders)
     )
     if not folders:
-        return ProjectFolders({path: nested_folders.hidden}, [])
+        return ProjectFolders(path, {path: nested_folders.hidden})
     if transcript_set := nested_folders.beside_agents:
         folders[path] = transcript_set
-    return ProjectFolders(folders, unread_stream_folders(path, nested_folders))
+    return ProjectFolders(path, folders, nested_folders)
 
 
 def project_name(path: FolderPath) -> str:

@@ -91,7 +91,7 @@ def sync_workflow_history(
         roots = agents_dir if isinstance(agents_dir, list) else [to_path(agents_dir)]
     projects = [scanner.search_project(root) for root in roots]
     folders = {folder: found for each in projects for folder, found in each.folders.items()}
-    unread = {next(iter(each.folders)): each.unread for each in projects if each.unread}
+    unread = {next(iter(each.folders)): found for each in projects if (found := each.unread())}
     started = time.monotonic()
     try:
         with ExitStack() as stack:

@@ -123,7 +123,7 @@ def folder_costs(
     projects = [scanner.search_project(to_path(agents_dir)) for agents_dir in agents_dirs]
     roots = list(dict.fromkeys(root for project_folders in projects for root in project_folders.folders))
     run_by_name: dict[str, RunCost] = {}
-    problems = [problem for project_folders in projects for problem in project_folders.unread]
+    problems = [problem for project_folders in projects for problem in project_folders.unread()]
     for root in roots:
         walk = walk_agents_folder(root)
         for run in compute_run_costs(root, walk):

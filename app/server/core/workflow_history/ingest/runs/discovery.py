@@ -147,7 +147,7 @@ def agents_folders_inside(project: Path, inside: Inside) -> list[FolderPath]:
     return [*(folder for folder in usual if folder.is_dir()), *with_runs]
 
 
-def unread_stream_folders(project: Path, inside: Inside) -> list[Problem]:
+def unread_stream_folders(project: FolderPath, inside: Inside) -> list[Problem]:
     """Return a warning for each directory of streams beside agents directories, with the command to read it.
 
     They are not runs by themselves: a repository may contain transcripts as test data.
@@ -164,7 +164,7 @@ def unread_stream_folders(project: Path, inside: Inside) -> list[Problem]:
     ]
 
 
-def _file_contains_stream(path: Path) -> bool:
+def _file_contains_stream(path: FolderPath) -> bool:
     try:
         return contains_stream(_read_start(str(path)))
     except OSError:
