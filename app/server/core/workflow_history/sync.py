@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from importlib import import_module
 from itertools import chain, pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import database, scanner
 from .common.errors import BusyError
@@ -90,35 +90,16 @@ def sync_workflow_history(
     else:
         roots = agents_dir if isinstance(agents_dir, list) else [to_path(agents_dir)]
     projects = [scanner.search_project(root) for root in roots]
-    folders = {folder: found for each in projects for folder, found in each.folders.items()}
-    unread = {next(iter(each.folders)): found for each in projects if (found := each.unread())}
+    folders = list(dict.fromkeys(folder for each in projects for folder in each.folders))
+    options = SyncOptions(silent, project, progress, no_text, wait, waiting, with_pruned)
     started = time.monotonic()
     try:
         with ExitStack() as stack:
-            backends = [stack.enter_context(open_backend(engine, executor, folder)) for folder in folders]
+            backends = {
+                folder: stack.enter_context(open_backend(engine, executor, folder)) for folder in folders
+            }
             history = stack.enter_context(History.open(database.current_url()))
-            jobs = [
-                _sync_folder(
-                    history,
-                    folder,
-                    transcript_set,
-                    readers,
-                    silent=silent,
-                    project=project,
-                    progress=progress,
-                    no_text=no_text,
-                    wait=wait,
-                    waiting=waiting,
-                    with_pruned=with_pruned,
-                    unread=unread.get(folder, ()),
-                )
-                for (folder, transcript_set), readers in zip(folders.items(), backends, strict=True)
-            ]
-            stats = merge_stats([job.stats for job in jobs])
-            counted = [part for job in jobs for part in job.counted]
-            if len(jobs) > 1:  # a later directory may count messages that an earlier one counted
-                stats.update(stored_costs(history, counted))
-            stats.update(stored_run_statistics(history, counted, datetime.now(UTC)))
+            stats = _sync_projects(history, projects, backends, options)
     except BusyError:
         raise
     except Exception as error:
@@ -129,38 +110,67 @@ def sync_workflow_history(
     return stats
 
 
+class SyncOptions(NamedTuple):
+    """Arguments of `sync_workflow_history` that are the same for all of its directories."""
+
+    silent: bool
+    project: str | None
+    progress: Progress | None
+    no_text: bool
+    wait: WaitPolicy
+    waiting: OnWait | None
+    with_pruned: bool
+
+
+def _sync_projects(
+    history: History,
+    projects: Sequence[scanner.ProjectFolders],
+    backends: Mapping[FolderPath, ExecutorBackend],
+    options: SyncOptions,
+) -> dict[str, Any]:
+    """Sync the directories of these projects one after the other; return the statistics of them all."""
+    folders = {folder: found for each in projects for folder, found in each.folders.items()}
+    unread = {next(iter(each.folders)): found for each in projects if (found := each.unread())}
+    jobs = [
+        _sync_folder(
+            history, folder, transcript_set, backends[folder], options, unread=unread.get(folder, ())
+        )
+        for folder, transcript_set in folders.items()
+    ]
+    stats = merge_stats([job.stats for job in jobs])
+    counted = [part for job in jobs for part in job.counted]
+    if len(jobs) > 1:  # a later directory may count messages that an earlier one counted
+        stats.update(stored_costs(history, counted))
+    stats.update(stored_run_statistics(history, counted, datetime.now(UTC)))
+    return stats
+
+
 def _sync_folder(
     history: History,
     root: FolderPath,
     transcript_set: TranscriptFolders | None,
     readers: ExecutorBackend,
+    options: SyncOptions,
     *,
-    silent: bool,
-    project: str | None,
-    progress: Progress | None,
-    no_text: bool,
-    wait: WaitPolicy,
-    waiting: OnWait | None,
-    with_pruned: bool,
     unread: Sequence[Problem],
 ) -> SyncContext:
     """Sync one agents directory and return its context; `transcript_set` as in `ProjectFolders`.
 
     `unread` are warnings of directories that are not read.
     """
-    started = time.monotonic()
-    log = logger.debug if silent else logger.info
+    started, project = time.monotonic(), options.project
+    log = logger.debug if options.silent else logger.info
     stats = empty_stats(
         root, escape_undecodable(project if project is not None else scanner.project_name(root))
     )
     log("sync_started agents_dir=%s project=%s", root, stats["project"])
-    with relaxed_gc(), lock_folder(history, root, wait, waiting):
+    with relaxed_gc(), lock_folder(history, root, options.wait, options.waiting):
         similarity, now = SimilarityUpdater(history), datetime.now(UTC)
         job = SyncContext(
-            root, stats["project"], host_name(), history, now, started, progress, stats, similarity
+            root, stats["project"], host_name(), history, now, started, options.progress, stats, similarity
         )
-        job.engine, job.with_pruned, job.transcript_set = readers, with_pruned, transcript_set
-        job.keeps_text = history.check_text_policy(no_text=no_text)
+        job.engine, job.with_pruned, job.transcript_set = readers, options.with_pruned, transcript_set
+        job.keeps_text = history.check_text_policy(no_text=options.no_text)
         job.add_problem(None, unread)
         set_project(job, named=project)
         _run_stages(job)

@@ -269,7 +269,7 @@ class TestElsewhere:
     @pytest.mark.usefixtures("in_memory")
     def test_a_folder_is_followed_by_listing_it(self) -> None:
         folder = files.to_path("memory://shop/agents")
-        scheduler = SyncScheduler(ServerSettings(agents_dir=folder), lambda _now: None)
+        scheduler = SyncScheduler(ServerSettings(folders=(folder,)), lambda _now: None)
         assert (scheduler.status.watch, scheduler.status.project) == ("listing", "shop")
         assert scheduler._interval == REMOTE_POLL_INTERVAL
 

@@ -42,7 +42,7 @@ class Watched:
 
     def __init__(self, agents: Path, **more: Any) -> None:
         self.said: asyncio.Queue[SyncStatus] = asyncio.Queue()
-        self.scheduler = SyncScheduler(ServerSettings(agents_dir=agents), self.said.put_nowait, **more)
+        self.scheduler = SyncScheduler(ServerSettings(folders=(agents,)), self.said.put_nowait, **more)
 
     async def until(self, is_it: Callable[[SyncStatus], bool]) -> SyncStatus:
         while True:
@@ -223,7 +223,7 @@ def test_a_closed_hub_ends_all_streams_and_begins_none() -> None:
 
 
 def test_a_second_sync_by_hand_is_refused_while_one_runs(agents: Path) -> None:
-    app = create_app(ServerSettings(agents_dir=agents, follow=False))
+    app = create_app(ServerSettings(folders=(agents,), follow=False))
     client = TestClient(app, base_url="http://localhost", headers={"X-Workflow-History": "1"})
     assert client.post("/api/v1/syncs").status_code == 202  # nothing runs it here: it stays wanted
     second = client.post("/api/v1/syncs")

@@ -86,7 +86,18 @@ def declare_global_options(
     """Declare the options shared by all commands; their callbacks store the values."""
 
 
-VERBOSE_HELP = "List every read error and warning, instead of one line for each kind."
+Verbose = Annotated[
+    bool,
+    typer.Option("--verbose", help="List every read error and warning, instead of one line for each kind."),
+]
+Overwrite = Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")]
+PageCursor = Annotated[
+    str | None, typer.Option(metavar="CURSOR", help="Continue after a page, with its next_cursor.")
+]
+OptionalRunId = Annotated[
+    str | None, typer.Argument(metavar="ID", help="Run ID, project/ID or a unique prefix.")
+]
+"""Types of options and arguments that several commands have."""
 
 OPTION_ALIASES = {
     "--allowed-host": "--name",

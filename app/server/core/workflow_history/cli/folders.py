@@ -25,6 +25,11 @@ Directory = Annotated[
 ]
 """DIR argument of commands that read an agents directory."""
 
+ProjectToStore = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Project name to store the runs under.")
+]
+"""--project option of commands that store runs."""
+
 
 def resolve_folder(path: str | None) -> FolderPath:
     """Return the given project or agents directory; None: the default one.

@@ -25,10 +25,7 @@ class ServerSettings:
     token: str | None = field(default=None, repr=False)  # required in every request; None: loopback only
     host_names: tuple[str, ...] = ()  # further host names accepted in the Host header
     cache_seconds: float = 2.0  # seconds that a REST response is cached; 0: never
-    agents_dir: FolderPath | None = None  # agents directory to sync; None: no sync
-    other_agents_dirs: tuple[
-        FolderPath, ...
-    ] = ()  # the project's other agents directories, synced after `agents_dir`
+    folders: tuple[FolderPath, ...] = ()  # agents directories of a project, in the order of syncing
     follow: bool = True  # whether changes in the directories start a sync
     project: str | None = None  # project of its runs; None: the name that a sync derives
 
@@ -50,11 +47,6 @@ class ServerSettings:
     def listens_on_all_addresses(self) -> bool:
         """Whether the server listens on all addresses of the machine."""
         return self.host in ANY_ADDRESSES
-
-    @property
-    def folders(self) -> tuple[FolderPath, ...]:
-        """All agents directories, in the order in which they are synced."""
-        return () if self.agents_dir is None else (self.agents_dir, *self.other_agents_dirs)
 
     @property
     def hosts(self) -> frozenset[str]:

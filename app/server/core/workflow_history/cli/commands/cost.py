@@ -9,7 +9,7 @@ import typer
 
 from ... import scanner
 from ...pipeline import folder_costs
-from ..common_options import VERBOSE_HELP, Command
+from ..common_options import Command, Verbose
 from ..folders import Directory, no_runs_error, resolve_folder
 from ..output import get_output
 from ..render.cost import render_cost_line, render_cost_report
@@ -46,7 +46,7 @@ def cost(
             help="Show only this table, complete. Default: phases, models and the most expensive runs."
         ),
     ] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", help=VERBOSE_HELP)] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Price a directory of runs without storing them.
 

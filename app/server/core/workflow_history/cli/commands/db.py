@@ -18,7 +18,7 @@ from ...presentation.sync_summary import describe_redactions
 from ...queries.database_info import database_info
 from ...queries.json.types import DatabaseCheck, DatabasePath, DatabaseVersion, RedactionResult
 from ...queries.settings_file import read_retention_rules
-from ..common_options import Command, CommandGroup, HistoryCommand
+from ..common_options import Command, CommandGroup, HistoryCommand, Overwrite
 from ..filter_options import FilteredCommand, get_filter
 from ..output import get_output
 from ..render.maintenance import (
@@ -118,7 +118,7 @@ def verify(context: typer.Context) -> None:
 def backup(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="File to create, an SQLite database.")],
-    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
+    force: Overwrite = False,
 ) -> None:
     """Copy the history to a file and verify the copy.
 

@@ -11,6 +11,7 @@ import typer
 from ...common.errors import InvalidQueryError
 from ...exporting.formats import FORMATS
 from ...queries.export import STATISTICS, TABLES, export, parse_columns
+from ..common_options import Overwrite
 from ..filter_options import FilteredCommand, get_filter, get_time_zone
 from ..output import get_output
 from ..render.maintenance import render_export
@@ -28,22 +29,19 @@ Examples:
 """
 
 STDOUT = Path("-")
+OutputFile = Annotated[
+    Path,
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="Output file; default: standard output.", show_default=False
+    ),
+]
 
 
 @app.command(name="export", epilog=EXAMPLES, cls=FilteredCommand)
 def export_rows(  # noqa: PLR0917 - a command line has many options
     context: typer.Context,
     table: Annotated[str, typer.Argument(metavar="WHAT", help=f"{', '.join(TABLES)}.")] = "runs",
-    path: Annotated[
-        Path,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="Output file; default: standard output.",
-            show_default=False,
-        ),
-    ] = STDOUT,
+    path: OutputFile = STDOUT,
     kind: Annotated[
         str | None,
         typer.Option(
@@ -68,7 +66,7 @@ def export_rows(  # noqa: PLR0917 - a command line has many options
     across: Annotated[
         str | None, typer.Option(metavar="KEY", help="Within each group, also group by this key.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
+    force: Overwrite = False,
 ) -> None:
     """Export runs, agent runs, patterns or statistics (CSV, JSON Lines, Parquet).
 

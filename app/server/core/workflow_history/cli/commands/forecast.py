@@ -12,7 +12,7 @@ import typer
 from ...common.errors import InvalidQueryError
 from ...queries.forecast import Forecast, calibration, forecast, forecast_run
 from ...queries.forecast.backtest import DEFAULT_RUNS
-from ..common_options import HistoryCommand, decode_argument
+from ..common_options import HistoryCommand, OptionalRunId, decode_argument
 from ..output import Output, get_output
 from ..render.calibration import render_calibration
 from ..render.forecast import headline, render_forecast
@@ -35,10 +35,7 @@ Examples:
 @app.command(name="forecast", epilog=EXAMPLES, cls=HistoryCommand)
 def forecast_command(  # noqa: PLR0917 - a command line has many options
     context: typer.Context,
-    run_id: Annotated[
-        str | None,
-        typer.Argument(metavar="ID", help="Run ID, project/ID or a unique prefix."),
-    ] = None,
+    run_id: OptionalRunId = None,
     text: Annotated[
         str | None, typer.Option("--text", metavar="TEXT", help="Request text; - reads standard input.")
     ] = None,

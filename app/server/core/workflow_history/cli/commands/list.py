@@ -13,6 +13,7 @@ from ...common.spending import Cost
 from ...common.time_zones import zone_named
 from ...presentation.run_list import qualified_id
 from ...queries.list_runs import AGENT_SORT_KEYS, SORT_ALIASES, check_sort, costs_of, find_runs
+from ..common_options import PageCursor
 from ..filter_options import FilteredCommand, get_filter, get_time_zone
 from ..no_runs import show_no_runs
 from ..output import get_output
@@ -45,9 +46,7 @@ def list_runs(  # noqa: PLR0917 - a command line has many options
         int, typer.Option("--limit", "-n", metavar="N", help="Show at most N runs.", min=0)
     ] = 20,
     offset: Annotated[int, typer.Option(metavar="N", help="Skip the first N runs.", min=0)] = 0,
-    after: Annotated[
-        str | None, typer.Option(metavar="CURSOR", help="Continue after a page, with its next_cursor.")
-    ] = None,
+    after: PageCursor = None,
     sort: Annotated[
         str,
         typer.Option(

@@ -14,7 +14,7 @@ from ...ingest.files import FolderPath, RemoteFolder
 from ...ingest.runs.discovery import find_transcripts
 from ...queries.json.types import ServerInfo
 from ..common_options import Command
-from ..folders import Directory, resolve_watched_folders
+from ..folders import Directory, ProjectToStore, resolve_watched_folders
 from ..output import Output, get_output
 
 if TYPE_CHECKING:  # `serve` imports the server lazily
@@ -62,12 +62,9 @@ def serve(  # noqa: PLR0917 - a command line has many options
         typer.Option("--allowed-host", metavar="HOST", help="Also accept this Host header. Repeatable."),
     ] = None,
     follow: Annotated[
-        bool,
-        typer.Option("--watch/--no-watch", help="Sync when files change, or only on request."),
+        bool, typer.Option("--watch/--no-watch", help="Sync when files change, or only on request.")
     ] = True,
-    project: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Project name to store the runs under.")
-    ] = None,
+    project: ProjectToStore = None,
 ) -> None:
     """Serve the browser UI and the REST API.
 
@@ -87,15 +84,13 @@ def serve(  # noqa: PLR0917 - a command line has many options
         ) from error
     if database.history_exists():
         database.schema_version()  # an unreadable history is reported now, not on every page
-    folders = [folder.absolute() for folder in resolve_watched_folders(directory)]
     generated = secrets.token_urlsafe(24) if generate_token or token == GENERATE_TOKEN else None
     settings = ServerSettings(
         host=host,
         port=port,
         token=generated or token,
         host_names=tuple(name or ()),
-        agents_dir=folders[0] if folders else None,
-        other_agents_dirs=tuple(folders[1:]),
+        folders=tuple(folder.absolute() for folder in resolve_watched_folders(directory)),
         follow=follow,
         project=project,
     )

@@ -9,7 +9,7 @@ import typer
 
 from ...common.errors import InvalidQueryError
 from ...queries.similar import similar_runs
-from ..common_options import decode_argument
+from ..common_options import OptionalRunId, decode_argument
 from ..filter_options import FilteredCommand, get_filter
 from ..no_runs import show_no_runs
 from ..output import get_output
@@ -31,10 +31,7 @@ MAX_STDIN_CHARS = 1_000_000  # characters read from standard input; no request i
 @app.command(epilog=EXAMPLES, cls=FilteredCommand)
 def similar(
     context: typer.Context,
-    run_id: Annotated[
-        str | None,
-        typer.Argument(metavar="ID", help="Run ID, project/ID or a unique prefix."),
-    ] = None,
+    run_id: OptionalRunId = None,
     text: Annotated[
         str | None,
         typer.Option("--text", "-t", metavar="TEXT", help="Request to compare with; - reads standard input."),

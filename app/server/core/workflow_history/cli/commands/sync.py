@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -12,8 +13,8 @@ from ...common.formatting.text import single_line
 from ...pipeline.sync_state import has_news
 from ...storage.connection.advisory_lock import LockOwner
 from ..app import EXIT_PARTIAL
-from ..common_options import VERBOSE_HELP, Command
-from ..folders import Directory, no_runs_error, resolve_folder
+from ..common_options import Command, Verbose
+from ..folders import Directory, ProjectToStore, no_runs_error, resolve_folder
 from ..output import Output, get_output, print_error, print_note
 from ..render.sync import count, render_sync_summary, unread_problems
 
@@ -29,29 +30,27 @@ Examples:
   workflow-history sync /shared/agents --executor dask://scheduler:8786
 """
 
+ExecutorName = Annotated[
+    str | None,
+    typer.Option(
+        "--executor",
+        metavar="EXECUTOR",
+        help="How to read transcripts: processes[:N], threads[:N] or dask://HOST:PORT.",
+    ),
+]
+
 
 @app.command(name="sync", epilog=EXAMPLES, cls=Command)
 def sync_command(
     context: typer.Context,
     directory: Directory = None,
     *,
-    project: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Project name to store the runs under.")
-    ] = None,
-    engine: Annotated[
-        str | None,
-        typer.Option(
-            "--executor",
-            metavar="EXECUTOR",
-            help="How to read transcripts: processes[:N], threads[:N] or dask://HOST:PORT.",
-        ),
-    ] = None,
+    project: ProjectToStore = None,
+    engine: ExecutorName = None,
     no_text: Annotated[
         bool,
         typer.Option(
-            "--no-text",
-            "--metadata-only",
-            help="Store metadata only: no prompts, responses or commands.",
+            "--no-text", "--metadata-only", help="Store metadata only: no prompts, responses or commands."
         ),
     ] = False,
     wait: Annotated[
@@ -63,7 +62,7 @@ def sync_command(
     with_pruned: Annotated[
         bool, typer.Option("--include-pruned", help="Re-import runs that were pruned; see db prune.")
     ] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help=VERBOSE_HELP)] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Sync runs of an agents directory into the history.
 
@@ -99,15 +98,7 @@ def sync_command(
     if not has_runs:
         raise no_runs_error(folder)
     if unread := count(stats, "failed") + count(stats, "unread"):
-        subject = pluralize(unread, "run or file", "runs or files")
-        details = [
-            f" ({single_line(problem['path'])}: {single_line(problem['reason'])})"
-            for problem in (unread_problems(stats)[:1] if output.quiet else ())
-        ]
-        print_error(
-            f"Could not read {subject}{''.join(details)}; everything else is stored. Fix the files or "
-            "permissions, and sync again."
-        )
+        _print_unread(unread, unread_problems(stats)[:1] if output.quiet else ())
         raise typer.Exit(EXIT_PARTIAL)
 
 
@@ -126,6 +117,15 @@ def _print_summary(output: Output, stats: dict[str, Any], *, is_new: bool, verbo
             ("workflow-history stats", "total cost by week, workflow, model and phase"),
             ("workflow-history show ID", "details of a run"),
         )
+
+
+def _print_unread(number: int, problems: Iterable[Mapping[str, Any]]) -> None:
+    subject = pluralize(number, "run or file", "runs or files")
+    details = [f" ({single_line(problem['path'])}: {single_line(problem['reason'])})" for problem in problems]
+    print_error(
+        f"Could not read {subject}{''.join(details)}; everything else is stored. Fix the files or "
+        "permissions, and sync again."
+    )
 
 
 def _print_lock_owner(owner: LockOwner) -> None:

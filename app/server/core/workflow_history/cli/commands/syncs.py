@@ -8,7 +8,7 @@ import typer
 from rich.text import Text
 
 from ...queries.sync_status import find_syncs
-from ..common_options import HistoryCommand
+from ..common_options import HistoryCommand, PageCursor
 from ..output import get_output
 from ..render.syncs import render_syncs
 
@@ -27,9 +27,7 @@ def syncs(
     limit: Annotated[
         int, typer.Option("--limit", "-n", metavar="N", help="Show at most N syncs.", min=1)
     ] = 20,
-    after: Annotated[
-        str | None, typer.Option(metavar="CURSOR", help="Continue after a page, with its next_cursor.")
-    ] = None,
+    after: PageCursor = None,
 ) -> None:
     """List recorded syncs, latest first.
 

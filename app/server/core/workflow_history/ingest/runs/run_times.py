@@ -133,15 +133,9 @@ def run_times(
         source, basis = END, TimeBasis.DERIVED
     if created is None and committed is not None:
         created, source, basis = committed, COMMIT, TimeBasis.DERIVED
-    durations = list(
-        _duration_candidates(
-            state,
-            None if source in (CLOCK, FILE_TIMES, END) or (source == ID and is_end_local) else started,
-            reported_end,
-            spans,
-            streams,
-        )
-    )
+    is_start_unreported = source in (CLOCK, FILE_TIMES, END) or (source == ID and is_end_local)
+    reported_start = None if is_start_unreported else started
+    durations = list(_duration_candidates(state, reported_start, reported_end, spans, streams))
     plausible = [candidate for candidate in durations if candidate[0] <= _MAX_SECONDS]
     duration, duration_basis, duration_source = plausible[0] if plausible else (None, None, None)
     return RunTimes(

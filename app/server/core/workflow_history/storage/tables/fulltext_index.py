@@ -33,6 +33,7 @@ def _sqlite_ddl() -> tuple[str, ...]:
 _MAX_WORD_LENGTH: Final = 200  # maximum length of an indexed word, characters; the rest is cut
 _MAX_TEXT_LENGTH: Final = 250_000  # maximum indexed text per run, characters; a tsvector cannot store more
 _ICU: Final = 'COLLATE "und-x-icu"'  # Unicode letters, independent of the database's own collation
+_OPTIONS: Final = "LANGUAGE sql IMMUTABLE PARALLEL SAFE"  # not STRICT, so that the planner can inline them
 
 
 def _postgresql_ddl() -> tuple[str, ...]:
@@ -43,9 +44,8 @@ def _postgresql_ddl() -> tuple[str, ...]:
     """
     texts = ", ".join(rf"translate(run.{name}, E'\x01', ' ')" for name in INDEXED_COLUMNS)
     changed = " OR ".join(f"old.{name} IS DISTINCT FROM new.{name}" for name in INDEXED_COLUMNS)
-    options = "LANGUAGE sql IMMUTABLE PARALLEL SAFE"  # not STRICT, so that the planner can inline them
     script = rf"""
-        CREATE FUNCTION run_search_text(input_text text) RETURNS text {options} COST 100 AS $$
+        CREATE FUNCTION run_search_text(input_text text) RETURNS text {_OPTIONS} COST 100 AS $$
             SELECT btrim(CASE WHEN octet_length(input_text) = length(input_text)
                 THEN regexp_replace(lower(input_text COLLATE "C"), '[^a-z0-9\x01]+', ' ', 'g')
                 ELSE regexp_replace(
@@ -54,16 +54,16 @@ def _postgresql_ddl() -> tuple[str, ...]:
                     ), NFC) {_ICU}, '[^[:alnum:]\x01]+', ' ', 'g'
                 ) COLLATE "C" END) $$
 
-        CREATE FUNCTION run_search_line(run workflows) RETURNS text {options} COST 10000 AS $$
+        CREATE FUNCTION run_search_line(run workflows) RETURNS text {_OPTIONS} COST 10000 AS $$
             SELECT ' ' || run_search_text(concat_ws(E' \x01 ', {texts})) || ' ' $$
 
-        CREATE FUNCTION run_search_words(input_text text) RETURNS tsvector {options} COST 1000 AS $$
+        CREATE FUNCTION run_search_words(input_text text) RETURNS tsvector {_OPTIONS} COST 1000 AS $$
             SELECT coalesce(array_to_tsvector(array_agg(DISTINCT left(word, {_MAX_WORD_LENGTH}))), '')
             FROM unnest(string_to_array(left(input_text, {_MAX_TEXT_LENGTH}), ' ')) AS word
             WHERE btrim(word, E'\x01') <> '' $$
 
         CREATE FUNCTION run_search_query(input_text text, is_prefix boolean)
-            RETURNS tsquery {options} COST 1000 AS $$
+            RETURNS tsquery {_OPTIONS} COST 1000 AS $$
             SELECT string_agg(quote_literal(left(word, {_MAX_WORD_LENGTH}))
                 || CASE WHEN is_prefix AND number = last_number THEN ':*' ELSE '' END, ' & ')::tsquery
             FROM (

@@ -37,7 +37,8 @@ class SyncScheduler:
         process: SyncProcess | None = None,
         retry_backoff: tuple[float, float] = RETRY_BACKOFF,
     ) -> None:
-        folder, paths, project = settings.agents_dir, settings.folders, settings.project
+        folder = settings.folders[0] if settings.folders else None
+        project = settings.project
         if folder is not None and project is None:
             project = project_name(folder)
         self._on_status = on_status
@@ -45,7 +46,7 @@ class SyncScheduler:
         self._retry_backoff = retry_backoff
         self._requested = asyncio.Event()
         agents_dir = None if folder is None else str(folder)
-        folders = tuple(map(str, paths))
+        folders = tuple(map(str, settings.folders))
         self._job = {"folders": folders, "project": project}
         self._watch_modes: dict[str, str] = {}  # watch mode by directory
         is_remote = isinstance(folder, RemoteFolder)
