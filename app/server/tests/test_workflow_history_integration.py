@@ -26,6 +26,7 @@ from app.server.core.workflow_history import (
     init_db,
     scanner,
     sync_workflow_history,
+    waste,
 )
 from app.server.core.workflow_history.analysis.patterns import host_detector
 from app.server.core.workflow_history.common.errors import AgentsFolderError, AmbiguousWorkflowError
@@ -217,6 +218,36 @@ class TestWhatWasSpentIsSpent:
         assert (found["total_cost"], found["retry_count"], found["retry_cost"]) == (0.35, 1, 0.25)
         attempts = [(run["attempt"], run["superseded"], run["cost"]) for run in found["phase_costs"]]
         assert sorted(attempts) == [(1, True, 0.25), (2, False, 0.10)]
+
+    @pytest.mark.parametrize(
+        ("first", "wasted"),
+        [
+            ((init("s1"), result(0.25, session="s1", is_error=True, subtype="error_during_execution")), 0.25),
+            ((init("s1"), assistant("m1", usage(output=10_000), session="s1")), 0.15),
+            ((init("s1"), result(0.25, session="s1")), 0.0),
+        ],
+        ids=["failed", "interrupted", "good"],
+    )
+    def test_a_second_process_in_a_stream_makes_the_failed_one_before_it_wasted(
+        self, agents: Path, first: tuple[str, ...], wasted: float
+    ) -> None:
+        stream(spec_run(agents), "planner", *first, init("s2"), result(0.10, session="s2"))
+        sync()
+        retries = waste().kinds[1]
+        assert (retries.kind, retries.runs, retries.cost) == ("retries", int(wasted > 0), wasted)
+
+    @pytest.mark.parametrize("is_appended", [True, False])
+    def test_what_a_failed_attempt_wasted_does_not_depend_on_where_the_second_one_was_written(
+        self, agents: Path, is_appended: bool
+    ) -> None:
+        folder = spec_run(agents)
+        failed = (init("s1"), result(0.25, session="s1", is_error=True, subtype="error_during_execution"))
+        stream(folder, "planner", *failed)
+        sync()
+        stream(folder, "planner", *(failed if is_appended else ()), init("s2"), result(0.10, session="s2"))
+        sync()
+        found = waste()
+        assert (found.spent, found.wasted, found.kinds[1].cost) == (0.35, 0.25, 0.25)
 
     def test_a_stream_that_shrank_or_vanished_keeps_its_cost(self, agents: Path) -> None:
         folder = spec_run(agents)

@@ -84,7 +84,7 @@ class ProjectFolders(NamedTuple):
     folders: dict[FolderPath, TranscriptFolders | None]
     """Directories of `find_agents_folders`; the value lists those inside it read only for transcripts."""
 
-    inside: Inside | None = None  # what the project directory contains; None: all of it is read
+    inside: Inside | None = None  # directories inside the project; None: none of them is skipped
 
     def unread(self) -> list[Problem]:
         """Return a warning for each directory of transcripts that is not read; opens three files of each."""

@@ -77,6 +77,34 @@ def test_a_lower_total_is_a_new_process_and_adds_up():
     assert (costs["retry_count"], costs["retry_cost"]) == (1, 0.2)
 
 
+@pytest.mark.parametrize(
+    ("costs", "failed", "wasted"),
+    [
+        (["0.5", "0.2"], [0], 0.5),
+        (["0.5", "0.2"], [1], 0.0),
+        (["0.5", "0.2", "0.1"], [0, 1, 2], 0.7),
+        (["0.5", "0.2", "0.1"], [1], 0.2),
+        (["0.5"], [0], 0.0),
+    ],
+)
+def test_of_several_processes_in_one_file_those_that_failed_before_the_last_are_named(costs, failed, wasted):
+    results = tuple(
+        result(cost, line=line, is_error=line in failed, session_id=f"s{line}")
+        for line, cost in enumerate(costs)
+    )
+    run = compute_run_cost([stream(results=results)], AT)["phase_costs"][0]
+    assert (run["restarts"], run["failed_process_cost"]) == (len(costs) - 1, wasted)
+
+
+def test_a_failed_process_of_unknown_price_wasted_an_unknown_amount():
+    results = tuple(
+        result(cost, spent("mystery", cost=None), line=line, is_error=line == 0, process=line)
+        for line, cost in enumerate([None, "0.5"])
+    )
+    run = compute_run_cost([stream(results=results)], AT)["phase_costs"][0]
+    assert (run["restarts"], run["failed_process_cost"]) == (1, None)
+
+
 def test_a_model_that_is_gone_from_the_totals_shows_a_new_process_too():
     results = (result("0.2", spent(OPUS, cost="0.2"), line=5), result("0.5", spent(cost="0.5"), line=9))
     assert build_agent_run(stream(results=results), AT)["cost"] == 0.7

@@ -47,8 +47,9 @@ from app.server.tests.support.thoroughness import tries
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 OF_A_STREAM = (
     "agent", "path", "model", "cost", "cost_basis", "lower_bound_cost", "computed_cost", "cost_disputed",
-    "cost_difference_percent", *TOKEN_FIELDS, "unpriced_tokens", "restarts", "restart_cost", "retries",
-    "retry_cost", "duplicate_of", "models", "identity", "outcome", "duration_seconds", "timestamp",
+    "cost_difference_percent", *TOKEN_FIELDS, "unpriced_tokens", "restarts", "restart_cost",
+    "failed_process_cost", "retries", "retry_cost", "duplicate_of", "models", "identity", "outcome",
+    "duration_seconds", "timestamp",
 )  # fmt: skip
 
 

@@ -62,7 +62,9 @@ agents = st.fixed_dictionaries({
     "model": st.sampled_from(["opus", "haiku", None]),
     "cost": money,
     "lower_bound_cost": money,
-    "retry_cost": money,
+    "retries": st.integers(0, 2),
+    "restarts": st.integers(0, 2),
+    "failed_process_cost": money,
     "cost_basis": bases,
     **tokens_of,
     "duration_seconds": st.none() | st.floats(0, 10_000),
@@ -464,18 +466,20 @@ def own_history(tmp_path: Path) -> Path:
 
 
 def agent_run(**more: Any) -> dict[str, Any]:
-    return {"phase": "build", "cost_basis": "reported", "outcome": "success", "retry_cost": 0.0, **more}
+    known = {"retries": 0, "restarts": 0, "failed_process_cost": 0.0}
+    return {"phase": "build", "cost_basis": "reported", "outcome": "success", **known, **more}
 
 
 def test_every_wasted_dollar_is_counted_once_by_the_first_kind_that_holds(tmp_path: Path) -> None:
     stored(tmp_path, [
         {"status": "failed", "total_cost": 3.5, "workflow_template": "patch", "phase_costs": [
-            agent_run(cost=1.0, outcome="error"), agent_run(cost=2.0, retry_cost=2.0)]},
+            agent_run(cost=1.0, outcome="error"), agent_run(cost=2.0, retries=1)]},
         {"status": "completed", "total_cost": 10.0, "lower_bound_cost": 0.5, "phase_costs": [
             agent_run(cost=4.0),
-            agent_run(cost=1.0, retry_cost=1.0, outcome="error", superseded=True),
-            agent_run(cost=2.0, retry_cost=0.5, outcome="error", phase="test"),
-            agent_run(cost=2.0, retry_cost=None, outcome="false_success"),
+            agent_run(cost=1.0, retries=1, outcome="error", superseded=True),
+            agent_run(cost=2.0, retries=1, restarts=1, failed_process_cost=0.5, outcome="error",
+                      phase="test"),
+            agent_run(cost=2.0, retries=1, restarts=1, outcome="false_success"),
             agent_run(cost=0.5, cost_basis="lower_bound", outcome="incomplete"),
             agent_run(cost=1.0, duplicate_of="a", outcome="error")]},
         {"status": "running", "total_cost": 0.25, "phase_costs": [

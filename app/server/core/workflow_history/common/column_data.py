@@ -78,13 +78,14 @@ COLUMNS: Final[Mapping[TableName, Mapping[str, Kind]]] = {
         "started_at": "time",
         "cost": "money",
         "lower_bound_cost": "money",
-        "retry_cost": "money",
+        "failed_process_cost": "money",  # cost of processes that failed before the last one
         **_TOKEN_COLUMNS,
         "duration_seconds": "real",
         "turns": "whole",
         "tool_calls": "whole",
         "tool_errors": "whole",
-        "is_retry": "flag",
+        "retries": "whole",
+        "restarts": "whole",
         "superseded": "flag",  # whether a later attempt overwrote the file
         "is_copy": "flag",  # whether another stream counts the same cost
     },

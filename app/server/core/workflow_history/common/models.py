@@ -424,6 +424,7 @@ class AgentRun(TypedDict, total=False):
     ]  # {stream, messages}: streams of other runs that count some of this stream's messages
     restarts: int  # number of processes that wrote to this file after the first one
     restart_cost: float | None  # USD, cost of the restarts; None: unknown
+    failed_process_cost: float | None  # USD, cost of processes that failed before the last one; None: unknown
     retries: int  # number of retries: 1 if the stream repeats earlier work, plus its restarts
     retry_cost: float | None  # USD, cost of the retries, 0.0 without any; None: unknown
 

@@ -72,10 +72,11 @@ def classify_outcome(facts: StreamFacts) -> Outcome:
         return _OUTCOME_BY_FORMAT[facts.format]
     if not facts.results:
         return _outcome_of_last_line(facts)
-    return _outcome_of_result(facts.results[-1])
+    return outcome_of_result(facts.results[-1])
 
 
-def _outcome_of_result(result: ResultLine) -> Outcome:
+def outcome_of_result(result: ResultLine) -> Outcome:
+    """Return how a process ended, from its last result line."""
     if result.is_error or (result.subtype or "").startswith("error"):
         return Outcome.ERROR
     if not result.ended:

@@ -31,8 +31,9 @@ AGENT_COLUMNS: Final = (
     "cost_basis",
     "cost",
     "lower_bound_cost",
-    "retry_cost",
-    "is_retry",
+    "retries",
+    "restarts",
+    "failed_process_cost",
     "is_copy",
 )
 """Columns needed of agent runs, besides the columns of runs that statistics need."""
@@ -70,6 +71,11 @@ class _AgentRuns:
         self.columns = agents.take(is_selected)
         recorded, lower_bound, is_partial = split_cost(self.columns)
         self.spent = _minimum_cost(recorded, lower_bound)
+        numbers = self.columns.integers
+        # Of a retry in a file of its own, or of an overwritten attempt, all is wasted; of several processes
+        # in one file, those that failed before the last one.
+        self.is_whole_retry: Flags = numbers["retries"] > numbers["restarts"]
+        self.failed_process_cost = mask_negative(numbers["failed_process_cost"])
         self.has_partial_cost: Flags = is_partial | is_cost_unknown(self.columns)
         status = runs.categorical["status"].take(self.run)
         self.failed = status.equals(RunStatus.FAILED)
@@ -77,21 +83,18 @@ class _AgentRuns:
 
     def has(self, kind: str) -> Flags:
         """Return which agent runs have waste of a category, whether or not its cost is known."""
+        is_counted: Flags = self.columns.integers["is_copy"] != 1
         if kind == RETRIES:
-            is_retry: Flags = (self.columns.integers["is_retry"] == 1) | (
-                self.columns.integers["retry_cost"] > 0
-            )
-            return is_retry
-        has_outcome: Flags = self.columns.categorical["outcome"].equals(_OUTCOME_OF_KIND[kind]) & (
-            self.columns.integers["is_copy"] != 1
-        )
+            has_retry: Flags = is_counted & (self.is_whole_retry | (self.failed_process_cost != 0))
+            return has_retry
+        has_outcome: Flags = is_counted & self.columns.categorical["outcome"].equals(_OUTCOME_OF_KIND[kind])
         # A running run may still succeed; in a completed run the transcript was cut off, not the work.
         return has_outcome & ~self.may_have_succeeded if kind == INTERRUPTED else has_outcome
 
     def overlapping_waste(self) -> dict[str, Integers]:
         """Return the waste of each agent run by category, without deduplication; at most its own cost."""
-        retry_cost = mask_negative(self.columns.integers["retry_cost"])
-        retry_waste = np.minimum(np.where(is_known(retry_cost), retry_cost, 0), self.spent)
+        failed_process_cost = np.where(is_known(self.failed_process_cost), self.failed_process_cost, 0)
+        retry_waste = np.where(self.is_whole_retry, self.spent, np.minimum(failed_process_cost, self.spent))
         waste = {FAILED: np.where(self.failed, self.spent, 0), RETRIES: retry_waste}
         return waste | {kind: np.where(self.has(kind), self.spent, 0) for kind in _OUTCOME_OF_KIND}
 
@@ -101,7 +104,7 @@ class _AgentRuns:
             return self.has_partial_cost & self.failed
         cost_partial = self.has_partial_cost
         if kind == RETRIES:
-            cost_partial = cost_partial | ~is_known(self.columns.integers["retry_cost"])
+            cost_partial = cost_partial | ~(self.is_whole_retry | is_known(self.failed_process_cost))
         flags: Flags = self.has(kind) & cost_partial & ~self.failed & (self.columns.integers["is_copy"] != 1)
         return flags
 

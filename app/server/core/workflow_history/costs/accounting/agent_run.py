@@ -38,6 +38,7 @@ def to_record_fields(cost: StreamCost, main_model: str | None) -> dict[str, Any]
         "models": entries,
         "restarts": cost.restarts,
         "restart_cost": to_usd_float(cost.restart_cost),
+        "failed_process_cost": to_usd_float(cost.failed_process_cost),
     }
 
 

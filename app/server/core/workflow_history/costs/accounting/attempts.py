@@ -26,6 +26,7 @@ ATTEMPT_COST_FIELDS = (
     "models",
     "restarts",
     "restart_cost",
+    "failed_process_cost",
     "line",
 )
 """Fields copied from a stored attempt that had seen more: its costs, but never its outcome."""

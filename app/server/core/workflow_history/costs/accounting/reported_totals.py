@@ -25,6 +25,7 @@ from ...common.models import (
     Terms,
     TokenUsage,
 )
+from ...common.outcomes import Outcome, outcome_of_result
 from ..pricing import SYNTHETIC
 from ..pricing.model_names import comparable_name
 from .model_cost import ModelCost, merge_by_model, price_usage, sum_computed
@@ -45,6 +46,7 @@ class ReportedCost(msgspec.Struct, frozen=True):
     claimed: Decimal | None = None  # USD, total of the results if it cannot be the whole cost
     restarts: int = 0  # number of processes after the first one
     restart_cost: Decimal | None = None  # USD, cost of the restarts
+    failed: tuple[Decimal | None, ...] = ()  # USD, of each process that failed before the last
 
 
 def reports_spending(result: ResultLine) -> bool:
@@ -77,7 +79,15 @@ def reported_cost(facts: StreamFacts, at: datetime | None) -> ReportedCost | Non
     totals = results_with_totals(facts)
     if not totals:
         return None
-    return _sum_processes([_process_cost(group, facts.model, at) for group in group_by_process(totals)])
+    groups = group_by_process(totals)
+    records = [_process_cost(group, facts.model, at) for group in groups]
+    last = max(groups, key=lambda group: group[-1].line)
+    failed = [
+        record.cost
+        for group, record in zip(groups, records, strict=True)
+        if group is not last and outcome_of_result(group[-1]) != Outcome.SUCCESS
+    ]
+    return structs.replace(_sum_processes(records), failed=tuple(failed))
 
 
 def find_doubtful_totals(

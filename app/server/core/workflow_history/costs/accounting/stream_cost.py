@@ -29,6 +29,7 @@ class StreamCost(msgspec.Struct, frozen=True):
     trailing: tuple[ModelCost, ...] = ()  # one per model, spent after the last result
     restarts: int = 0  # number of processes after the first one
     restart_cost: Decimal | None = None  # USD, cost of the restarts
+    failed_process_cost: Decimal | None = Decimal(0)  # USD, cost of the processes that failed before the last
 
 
 NO_COST = StreamCost(None, None)
@@ -60,9 +61,23 @@ def compute_stream_cost(
     is_incomplete = is_incomplete or (
         record is None and any(result.incomplete_reason for result in facts.results)
     )
+    cost = replace(cost, failed_process_cost=_cost_of_failed_processes(facts, record, uncovered, at))
     if cost.basis in RECORDED_BASES and (is_incomplete or is_damaged(facts)):
         return replace(cost, basis=CostBasis.LOWER_BOUND)
     return cost
+
+
+def _cost_of_failed_processes(
+    facts: StreamFacts, record: ReportedCost | None, uncovered: Sequence[MessageUsage], at: datetime | None
+) -> Decimal | None:
+    """Return the cost of processes that failed or have no result, before the last one; 0: none."""
+    failed = list(record.failed) if record is not None else []
+    if facts.unended:
+        last = last_result_line(facts)
+        interrupted = [m for m in uncovered if m.line < last and m.session in facts.unended]
+        if interrupted:
+            failed.append(_priced_part(price_messages(interrupted, facts.model, at)))
+    return sum_known(failed) if failed else Decimal(0)
 
 
 def _cost_of_messages(messages: Sequence[MessageUsage], shares: tuple[ModelCost, ...]) -> StreamCost:

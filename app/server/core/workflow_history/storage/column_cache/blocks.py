@@ -22,7 +22,7 @@ _MAX_BLOCKS: Final = 16
 VECTORS: Final = "similarity_features"
 """Family of the request vectors; its blocks are named by the model that computed them."""
 
-AGGREGATES: Final = "digests 5"
+AGGREGATES: Final = "digests 6"
 """Family of the aggregates of a block; the number increases if the aggregates or their computation change."""
 
 STORED_AS: Final = {

@@ -248,6 +248,7 @@ agent_runs = Table(
     _money("retry_cost", "cost of the retries"),
     _integer("restarts", "number of processes that wrote to the file after the first; null: unknown"),
     _money("restart_cost", "cost of the restarts"),
+    _money("failed_process_cost", "cost of the processes that failed before the last one in the file"),
     _integer(
         "attempt", "number of the attempt, from 1; higher after the file was overwritten; null: unknown"
     ),
