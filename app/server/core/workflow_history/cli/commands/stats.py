@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, TypeVar
 
 import typer
+from rich.console import RenderableType
 
 from ...common.errors import InvalidQueryError
 from ...common.filters import parse_period
@@ -37,6 +39,7 @@ Grouping = Annotated[
 Across = Annotated[
     str | None, typer.Option("--across", metavar="KEY", help="Within each group, also group by this key.")
 ]
+Totals = TypeVar("Totals", statistics.Overview, statistics.RunStatistics)
 
 
 @app.command(epilog=EXAMPLES, cls=FilteredCommand)
@@ -74,38 +77,36 @@ def stats(
 
 
 def _show_overview(context: typer.Context) -> None:
-    output, result = get_output(context), statistics.overview(get_filter(context), tz=get_time_zone(context))
-    if output.as_json:
-        output.print_json(result)
-    elif output.quiet:
-        output.print(render_total_cost(result.total))
-    elif not result.total.runs:
-        _show_no_runs(context, result.total)
-    else:
-        output.print(render_overview(result, output.width))
-        output.print_hints(
-            ("workflow-history stats --by month", "by month; also week, agent, model …"),
-            ("workflow-history stats --waste", "wasted spend"),
-            ("workflow-history stats --trend 30d", "change to the previous 30 days"),
-        )
+    _show_totals(
+        context,
+        statistics.overview(get_filter(context), tz=get_time_zone(context)),
+        render_overview,
+        ("workflow-history stats --by month", "by month; also week, agent, model …"),
+        ("workflow-history stats --waste", "wasted spend"),
+        ("workflow-history stats --trend 30d", "change to the previous 30 days"),
+    )
 
 
 def _show_groups(context: typer.Context, by: str, across: str | None) -> None:
-    output = get_output(context)
     result = statistics.run_statistics(by, get_filter(context), across=across, tz=get_time_zone(context))
+    _show_totals(context, result, render_statistics)
+
+
+def _show_totals(
+    context: typer.Context,
+    result: Totals,
+    render: Callable[[Totals, int], RenderableType],
+    *hints: tuple[str, str],
+) -> None:
+    output, total = get_output(context), result.total
     if output.as_json:
         output.print_json(result)
     elif output.quiet:
-        output.print(render_total_cost(result.total))
-    elif not result.total.runs:
-        _show_no_runs(context, result.total)
-    else:
-        output.print(render_statistics(result, output.width))
-
-
-def _show_no_runs(context: typer.Context, total: statistics.GroupStatistics) -> None:
-    if total.copies:
-        output = get_output(context)
+        output.print(render_total_cost(total))
+    elif total.runs:
+        output.print(render(result, output.width))
+        output.print_hints(*hints)
+    elif total.copies:
         output.print(render_totals(total, output.width))
     else:
         show_no_runs(context)

@@ -482,23 +482,34 @@ class _LimitedDecompressor:
         return data
 
 
-class _Slice(io.RawIOBase):
-    """Byte range of a shared file, as a file; a lock guards the shared position."""
+class SizedFile(io.RawIOBase):
+    """Readable file of known size; subclasses read at its position."""
 
-    def __init__(self, handle: Any, lock: threading.Lock, start: int, size: int) -> None:
-        self._handle, self._lock = handle, lock
-        self._start, self._size, self._position = start, size, 0
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self._size, self._position = size, 0
 
     def readable(self) -> bool:
+        """Return True: the file can be read."""
         return True
 
     def seekable(self) -> bool:
+        """Return True: reading can start anywhere."""
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Set the position and return it."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
         self._position = max(base + offset, 0)
         return self._position
+
+
+class _Slice(SizedFile):
+    """Byte range of a shared file, as a file; a lock guards the shared position."""
+
+    def __init__(self, handle: Any, lock: threading.Lock, start: int, size: int) -> None:
+        super().__init__(size)
+        self._handle, self._lock, self._start = handle, lock, start
 
     def readinto(self, buffer: Any) -> int:
         size = max(min(len(buffer), self._size - self._position), 0)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import io
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 from ...common.errors import AgentsFolderError, StorageUnreachableError
 from ...common.urls import has_password, join_url, parent_url, url_path
-from .archives import ARCHIVE_ERRORS, ARCHIVE_SCHEMES, Archive, open_archive
+from .archives import ARCHIVE_ERRORS, ARCHIVE_SCHEMES, Archive, SizedFile, open_archive
 from .file_stat import FileStamp, RemoteStatus
 
 _MTIME_FIELDS = (
@@ -348,33 +347,19 @@ def open_remote(address: str, stamp: FileStamp | None) -> tuple[BinaryIO, Remote
     return cast("BinaryIO", RemoteFile(address, size)), RemoteStatus(size, modified_ns / 1e9)
 
 
-class RemoteFile(io.RawIOBase):
+class RemoteFile(SizedFile):
     """Remote file of known size.
 
     The first and the latest chunk are kept in memory. Chunks double in size while it is read in sequence.
     """
 
     def __init__(self, address: str, size: int) -> None:
-        super().__init__()
-        self._address, self._size = address, size
+        super().__init__(size)
+        self._address = address
         self._system, self._path = _open_file_system(address)
         self._member: BinaryIO | None = None  # open file of an archive: it is unpacked in sequence
-        self._position, self._chunk, self._chunk_start, self._fetch_size = 0, b"", 0, MIN_READ_AHEAD
+        self._chunk, self._chunk_start, self._fetch_size = b"", 0, MIN_READ_AHEAD
         self._first_chunk = b""  # kept because a stream's beginning is read again to identify it
-
-    def readable(self) -> bool:
-        """Return True: the file can be read."""
-        return True
-
-    def seekable(self) -> bool:
-        """Return True: reading can start anywhere."""
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Set the position and return it."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        self._position = max(base + offset, 0)
-        return self._position
 
     def tell(self) -> int:
         """Return the position of the next read."""
