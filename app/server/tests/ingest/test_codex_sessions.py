@@ -187,7 +187,7 @@ class TestReplays:
         assert facts.session is not None
         assert (facts.session.id, facts.session.parent, facts.session.role) == (CHILD, THREAD, "explorer")
         assert facts.started_at is not None
-        assert facts.started_at.isoformat() == "2026-07-02T08:01:00+00:00"
+        assert facts.started_at.isoformat() == "2026-07-02T08:01:01+00:00"
 
     def test_messages_have_the_same_ids_in_every_copy(self, tmp_path: Path) -> None:
         parent = read(tmp_path, *PARENT)
@@ -278,6 +278,17 @@ class TestReplays:
         for thread, records in self.FAMILY:
             session(tmp_path / "all", thread, *records)
         assert folder_costs(tmp_path / "all")["recorded_cost"] == pytest.approx(everything)
+
+    def test_a_fork_begins_with_its_first_own_line(self, tmp_path: Path) -> None:
+        for thread, records in self.FAMILY:
+            session(tmp_path, thread, *records)
+        sync_workflow_history(silent=True, agents_dir=tmp_path)
+        starts = {run["id"][-1]: run["started_at"] for run in find_runs().workflows}
+        assert starts == {
+            "1": "2026-07-02T08:00:00Z",
+            "2": "2026-07-02T08:01:01Z",
+            "3": "2026-07-02T08:01:10Z",
+        }
 
     def test_a_fork_names_the_session_that_counts_its_beginning(self, tmp_path: Path) -> None:
         for thread, records in self.FAMILY[:2]:

@@ -144,7 +144,7 @@ class CodexSessionParser(LineParser):
             return
         payload, when = line.payload, parse_timestamp(line.timestamp)
         if line.type == "session_meta":
-            self._add_session(payload, when, line.timestamp, number)
+            self._add_session(payload, when)
         elif self.is_replaying and not self._is_replayed(line, payload, when):
             self._end_replay()
         if not self.is_replaying:
@@ -167,11 +167,10 @@ class CodexSessionParser(LineParser):
             if usage is not None:  # a compaction that the totals leave out
                 self._add_message(payload.compaction_response_id, usage, when, number)
 
-    def _add_session(self, payload: Payload, when: datetime | None, time: Any, number: int) -> None:
+    def _add_session(self, payload: Payload, when: datetime | None) -> None:
         """Record the session of the first line; those of other sessions come before their replayed lines."""
         info = _session_info(payload)
         if self.session is None:
-            self._record_time(when, time, number)
             self.session = info
             self.created_at = parse_timestamp(payload.timestamp) or when
             origin = _text(payload.forked_from_id) or _text(payload.parent_thread_id) or info.parent
@@ -353,8 +352,8 @@ class CodexSessionParser(LineParser):
             session_ids=(session.id,) if session.id else (),
             messages=tuple(self.messages.values()),
             tools=tuple([call for call in tools if call.tool != "exec" or not self.has_command_items]),
-            started_at=self.first_time,
-            ended_at=self.last_time,
+            started_at=self.first_time or self.created_at,
+            ended_at=self.last_time or self.created_at,
             lines=self.lines,
             problems=tuple(self.all_problems()),
             lost_line=self.last_lost_line(),
