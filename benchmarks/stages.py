@@ -17,8 +17,8 @@ from typing import Any
 from app.server.core.workflow_history.analysis.similarity.text_vectors import text_vector
 from app.server.core.workflow_history.enrichment import enrich
 from app.server.core.workflow_history.ingest.runs.build_run import build_run, read_run
-from app.server.core.workflow_history.ingest.runs.discovery import walk_agents_folder
 from app.server.core.workflow_history.ingest.runs.file_times import OWN, FileTimes
+from app.server.core.workflow_history.ingest.sources.discovery import walk_agents_folder
 from app.server.core.workflow_history.ingest.streams import read_stream
 from app.server.core.workflow_history.pipeline.merge_fields import add_scores, strip_derived
 from app.server.core.workflow_history.pipeline.pattern_detection import detect_patterns

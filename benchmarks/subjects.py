@@ -19,7 +19,7 @@ from app.server.core.workflow_history.database import (
     open_if_exists,
 )
 from app.server.core.workflow_history.enrichment import enrich
-from app.server.core.workflow_history.ingest.runs import read_one
+from app.server.core.workflow_history.ingest.sources.scan import read_one
 from app.server.core.workflow_history.ingest.streams import read_result_lines
 from app.server.core.workflow_history.pipeline import folder_costs as costing
 from app.server.core.workflow_history.pipeline.merge_fields import REPLACED_FIELDS, add_scores, strip_derived

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-from app.server.core.workflow_history.ingest.runs.discovery import walk_agents_folder
+from app.server.core.workflow_history.ingest.sources.discovery import walk_agents_folder
 from app.server.core.workflow_history.pipeline.read_run import read_runs
 from app.server.core.workflow_history.pipeline.tasks import ReadResult, ReadTask, TaskBatch
 
@@ -34,7 +34,7 @@ def made(folder: Path) -> Callable[[bytes], None]:
         )
         (run / "adw_state.json").write_bytes(hostile.encoded(dice, wild))
         (found,) = walk_agents_folder(root)
-        (read,) = read_runs(TaskBatch("shop", str(root), END + timedelta(days=1), (ReadTask(found),)))
+        (read,) = read_runs(TaskBatch(str(root), END + timedelta(days=1), (ReadTask(found, "shop"),)))
         is_told(read)
 
     return once

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.server.core.workflow_history.ingest.runs import scan
+from app.server.core.workflow_history.ingest.sources.scan import scan
 from benchmarks import page, plain, stages, subjects
 from benchmarks.__main__ import main
 from benchmarks.cases import CASES

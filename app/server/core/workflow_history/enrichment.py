@@ -21,7 +21,7 @@ from .costs.accounting.message_claims import (
     Seen,
 )
 from .costs.accounting.money import RUN_TOTAL_FIELDS, to_decimal, to_usd_float
-from .ingest.runs import read_one
+from .ingest.sources.scan import read_one
 
 COST_FIELDS = (*RUN_TOTAL_FIELDS, "phase_costs")
 """Fields that enrichment sets on a workflow, together with `cost_data`; it sets all of them or none."""

@@ -29,8 +29,8 @@ from .costs.accounting.message_claims import (
 )
 from .enrichment import COST_FIELDS, with_claims
 from .ingest.files import to_path
-from .ingest.runs import Surroundings
 from .ingest.runs.build_run import without_file_times
+from .ingest.sources.scan import Surroundings
 from .pipeline.folder_lock import WaitPolicy, lock_folder
 from .pipeline.merge_fields import (
     REPLACED_FIELDS,

@@ -11,16 +11,18 @@ from typing import NamedTuple
 from .common.models import Problem, Workflow
 from .common.urls import is_url, url_path
 from .ingest.files import FolderPath, to_path
-from .ingest.runs import Scan, read_one, scan
 from .ingest.runs.build_run import read_run, read_stream, shows_a_run
-from .ingest.runs.discovery import (
+from .ingest.runs.nested_folders import Inside, TranscriptFolders, look_inside
+from .ingest.runs.records import STATE_FILE
+from .ingest.sources.discovery import (
     agents_folders_inside,
     unread_stream_folders,
     usual_folders,
     walk_agents_folder,
 )
-from .ingest.runs.nested_folders import Inside, TranscriptFolders, look_inside
-from .ingest.runs.records import STATE_FILE
+from .ingest.sources.projects import main_checkout
+from .ingest.sources.registry import source_of, store_inside
+from .ingest.sources.scan import Scan, read_one, scan
 
 _CONFIGURED_AGENTS_DIR = os.environ.get("WORKFLOW_HISTORY_AGENTS") or "agents"
 _DEFAULT_AGENTS_DIR = (
@@ -93,8 +95,10 @@ class ProjectFolders(NamedTuple):
 
 def search_project(path: FolderPath) -> ProjectFolders:
     """Find the directories to read for a path, as `find_agents_folders` does."""
-    if path.name == "agents":
+    if path.name == "agents" or source_of(path) is not None:
         return ProjectFolders(path, {path: None})
+    if (store := store_inside(path)) is not None:
+        return ProjectFolders(path, {store: None})
     if not isinstance(path, Path):
         existing = [folder for folder in usual_folders(path) if folder.is_dir()]
         return ProjectFolders(path, dict.fromkeys(existing or [path]))
@@ -121,7 +125,7 @@ def project_name(path: FolderPath) -> str:
     ('shop', 'shop')
     """
     if isinstance(path, Path):
-        directory: PurePath = _in_main_checkout(path.absolute())
+        directory: PurePath = main_checkout(path.absolute())
     else:
         directory = PurePosixPath(url_path(str(path)))
     parent = directory.parent
@@ -133,25 +137,6 @@ def project_name(path: FolderPath) -> str:
     while project_dir.name.startswith(".") and project_dir.parent.name:
         project_dir = project_dir.parent
     return _ARCHIVE_EXTENSION.sub("", project_dir.name)
-
-
-def _in_main_checkout(folder: Path) -> Path:
-    """Map a directory in a git worktree to its path in the main checkout; others stay unchanged."""
-    for parent in folder.parents:
-        git_path = parent / ".git"
-        if git_path.is_dir():
-            break
-        if not git_path.is_file():
-            continue
-        try:
-            pointer = git_path.read_text(errors="replace").strip()
-        except OSError:
-            break
-        git_dir = Path(parent, pointer.removeprefix("gitdir:").strip())
-        if git_dir.parent.name == "worktrees" and git_dir.parent.parent.name == ".git":
-            return git_dir.parent.parent.parent / folder.relative_to(parent)
-        break
-    return folder
 
 
 def scan_agents_directory() -> list[Workflow]:

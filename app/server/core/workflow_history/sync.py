@@ -23,9 +23,10 @@ from . import database, scanner
 from .common.errors import BusyError
 from .common.models import Problem, Severity
 from .ingest.files import FolderPath, to_path
-from .ingest.runs.discovery import find_runs, walk_agents_folder
 from .ingest.runs.nested_folders import TranscriptFolders
 from .ingest.runs.records import RunFolder, escape_undecodable
+from .ingest.sources.discovery import find_runs, walk_agents_folder
+from .ingest.sources.registry import source_of
 from .pipeline.change_detection import file_times_of, is_unchanged, previous_directories
 from .pipeline.conflicts import CONFLICT_MESSAGE, drop_runs, find_conflicts
 from .pipeline.dates import runs_to_redate
@@ -160,9 +161,9 @@ def _sync_folder(
     """
     started, project = time.monotonic(), options.project
     log = logger.debug if options.silent else logger.info
-    stats = empty_stats(
-        root, escape_undecodable(project if project is not None else scanner.project_name(root))
-    )
+    source = source_of(root)
+    name = scanner.project_name(root) if source is None else source.title
+    stats = empty_stats(root, escape_undecodable(name if project is None else project))
     log("sync_started agents_dir=%s project=%s", root, stats["project"])
     with relaxed_gc(), lock_folder(history, root, options.wait, options.waiting):
         similarity, now = SimilarityUpdater(history), datetime.now(UTC)
@@ -172,7 +173,10 @@ def _sync_folder(
         job.engine, job.with_pruned, job.transcript_set = readers, options.with_pruned, transcript_set
         job.keeps_text = history.check_text_policy(no_text=options.no_text)
         job.add_problem(None, unread)
-        set_project(job, named=project)
+        if source is not None:
+            job.store, job.is_project_named = source.walk(root), project is not None
+        if source is None or project is not None:
+            set_project(job, named=project)
         _run_stages(job)
         for directory, ids in job.runs_of_other_directories.items():
             other = job.for_directory(directory, ids)
@@ -190,8 +194,8 @@ def _sync_folder(
 def _run_stages(job: SyncContext) -> None:
     job.host_names.add(job.host)
     job.version = job.history.data_version()
-    job.known = job.history.stored_runs(job.project)
-    job.pruned = frozenset() if job.with_pruned else job.history.pruned_ids(job.project)
+    job.projects = job.find_projects()
+    job.known, job.pruned = job.load_known(), job.load_pruned()
     job.file_times = file_times_of(job.known.values(), job.agents_dir)
     job.copy_fingerprints = job.history.copy_fingerprints(job.agents_dir)
     if job.only_ids is None:
@@ -273,7 +277,7 @@ def _phase_1_scan(job: SyncContext) -> Iterator[RunFolder]:
     if job.only_ids is not None:
         yield from _select_changed(job, find_runs(job.root, job.only_ids, job.transcript_set))
         return
-    walk = walk_agents_folder(job.root, job.transcript_set)
+    walk = job.store or walk_agents_folder(job.root, job.transcript_set)
     for number, group in enumerate(walk.groups, 1):
         yield from _select_changed(job, walk.iter_runs(group))
         job.files_walked = number / len(walk.groups)
@@ -295,7 +299,7 @@ def _select_changed(job: SyncContext, folders: Iterable[RunFolder]) -> Iterator[
             job.stats["pruned"] += 1
             job.ignored_ids.add(folder.id)
             continue
-        known = job.known_place_of(folder.id)
+        known = job.known_place_of(folder)
         if known is not None:
             job.runs_of_other_directories.setdefault(known.directory, set()).add(known.id)
             job.ignored_ids.add(folder.id)

@@ -23,8 +23,8 @@ from app.server.core.workflow_history.demo import make_agents_folder
 from app.server.core.workflow_history.enrichment import enrich
 from app.server.core.workflow_history.ingest.runs.build_run import RunFacts, build_run, read_run
 from app.server.core.workflow_history.ingest.runs.cost_only_reader import read_spending
-from app.server.core.workflow_history.ingest.runs.discovery import find_run
 from app.server.core.workflow_history.ingest.runs.file_times import OWN, FileTimes
+from app.server.core.workflow_history.ingest.sources.discovery import find_run
 from app.server.core.workflow_history.ingest.streams import read_result_lines, read_stream
 from app.server.core.workflow_history.pipeline import folder_costs as costing
 from app.server.core.workflow_history.pipeline.folder_costs import folder_costs

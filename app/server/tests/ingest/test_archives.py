@@ -19,7 +19,7 @@ from app.server.core.workflow_history import database, sync_workflow_history
 from app.server.core.workflow_history.common.errors import StorageUnreachableError
 from app.server.core.workflow_history.ingest import files
 from app.server.core.workflow_history.ingest.files import archives
-from app.server.core.workflow_history.ingest.runs.discovery import walk_agents_folder
+from app.server.core.workflow_history.ingest.sources.discovery import walk_agents_folder
 from app.server.core.workflow_history.resync import resync_all_completed_workflows
 from app.server.tests.ingest.test_remote_folders import told
 from app.server.tests.support.build import assistant, init, prompt, result, run, stream, tool_result, tool_use

@@ -283,7 +283,12 @@ class TestReplays:
         for thread, records in self.FAMILY:
             session(tmp_path, thread, *records)
         sync_workflow_history(silent=True, agents_dir=tmp_path)
-        starts = {run["id"][-1]: run["started_at"] for run in find_runs().workflows}
+        runs = find_runs().workflows
+        starts = {agent["session_id"][-1]: agent["timestamp"] for run in runs for agent in run["phase_costs"]}
+        assert {run["id"][-1]: run["started_at"] for run in runs} == {
+            "1": "2026-07-02T08:00:00Z",
+            "3": "2026-07-02T08:01:10Z",
+        }
         assert starts == {
             "1": "2026-07-02T08:00:00Z",
             "2": "2026-07-02T08:01:01Z",
@@ -294,9 +299,9 @@ class TestReplays:
         for thread, records in self.FAMILY[:2]:
             session(tmp_path, thread, *records)
         sync_workflow_history(silent=True, agents_dir=tmp_path)
-        (child,) = [run for run in find_runs().workflows if run["id"].endswith(CHILD)]
-        (agent,) = child["phase_costs"]
-        assert [(other["messages"], THREAD in other["stream"]) for other in agent["inherited"]] == [(2, True)]
+        (run,) = find_runs().workflows
+        (child,) = [agent for agent in run["phase_costs"] if agent["session_id"] == CHILD]
+        assert [(other["messages"], THREAD in other["stream"]) for other in child["inherited"]] == [(2, True)]
 
 
 GROWTHS = st.lists(
@@ -553,7 +558,7 @@ class TestMetadata:
 
 def request_of(folder: Path) -> str | None:
     sync_workflow_history(silent=True, agents_dir=folder)
-    (found,) = [run for run in find_runs().workflows if run["agents_dir"] == str(folder)]
+    (found,) = [run for run in find_runs().workflows if run["agents_dir"] == str(folder / "sessions")]
     request: str | None = found["nl_input"]
     return request
 

@@ -19,8 +19,8 @@ from app.server.core.workflow_history.common import plausible_dates
 from app.server.core.workflow_history.common.models import Workflow
 from app.server.core.workflow_history.ingest import files
 from app.server.core.workflow_history.ingest.files import birth_time_ns
-from app.server.core.workflow_history.ingest.runs import read_one, scan
 from app.server.core.workflow_history.ingest.runs.git_commits import commits_of
+from app.server.core.workflow_history.ingest.sources.scan import read_one, scan
 from app.server.core.workflow_history.ingest.streams import resume_stream
 from app.server.core.workflow_history.pipeline import batches
 from app.server.core.workflow_history.pipeline.folder_costs import folder_costs

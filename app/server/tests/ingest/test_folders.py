@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 
 from app.server.core.workflow_history import run_statistics, scanner, sync_workflow_history
 from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.ingest.runs import discovery, scan
 from app.server.core.workflow_history.ingest.runs.nested_folders import Inside, look_inside
+from app.server.core.workflow_history.ingest.sources import discovery
+from app.server.core.workflow_history.ingest.sources.scan import scan
 from app.server.core.workflow_history.pipeline.folder_costs import folder_costs
 from app.server.tests.support.build import SONNET, assistant, init, line, result, run, stream, tool_use
 
@@ -360,7 +361,7 @@ class TestFilesBesideRuns:
             assert (done["scanned"], done["skipped"], done["errors"]) == (1, 0, [])
         found = scan(sessions, datetime.now(UTC))
         assert ([one.workflow["id"] for one in found.runs], found.skipped) == (
-            [f"-home-me-shop/{SESSION}"],
+            [SESSION],
             [],
         )
 
@@ -368,12 +369,10 @@ class TestFilesBesideRuns:
         (sessions / "-home-me-shop" / "notes.jsonl").write_text('{"note": 1}\n{"note": 2}\n')
         for _ in range(2):
             done = ask("sync", str(sessions))
-            assert (done["skipped"], done["failed"]) == (0, 0)
-            ((path, reason),) = [(error["path"], error["reason"]) for error in done["errors"]]
-            assert (path, reason) == (
-                "-home-me-shop/notes.jsonl",
-                "not read: none of its 2 lines is of a known transcript format",
-            )
+            assert (done["scanned"], done["failed"]) == (1, 0)
+            ((path, reason),) = [(skipped["path"], skipped["reason"]) for skipped in done["skipped_paths"]]
+            assert path == "-home-me-shop/notes"
+            assert "notes.jsonl not read: none of its 2 lines is of a known transcript format" in reason
 
     def test_a_folder_whose_runs_were_pruned_is_not_left_out(self, sessions: Path) -> None:
         (sessions / "-home-me-shop" / "sessions-index.json").write_text('{"version": 1}')

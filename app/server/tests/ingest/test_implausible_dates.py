@@ -26,8 +26,8 @@ from app.server.core.workflow_history.common import plausible_dates
 from app.server.core.workflow_history.common.column_data import MISSING_INT, ColumnTable
 from app.server.core.workflow_history.common.errors import InvalidQueryError
 from app.server.core.workflow_history.database import get_workflow_history
-from app.server.core.workflow_history.ingest.runs import scan
-from app.server.core.workflow_history.ingest.runs.discovery import find_run
+from app.server.core.workflow_history.ingest.sources.discovery import find_run
+from app.server.core.workflow_history.ingest.sources.scan import scan
 from app.server.core.workflow_history.maintenance.pruning import prune_history
 from app.server.core.workflow_history.maintenance.retention_rules import RetentionRule
 from app.server.core.workflow_history.pipeline import merge_fields
@@ -315,7 +315,7 @@ def test_a_run_is_read_again_when_a_time_of_it_that_lay_in_the_future_has_come(a
     (found,) = scan(agents, NOW).runs
     folder = find_run(agents, "a1")
     assert folder is not None
-    stored = StoredRunState(1, "a1", "here", found.fingerprint, None, None, *folder.file_times, None)
+    stored = StoredRunState(1, "a1", "here", found.fingerprint, None, None, *folder.file_times, None, "shop")
     for when, is_known in ((NOW, True), (datetime(2028, 1, 15, tzinfo=UTC), False)):
         assert is_unchanged(stored, folder, "here", when) is is_known
 

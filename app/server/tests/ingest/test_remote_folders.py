@@ -28,7 +28,7 @@ from app.server.core.workflow_history.common.errors import (
 )
 from app.server.core.workflow_history.ingest import files
 from app.server.core.workflow_history.ingest.files import remote
-from app.server.core.workflow_history.ingest.runs.discovery import walk_agents_folder
+from app.server.core.workflow_history.ingest.sources.discovery import walk_agents_folder
 from app.server.core.workflow_history.ingest.streams import checkpoint
 from app.server.core.workflow_history.pipeline.folder_costs import folder_costs
 from app.server.core.workflow_history.resync import resync_workflow_cost

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from app.server.core.workflow_history.common.models import Workflow
-from app.server.core.workflow_history.ingest.runs import issues, scan
+from app.server.core.workflow_history.ingest.runs import issues
+from app.server.core.workflow_history.ingest.sources.scan import scan
 from app.server.tests.support.build import assistant, init, line, prompt, result, run, stream
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

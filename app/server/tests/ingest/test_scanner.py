@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from app.server.core.workflow_history import scanner
 from app.server.core.workflow_history.common.errors import AgentsFolderError
 from app.server.core.workflow_history.common.models import Workflow
-from app.server.core.workflow_history.ingest.runs import Scan, scan
+from app.server.core.workflow_history.ingest.sources.scan import Scan, scan
 from app.server.core.workflow_history.sync import sync_workflow_history
 from app.server.tests.support.build import assistant, init, line, prompt, result, run, stream, tool_use
 

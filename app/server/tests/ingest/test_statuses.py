@@ -34,10 +34,10 @@ from app.server.core.workflow_history.analysis.scores import calculate_workflow_
 from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.cli.render.table import Column, build_table
 from app.server.core.workflow_history.cli.render.text import render_problems
-from app.server.core.workflow_history.ingest.runs import scan
 from app.server.core.workflow_history.ingest.runs.build_run import NOT_YET_PREFIX
-from app.server.core.workflow_history.ingest.runs.discovery import walk_agents_folder
 from app.server.core.workflow_history.ingest.runs.log_failures import last_error
+from app.server.core.workflow_history.ingest.sources.discovery import walk_agents_folder
+from app.server.core.workflow_history.ingest.sources.scan import scan
 from app.server.core.workflow_history.pipeline.change_detection import is_unchanged
 from app.server.core.workflow_history.queries.export import export
 from app.server.core.workflow_history.queries.running_runs import run_progress, running_runs
@@ -256,7 +256,7 @@ def test_a_run_is_not_completed_where_an_agent_was_given_a_prompt_and_left_no_st
 
 
 TRANSCRIPTS = {
-    "an answer": ([native("assistant", text("All done."), "02")], "completed"),
+    "an answer": ([native("assistant", text("All done."), "02")], "ended"),
     "an answer and the program's own lines": (
         [
             native("assistant", text("All done."), "02", stop="end_turn"),
@@ -264,14 +264,14 @@ TRANSCRIPTS = {
             native("user", "<command-name>/exit</command-name>", "03"),
             native("user", "Caveat: the messages below", "04", isMeta=True),
         ],
-        "completed",
+        "ended",
     ),
     "an answer of a subagent after that of the main thread": (
         [
             native("assistant", text("All done."), "02"),
             native("assistant", [tool_use("t1")], "03", isSidechain=True),
         ],
-        "completed",
+        "ended",
     ),
     "a tool call": ([native("assistant", [tool_use("t1")], "02", stop="tool_use")], "incomplete"),
     "a text before a tool call": (
@@ -292,7 +292,7 @@ TRANSCRIPTS = {
             native("assistant", [], "02", stop="refusal"),
             native("assistant", text("All done."), "03", stop="end_turn"),
         ],
-        "completed",
+        "ended",
     ),
     **{
         f"an answer that stopped at {stop}": (
@@ -316,7 +316,7 @@ TRANSCRIPTS = {
             native("assistant", text("All done."), "02"),
             native("assistant", text("No response requested."), "03", model="<synthetic>"),
         ],
-        "completed",
+        "ended",
     ),
 }
 
@@ -341,7 +341,7 @@ def test_native_end_called_cut_off(agents: Path) -> None:
     stream(run(agents, "n1"), "", native("user", "Write it", "01"), *lines, name="transcript.jsonl")
     sync_workflow_history(silent=True, agents_dir=agents)
     found = database.load_workflow("n1")
-    assert found["status_reason"] == "the transcript ended with an answer (transcript.jsonl)"
+    assert found["status_reason"] == "the session ended with an answer (transcript.jsonl)"
     assert waste().wasted == 0.0
 
 
@@ -355,7 +355,7 @@ def test_a_transcript_whose_last_line_is_half_written_is_cut_off(agents: Path) -
 
 
 @pytest.mark.parametrize("line_end", ["\n", ""])
-@pytest.mark.parametrize(("is_whole", "status"), [(True, "completed"), (False, "incomplete")])
+@pytest.mark.parametrize(("is_whole", "status"), [(True, "ended"), (False, "incomplete")])
 def test_a_last_line_of_a_fragment_and_an_answer_ends_a_transcript_if_the_answer_is_whole(
     agents: Path, line_end: str, is_whole: bool, status: str
 ) -> None:

@@ -17,7 +17,7 @@ from distributed import LocalCluster
 
 from app.server.core.workflow_history import database, get_workflow_history, sync_workflow_history
 from app.server.core.workflow_history.common.errors import ExecutorError, InvalidQueryError
-from app.server.core.workflow_history.ingest.runs.discovery import walk_agents_folder
+from app.server.core.workflow_history.ingest.sources.discovery import walk_agents_folder
 from app.server.core.workflow_history.pipeline import parallel_read
 from app.server.core.workflow_history.pipeline.tasks import ReadTask, TaskBatch
 from app.server.core.workflow_history.pipeline.workers import executors, task_dispatcher
@@ -268,8 +268,8 @@ class TestAnExecutorOfOnesOwn:
 
 
 def test_a_task_that_goes_to_a_worker_is_small(agents: Path) -> None:
-    orders = tuple(ReadTask(folder) for folder in walk_agents_folder(agents))
-    task = TaskBatch("shop", str(agents), datetime.now(UTC), orders)
+    orders = tuple(ReadTask(folder, "shop") for folder in walk_agents_folder(agents))
+    task = TaskBatch(str(agents), datetime.now(UTC), orders)
     sent = dump_task(task)
     assert len(sent) < 1_000 * len(orders)
     runs = load_results(

@@ -496,7 +496,7 @@ def test_the_workflow_that_its_parent_was_asked_to_run_is_none_of_a_fork(logs: P
             synced(logs)
     synced(logs)
     assert get_workflow_by_id(PARENT)["workflow_template"] == "adw_plan_build"
-    assert get_workflow_by_id(FORK).get("workflow_template") is None
+    assert get_workflow_by_id(FORK)["workflow_template"] == "interactive"
 
 
 def test_a_task_is_compared_with_a_forks_own_request(logs: Path) -> None:

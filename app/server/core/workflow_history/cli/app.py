@@ -26,7 +26,8 @@ from .usage_errors import UsageError, usage_message
 COMMAND_GROUPS = {
     "Getting started": {
         "demo": "Create a demo history to explore.",
-        "sync": "Sync runs of an agents directory into the history.",
+        "sync": "Sync runs and sessions of agents into the history.",
+        "sources": "List the places with runs and sessions on this machine.",
         "serve": "Serve the browser UI and the REST API.",
         "cost": "Price a directory of runs without storing them.",
     },

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from .. import scanner
-from ..common.errors import AgentsFolderError, WorkflowHistoryError
+from ..common.errors import AgentsFolderError, InvalidQueryError, WorkflowHistoryError
+from ..common.formatting.text import single_line
 from ..ingest.files import FolderPath, to_path
 from ..ingest.runs.records import STATE_FILE
+from ..ingest.sources.registry import find_stores, source_of
 from ..presentation.sync_summary import no_runs_message
+from ..queries.sources import PlaceState, find_sources
 
 _DEFAULT_FOLDER = Path("agents")
 
@@ -48,6 +53,30 @@ def resolve_folder(path: str | None) -> FolderPath:
     return folder
 
 
+def resolve_folders(path: str | None, sources: Sequence[str]) -> list[FolderPath]:
+    """Return the given directory, or without one all places on this machine with runs of these sources.
+
+    Without `sources`, those are all sources. Raises InvalidQueryError for an unknown source or if both are
+    given, and AgentsFolderError if there is nothing to read.
+    """
+    if path is not None:
+        if sources:
+            raise InvalidQueryError("Use either DIR or --source.")
+        return [resolve_folder(path)]
+    places = find_sources(sources).places
+    found = [to_path(place.path) for place in places if place.state == PlaceState.FOUND]
+    if found:
+        return found
+    if not sources and (os.environ.get("WORKFLOW_HISTORY_AGENTS") or scanner.default_agents_dir().exists()):
+        return [resolve_folder(None)]
+    looked_at = ", ".join(single_line(place.path) for place in places)
+    unreadable = [f"{single_line(place.path)}: {place.reason}" for place in places if place.reason]
+    raise AgentsFolderError(
+        f"No runs or sessions found. Places: {looked_at}. {' '.join(unreadable)}".rstrip()
+        + " Name a directory: workflow-history sync path/to/project"
+    )
+
+
 def no_runs_error(folder: FolderPath) -> WorkflowHistoryError:
     """Build the error for a directory without runs; it lists files there that are not read."""
     folders = scanner.find_agents_folders(folder)
@@ -56,7 +85,9 @@ def no_runs_error(folder: FolderPath) -> WorkflowHistoryError:
 
 
 def resolve_watched_folders(path: str | None) -> list[FolderPath]:
-    """Return the agents directories to watch, possibly none; a named directory need not exist yet.
+    """Return the directories to watch, possibly none; a named directory need not exist yet.
+
+    Without a name, these are the agents directories and the stores of agent programs that exist.
 
     Raises AgentsFolderError if the named one is invalid.
     """
@@ -65,5 +96,6 @@ def resolve_watched_folders(path: str | None) -> list[FolderPath]:
             return [folder]
         return scanner.find_agents_folders(resolve_folder(path))
     folders = scanner.find_agents_folders(scanner.default_agents_dir())
-    existing = [folder for folder in folders if folder.is_dir()]
+    stores = [store.path for store in find_stores(os.environ, Path.home()) if source_of(store.path)]
+    existing = [*(folder for folder in folders if folder.is_dir()), *stores]
     return existing or [folder for folder in folders[:1] if folder != _DEFAULT_FOLDER]

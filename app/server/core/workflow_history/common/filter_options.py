@@ -200,7 +200,7 @@ FILTER_OPTIONS = (
         "--status",
         "STATUS",
         _list_parser("status"),
-        "Status: completed, failed, stopped, running, incomplete, unknown. Repeatable.",
+        "Status: completed, failed, ended, stopped, running, incomplete, unknown. Repeatable.",
         multiple=True,
     ),
     FilterOption(

@@ -25,6 +25,7 @@ class RunStatus(StrEnum):
 
     COMPLETED = "completed"
     FAILED = "failed"
+    ENDED = "ended"  # an agent's session ended with an answer; nothing shows whether its work succeeded
     STOPPED = "stopped"  # by the user
     RUNNING = "running"
     INCOMPLETE = "incomplete"  # ended without a result or an error
@@ -364,6 +365,12 @@ class StreamFacts(msgspec.Struct, frozen=True):
     ending: Ending | None = None  # state after the last line, only of Claude Code's streams; None: unknown
     ending_text: str = ""  # error at the end of the stream, at most 2,000 characters
     session: SessionInfo | None = None  # only of a session that an agent program keeps itself
+
+    @property
+    def is_subagent(self) -> bool:
+        """Whether a subagent of a session wrote the stream, by its place or its metadata."""
+        has_parent = self.session is not None and self.session.parent is not None
+        return has_parent or "subagents" in self.path.split("/")[:-1]
 
 
 @dataclass(frozen=True, slots=True)

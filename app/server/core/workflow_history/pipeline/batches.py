@@ -32,7 +32,7 @@ logger = logging.getLogger("workflow_history")
 def read_in_batches(job: SyncContext, folders: Iterable[RunFolder]) -> Iterator[list[ReadResult]]:
     """Yield batches of read results, each for one transaction; the last batch may be empty."""
     detector, is_detector_broken = _load_detector(job)
-    settings = TaskBatch(job.project, job.agents_dir, job.now, (), job.host, job.keeps_text)
+    settings = TaskBatch(job.agents_dir, job.now, (), job.host, job.keeps_text)
     batch: list[ReadResult] = []
     batch_started = job.seconds
     for results in read_all(settings, _read_tasks(job, folders), detector, job.engine):
@@ -91,6 +91,7 @@ def _read_tasks(job: SyncContext, folders: Iterable[RunFolder]) -> Iterator[Read
             state = stored_states.get(folder.id)
             yield ReadTask(
                 folder,
+                job.project_of(folder),
                 stored.get(folder.id),
                 checkpoints.get(folder.id, {}),
                 judgement,

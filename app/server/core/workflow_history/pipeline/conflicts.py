@@ -22,13 +22,12 @@ def find_conflicts(job: SyncContext, batch: Sequence[ReadResult]) -> set[str]:
         return set()
     job.version = version
     ids = {run.id for run in batch if run.rows}
-    stored = {run.id: run for run in job.history.stored_runs(job.project).values() if run.id in ids}
+    stored = {run_id: run for run_id, run in job.load_known().items() if run_id in ids}
     changed = {run_id for run_id in ids if _has_changed(job, run_id, stored.get(run_id))}
     for run_id in changed:
         job.known.pop(run_id, None)
         job.keys.pop(run_id, None)
-    if not job.with_pruned:
-        job.pruned = job.history.pruned_ids(job.project)
+    job.pruned = job.load_pruned()
     job.known.update({run_id: stored[run_id] for run_id in changed if run_id in stored})
     return changed
 

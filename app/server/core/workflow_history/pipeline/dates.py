@@ -6,9 +6,9 @@ only if a commit may date a run better than its files.
 
 from __future__ import annotations
 
-from ..ingest.runs.discovery import find_runs
 from ..ingest.runs.file_times import LIVE, FileTimeJudge
 from ..ingest.runs.git_commits import Commits, commits_of
+from ..ingest.sources.discovery import find_runs
 from .sync_state import SyncContext
 
 

@@ -117,9 +117,10 @@ def summarize(job: SyncContext) -> None:
         stored for run_id in job.unchanged_ids if (stored := job.known[run_id]).agents_dir != job.agents_dir
     )
     counted_copies = [
-        CountedRuns(job.project, stored.agents_dir or "", [stored.key]) for stored in stored_copies
+        CountedRuns(stored.project, stored.agents_dir or "", [stored.key]) for stored in stored_copies
     ]
-    job.counted = [CountedRuns(job.project, job.agents_dir, keys), *counted_copies]
+    own = [CountedRuns(project, job.agents_dir, keys) for project in job.projects]
+    job.counted = [*own, *counted_copies]
     job.stats.update(stored_costs(job.history, job.counted))
 
 

@@ -48,10 +48,10 @@ from ..enrichment import with_claims
 from ..ingest.files import FolderPath, to_path
 from ..ingest.runs.build_run import build_run, read_run, shows_a_run
 from ..ingest.runs.cost_only_reader import read_spending
-from ..ingest.runs.discovery import find_runs, walk_agents_folder
 from ..ingest.runs.file_times import LIVE, OWN, FileTimeJudge, FileTimes, judge_file_times
 from ..ingest.runs.git_commits import NO_COMMITS, commits_of
 from ..ingest.runs.records import RunFolder
+from ..ingest.sources.discovery import find_runs, walk_agents_folder
 from ..ingest.streams import CUT_OFF, UNKNOWN_KIND
 from .own_times import own_times
 from .workers.executors import open_backend

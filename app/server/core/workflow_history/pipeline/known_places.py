@@ -14,9 +14,9 @@ from typing import NamedTuple
 from ..common.errors import AgentsFolderError, WorkflowHistoryError
 from ..common.urls import is_url
 from ..ingest.files import FolderPath
-from ..ingest.runs.discovery import find_runs, walk_agents_folder
 from ..ingest.runs.nested_folders import TranscriptFolders
 from ..ingest.runs.records import escape_undecodable
+from ..ingest.sources.discovery import find_runs, walk_agents_folder
 from ..ingest.streams import identity_of
 from ..storage.history import History
 from ..storage.reading.runs import AgentsDirectory
@@ -49,11 +49,22 @@ def runs_of_overlapping_directories(
         directory_path = os.path.realpath(directory.agents_dir)
         if _is_inside(directory_path, root_path) or _is_inside(root_path, directory_path):
             known_runs |= {
-                f"{directory_path}/{run_id}": KnownRun(directory, run_id)
-                for run_id in history.run_ids_in(directory)
-                if _is_inside(f"{directory_path}/{run_id}", root_path)
+                place: KnownRun(directory, run_id)
+                for run_id, files_folder in history.run_ids_in(directory).items()
+                if _is_inside(place := place_of(directory_path, run_id, files_folder), root_path)
             }
     return known_runs
+
+
+def place_of(directory: str, run_id: str, files_folder: str | None) -> str:
+    """Return a path that identifies a run on this machine, from whichever directory it was read.
+
+    >>> place_of("/a", "b/0e5f", None), place_of("/a/b", "0e5f", ""), place_of("/a", "0e5f", "b")
+    ('/a/b/0e5f', '/a/b/0e5f', '/a/b/0e5f')
+    """
+    if files_folder is None:
+        return f"{directory}/{run_id}"
+    return "/".join(filter(None, (directory, files_folder, run_id.rpartition("/")[2])))
 
 
 def _is_inside(path: str, folder: str) -> bool:

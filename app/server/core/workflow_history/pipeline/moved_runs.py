@@ -10,8 +10,8 @@ from pathlib import Path
 from ..common.urls import is_url
 from ..costs.accounting.deduplication import Unit
 from ..costs.accounting.message_claims import Claim, parts_of, units_of
-from ..ingest.runs.discovery import find_runs
 from ..ingest.runs.grouping import AGENTS_FOLDER
+from ..ingest.sources.discovery import find_runs
 from ..ingest.streams import identity_of
 from ..storage.reading.runs import RunLocation
 from .known_places import KnownRun, find_moved_directory, runs_of_overlapping_directories
@@ -115,7 +115,7 @@ def rename_moved_runs(job: SyncContext, batch: Sequence[ReadResult]) -> set[str]
     if not moved:
         return stale_ids
     _store_moves(job, moved)
-    left_ids = {stored.id for stored in moved.values() if stored.project == job.project} - moved.keys()
+    left_ids = {stored.id for stored in moved.values() if stored.project in job.projects} - moved.keys()
     job.former_ids |= left_ids - {run.id for run in batch}
     return stale_ids | moved.keys() | (left_ids & {run.id for run in batch})
 
@@ -138,7 +138,7 @@ def _contains_last_attempts(
 def _with_free_names(job: SyncContext, moved: Mapping[str, RunLocation]) -> dict[str, RunLocation]:
     """Return the moves whose new names are free or become free by another move."""
     while True:
-        leaving_ids = {stored.id for stored in moved.values() if stored.project == job.project}
+        leaving_ids = {stored.id for stored in moved.values() if stored.project in job.projects}
         free = {
             new_id: stored
             for new_id, stored in moved.items()
@@ -152,14 +152,15 @@ def _with_free_names(job: SyncContext, moved: Mapping[str, RunLocation]) -> dict
 def _store_moves(job: SyncContext, moved: Mapping[str, RunLocation]) -> None:
     with job.history.transaction():
         for stored in moved.values():  # two runs may have swapped names
-            if stored.project == job.project and stored.id in moved:
+            if stored.project in job.projects and stored.id in moved:
                 temporary_id = f"{stored.id} {stored.key}"
-                job.history.move_run(stored.key, job.project, temporary_id, job.agents_dir)
+                job.history.move_run(stored.key, stored.project, temporary_id, job.agents_dir)
         for run_id, stored in moved.items():
-            job.history.move_run(stored.key, job.project, run_id, job.agents_dir)
-    current_runs = job.history.stored_runs(job.project)
+            project = job.project if job.store is None else stored.project
+            job.history.move_run(stored.key, project, run_id, job.agents_dir)
+    current_runs = job.load_known()
     for stored in moved.values():
-        if stored.project == job.project:
+        if stored.project in job.projects:
             job.known.pop(stored.id, None)
     job.known.update({run_id: current_runs[run_id] for run_id in moved})
     job.version = job.history.data_version()
@@ -176,7 +177,7 @@ def _has_left(
         return False
     if stored.host not in job.host_names | {job.host}:
         return False
-    is_here = stored.agents_dir == job.agents_dir and stored.project == job.project
+    is_here = stored.agents_dir == job.agents_dir and stored.project in job.projects
     if is_here and stored.id in replaced_ids:
         return True
     folder = stored.id if stored.files_folder is None else stored.files_folder

@@ -15,9 +15,9 @@ from ..common.spending import is_copy
 from ..costs.accounting.message_claims import reduce_to_shares, to_store, without_messages_elsewhere
 from ..costs.pricing import price_version
 from ..enrichment import with_claims
-from ..ingest.runs import not_a_run_problem
 from ..ingest.runs.build_run import RunFacts, build_run, read_run, shows_a_run
 from ..ingest.runs.file_times import OWN, FileTimes, judge_file_times
+from ..ingest.sources.scan import not_a_run_problem
 from ..ingest.streams.checkpoint import encode_checkpoint
 from ..storage.rows.run_rows import count_redacted, to_rows
 from .change_detection import GROWTH_WINDOW
@@ -106,7 +106,7 @@ def _read_run(batch: TaskBatch, task: ReadTask, detector: Detector | None) -> Re
     stored = drop_file_times(stored) if stored and has_no_dates else stored
     enriched = _phase_2_enrich(result, batch, scanned, stored, task)
     workflow = merge_run(stored, enriched, inferred=scanned.inferred)
-    workflow = _phase_3_score(result, {**workflow, "project": batch.project})
+    workflow = _phase_3_score(result, {**workflow, "project": task.project})
     result.problems = scanned.problems
     result.checkpoints = {
         path: encode_checkpoint(checkpoint) for path, checkpoint in facts.checkpoints.items()

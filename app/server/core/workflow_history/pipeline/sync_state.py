@@ -15,14 +15,15 @@ from ..common.models import Problem
 from ..common.redaction import redact_text, strip_quotes
 from ..common.urls import join_url
 from ..ingest.files import FolderPath, to_path
-from ..ingest.runs import folders_of
 from ..ingest.runs.file_times import FileTimes
+from ..ingest.runs.folder_walk import FolderScan
 from ..ingest.runs.git_commits import Commits
 from ..ingest.runs.nested_folders import NOT_SEARCHED, TranscriptFolders
-from ..ingest.runs.records import escape_undecodable
+from ..ingest.runs.records import RunFolder, escape_undecodable
+from ..ingest.sources.scan import folders_of
 from ..storage.history import History
 from ..storage.reading.runs import AgentsDirectory, StoredRunState
-from .known_places import KnownRun
+from .known_places import KnownRun, place_of
 from .similarity_update import SimilarityUpdater
 from .workers.executors import LOCAL_PROCESSES, ExecutorBackend
 
@@ -55,6 +56,9 @@ class SyncContext:
     similarity: SimilarityUpdater
     engine: ExecutorBackend = LOCAL_PROCESSES  # executor backend that reads the runs
     transcript_set: TranscriptFolders | None = NOT_SEARCHED  # folders of which only transcripts are read
+    store: FolderScan | None = None  # the sessions, if the folder is an agent program's store
+    projects: Sequence[str] = ()  # projects of the runs in the folder
+    is_project_named: bool = False  # whether the caller names the project of all runs
     version: int = 0  # data version of the history when its runs were last read
     keeps_text: bool = True  # whether requests, messages and commands are stored
     known: dict[str, StoredRunState] = field(default_factory=dict)  # stored runs of the project, by id
@@ -105,11 +109,43 @@ class SyncContext:
         """The agents folder as named in the history."""
         return escape_undecodable(str(self.root.absolute()))
 
-    def known_place_of(self, run_id: str) -> KnownRun | None:
+    def known_place_of(self, folder: RunFolder) -> KnownRun | None:
         """Return the stored place of a run that is stored under another agents folder, or None."""
-        if not self.known_places or run_id in self.known:
+        if not self.known_places or folder.id in self.known:
             return None
-        return self.known_places.get(f"{os.path.realpath(str(self.root))}/{run_id}")
+        root = os.path.realpath(str(self.root))
+        return self.known_places.get(place_of(root, folder.id, folder.files_folder))
+
+    def find_projects(self) -> list[str]:
+        """Return the projects of the runs in the folder: one, or in a store those of its sessions."""
+        if self.store is None:
+            return [self.project]
+        listed = (run.project for run in self.store)
+        directories = self.history.agents_directories()
+        stored = (each.project for each in directories if each.agents_dir == self.agents_dir)
+        return sorted({*filter(None, listed), *stored, self.project})
+
+    def project_of(self, folder: RunFolder) -> str:
+        """Return the project under which a run is stored; a session keeps its first one."""
+        known = self.known.get(folder.id)
+        if known is not None and (known.agents_dir == self.agents_dir or folder.project is None):
+            return known.project
+        return self.project if self.is_project_named else folder.project or self.project
+
+    def load_known(self) -> dict[str, StoredRunState]:
+        """Return the stored runs of the folder's projects by id; one stored from this folder has priority."""
+        known: dict[str, StoredRunState] = {}
+        for project in self.projects:
+            for run_id, run in self.history.stored_runs(project).items():
+                if run_id not in known or run.agents_dir == self.agents_dir:
+                    known[run_id] = run
+        return known
+
+    def load_pruned(self) -> frozenset[str]:
+        """Return the ids of pruned runs, which are skipped unless they are to be stored again."""
+        if self.with_pruned:
+            return frozenset()
+        return frozenset().union(*map(self.history.pruned_ids, self.projects))
 
     def for_directory(self, directory: AgentsDirectory, ids: Iterable[str]) -> SyncContext:
         """Build the state for syncing some runs of another agents folder in the same sync."""

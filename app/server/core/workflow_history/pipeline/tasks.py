@@ -28,6 +28,7 @@ class ReadTask(NamedTuple):
     """One run to read."""
 
     folder: RunFolder
+    project: str  # project under which the run is stored
     stored: Workflow | None = None  # the stored run; None: not stored
     checkpoints: Mapping[str, Checkpoint] = {}  # checkpoints from which its streams are read on, by path
     time_judgement: str = OWN  # judgement of its file times by the runs around it
@@ -45,7 +46,6 @@ class ReadTask(NamedTuple):
 class TaskBatch(NamedTuple):
     """Several runs to read, with their common settings."""
 
-    project: str
     agents_dir: str  # the agents folder as named in the history
     now: datetime  # aware UTC
     tasks: tuple[ReadTask, ...]

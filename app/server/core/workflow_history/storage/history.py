@@ -466,7 +466,7 @@ class History:
         with self._reading() as connection:
             return run_queries.agents_directories(connection)
 
-    def run_ids_in(self, directory: AgentsDirectory) -> list[str]:
+    def run_ids_in(self, directory: AgentsDirectory) -> dict[str, str | None]:
         """Return the ids of the runs that were found in an agents directory."""
         with self._reading() as connection:
             return run_queries.run_ids_in(connection, directory)

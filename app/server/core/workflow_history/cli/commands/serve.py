@@ -11,7 +11,7 @@ from ... import database
 from ...common.errors import WorkflowHistoryError
 from ...common.formatting.text import single_line
 from ...ingest.files import FolderPath, RemoteFolder
-from ...ingest.runs.discovery import find_transcripts
+from ...ingest.sources.discovery import find_transcripts
 from ...queries.json.types import ServerInfo
 from ..common_options import Command
 from ..folders import Directory, ProjectToStore, resolve_watched_folders

@@ -14,7 +14,7 @@ from ...pipeline.sync_state import has_news
 from ...storage.connection.advisory_lock import LockOwner
 from ..app import EXIT_PARTIAL
 from ..common_options import Command, Verbose
-from ..folders import Directory, ProjectToStore, no_runs_error, resolve_folder
+from ..folders import Directory, ProjectToStore, no_runs_error, resolve_folders
 from ..output import Output, get_output, print_error, print_note
 from ..render.sync import count, render_sync_summary, unread_problems
 
@@ -22,7 +22,8 @@ app = typer.Typer(add_completion=False)
 
 EXAMPLES = """
 Examples:
-  workflow-history sync
+  workflow-history sync                   # all agent programs on this machine; see: sources
+  workflow-history sync --source claude   # only sessions of Claude Code
   workflow-history sync path/to/project
   workflow-history sync old/agents --project shop
   workflow-history sync --no-wait     # exit code 75 if another sync is running
@@ -45,6 +46,10 @@ def sync_command(
     context: typer.Context,
     directory: Directory = None,
     *,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Without DIR, sync only this source; see sources. Repeatable."),
+    ] = None,
     project: ProjectToStore = None,
     engine: ExecutorName = None,
     no_text: Annotated[
@@ -64,9 +69,12 @@ def sync_command(
     ] = False,
     verbose: Verbose = False,
 ) -> None:
-    """Sync runs of an agents directory into the history.
+    """Sync runs and sessions of agents into the history.
 
-    Reads only changes since the last sync, and writes nothing to the directory.
+    Without DIR, syncs all places with runs on this machine: the agents directory and the sessions of agent
+    programs in the home directory (see sources).
+
+    Reads only changes since the last sync, and writes nothing to the directories.
 
     A run that cannot be read is reported and does not stop the sync.
 
@@ -76,14 +84,15 @@ def sync_command(
     With --quiet, prints errors only.
     """
     output = get_output(context)
-    folder = resolve_folder(directory)
+    folders = resolve_folders(directory, source or ())
     is_new = not database.history_exists()
-    if is_new and not any(map(scanner.contains_runs, scanner.find_agents_folders(folder))):
-        raise no_runs_error(folder)  # an empty history would hide that the directory is wrong
+    agents_folders = (each for folder in folders for each in scanner.find_agents_folders(folder))
+    if is_new and not any(map(scanner.contains_runs, agents_folders)):
+        raise no_runs_error(folders[0])  # an empty history would hide that the directory is wrong
     with output.progress() as report:
         stats = sync.sync_workflow_history(
             silent=True,
-            agents_dir=folder,
+            agents_dir=folders,
             project=project,
             engine=engine,
             no_text=no_text,
@@ -96,7 +105,7 @@ def sync_command(
     if has_runs or output.as_json:
         _print_summary(output, stats, is_new=is_new, verbose=verbose)
     if not has_runs:
-        raise no_runs_error(folder)
+        raise no_runs_error(folders[0])
     if unread := count(stats, "failed") + count(stats, "unread"):
         _print_unread(unread, unread_problems(stats)[:1] if output.quiet else ())
         raise typer.Exit(EXIT_PARTIAL)

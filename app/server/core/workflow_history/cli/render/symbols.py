@@ -18,6 +18,7 @@ from ...common.outcomes import Outcome
 _STATUS_STYLES = {
     RunStatus.COMPLETED: "green",
     RunStatus.FAILED: "red",
+    RunStatus.ENDED: "blue",
     RunStatus.STOPPED: "magenta",
     RunStatus.RUNNING: "cyan",
     RunStatus.INCOMPLETE: "magenta",

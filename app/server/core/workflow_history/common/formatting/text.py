@@ -20,6 +20,7 @@ from ..spending import UNKNOWN
 STATUS_SIGNS: Final = {
     RunStatus.COMPLETED: "✓",
     RunStatus.FAILED: "✗",
+    RunStatus.ENDED: "○",
     RunStatus.STOPPED: "■",
     RunStatus.RUNNING: "●",
     RunStatus.INCOMPLETE: "◐",

@@ -18,6 +18,7 @@ from ...common.models import (
     Problem,
     RunStatus,
     ScannedRun,
+    SessionInfo,
     Severity,
     StreamFacts,
     StreamFormat,
@@ -37,7 +38,7 @@ from .implausible_times import PlausibleData, remove_implausible_times
 from .json_logs import to_text_log
 from .log_failures import last_error
 from .prompts import first_prompt
-from .records import LOG_FILES, MAIN_AGENT, SUMMARY_FILES, RunFolder, ScannedFile, agent_name
+from .records import LOG_FILES, MAIN_AGENT, SUMMARY_FILES, RunFolder, ScannedFile, agent_name, is_of_subagent
 from .repeated_json import drop_repeated_json
 from .request_text import Prompt, Request, find_request
 from .run_times import (
@@ -73,12 +74,13 @@ long. Early: its files have times in the future. Not yet: a time in its files is
 continues with the time from which it counts, in seconds since 1970, and a blank.
 """
 
-_END_STATUSES = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.STOPPED})
+_END_STATUSES = frozenset({RunStatus.COMPLETED, RunStatus.ENDED, RunStatus.FAILED, RunStatus.STOPPED})
 _MIN_SPREAD = timedelta(seconds=10)  # time between two files which shows that no copy wrote them
 _CLOCK_TOLERANCE = timedelta(minutes=2)  # tolerance for another machine's clock
 
 _UNREADABLE_FORMATS = (StreamFormat.UNREADABLE, StreamFormat.UNREAD)  # formats of streams without any data
 _LOG_TAIL = 20_000  # characters at the end of an error log that are redacted to get its last line
+_SUBAGENT = "subagent"  # name of a subagent whose session records no role
 _SUCCESS_KEYS = ("overall_success", "success")
 STATE_FIELDS = frozenset({
     "id", "adw_id", "status", "nl_input", "created_at", "started_at", "completed_at", "duration_seconds",
@@ -271,7 +273,7 @@ def build_run(
     evidence = _status_evidence(run, [agent for agent, _ in silent_agents], now=now, grew=grew)
     verdict = decide_status(evidence, now)
     workflow = {**_extra_fields(facts.state), **_workflow_fields(run, evidence, verdict, elsewhere)}
-    if (files_folder := _files_folder_of(facts.folder)) != facts.id:
+    if (files_folder := facts.folder.files_folder) != facts.id:
         workflow["files_folder"] = files_folder
     silent_phases = _phases_without_stream(run.facts, heard_agents)
     silent = [*silent_agents, *silent_phases.values()] if verdict.status != RunStatus.RUNNING else []
@@ -372,8 +374,11 @@ def _workflow_fields(
     elsewhere: Mapping[Attempt, Elsewhere],
 ) -> Workflow:
     facts, state, log_error = run.facts, run.facts.state, evidence.log_error
-    clues = Clues(state, facts.summaries, facts.prompts, facts.logs, run.streams)
+    session = None if facts.has_state else _main_session(run.streams)
+    clues = Clues(state, facts.summaries, facts.prompts, facts.logs, run.streams, session)
     request = _find_run_request(facts, clues, elsewhere)
+    if request is None and session is not None and session.title:
+        request = Request(redact_text(session.title), "the session's title")
     phase = clean_text(state.get("current_phase")) or _furthest_phase(run.streams, in_order=run.in_order)
     return {
         "id": facts.id,
@@ -393,7 +398,28 @@ def _workflow_fields(
         "error_message": verdict.error
         or state_error(state)
         or (log_error.text if log_error and verdict.status == RunStatus.FAILED else None),
+        **(_session_fields(session) if session is not None else {}),
     }
+
+
+def _main_session(streams: Sequence[StreamFacts]) -> SessionInfo | None:
+    """Return the metadata of a run's session, not of its subagents; None if it has none or several."""
+    own = [stream for stream in streams if not stream.is_subagent]
+    return own[0].session if len(own) == 1 else None
+
+
+def _session_fields(session: SessionInfo) -> dict[str, Any]:
+    """Return the fields of a run that only a session has; an unknown one is left out."""
+    pull_request = session.pull_requests[-1] if session.pull_requests else None
+    fields = {
+        "title": redact_text(session.title) if session.title else None,
+        "working_directory": session.folder,
+        "active_seconds": session.active_seconds,
+        "pull_request_number": str(pull_request.number) if pull_request else None,
+        "pull_request_url": pull_request.url if pull_request else None,
+        "pull_request_repository": pull_request.repository if pull_request else None,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _find_run_request(
@@ -411,14 +437,6 @@ def _find_run_request(
         names=names,
         run_ids=[facts.id, *filter(None, (clean_text(facts.state.get(key)) for key in ("adw_id", "id")))],
     )
-
-
-def _files_folder_of(folder: RunFolder) -> str:
-    """Return the directory, relative to the agents directory, that the run's paths are relative to."""
-    if not folder.files:
-        return folder.id
-    file = folder.files[0]
-    return file.shown[: len(file.shown) - len(file.path)].rstrip("/")
 
 
 def _fingerprint_prefix(
@@ -450,12 +468,21 @@ def read_stream(
 ) -> StreamRead:
     """Read one stream of a run, whole or from its checkpoint; a growing one gets a new checkpoint."""
     is_growing = growing_from is not None and file.mtime_ns / 1e9 > growing_from
-    result = resume_stream(
-        file.file, file.shown, agent_name(file.path), checkpoint, with_checkpoint=is_growing, stamp=file
-    )
-    if result.facts is None:
+    agent = (_subagent_type(file) if is_of_subagent(file.path) else None) or agent_name(file.path)
+    result = resume_stream(file.file, file.shown, agent, checkpoint, with_checkpoint=is_growing, stamp=file)
+    facts = result.facts
+    if facts is None:
         return result
-    return result._replace(facts=replace(result.facts, path=file.path))
+    if facts.session is not None and facts.format != StreamFormat.CLAUDE_TRANSCRIPT:
+        agent = (facts.session.role or _SUBAGENT) if facts.is_subagent else MAIN_AGENT
+        facts = replace(facts, agent=agent)
+    return result._replace(facts=replace(facts, path=file.path))
+
+
+def _subagent_type(file: ScannedFile) -> str | None:
+    """Return the type of a subagent from the file beside its transcript; None if that is not recorded."""
+    metadata = read_object(file._replace(file=file.file.removesuffix(".jsonl") + ".meta.json"), [])
+    return clean_text((metadata or {}).get("agentType"))
 
 
 def _name_prompted_agent(folder: RunFolder, streams: Sequence[StreamFacts]) -> Sequence[StreamFacts]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ...common.models import StreamFacts
+from ...common.models import SessionInfo, StreamFacts
 from ...common.outcomes import Outcome, classify_outcome
 from ...common.phases import classify_phase
 from ...common.redaction import redact_text
@@ -20,6 +20,9 @@ from .issues import issue_in
 from .request_text import Prompt, paths_in
 from .small_files import Log, extract_json_objects, outermost_log
 from .state_words import clean_text
+
+INTERACTIVE, HEADLESS = "interactive", "headless"
+"""Workflows of sessions that a person or a script started; no workflow script is known."""
 
 _CLASS_NAMES = "feature|bug|chore|patch|refactor|docs|test|hotfix|fix|task"
 _CLASS = re.compile(rf"(?<![\w/.-])/({_CLASS_NAMES})\b(?![/.-])")
@@ -56,6 +59,7 @@ class Clues:
     prompts: Sequence[Prompt]
     logs: Sequence[Log]
     streams: Sequence[StreamFacts]
+    session: SessionInfo | None = None  # metadata of the session, if the run is one
 
     def workflow(self, request: str) -> str | None:
         """Return the workflow's name from the state, the logs, the summaries or the request; else None."""
@@ -69,7 +73,12 @@ class Clues:
         if summarized := self._from_summaries(("workflow", "workflow_name", "adw_name", "workflow_template")):
             return summarized
         match = _TEMPLATE.search(request)
-        return match.group(1) if match else None
+        return match.group(1) if match else self._kind_of_session()
+
+    def _kind_of_session(self) -> str | None:
+        if self.session is None:
+            return None
+        return HEADLESS if self.session.is_headless else INTERACTIVE
 
     def issue_class(self) -> str | None:
         """Return the issue class with its slash from the state, summaries, answers or commands; else None."""
@@ -117,7 +126,7 @@ class Clues:
             name = answer.strip().strip("`'\"").strip()
             if _BRANCH.fullmatch(name) and not is_path(name):
                 return _without_secrets(name)
-        return None
+        return _without_secrets(self.session.branch) if self.session and self.session.branch else None
 
     def plan(self) -> str | None:
         """Return the plan's file from the state, summaries, answers or build prompts; None if unknown.

@@ -110,7 +110,7 @@ def _last_inherited_line(stream: StreamFacts, elsewhere: Mapping[Attempt, Elsewh
 
 def _stream_order(stream: StreamFacts) -> tuple[bool, bool, str, str]:
     started = stream.started_at.isoformat() if stream.started_at else ""
-    return "subagents/" in stream.path, not started, started, stream.path
+    return stream.is_subagent, not started, started, stream.path
 
 
 def _find_prompt(file: ScannedFile, after_line: int) -> _UserPrompt | None:

@@ -33,7 +33,7 @@ _GENERIC_NAMES: Final = _GENERIC_WORDS | {
 
 _AGENT_NOUN_ENDINGS: Final = ("er", "or")  # endings of agent nouns such as "builder"
 
-READER_VERSION = 9
+READER_VERSION = 10
 """Increase whenever the same files would be read differently: every run is then read again."""
 
 
@@ -70,6 +70,8 @@ class RunFolder:
     others: tuple[ScannedFile, ...] | None = None
     """`.json` files that turned out not to be streams when read; None: nothing was read yet."""
 
+    project: str | None = None  # project of a session in a store; None: that of the agents directory
+
     def settled(self, streams: AbstractSet[str]) -> RunFolder:
         """Return the folder with the uncertain `.json` files that are not in `streams` moved to `others`."""
         others = tuple(file for file in self.files if file.is_unsure and file.path not in streams)
@@ -82,6 +84,14 @@ class RunFolder:
         text = "\n".join([f"{f[0]}\t{f[3]}\t{f[4]}\t{f[5]}\t{f[6]}" for f in files])
         digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()
         return f"{READER_VERSION}-{digest}"
+
+    @property
+    def files_folder(self) -> str:
+        """Directory, relative to the agents directory, that the paths of its files are relative to."""
+        if not self.files:
+            return self.id
+        file = self.files[0]
+        return file.shown[: len(file.shown) - len(file.path)].rstrip("/")
 
     @property
     def file_times(self) -> tuple[int, int]:
@@ -150,7 +160,7 @@ def agent_name(path: str) -> str:
     ('test_runner', 'main', 'main')
     """
     folder = PurePosixPath(path).parent.as_posix()
-    if folder == "subagents" or folder.endswith("/subagents"):
+    if is_of_subagent(path):
         return PurePosixPath(path).stem
     if folder != ".":
         return folder
@@ -164,6 +174,15 @@ def agent_name(path: str) -> str:
         or words[-1].endswith(_AGENT_NOUN_ENDINGS)
     )
     return "_".join(words) if is_agent_name else MAIN_AGENT
+
+
+def is_of_subagent(path: str) -> bool:
+    """Return whether a stream is a subagent's of a session, by its place.
+
+    >>> is_of_subagent("0e5f/subagents/workflows/wf/agent-a1.jsonl"), is_of_subagent("build/output.jsonl")
+    (True, False)
+    """
+    return "subagents" in path.split("/")[:-1]
 
 
 def is_run_name(stem: str) -> bool:

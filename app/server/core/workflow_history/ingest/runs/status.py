@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-from ...common.models import RunStatus, Severity, StreamFacts
+from ...common.models import SESSION_FORMATS, RunStatus, Severity, StreamFacts
 from ...common.outcomes import DID_NOTHING, Outcome, classify_outcome, has_answer, subtype_message
 from ...common.phases import PHASES, classify_phase, split_name
 from ...common.plausible_dates import SILENCE_TIMEOUT, is_plausible
@@ -72,6 +72,7 @@ def decide_status(evidence: StatusEvidence, now: datetime) -> StatusDecision:
     """Return the decision of the first rule that applies; "unknown" if none does."""
     rules = (
         _decide_by_state,
+        _decide_session,
         _decide_failed,
         _decide_running_by_log,
         _decide_unfinished,
@@ -83,6 +84,29 @@ def decide_status(evidence: StatusEvidence, now: datetime) -> StatusDecision:
         if verdict is not None:
             return verdict
     return StatusDecision(RunStatus.UNKNOWN, _unknown_reason(evidence))
+
+
+def _decide_session(evidence: StatusEvidence, now: datetime) -> StatusDecision | None:
+    """Decide by the last line of a session's own transcript, if nothing but transcripts is there.
+
+    The transcripts of its subagents do not count. An answer at the end is no proof of success.
+    """
+    others = (evidence.summary, evidence.error_log, evidence.log_error, evidence.completion)
+    streams = [stream for stream in evidence.streams if not stream.is_subagent]
+    if evidence.state or any(others) or len(streams) != 1 or streams[0].format not in SESSION_FORMATS:
+        return None
+    (stream,) = streams
+    outcome = classify_outcome(stream)
+    if outcome == Outcome.SUCCESS:
+        return StatusDecision(RunStatus.ENDED, f"the session ended with an answer ({stream.path})")
+    if outcome == Outcome.STOPPED:
+        return StatusDecision(RunStatus.STOPPED, f"the session was interrupted by the user ({stream.path})")
+    if outcome == Outcome.ERROR:
+        reason = f"the session ended with an error ({stream.path})"
+        return StatusDecision(RunStatus.FAILED, reason, stream.ending_text.strip() or None)
+    if outcome == Outcome.INCOMPLETE and _is_being_written(evidence, now):
+        return StatusDecision(RunStatus.RUNNING, f"the session has no answer yet ({stream.path})")
+    return None
 
 
 def _unknown_reason(evidence: StatusEvidence) -> str:

@@ -47,7 +47,7 @@ PARSERS: dict[str, type[StreamParser]] = {
 
 MIN_SIZE = 256 * 1024  # bytes; a shorter stream is read again as fast as its checkpoint
 _HASHED_BYTES = 4096  # bytes hashed at the file's beginning and before the checkpoint, to recognize the file
-_VERSION = 9  # increase whenever a parser's fields or their meanings change
+_VERSION = 10  # increase whenever a parser's fields or their meanings change
 
 _STATE_DECODERS = {name: msgspec.msgpack.Decoder(kind) for name, kind in PARSERS.items()}
 

@@ -46,10 +46,14 @@ from .claude_schema import (
 )
 from .endings import REFUSAL, SYNTHETIC, UNANSWERED, StreamEnding, ending_of, refusal_text
 from .reading import MAX_PROBLEMS, LineParser
+from .session_info import SessionCollector
 from .tokens import calls_of, entry_usage, terms_of, token_usage
 from .tool_result_fast_path import ToolResultMatcher
 
-PARSED_TYPES = frozenset({"system", "assistant", "user", "result"})
+_METADATA_TYPES = frozenset({"custom-title", "ai-title", "summary", "pr-link"})
+PARSED_TYPES = frozenset({"system", "assistant", "user", "result", *_METADATA_TYPES})
+_TITLE_KINDS = ("custom-title", "ai-title", "summary")  # types of lines with a title, the best first
+_HEADLESS = re.compile(r"sdk\b|.*\baction\b", re.IGNORECASE)  # entry points of scripts, such as sdk-py
 _AGENT_TOOLS = frozenset({"Task", "Agent"})
 _NEVER_STARTED = re.compile(
     rb"<tool_use_error>|InputValidationError|No such tool available|Agent type '[^']*' not found"
@@ -94,6 +98,9 @@ class ClaudeParser(LineParser):
     asked_at: datetime | None = None  # time of the latest prompt that has no answer yet
     has_copied: bool = False  # whether some lines are marked as another session's
     own_first: datetime | None = None  # earliest time of a message that is not another session's
+    collector: SessionCollector = field(
+        default_factory=SessionCollector
+    )  # metadata of a transcript's session
 
     def feed(self, block: bytes, number: int) -> int:
         """Parse a block of lines, the first of which follows line `number`; return the last line's number."""
@@ -125,7 +132,9 @@ class ClaudeParser(LineParser):
     def parse_record(self, raw: bytes, number: int) -> None:
         """Parse one record and add its facts."""
         line = decode_line(raw, PARSED_TYPES)
-        if line is not None:
+        if line is not None and line.type in _METADATA_TYPES:
+            _add_metadata(self, line)
+        elif line is not None:
             _add_line(self, line, number)
         if not raw.isascii():
             _report_invalid_utf8(self, raw, number)
@@ -143,10 +152,14 @@ class ClaudeParser(LineParser):
         elif ending is not None:
             self.ending = ending
 
-    def record_message_time(
+    def record_transcript_line(
         self, line: Line, ending: StreamEnding | None, when: datetime | None, *, copied: bool
     ) -> None:
-        """Record the time of a message or prompt; `copied`: the line is marked as another session's."""
+        """Record place and time of a transcript's line; `copied`: it is marked as another session's."""
+        self.collector.record_place(line.cwd, line.gitBranch)
+        self.collector.record_time(when)
+        if isinstance(line.entrypoint, str):
+            self.collector.is_headless = _HEADLESS.match(line.entrypoint) is not None
         if copied:
             self.has_copied = True
         elif when is not None and isinstance(line.message, Message):
@@ -197,6 +210,9 @@ class ClaudeParser(LineParser):
             sidechains=self.sidechains,
             ending=None if self.partial_record else ending,
             ending_text=ending_text,
+            session=self.collector.build(next(iter(self.sessions), None), title_kinds=_TITLE_KINDS)
+            if self.is_transcript
+            else None,
         )
 
     def unended_sessions(self) -> tuple[str, ...]:
@@ -235,7 +251,7 @@ def _add_line(parser: ClaudeParser, line: Line, number: int) -> None:
     parser.record_ending(line, ending)
     is_copied_line = is_copied(parser.path, line.sessionId, line.forkedFrom)
     if parser.is_transcript:
-        parser.record_message_time(line, ending, when, copied=is_copied_line)
+        parser.record_transcript_line(line, ending, when, copied=is_copied_line)
     if line.type == "result":
         begin = max(parser.last_init, parser.results[-1].line if parser.results else 0)
         parser.results.append(_build_result(line, number, session, begin))
@@ -248,6 +264,14 @@ def _add_line(parser: ClaudeParser, line: Line, number: int) -> None:
     elif line.subtype == "init" and line.model and line.model != SYNTHETIC:
         parser.model = parser.model or line.model
         parser.messages_before_init = parser.messages_before_init or bool(parser.messages)
+
+
+def _add_metadata(parser: ClaudeParser, line: Line) -> None:
+    """Add the title or the pull request of a transcript's session."""
+    if line.type == "pr-link":
+        parser.collector.record_pull_request(line.prNumber, line.prUrl, line.prRepository)
+    else:
+        parser.collector.record_title(str(line.type), line.customTitle or line.aiTitle or line.summary)
 
 
 def _add_assistant_message(

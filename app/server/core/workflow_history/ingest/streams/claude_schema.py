@@ -118,6 +118,15 @@ class Line(msgspec.Struct):
     isApiErrorMessage: Any = None  # noqa: N815
     error: Any = None
     toolUseResult: msgspec.Raw = msgspec.Raw()  # noqa: N815
+    cwd: Any = None
+    gitBranch: Any = None  # noqa: N815
+    entrypoint: Any = None  # the program that started the session: cli, sdk-py, claude-vscode ...
+    aiTitle: Any = None  # noqa: N815
+    customTitle: Any = None  # noqa: N815
+    summary: Any = None
+    prNumber: Any = None  # noqa: N815
+    prUrl: Any = None  # noqa: N815
+    prRepository: Any = None  # noqa: N815
 
 
 class SubagentResult(msgspec.Struct):

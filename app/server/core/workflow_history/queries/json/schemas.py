@@ -26,6 +26,7 @@ from ..list_runs import RunPage
 from ..pattern_records import PatternDecision, PatternDetail, PatternReport
 from ..running_runs import RunningRuns, RunProgress
 from ..similar import SimilarRuns
+from ..sources import SourceReport
 from ..statistics import Overview, RunStatistics, Trend, Waste
 from ..sync_status import SyncPage, SyncStatus
 from . import types
@@ -235,6 +236,7 @@ SCHEMAS: Final[Mapping[str, Callable[[], Schema]]] = {
     "budget-check": partial(json_schema, BudgetReport),
     "budget-init": partial(json_schema, types.ConfigCreated),
     "cost": partial(json_schema, types.FolderCosts),
+    "sources": partial(json_schema, SourceReport),
     "syncs": partial(_rows_schema, SyncPage, "syncs", partial(_row_definitions, types.LoggedSync)),
     "health": partial(json_schema, types.Health),
     "schemas": partial(json_schema, types.SchemaNames),

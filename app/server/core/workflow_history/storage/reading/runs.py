@@ -108,6 +108,7 @@ class StoredRunState(NamedTuple):
     first_written_ns: int | None
     last_written_ns: int | None
     host: str | None
+    project: str
 
 
 class AgentsDirectory(NamedTuple):
@@ -357,13 +358,12 @@ def agents_directories(connection: Connection) -> list[AgentsDirectory]:
     return [AgentsDirectory(*row) for row in connection.execute(query)]
 
 
-def run_ids_in(connection: Connection, directory: AgentsDirectory) -> list[str]:
-    """Return the ids of the runs that were found in an agents directory."""
-    return list(
-        connection.scalars(
-            select(workflows.c.id).where(*_directory_conditions(directory)).order_by(workflows.c.id)
-        )
-    )
+def run_ids_in(connection: Connection, directory: AgentsDirectory) -> dict[str, str | None]:
+    """Return the ids of the runs that were found in an agents directory, each with its `files_folder`."""
+    run = workflows.c
+    query = select(run.id, run.extra["files_folder"].as_string().label("files_folder")).order_by(run.id)
+    rows = connection.execute(query.where(*_directory_conditions(directory)))
+    return {row.id: row.files_folder for row in rows}
 
 
 def stream_identities(

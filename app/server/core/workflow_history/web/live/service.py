@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ... import database
-from ...ingest.runs.discovery import find_transcripts
 from ...ingest.runs.nested_folders import TranscriptFolders
+from ...ingest.sources.discovery import find_transcripts
 from ...presentation.sync_summary import stage_label
 from ...queries.json.encoding import to_json
 from ...queries.sync_status import SyncStatus

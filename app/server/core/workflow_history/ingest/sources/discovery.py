@@ -10,30 +10,27 @@ import errno
 import re
 import shlex
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from ...common.errors import AgentsFolderError, StorageUnreachableError, WorkflowHistoryError
+from ...common.errors import AgentsFolderError, WorkflowHistoryError
 from ...common.formatting.numbers import pluralize
 from ...common.models import Problem, Severity
-from ..files import (
-    DirLister,
-    FileEntry,
-    FolderPath,
-    RemoteListing,
-    directory_lister,
-    join_address,
-    open_file,
-    unpacked_name,
+from ..files import FileEntry, FolderPath, RemoteListing, directory_lister, join_address, unpacked_name
+from ..runs.folder_walk import (
+    FolderScan,
+    collect_files,
+    read_session_id,
+    read_start,
+    scan_file,
+    session_of_file,
+    sort_without_copies,
 )
-from ..streams.block_reader import BlockReader
-from ..streams.format_detection import contains_stream
-from .grouping import AGENTS_FOLDER, group_into_runs, is_session, is_sub_agent, split_sessions
-from .nested_folders import NOT_SEARCHED, PRUNED, Inside, TranscriptFolders, look_inside
-from .records import (
+from ..runs.grouping import AGENTS_FOLDER, group_into_runs, is_session, is_sub_agent, split_sessions
+from ..runs.nested_folders import NOT_SEARCHED, Inside, TranscriptFolders, look_inside
+from ..runs.records import (
     RUN_FILE_NAMES,
     STATE_FILE,
     STREAM_SUFFIXES,
@@ -43,47 +40,18 @@ from .records import (
     is_stream_by_name,
     stem_of,
 )
+from ..streams.format_detection import contains_stream
+from .registry import source_of
 
 NON_RUN_FOLDERS = frozenset({"security_logs", "context_bundles"})
-MAX_DEPTH = 6  # levels below a run's directory: deeper files belong to an agent's checkout, not to the run
 
 _SYSTEM_ERRORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO})
 """Error codes caused by the system's state, not by the directory."""
 
-_HEAD_BYTES = 65_536  # bytes read from a loose file to find its session or its kind
 _SAMPLE_FILES = 3  # files of a directory that are opened to see whether it contains streams
 _NDJSON = ".ndjson"  # another extension of streams
 _TEXT_SUFFIXES = (".log", ".out", ".txt")  # extensions of text files that often contain streams
 _COPY_OR_PACKED = re.compile(r"\.(?:jsonl|ndjson)[.~]|~$")
-_SESSION_FIELD = re.compile(rb'"session(?:Id|_id|ID)"\s*:\s*"([0-9A-Za-z_-]{1,200})"')
-
-
-@dataclass(slots=True)
-class FolderScan:
-    """One walk over an agents directory, which yields candidates for runs and records skipped entries."""
-
-    root: FolderPath
-    listing: DirLister  # lists any directory below `root`
-    groups: list[list[FileEntry]] = field(default_factory=list)  # entries that belong together
-    skipped: list[Problem] = field(default_factory=list)  # skipped entries, with reasons
-    problems: list[Problem] = field(default_factory=list)
-
-    def __iter__(self) -> Iterator[RunFolder]:
-        """Yield the candidates for runs, directory by directory, sorted by name."""
-        for group in self.groups:
-            yield from self.iter_runs(group)
-
-    def iter_runs(self, group: Sequence[FileEntry]) -> Iterator[RunFolder]:
-        """Yield the candidates for runs in a group of entries that belong together."""
-        return _find_runs_in_group(self, group)
-
-    def add_problem(self, shown: str, error: OSError) -> None:
-        """Record a directory or file that cannot be read."""
-        self.problems.append(Problem(shown, f"cannot be read: {error.strerror or error}", refused=True))
-
-    def add_skipped(self, shown: str, reason: str) -> None:
-        """Record a skipped entry and the reason."""
-        self.skipped.append(Problem(shown, reason, severity=Severity.WARNING))
 
 
 def walk_agents_folder(
@@ -95,10 +63,12 @@ def walk_agents_folder(
     Raises AgentsFolderError if `root` is not a directory that can be listed, WorkflowHistoryError if the
     system lacks memory or file handles, or has an I/O error.
     """
+    if (source := source_of(root)) is not None:
+        return source.walk(root)
     listing = directory_lister(root)
     try:
         with listing(str(root)) as entries:
-            walk = FolderScan(root, listing, _group_entries(_sort_without_copies(entries)))
+            groups = _group_entries(sort_without_copies(entries))
     except OSError as error:
         if error.errno in _SYSTEM_ERRORS:
             raise WorkflowHistoryError(f"Cannot list {root}: {error.strerror}.") from error
@@ -106,6 +76,7 @@ def walk_agents_folder(
             f"Cannot read {root}: {error.strerror or error}. Name your agents directory, the one with a "
             "subdirectory per run."
         ) from error
+    walk = FolderScan(root, listing, _find_runs_in_group, groups)
     if isinstance(listing, RemoteListing) and listing.missing_reason:
         walk.problems.append(
             Problem(".", f"the archive is read in part: {listing.missing_reason}", refused=True)
@@ -113,10 +84,10 @@ def walk_agents_folder(
     transcripts = find_transcripts(root) if transcript_set is NOT_SEARCHED else transcript_set
     if transcripts is not None:
         if transcripts.alone:  # loose transcripts, each with its subagents' directory
-            sessions = ([entry for entry in group if _is_session_entry(entry)] for group in walk.groups)
+            sessions = ([entry for entry in group if _is_session_entry(entry)] for group in groups)
             groups = [group for group in sessions if group]
         else:
-            groups = [group for group in walk.groups if group[0].name not in transcripts.tops]
+            groups = [group for group in groups if group[0].name not in transcripts.tops]
         walk.groups = [*groups, *_transcript_groups(root, transcripts)]
     return walk
 
@@ -166,16 +137,9 @@ def unread_stream_folders(project: FolderPath, inside: Inside) -> list[Problem]:
 
 def _file_contains_stream(path: FolderPath) -> bool:
     try:
-        return contains_stream(_read_start(str(path)))
+        return contains_stream(read_start(str(path)))
     except OSError:
         return False
-
-
-def _read_start(path: str) -> bytes:
-    """Return the first bytes of a file, at most `_HEAD_BYTES` of them are read; raise OSError."""
-    handle, status = open_file(path)
-    with handle:
-        return next(BlockReader(handle, min(status.st_size, _HEAD_BYTES)).pieces(), b"")
 
 
 def _transcript_groups(root: FolderPath, transcripts: TranscriptFolders) -> Iterator[list[FileEntry]]:
@@ -191,7 +155,7 @@ def _group_entries(entries: Iterable[FileEntry]) -> list[list[FileEntry]]:
         if name.endswith(STREAM_SUFFIXES) and not entry.is_dir(follow_symlinks=False):
             name = stem_of(name)
             if is_sub_agent(name):
-                name = _read_session_id(entry.path) or name
+                name = read_session_id(entry.path) or name
         groups.setdefault(name, []).append(entry)
     return list(groups.values())
 
@@ -208,15 +172,17 @@ def find_runs(
 
     `transcript_set`: see `walk_agents_folder`.
     """
+    if (source := source_of(root)) is not None:
+        yield from sorted((run for run in source.walk(root) if run.id in ids), key=lambda run: run.id)
+        return
     names = {run_id.split("/", maxsplit=1)[0] for run_id in ids}
     runs = {run.id: run for run in _walk_names(root, names, transcript_set) if run.id in ids}
     parents = {run_id.rpartition("/")[0] for run_id in ids - runs.keys()} - {""}
     if isinstance(root, Path) and parents:
         # These may be transcripts next to agents directories, whose folders are not runs.
         folders = tuple([parent for parent in parents if "\0" not in parent and (root / parent).is_dir()])
-        walk = FolderScan(
-            root, directory_lister(root), list(_transcript_groups(root, TranscriptFolders(folders)))
-        )
+        groups = list(_transcript_groups(root, TranscriptFolders(folders)))
+        walk = FolderScan(root, directory_lister(root), _find_runs_in_group, groups)
         runs |= {run.id: run for run in walk if run.id in ids - runs.keys()}
     yield from (runs[run_id] for run_id in sorted(runs))
 
@@ -226,13 +192,13 @@ def _walk_names(
 ) -> FolderScan:
     """Return a walk over only the entries of the agents directory that these names may refer to."""
     if isinstance(root, Path) and all(_is_plain_folder(root, name) for name in names):
-        walk = FolderScan(root, directory_lister(root))
-        walk.groups = [[_FolderEntry(name, str(root / name))] for name in sorted(names)]  # type: ignore[list-item]
+        walk = FolderScan(root, directory_lister(root), _find_runs_in_group)
+        walk.groups = [[_FolderEntry(name, str(root / name))] for name in sorted(names)]
         return walk
     try:
         walk = walk_agents_folder(root, transcript_set)
     except (AgentsFolderError, WorkflowHistoryError):
-        return FolderScan(root, directory_lister(root))
+        return FolderScan(root, directory_lister(root), _find_runs_in_group)
     walk.groups = [group for group in walk.groups if not names.isdisjoint(map(_run_name, group))]
     return walk
 
@@ -280,7 +246,7 @@ def _find_runs_in_group(walk: FolderScan, group: Sequence[FileEntry]) -> Iterato
     for entry in usable:
         if entry not in files:
             yield from _find_runs_in_folder(walk, entry, loose)
-    sessions, others = split_sessions(loose, _session_of_file)
+    sessions, others = split_sessions(loose, session_of_file)
     sessions |= {_run_name(file): [file] for file in others}
     for session, own_files in sorted(sessions.items()):
         yield RunFolder(session, str(walk.root), tuple(sorted(own_files)))
@@ -302,7 +268,7 @@ def _loose_stream(walk: FolderScan, entry: FileEntry) -> ScannedFile | None:
     """Return a loose file if it may be a stream, else None; record why a possible stream is skipped."""
     name = escape_undecodable(entry.name)
     if is_stream_by_name(entry.name):
-        return _scan_file(walk, entry, name, name)
+        return scan_file(walk, entry, name, name)
     if name.startswith(".") or name in RUN_FILE_NAMES or _is_special_file(entry):
         return None
     if _COPY_OR_PACKED.search(name):
@@ -319,7 +285,7 @@ def _loose_stream(walk: FolderScan, entry: FileEntry) -> ScannedFile | None:
             return None
         if not _begins_as_stream(walk, entry, name):
             return None
-    file = _scan_file(walk, entry, name, name)
+    file = scan_file(walk, entry, name, name)
     return file and file._replace(is_stream_by_content=True)
 
 
@@ -332,7 +298,7 @@ def _is_special_file(entry: FileEntry) -> bool:
 
 def _begins_as_stream(walk: FolderScan, entry: FileEntry, name: str) -> bool:
     try:
-        start = _read_start(entry.path)
+        start = read_start(entry.path)
     except OSError as error:
         walk.add_skipped(name, f"cannot be read: {error.strerror or error}")
         return False
@@ -344,17 +310,6 @@ def _begins_as_stream(walk: FolderScan, entry: FileEntry, name: str) -> bool:
     return True
 
 
-def _sort_without_copies(entries: Iterable[FileEntry]) -> list[FileEntry]:
-    """Return entries sorted by name, without a `.json` or packed file that repeats its `.jsonl` file."""
-    by_name = {entry.name: entry for entry in entries}
-    return [
-        by_name[name]
-        for name in sorted(by_name)
-        if not (name.endswith(".json") and f"{name}l" in by_name)
-        and (unpacked_name(name) == name or unpacked_name(name) not in by_name)
-    ]
-
-
 def _is_ignored_folder(name: str) -> bool:
     return not name or name.startswith(("_", ".")) or name in NON_RUN_FOLDERS
 
@@ -362,12 +317,12 @@ def _is_ignored_folder(name: str) -> bool:
 def _find_runs_in_folder(walk: FolderScan, entry: FileEntry, loose: list[ScannedFile]) -> Iterator[RunFolder]:
     """Yield the runs of a directory; its files are added to `loose` instead if they belong to that run."""
     name, files = escape_undecodable(entry.name), list[ScannedFile]()
-    _collect_files(walk, entry.path, name, "", files)
+    collect_files(walk, entry.path, name, "", files)
     files.sort()
     if loose and not any(file.path == STATE_FILE for file in files):
         loose += [file._replace(path=f"{name}/{file.path}") for file in files]
         return
-    runs = list(group_into_runs(name, entry.path, files, _session_of_file))
+    runs = list(group_into_runs(name, entry.path, files, session_of_file))
     yield from runs
     if not runs:
         walk.add_skipped(name, "neither a state file nor a transcript")
@@ -383,8 +338,8 @@ def _find_sessions(walk: FolderScan, folder: _TranscriptFolderEntry) -> Iterator
         walk.add_skipped(shown, "no run by its name")
         return
     files: list[ScannedFile] = []
-    _collect_files(walk, folder.path, shown, "", files, is_included=_is_session_entry)
-    sessions, others = split_sessions(files, _session_of_file)
+    collect_files(walk, folder.path, shown, "", files, is_included=_is_session_entry)
+    sessions, others = split_sessions(files, session_of_file)
     for session, own_files in sorted(sessions.items()):
         yield RunFolder(f"{shown}/{session}", folder.path, tuple(sorted(own_files)))
     for file in (other for other in others if "/" not in other.path):
@@ -399,79 +354,7 @@ def _run_name(entry: ScannedFile | FileEntry) -> str:
     return stem_of(path)
 
 
-def _session_of_file(file: ScannedFile) -> str | None:
-    return _read_session_id(file.file)
-
-
-def _read_session_id(file: str) -> str | None:
-    """Return the session id in the first lines of a subagent's transcript, or None."""
-    try:
-        handle, _ = open_file(file)
-        with handle:
-            match = _SESSION_FIELD.search(handle.read(_HEAD_BYTES))
-    except (OSError, StorageUnreachableError):
-        return None  # reading it whole reports the reason
-    return match.group(1).decode() if match else None
-
-
 def _is_session_entry(entry: FileEntry) -> bool:
     """Return whether an entry may be a loose transcript, or a session's directory next to its transcript."""
     is_folder = entry.is_dir(follow_symlinks=False)
     return is_session(entry.name) if is_folder else unpacked_name(entry.name).endswith(".jsonl")
-
-
-def _collect_files(
-    walk: FolderScan,
-    folder: str,
-    shown: str,
-    prefix: str,
-    files: list[ScannedFile],
-    *,
-    is_included: Callable[[FileEntry], bool] = lambda _entry: True,
-) -> None:
-    """Add the data files of a directory to the list, recursively.
-
-    `prefix` is the directory's path in the run, with a final slash. `is_included` selects entries.
-    """
-    try:
-        with walk.listing(folder) as listing:
-            entries = [entry for entry in _sort_without_copies(listing) if is_included(entry)]
-    except OSError as error:
-        walk.add_problem(shown, error)
-        return
-    has_prompts = prefix == "prompts/" or prefix.endswith("/prompts/")
-    for entry in entries:
-        name = entry.name
-        display_name = name if name.isascii() else escape_undecodable(name)
-        if entry.is_dir(follow_symlinks=False):
-            if prefix.count("/") < MAX_DEPTH and name not in PRUNED:
-                _collect_files(walk, entry.path, f"{shown}/{display_name}", f"{prefix}{display_name}/", files)
-        elif (
-            name.endswith(STREAM_SUFFIXES)
-            or name in RUN_FILE_NAMES
-            or (has_prompts and name.endswith((".txt", ".md")))
-        ):
-            if entry.is_symlink():
-                walk.add_skipped(f"{shown}/{display_name}", "a symbolic link: links are not followed")
-            elif file := _scan_file(walk, entry, f"{shown}/{display_name}", f"{prefix}{display_name}"):
-                files.append(file)
-
-
-def _scan_file(walk: FolderScan, entry: FileEntry, shown: str, path: str) -> ScannedFile | None:
-    try:
-        status = entry.stat(follow_symlinks=False)
-    except OSError as error:
-        walk.add_problem(shown, error)
-        return None
-    if not stat.S_ISREG(status.st_mode):
-        walk.add_skipped(shown, "no regular file")
-        return None
-    return ScannedFile(
-        unpacked_name(path),
-        unpacked_name(shown),
-        entry.path,
-        status.st_size,
-        status.st_mtime_ns,
-        status.st_ino,
-        status.st_mode,
-    )

@@ -1,0 +1,1 @@
+"""Find runs and sessions: one module for each source, and the registry of all."""

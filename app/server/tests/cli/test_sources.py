@@ -1,0 +1,270 @@
+"""Without a directory, sync and serve read every place on this machine with runs or sessions."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from app.server.core.workflow_history.cli.app import app
+from app.server.core.workflow_history.cli.folders import resolve_watched_folders
+from app.server.tests.support import rollouts
+from app.server.tests.support.build import init, result, run, stream
+from app.server.tests.support.native_sessions import Session, session_id
+
+MS = 1_782_979_200_000  # 2026-07-02 08:00 UTC
+
+
+def type_in(*words: str, code: int = 0) -> Any:
+    done = CliRunner().invoke(app, list(words), prog_name="workflow-history", env={"COLUMNS": "200"})
+    assert done.exit_code == code, done.output
+    return done
+
+
+def answer(*words: str) -> Any:
+    return json.loads(type_in(*words, "--json").stdout)
+
+
+def of_claude(home: Path) -> Path:
+    store = home / ".claude" / "projects"
+    Session(session_id(1)).says("Add CSV export").answers("m1").write(store)
+    return store
+
+
+def of_gemini(home: Path) -> Path:
+    store = home / ".gemini" / "tmp"
+    chats = store / "0123456789abcdef0123456789abcdef" / "chats"
+    tokens = {"input": 1_000, "output": 100, "cached": 0, "thoughts": 0, "tool": 0, "total": 1_100}
+    when = "2026-07-03T07:00:00.000Z"
+    asked = {"id": "g1", "timestamp": when, "type": "user", "content": "Add CSV export"}
+    said = {"id": "g2", "timestamp": when, "type": "gemini", "content": "Done.", "tokens": tokens}
+    lines = [
+        {"sessionId": "gemini-1", "projectHash": "h", "startTime": when, "kind": "main"},
+        asked,
+        {**said, "model": "gemini-2.5-pro"},
+    ]
+    chats.mkdir(parents=True)
+    (chats.parent / ".project_root").write_text("/nowhere/shop")
+    (chats / "session-1.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (chats / "gemini-1").mkdir()
+    child = {"sessionId": "gemini-2", "projectHash": "h", "startTime": when, "kind": "subagent"}
+    lines = [child, {**said, "id": "g3", "model": "gemini-2.5-flash"}]
+    (chats / "gemini-1" / "gemini-2.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return store
+
+
+def of_opencode(home: Path) -> Path:
+    store = home / ".local" / "share" / "opencode"
+    store.mkdir(parents=True)
+    tokens = {"input": 1_000, "output": 100, "reasoning": 0, "cache": {"read": 0, "write": 0}}
+    said = {"role": "assistant", "time": {"created": MS, "completed": MS + 5_000}, "tokens": tokens,
+            "modelID": "claude-sonnet-4-5", "providerID": "anthropic", "cost": 0.02}  # fmt: skip
+    with closing(sqlite3.connect(store / "opencode.db")) as database, database:
+        database.execute(
+            "CREATE TABLE session (id, project_id, parent_id, slug, directory, title, version,"
+            " time_created int, time_updated int)"
+        )
+        database.execute("CREATE TABLE message (id, session_id, time_created int, time_updated int, data)")
+        database.execute(
+            "CREATE TABLE part (id, message_id, session_id, time_created int, time_updated int, data)"
+        )
+        for number, parent in ((1, None), (2, "ses_1")):
+            database.execute(
+                "INSERT INTO session VALUES (?, 'p', ?, 's', '/nowhere/shop', 'CSV export', '1', ?, ?)",
+                (f"ses_{number}", parent, MS, MS + 5_000),
+            )
+            database.execute(
+                "INSERT INTO message VALUES (?, ?, ?, ?, ?)",
+                (f"msg_{number}", f"ses_{number}", MS, MS + 5_000, json.dumps(said)),
+            )
+    return store
+
+
+def of_codex(home: Path) -> Path:
+    codex_home = home / ".codex"
+    own = [rollouts.meta(60, rollouts.CHILD, rollouts.spawned(), cwd="/nowhere/shop"), *rollouts.OWN]
+    rollouts.session(codex_home, rollouts.THREAD, rollouts.meta(cwd="/nowhere/shop"), *rollouts.PARENT[1:])
+    child = rollouts.session(codex_home, rollouts.CHILD, *own)
+    later = codex_home / "sessions" / "2026" / "07" / "03"
+    later.mkdir()
+    child.rename(later / child.name)  # the spawned thread began on another day
+    return codex_home / "sessions"
+
+
+def of_copilot(home: Path) -> Path:
+    store = home / ".copilot" / "session-state"
+    usage = {"inputTokens": 1_000, "outputTokens": 100, "cacheReadTokens": 0, "cacheWriteTokens": 0}
+    metrics = {"claude-sonnet-4.5": {"requests": {"count": 1, "cost": 1}, "usage": usage}}
+    events = [
+        ("session.start", {"sessionId": "copilot-1", "context": {"cwd": "/nowhere/shop"}}),
+        ("user.message", {"content": "Add CSV export"}),
+        ("assistant.message", {"messageId": "x", "content": "Done", "toolRequests": [], "outputTokens": 100}),
+        ("session.shutdown", {"shutdownType": "routine", "modelMetrics": metrics}),
+    ]
+    (store / "copilot-1").mkdir(parents=True)
+    (store / "copilot-1" / "events.jsonl").write_text(
+        "".join(
+            json.dumps(
+                {"type": kind, "data": data, "id": kind, "timestamp": f"2026-07-04T06:0{number}:00.000Z"}
+            )
+            + "\n"
+            for number, (kind, data) in enumerate(events)
+        )
+    )
+    return store
+
+
+STORES = {
+    "claude": of_claude,
+    "codex": of_codex,
+    "copilot": of_copilot,
+    "gemini": of_gemini,
+    "opencode": of_opencode,
+}
+RUNS = {
+    "claude": session_id(1),
+    "codex": rollouts.THREAD,
+    "copilot": "copilot-1",
+    "gemini": "gemini-1",
+    "opencode": "ses_1",
+}
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    home, project = tmp_path / "me", tmp_path / "work"
+    project.mkdir()
+    for name, path in (
+        ("HOME", home),
+        ("XDG_CONFIG_HOME", home / ".config"),
+        ("XDG_DATA_HOME", home / ".local/share"),
+    ):
+        monkeypatch.setenv(name, str(path))
+    monkeypatch.delenv("WORKFLOW_HISTORY_AGENTS")
+    monkeypatch.delenv("CLAUDE_CONFIG_DIR", raising=False)
+    monkeypatch.chdir(project)
+    return home
+
+
+def test_sync_without_a_directory_reads_the_agents_directory_and_all_stores(home: Path) -> None:
+    for write in STORES.values():
+        write(home)
+    stream(run(Path("agents"), "a1b2c3d4"), "builder", init(), result())
+    done = answer("sync")
+    assert (done["scanned"], done["inserted"], done["errors"]) == (6, 6, [])
+    runs = {run["id"]: run for run in answer("list")["workflows"]}
+    assert set(runs) == {"a1b2c3d4", *RUNS.values()}
+    assert {runs[name]["project"] for name in RUNS.values()} == {"shop"}
+    again = answer("sync")
+    assert (again["unchanged"], again["changed"], again["inserted"]) == (6, 0, 0)
+
+
+@pytest.mark.parametrize("source", STORES)
+def test_sync_reads_only_the_named_source(home: Path, source: str) -> None:
+    for write in STORES.values():
+        write(home)
+    assert answer("sync", "--source", source)["scanned"] == 1
+    assert [run["id"] for run in answer("list")["workflows"]] == [RUNS[source]]
+
+
+@pytest.mark.parametrize(
+    ("source", "name"), [("gemini", "subagent"), ("opencode", "subagent"), ("codex", "explorer")]
+)
+def test_subagents_are_agents_of_the_run_of_their_session(home: Path, source: str, name: str) -> None:
+    STORES[source](home)
+    answer("sync")
+    shown = answer("show", RUNS[source])
+    assert {agent["agent"] for agent in shown["phase_costs"]} == {"main", name}
+    assert shown["status"] == "ended"
+
+
+@pytest.mark.parametrize("source", STORES)
+def test_cost_prices_a_store_as_sync_does(home: Path, source: str) -> None:
+    store = STORES[source](home)
+    priced, done = answer("cost", str(store)), answer("sync", "--source", source)
+    assert priced["recorded_cost"] == pytest.approx(done["total_cost"])
+    assert (priced["runs"], priced["recorded_cost"] > 0) == (1, True)
+
+
+def test_a_store_keeps_what_its_program_deleted(home: Path) -> None:
+    for write in STORES.values():
+        write(home)
+    before = answer("sync")
+    shutil.rmtree(home / ".codex" / "sessions" / "2026")
+    shutil.rmtree(home / ".copilot" / "session-state" / "copilot-1")
+    with (
+        closing(sqlite3.connect(home / ".local" / "share" / "opencode" / "opencode.db")) as database,
+        database,
+    ):
+        database.execute("DELETE FROM session")
+    answer("sync")
+    runs = {run["id"]: run for run in answer("list")["workflows"]}
+    assert set(runs) == set(RUNS.values())
+    total = sum(run["total_cost"] for run in runs.values())
+    assert total == pytest.approx(before["total_cost"])
+
+
+def test_sources_lists_each_place_with_the_number_of_its_runs(home: Path) -> None:
+    of_claude(home)
+    places = {place["path"]: place for place in answer("sources")["places"]}
+    found = places[str(home / ".claude" / "projects")]
+    assert (found["source"], found["state"], found["runs"]) == ("claude", "found", 1)
+    assert places["agents"]["state"] == "missing"
+    assert type_in("sources", "--quiet").stdout.strip() == str(home / ".claude" / "projects")
+    printed = type_in("sources").stdout
+    assert "Claude Code" in printed
+    assert "workflow-history sync" in printed
+
+
+def test_sources_says_why_a_place_cannot_be_read(home: Path) -> None:
+    store = home / ".claude" / "projects"
+    store.parent.mkdir(parents=True)
+    store.write_text("no directory")
+    (place,) = [each for each in answer("sources")["places"] if each["path"] == str(store)]
+    assert (place["state"], place["runs"], place["reason"]) == ("unreadable", None, "Not a directory")
+
+
+def test_a_variable_names_the_directories_of_claude_code(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = home / "one"
+    of_claude(elsewhere)
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", f"{elsewhere / '.claude'},{home / 'two'}")
+    places = [place for place in answer("sources")["places"] if place["source"] == "claude"]
+    assert [(place["path"], place["state"]) for place in places] == [
+        (str(elsewhere / ".claude" / "projects"), "found"),
+        (str(home / "two" / "projects"), "missing"),
+    ]
+    assert answer("sync")["scanned"] == 1
+
+
+def test_sync_without_anything_to_read_names_the_places_it_looked_at(home: Path) -> None:
+    done = type_in("sync", code=2)
+    assert "No runs or sessions found" in done.stderr
+    assert str(home / ".claude" / "projects") in done.stderr
+    assert not Path(os.environ["WORKFLOW_HISTORY_DB"]).exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--source", "cobol"], "Unknown source 'cobol'"),
+        (["agents", "--source", "claude"], "either DIR or --source"),
+    ],
+)
+def test_a_wrong_source_is_a_usage_error(home: Path, words: list[str], message: str) -> None:
+    of_claude(home)
+    Path("agents").mkdir()
+    assert message in type_in("sync", *words, code=2).stderr
+
+
+def test_serve_without_a_directory_follows_the_stores_that_exist(home: Path) -> None:
+    store = of_claude(home)
+    assert resolve_watched_folders(None) == [store]
+    Path("agents").mkdir()
+    assert resolve_watched_folders(None) == [Path("agents"), store]
