@@ -14,9 +14,8 @@ from ..common.errors import AgentsFolderError, InvalidQueryError, WorkflowHistor
 from ..common.formatting.text import single_line
 from ..ingest.files import FolderPath, to_path
 from ..ingest.runs.records import STATE_FILE
-from ..ingest.sources.registry import find_stores, source_of
 from ..presentation.sync_summary import no_runs_message
-from ..queries.sources import PlaceState, find_sources
+from ..queries.sources import existing_places, existing_stores, find_sources
 
 _DEFAULT_FOLDER = Path("agents")
 
@@ -63,12 +62,11 @@ def resolve_folders(path: str | None, sources: Sequence[str]) -> list[FolderPath
         if sources:
             raise InvalidQueryError("Use either DIR or --source.")
         return [resolve_folder(path)]
-    places = find_sources(sources).places
-    found = [to_path(place.path) for place in places if place.state == PlaceState.FOUND]
-    if found:
-        return found
-    if not sources and (os.environ.get("WORKFLOW_HISTORY_AGENTS") or scanner.default_agents_dir().exists()):
+    if found := existing_places(sources):
+        return [resolve_folder(place) for place in found]
+    if not sources and os.environ.get("WORKFLOW_HISTORY_AGENTS"):
         return [resolve_folder(None)]
+    places = find_sources(sources).places
     looked_at = ", ".join(single_line(place.path) for place in places)
     unreadable = [f"{single_line(place.path)}: {place.reason}" for place in places if place.reason]
     raise AgentsFolderError(
@@ -96,6 +94,5 @@ def resolve_watched_folders(path: str | None) -> list[FolderPath]:
             return [folder]
         return scanner.find_agents_folders(resolve_folder(path))
     folders = scanner.find_agents_folders(scanner.default_agents_dir())
-    stores = [store.path for store in find_stores(os.environ, Path.home()) if source_of(store.path)]
-    existing = [*(folder for folder in folders if folder.is_dir()), *stores]
+    existing = [*(folder for folder in folders if folder.is_dir()), *existing_stores()]
     return existing or [folder for folder in folders[:1] if folder != _DEFAULT_FOLDER]

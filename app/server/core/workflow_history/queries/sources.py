@@ -56,8 +56,7 @@ def find_sources(names: Sequence[str] = ()) -> SourceReport:
 
     The directories are listed, and no transcript is read. Raises InvalidQueryError for an unknown name.
     """
-    if unknown := [name for name in names if name not in SOURCE_NAMES]:
-        raise InvalidQueryError(f"Unknown source {unknown[0]!r}. Use one of: {', '.join(SOURCE_NAMES)}")
+    _check_names(names)
     places: list[SourcePlace] = []
     if not names or ADW in names:
         places.append(_look_at(ADW, _ADW_TITLE, scanner.default_agents_dir()))
@@ -67,6 +66,29 @@ def find_sources(names: Sequence[str] = ()) -> SourceReport:
         if not names or store.source.name in names
     ]
     return SourceReport(places)
+
+
+def existing_places(names: Sequence[str] = ()) -> list[str]:
+    """Return the places that a sync of these sources reads; without `names`, of all sources.
+
+    Raises InvalidQueryError for an unknown name.
+    """
+    _check_names(names)
+    agents_dir = scanner.default_agents_dir()
+    has_agents = (not names or ADW in names) and agents_dir.exists()
+    return [*([str(agents_dir)] if has_agents else ()), *map(str, existing_stores(names))]
+
+
+def existing_stores(names: Sequence[str] = ()) -> list[Path]:
+    """Return the usual stores of these sources that have sessions; without `names`, of all sources."""
+    stores = find_stores(os.environ, Path.home())
+    named = (store for store in stores if not names or store.source.name in names)
+    return [store.path for store in named if source_of(store.path) is not None]
+
+
+def _check_names(names: Sequence[str]) -> None:
+    if unknown := [name for name in names if name not in SOURCE_NAMES]:
+        raise InvalidQueryError(f"Unknown source {unknown[0]!r}. Use one of: {', '.join(SOURCE_NAMES)}")
 
 
 def _look_at(name: str, title: str, path: FolderPath) -> SourcePlace:

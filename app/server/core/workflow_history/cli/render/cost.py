@@ -90,7 +90,7 @@ def cost_of(totals: Totals) -> Cost:
 def _head(report: Totals) -> Text:
     project = f" in {single_line(report['project'])}" if report["project"] else ""
     folders = report.get("folders") or ()
-    source = f", from {len(folders):,} agents directories" if len(folders) > 1 else ""
+    source = f", from {len(folders):,} directories" if len(folders) > 1 else ""
     runs = Text.assemble((pluralize(report["runs"], "run"), "bold"), project, source)
     return join_parts([runs, copies_note(report["copies"]), pluralize(report["agent_runs"], "agent run")])
 

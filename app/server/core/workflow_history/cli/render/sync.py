@@ -105,7 +105,7 @@ def _no_runs(stats: Stats) -> Text:
 def _run_count(stats: Stats) -> Text:
     project = f" in {single_line(stats['project'])}" if stats.get("project") else ""
     folders = stats.get("folders") or ()
-    source = f", from {len(folders):,} agents directories" if len(folders) > 1 else ""
+    source = f", from {len(folders):,} directories" if len(folders) > 1 else ""
     return Text.assemble((pluralize(count(stats, "scanned"), "run"), "bold"), project, source)
 
 

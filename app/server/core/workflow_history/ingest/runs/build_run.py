@@ -63,6 +63,7 @@ from .status import (
     decide_status,
     furthest_stream,
     is_in_future,
+    session_stream,
     state_error,
 )
 
@@ -374,7 +375,8 @@ def _workflow_fields(
     elsewhere: Mapping[Attempt, Elsewhere],
 ) -> Workflow:
     facts, state, log_error = run.facts, run.facts.state, evidence.log_error
-    session = None if facts.has_state else _main_session(run.streams)
+    stream = None if facts.has_state else session_stream(run.streams)
+    session = stream.session if stream is not None else None
     clues = Clues(state, facts.summaries, facts.prompts, facts.logs, run.streams, session)
     request = _find_run_request(facts, clues, elsewhere)
     if request is None and session is not None and session.title:
@@ -400,12 +402,6 @@ def _workflow_fields(
         or (log_error.text if log_error and verdict.status == RunStatus.FAILED else None),
         **(_session_fields(session) if session is not None else {}),
     }
-
-
-def _main_session(streams: Sequence[StreamFacts]) -> SessionInfo | None:
-    """Return the metadata of a run's session, not of its subagents; None if it has none or several."""
-    own = [stream for stream in streams if not stream.is_subagent]
-    return own[0].session if len(own) == 1 else None
 
 
 def _session_fields(session: SessionInfo) -> dict[str, Any]:

@@ -92,10 +92,9 @@ def _decide_session(evidence: StatusEvidence, now: datetime) -> StatusDecision |
     The transcripts of its subagents do not count. An answer at the end is no proof of success.
     """
     others = (evidence.summary, evidence.error_log, evidence.log_error, evidence.completion)
-    streams = [stream for stream in evidence.streams if not stream.is_subagent]
-    if evidence.state or any(others) or len(streams) != 1 or streams[0].format not in SESSION_FORMATS:
+    stream = session_stream(evidence.streams)
+    if stream is None or evidence.state or any(others):
         return None
-    (stream,) = streams
     outcome = classify_outcome(stream)
     if outcome == Outcome.SUCCESS:
         return StatusDecision(RunStatus.ENDED, f"the session ended with an answer ({stream.path})")
@@ -107,6 +106,18 @@ def _decide_session(evidence: StatusEvidence, now: datetime) -> StatusDecision |
     if outcome == Outcome.INCOMPLETE and _is_being_written(evidence, now):
         return StatusDecision(RunStatus.RUNNING, f"the session has no answer yet ({stream.path})")
     return None
+
+
+def session_stream(streams: Iterable[StreamFacts]) -> StreamFacts | None:
+    """Return the transcript of a run's session without its subagents; None if the run is no single session.
+
+    Of a session in several files, because it was resumed or migrated, it is the one that ended last.
+    """
+    own = [stream for stream in streams if not stream.is_subagent]
+    sessions = {stream.session.id if stream.session else None for stream in own}
+    if len(sessions) != 1 or any(stream.format not in SESSION_FORMATS for stream in own):
+        return None
+    return _sort_by_time(own)[-1] if len(own) == 1 or None not in sessions else None
 
 
 def _unknown_reason(evidence: StatusEvidence) -> str:
