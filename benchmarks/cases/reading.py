@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -18,8 +18,8 @@ from ..transcripts import make_transcripts
 
 
 def measure(bench: Bench, _series: Series) -> list[Row]:
-    """Return a row for the whole process and one for costs only."""
-    return [_whole_process(bench), _costs_alone(bench)]
+    """Return a row for the whole process, two for syncs of the same files, and one for costs only."""
+    return [_whole_process(bench), *_syncs(bench), _costs_alone(bench)]
 
 
 def _whole_process(bench: Bench) -> Row:
@@ -51,6 +51,43 @@ def _whole_process(bench: Bench) -> Row:
             f"the naive baseline takes {plain.seconds:.1f} s; all of them find {written.total:,} tokens",
         ),
     )
+
+
+def _syncs(bench: Bench) -> Iterator[Row]:
+    """Yield rows for the first sync of the transcripts and for one that finds nothing changed."""
+    folder = bench.scratch / "transcripts"
+    program, version = ccusage.install(bench.cache / "ccusage", offline=bench.offline)
+    first = partial(_first_sync, folder / "projects", bench.scratch)
+    first()  # leaves a history for the syncs without changes
+    contestants: dict[str, Callable[[], object]] = {
+        "first sync": first,
+        "nothing changed": partial(_sync, folder / "projects", bench.scratch),
+        "raw read": partial(floors.raw_read, floors.streams_below(folder)),
+    }
+    if program is not None:
+        contestants["ccusage"] = partial(ccusage.run, program, folder, bench.scratch)
+    bench.say("syncs of the transcripts")
+    timings = in_turn(contestants, bench.repeat)
+    rival = timings.get("ccusage")
+    for name in ("first sync", "nothing changed"):
+        yield Row(
+            "reading",
+            f"Syncing {bench.size.transcript_bytes / 1e6:,.0f} MB of sessions, {name}",
+            Measure(timings[name].median, "`sync`"),
+            Measure(rival.median, f"ccusage {version}") if rival else None,
+            Measure(timings["raw read"].median, "one raw read"),
+            notes=(f"{timings[name].median_cpu:.2f} s of processor",),
+        )
+
+
+def _first_sync(store: Path, scratch: Path) -> Finished:
+    for file in scratch.glob("sessions.db*"):
+        file.unlink()
+    return _sync(store, scratch)
+
+
+def _sync(store: Path, scratch: Path) -> Finished:
+    return run_process(subjects.sync_command(store, scratch / "sessions.db"), cwd=scratch)
 
 
 def _read_in_turn(bench: Bench, folder: Path, program: Path | None) -> dict[str, Timing]:
