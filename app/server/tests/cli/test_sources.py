@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.cli.folders import resolve_watched_folders
+from app.server.core.workflow_history.ingest.sources.discovery import find_transcripts
 from app.server.tests.support import rollouts
 from app.server.tests.support.build import init, result, run, stream
 from app.server.tests.support.native_sessions import Session, session_id
@@ -268,3 +269,8 @@ def test_serve_without_a_directory_follows_the_stores_that_exist(home: Path) -> 
     assert resolve_watched_folders(None) == [store]
     Path("agents").mkdir()
     assert resolve_watched_folders(None) == [Path("agents"), store]
+
+
+@pytest.mark.parametrize("source", STORES)
+def test_a_store_is_watched_as_a_whole(home: Path, source: str) -> None:
+    assert find_transcripts(STORES[source](home)) is None

@@ -97,7 +97,7 @@ def find_transcripts(root: FolderPath) -> TranscriptFolders | None:
 
     If `root` contains agents directories, only transcripts are read: these directories are read separately.
     """
-    if not isinstance(root, Path) or root.name == AGENTS_FOLDER:
+    if not isinstance(root, Path) or root.name == AGENTS_FOLDER or source_of(root) is not None:
         return None
     inside = look_inside(root)
     if not agents_folders_inside(root, inside):
