@@ -315,6 +315,7 @@ def test_every_command_that_asks_a_history_refuses_one_that_is_not_there():
     others = {
         "demo",
         "sync",
+        "sources",
         "merge",
         "serve",
         "cost",

@@ -18,7 +18,7 @@ from app.server.tests.support.paths import ROOT
 from app.server.tests.support.patience import PATIENCE
 
 MAIN = "import app.server.core.workflow_history.cli.app as cli; cli.main()"
-STATUSES = ["completed", "failed", "stopped", "running", "incomplete", "unknown"]
+STATUSES = ["completed", "failed", "ended", "stopped", "running", "incomplete", "unknown"]
 
 
 def run_of(name: str, day: int = 1, project: str = "shop", **facts: object) -> dict[str, object]:

@@ -21,7 +21,7 @@ from app.server.core.workflow_history.common.models import (
     TokenUsage,
     ToolCall,
 )
-from app.server.core.workflow_history.ingest.runs import scan
+from app.server.core.workflow_history.ingest.sources.scan import scan
 from app.server.core.workflow_history.ingest.streams import identity_of, read_stream, resume_stream
 from app.server.core.workflow_history.ingest.streams.gemini_chat import read_chat_head
 from app.server.core.workflow_history.pipeline.folder_costs import folder_costs

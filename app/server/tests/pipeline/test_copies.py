@@ -64,14 +64,14 @@ def copied_in(order: str, tmp_path: Path) -> None:
         synced(*((agents, copies) if order == "runs first" else (copies, agents)))
 
 
-def figures() -> dict[str, Any]:
+def figures(workflow: str = "adw_plan") -> dict[str, Any]:
     """Return every figure that a copy could change."""
     sums = {
         by: [asdict(one) for one in run_statistics(by, RunFilter()).groups if one.runs] for by in GROUPINGS
     }
     known = get_history_analytics()
     assert known == get_history_analytics(get_workflow_history(limit=100)["workflows"])
-    found = forecast("Add export", template="adw_plan")
+    found = forecast("Add export", template=workflow)
     anomalies = find_anomalies()
     return {
         "sums": [{**one, "copies": 0} for groups in sums.values() for one in groups],
@@ -188,10 +188,10 @@ def test_a_copied_fork_is_no_figure_either(tmp_path: Path) -> None:
     (folder / f"{first}.jsonl").write_text("\n".join([said(first, 1, 0), said(first, 1, 3)]))
     (folder / f"{fork}.jsonl").write_text("\n".join([said(fork, 1, 0), said(fork, 2, 0), said(fork, 3, 5)]))
     synced(folder)
-    before = figures()["total"]
+    before = figures("interactive")["total"]
     shutil.copytree(folder, tmp_path / "two")
     synced(tmp_path / "two")
-    assert figures()["total"] == before
+    assert figures("interactive")["total"] == before
     assert overview(RunFilter()).total.copies == 2
 
 

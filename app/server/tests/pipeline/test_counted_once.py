@@ -372,7 +372,7 @@ def test_loose_streams_subagents(tmp_path: Path) -> None:
     transcript(folder / session / "subagents" / "agent-ab12cd3.jsonl", session, [4], isSidechain=True)
     done = synced(tmp_path / "agents")
     assert (set(runs()), done["missing"], spent()) == (before, 0, FOUR)
-    agents = [agent["agent"] for agent in get_workflow_by_id(f"-home-me-shop/{session}")["phase_costs"]]
+    agents = [agent["agent"] for agent in get_workflow_by_id(session)["phase_costs"]]
     assert agents == ["main", "agent-ab12cd3"]
 
 
@@ -689,7 +689,7 @@ def test_every_engine_counts_a_message_once(
     monkeypatch.setenv("WORKFLOW_HISTORY_DB", history_url.render_as_string(hide_password=False))
     synced(*home(tmp_path))
     assert (len(runs()), spent()) == (3, FOUR)
-    take_out(f"-home-me-shop/{SESSION.format(1)}")
+    take_out(SESSION.format(1))
     assert spent() == FOUR  # its fork has them all
     assert sound() == []
 

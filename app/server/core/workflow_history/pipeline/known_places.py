@@ -62,7 +62,7 @@ def place_of(directory: str, run_id: str, files_folder: str | None) -> str:
     >>> place_of("/a", "b/0e5f", None), place_of("/a/b", "0e5f", ""), place_of("/a", "0e5f", "b")
     ('/a/b/0e5f', '/a/b/0e5f', '/a/b/0e5f')
     """
-    if files_folder is None:
+    if files_folder is None or files_folder == run_id:
         return f"{directory}/{run_id}"
     return "/".join(filter(None, (directory, files_folder, run_id.rpartition("/")[2])))
 

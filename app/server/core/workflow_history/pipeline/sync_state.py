@@ -111,7 +111,8 @@ class SyncContext:
 
     def known_place_of(self, folder: RunFolder) -> KnownRun | None:
         """Return the stored place of a run that is stored under another agents folder, or None."""
-        if not self.known_places or folder.id in self.known:
+        known = self.known.get(folder.id)
+        if not self.known_places or (known is not None and known.agents_dir == self.agents_dir):
             return None
         root = os.path.realpath(str(self.root))
         return self.known_places.get(place_of(root, folder.id, folder.files_folder))

@@ -24,7 +24,7 @@ Examples:
 
 @app.command(epilog=EXAMPLES, cls=Command)
 def sources(context: typer.Context) -> None:
-    """List the places on this machine with runs and sessions of agent programs.
+    """List the places with runs and sessions on this machine.
 
     A sync without a directory reads all that exist. Nothing is stored. With --quiet, prints only the paths
     of those that exist.

@@ -62,7 +62,11 @@ def _find_runs(walk: FolderScan) -> Iterator[RunFolder]:
     for folder, shown in _slug_folders(walk):
         files: list[ScannedFile] = []
         collect_files(walk, folder, shown or ".", "", files, is_included=_is_session_entry)
-        files = [file for file in files if not file.path.endswith(_JOURNAL)]
+        files = [
+            file._replace(shown=file.shown.removeprefix("./"))
+            for file in files
+            if not file.path.endswith(_JOURNAL)
+        ]
         sessions, others = split_sessions(files, session_of_file)
         project = _project(files)
         for session, own_files in sorted(sessions.items()):

@@ -27,7 +27,8 @@ def _places(_environment: Mapping[str, str], home: Path) -> list[Path]:
 def _is_store(root: Path) -> bool:
     with os.scandir(root) as listing:
         folders = [entry.path for entry in islice(listing, _SAMPLE) if entry.is_dir(follow_symlinks=False)]
-    return any(_read_head(Path(folder, _EVENTS)) is not None for folder in folders)
+    files = (Path(folder, _EVENTS) for folder in folders)
+    return any(file.is_file() and _read_head(file) is not None for file in files)
 
 
 def _read_head(file: Path) -> SessionInfo | None:
