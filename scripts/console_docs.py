@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 
 from app.server.core.workflow_history import demo, sync
 from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.queries import settings_file
+from app.server.core.workflow_history.ingest.config import config_file
 
 from . import curl_docs
 
@@ -54,7 +54,7 @@ def pages() -> list[Path]:
 def filled(text: str, folder: Path) -> str:
     """Return a page with the output of its commands, which are run in the demo's directory."""
     with inside(folder):
-        Path(settings_file.FILE_NAME).unlink(missing_ok=True)  # each page starts without a config file
+        Path(config_file.FILE_NAME).unlink(missing_ok=True)  # each page starts without a config file
         return _BLOCK.sub(lambda block: f"```console\n{_block(block[1], folder)}```", text)
 
 

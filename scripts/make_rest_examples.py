@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from starlette.testclient import TestClient
 
-from app.server.core.workflow_history.queries import settings_file
+from app.server.core.workflow_history.ingest.config import config_file
 from app.server.core.workflow_history.web.api.examples import FILE
 from app.server.core.workflow_history.web.app import create_app
 from app.server.core.workflow_history.web.settings import ServerSettings
@@ -77,11 +77,11 @@ _MOST_WORDS = 200  # maximum characters of a text
 def made(folder: Path) -> str:
     """Return the examples as JSON text, from requests in the directory of `console_docs.make_demo`."""
     with console_docs.inside(folder):
-        Path(settings_file.FILE_NAME).write_text("[budget]\nday = 40.0\n", encoding="utf-8")
+        Path(config_file.FILE_NAME).write_text("[budget]\nday = 40.0\n", encoding="utf-8")
         with TestClient(create_app(ServerSettings()), base_url="http://localhost") as client:
             found = {name: _example(client, name, *asked) for name, asked in ASKED.items()}
             client.post(f"{V1}/patterns/{PATTERN}", json={"status": "detected"}, headers=_CHANGING)
-        Path(settings_file.FILE_NAME).unlink()
+        Path(config_file.FILE_NAME).unlink()
     return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
 
 

@@ -21,18 +21,21 @@ from .costs.accounting.message_claims import (
     Seen,
 )
 from .costs.accounting.money import RUN_TOTAL_FIELDS, to_decimal, to_usd_float
+from .ingest.config.own_prices import use_configured_prices
 from .ingest.sources.scan import read_one
 
 COST_FIELDS = (*RUN_TOTAL_FIELDS, "phase_costs")
 """Fields that enrichment sets on a workflow, together with `cost_data`; it sets all of them or none."""
 
 
+@use_configured_prices()
 def load_cost_data(workflow_id: str) -> CostData | None:
     """Return the costs of a run in AGENTS_DIR, or None if the run is missing or has no stream."""
     streams = _read_streams(workflow_id)
     return compute_run_cost(streams, None) if streams else None
 
 
+@use_configured_prices()
 def enrich_workflow_with_cost_data(workflow: Workflow) -> Workflow:
     """Return a copy of the workflow with its costs; without a stream, a copy with the same fields."""
     streams = _read_streams(str(workflow.get("id") or ""))
@@ -84,12 +87,15 @@ def with_sums(
 ) -> Workflow:
     """Return the workflow with costs that are already summed.
 
-    `counted_elsewhere` is that of `run_basis`. Changes the cost basis in `costs`.
+    `counted_elsewhere` is that of `run_basis`. Changes the cost basis in `costs`, and without streams
+    the price version: it stays that of the stored costs.
     """
     agents_without_stream = workflow.get("agents_without_stream") or ()
     costs["cost_basis"] = run_basis(
         costs["cost_basis"], costs["phase_costs"], agents_without_stream, counted_elsewhere
     )
+    if not streams and workflow.get("price_version"):  # nothing was priced, only added up
+        costs["price_version"] = workflow["price_version"]
     fields: dict[str, Any] = {name: costs.get(name) for name in COST_FIELDS}
     model = workflow.get("model_used") or _main_model(costs, streams)
     return {**workflow, **fields, "model_used": model, "cost_data": costs}

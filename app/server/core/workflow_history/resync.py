@@ -1,4 +1,4 @@
-"""Reprice stored runs by id, status or date range: recalculate costs with the installed price table."""
+"""Reprice stored runs by id, status or date range: recalculate costs with the current prices."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from .costs.accounting.message_claims import (
     with_first_written,
 )
 from .enrichment import COST_FIELDS, with_claims
+from .ingest.config.own_prices import use_configured_prices
 from .ingest.files import to_path
 from .ingest.runs.build_run import without_file_times
 from .ingest.sources.scan import Surroundings
@@ -48,6 +49,7 @@ from .storage.history import History, RunRef
 logger = logging.getLogger("workflow_history")
 
 
+@use_configured_prices()
 def resync_workflow_cost(workflow_id: str, *, wait: WaitPolicy = True) -> dict[str, Any]:
     """Reprice one run from its files; return {success, workflow_id, updated, message}.
 
@@ -105,6 +107,7 @@ def resync_workflows_by_date_range(
     return _resync_many(50, wait, created_from=start, created_before=end)
 
 
+@use_configured_prices()
 def _resync_many(batch_size: int, wait: WaitPolicy, **filters: Any) -> dict[str, Any]:
     results: list[dict[str, Any]] = []
     with database.open_if_exists(may_be_assigned=True) as history:

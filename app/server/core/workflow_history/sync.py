@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 from . import database, scanner
 from .common.errors import BusyError
 from .common.models import Problem, Severity
+from .ingest.config.own_prices import use_configured_prices
 from .ingest.files import FolderPath, to_path
 from .ingest.runs.nested_folders import TranscriptFolders
 from .ingest.runs.records import RunFolder, escape_undecodable
@@ -96,6 +97,7 @@ def sync_workflow_history(
     started = time.monotonic()
     try:
         with ExitStack() as stack:
+            stack.enter_context(use_configured_prices())
             backends = {
                 folder: stack.enter_context(open_backend(engine, executor, folder)) for folder in folders
             }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
 from genai_prices import Usage, calc_price
 from genai_prices.data_snapshot import get_snapshot
+from genai_prices.types import ModelPrice, StartDateConstraint
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -16,7 +17,7 @@ from app.server.core.workflow_history.common.models import Terms, TokenUsage
 from app.server.core.workflow_history.costs.pricing import cost_usd, price_version
 from app.server.core.workflow_history.costs.pricing.model_lookup import find_model
 from app.server.core.workflow_history.costs.pricing.surcharges import FAST as FAST_PRICES
-from app.server.core.workflow_history.costs.pricing.surcharges import LONG_CONTEXT
+from app.server.core.workflow_history.costs.pricing.surcharges import LONG_CONTEXT, UNDATED_FAST
 
 LATE_2025 = datetime(2025, 12, 1, 12, tzinfo=UTC)
 THOUSAND_EACH = TokenUsage(input=1_000, output=1_000)
@@ -172,6 +173,41 @@ def test_fast_mode_multiplies_the_price_of_a_long_request_too():
     long = TokenUsage(input=300_000, output=1_000)
     at = datetime(2026, 2, 20, tzinfo=UTC)
     assert cost_usd("claude-opus-4-6", long, at, terms=FAST) == Decimal("18.225")  # 60 and 225 per million
+
+
+@pytest.mark.parametrize(
+    ("model", "times"),
+    [("gpt-5-codex", "2"), ("gpt-5.2", "2"), ("gpt-5.4", "2"), ("gpt-5.5", "2.5"), ("gpt-5-mini", "1.8")],
+)
+def test_fast_mode_of_codex_costs_as_priority_processing(model, times):
+    usage = TokenUsage(1_000, 1_000, 10_000)
+    for at in (datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC), None):
+        listed = cost_usd(model, usage, at)
+        assert cost_usd(model, usage, at, terms=FAST) == listed * Decimal(times)
+
+
+def test_fast_mode_of_codex_has_no_price_before_the_date_of_the_price_table():
+    usage = TokenUsage(1_000_000, 1_000_000)
+    sol = "gpt-5.6-sol"
+    at = datetime(2026, 11, 1, tzinfo=UTC)
+    assert cost_usd(sol, usage, at, one_request=False, terms=FAST) == 48  # 8 + 40, twice the list price
+    for model, when in ((sol, datetime(2026, 9, 1, tzinfo=UTC)), ("gpt-5.1-codex-mini", at)):
+        with pytest.raises(PriceUnknownError, match="no price is known for"):
+            cost_usd(model, usage, when, terms=FAST)
+
+
+@pytest.mark.parametrize("row", sorted(UNDATED_FAST))
+def test_an_undated_fast_price_is_that_of_one_list_price(row):
+    model = find_model(row)
+    assert isinstance(model.prices, ModelPrice), "the list price has changed: a fast price needs dates"
+    fast = [each for each in model.price_variants or () if each.when == {"service_tier": "fast"}]
+    assert [each.constraint for each in fast] == [StartDateConstraint(date(2026, 10, 12))]
+
+
+@pytest.mark.parametrize("model", ["codex-auto-review", "gpt-5.3-codex-spark"])
+def test_models_that_openai_sells_at_no_price_are_unpriced(model):
+    with pytest.raises(PriceUnknownError, match="no price is known for the model"):
+        cost_usd(model, THOUSAND_EACH, datetime(2026, 11, 1, tzinfo=UTC))
 
 
 def test_terms_that_nobody_tells_a_price_of_have_none():

@@ -30,6 +30,7 @@ from app.server.core.workflow_history.pipeline.workers.remote_worker import (
 from app.server.tests.pipeline.test_incremental import everything
 from app.server.tests.support.build import assistant, init, result, run, stream, tool_use
 from app.server.tests.support.cluster import a_cluster, deadly, engine_of
+from app.server.tests.support.native_sessions import Session
 
 RUNS = 24
 
@@ -82,6 +83,22 @@ class TestACluster:
         done = sync_into("dask", engine=engine_of(cluster))
         assert done["inserted"] == RUNS
         assert everything(tmp_path / "dask.db") == alone
+
+    def test_uses_the_prices_of_the_sync_and_not_those_of_its_workers(
+        self, cluster: LocalCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        folder = tmp_path / "own" / "agents"
+        for number in range(4):
+            answer = Session(f"s{number}").says("Add it").answers(f"m{number}", model="my-private-model")
+            answer.write_to(run(folder, f"run{number}") / "planner" / "raw_output.jsonl")
+        config = tmp_path / "own.toml"
+        config.write_text("[prices.models.my-private-model]\ninput = 1\noutput = 10\n")
+        monkeypatch.setenv("WORKFLOW_HISTORY_CONFIG", str(config))
+        monkeypatch.setattr(database, "DB_PATH", tmp_path / "own.db")
+        sync_workflow_history(silent=True, agents_dir=folder, engine=engine_of(cluster))
+        runs = get_workflow_history()["workflows"]
+        # 1,000 × 1 + 1,000 × 10 per million
+        assert [(run["total_cost"], run["cost_basis"]) for run in runs] == [(0.011, "computed")] * 4
 
     def test_whose_worker_is_killed_when_the_first_results_are_there_reads_the_same(
         self, cluster: LocalCluster, sync_into: Any, alone: dict[str, Any], tmp_path: Path

@@ -52,7 +52,7 @@ COMMAND_GROUPS = {
         "syncs": "List recorded syncs, latest first.",
         "merge": "Import runs from another history.",
         "db": "Maintain the database: info, verify, backup, restore, prune, vacuum, redact.",
-        "config": "Show the config file with budgets and retention rules.",
+        "config": "Show the config file with budgets, retention rules and prices.",
         "completion": "Print a shell completion script.",
     },
 }

@@ -11,6 +11,7 @@ from ..common.errors import AgentsFolderError, StorageUnreachableError, Workflow
 from ..common.models import Problem
 from ..common.urls import join_url
 from ..costs.accounting.message_claims import Claim, elsewhere_of, seen_units
+from ..costs.pricing.own_prices import current_prices
 from ..ingest.files import to_path
 from ..ingest.runs.file_times import ALONE, COPIED, LIVE, OWN, FileTimeJudge, FileTimes
 from ..ingest.runs.records import RunFolder
@@ -32,7 +33,7 @@ logger = logging.getLogger("workflow_history")
 def read_in_batches(job: SyncContext, folders: Iterable[RunFolder]) -> Iterator[list[ReadResult]]:
     """Yield batches of read results, each for one transaction; the last batch may be empty."""
     detector, is_detector_broken = _load_detector(job)
-    settings = TaskBatch(job.agents_dir, job.now, (), job.host, job.keeps_text)
+    settings = TaskBatch(job.agents_dir, job.now, (), job.host, job.keeps_text, current_prices())
     batch: list[ReadResult] = []
     batch_started = job.seconds
     for results in read_all(settings, _read_tasks(job, folders), detector, job.engine):

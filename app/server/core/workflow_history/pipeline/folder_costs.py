@@ -44,7 +44,9 @@ from ..costs.accounting.message_claims import (
     with_shares,
 )
 from ..costs.accounting.money import TOKEN_FIELDS
+from ..costs.pricing.own_prices import OwnPrices, current_prices, use_prices
 from ..enrichment import with_claims
+from ..ingest.config.own_prices import use_configured_prices
 from ..ingest.files import FolderPath, to_path
 from ..ingest.runs.build_run import build_run, read_run, shows_a_run
 from ..ingest.runs.cost_only_reader import read_spending
@@ -110,6 +112,7 @@ class RunCost:
         return {*(agent["agent"] for agent in self.agents if agent.get("agent")), *self.silent_agents}
 
 
+@use_configured_prices()
 def folder_costs(
     *agents_dirs: FolderPath | str, project: str | None = None, kinds: Sequence[str] = GROUPINGS
 ) -> dict[str, Any]:
@@ -118,7 +121,7 @@ def folder_costs(
     Groups are sorted by cost, highest first. Copies of other runs are only counted in `copies`; grouped by
     run they are listed last. If there are several folders, paths start with the path or URL of their folder,
     and so do the names of runs whose name is already taken.
-    Raises AgentsFolderError if a folder cannot be listed.
+    Raises AgentsFolderError if a folder cannot be listed, and ConfigError if own prices are invalid.
     """
     projects = [scanner.search_project(to_path(agents_dir)) for agents_dir in agents_dirs]
     roots = list(dict.fromkeys(root for project_folders in projects for root in project_folders.folders))
@@ -176,7 +179,7 @@ def compute_run_costs(root: FolderPath, folders: Iterable[RunFolder]) -> Iterato
     """Yield the cost of each run; file times of a copy date no run and select no prices."""
     now = datetime.now(UTC)
     tasks = batch_by_size(folders, lambda folder: folder.size, RUNS_PER_TASK, BYTES_PER_TASK)
-    function = TaskFunction(partial(_read_costs, now=now))
+    function = TaskFunction(partial(_read_costs, now=now, prices=current_prices()))
     with open_backend(None, None, root) as engine:
         runs = [
             run for group in run_tasks(function, tasks, _estimated_seconds, engine=engine) for run in group
@@ -262,8 +265,9 @@ def _estimated_seconds(folders: Sequence[RunFolder]) -> float:
     return sum(SECONDS_PER_RUN + folder.size * SECONDS_PER_BYTE for folder in folders)
 
 
-def _read_costs(folders: Sequence[RunFolder], now: datetime) -> list[RunCost]:
-    costs = (_run_cost_or_problem(folder, now) for folder in folders)
+def _read_costs(folders: Sequence[RunFolder], now: datetime, prices: OwnPrices) -> list[RunCost]:
+    with use_prices(prices):
+        costs = [_run_cost_or_problem(folder, now) for folder in folders]
     return [run for run in costs if run is not None]
 
 

@@ -13,7 +13,8 @@ from ..common.models import RunStatus, ScannedRun, SourceState, TimeBasis, Workf
 from ..common.redaction import has_no_text, strip_quotes, strip_texts
 from ..common.spending import is_copy
 from ..costs.accounting.message_claims import reduce_to_shares, to_store, without_messages_elsewhere
-from ..costs.pricing import price_version
+from ..costs.pricing import table_version
+from ..costs.pricing.own_prices import use_prices
 from ..enrichment import with_claims
 from ..ingest.runs.build_run import RunFacts, build_run, read_run, shows_a_run
 from ..ingest.runs.file_times import OWN, FileTimes, judge_file_times
@@ -38,7 +39,8 @@ from .tasks import ReadResult, ReadTask, TaskBatch
 
 def read_runs(batch: TaskBatch, detector: Detector | None = None) -> list[ReadResult]:
     """Read, enrich and score each run (stages 1 to 3); `detector` is the host project's own, if any."""
-    return [_read_or_fail(batch, task, detector) for task in batch.tasks]
+    with use_prices(batch.prices):
+        return [_read_or_fail(batch, task, detector) for task in batch.tasks]
 
 
 def _read_or_fail(batch: TaskBatch, task: ReadTask, detector: Detector | None) -> ReadResult:
@@ -62,7 +64,7 @@ def prepare_worker() -> None:
     from ..analysis.similarity.text_vectors import warm_up  # noqa: PLC0415 - see above
 
     warm_up()
-    price_version()
+    table_version()
 
 
 def _read_run(batch: TaskBatch, task: ReadTask, detector: Detector | None) -> ReadResult:

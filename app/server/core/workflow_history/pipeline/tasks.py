@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from ..common.models import Problem, Workflow
 from ..costs.accounting.message_claims import NOTHING_SEEN, Attempt, Claim, Elsewhere, Seen
+from ..costs.pricing.own_prices import NO_OWN_PRICES, OwnPrices
 from ..ingest.runs.file_times import OWN, FileTimes
 from ..ingest.runs.records import RunFolder
 from ..ingest.streams.checkpoint import Checkpoint
@@ -51,6 +52,7 @@ class TaskBatch(NamedTuple):
     tasks: tuple[ReadTask, ...]
     host: str | None = None  # name of this machine
     keeps_text: bool = True  # whether requests, messages and commands are stored
+    prices: OwnPrices = NO_OWN_PRICES  # own prices of the sync; workers read no config file
 
 
 @dataclass(slots=True)

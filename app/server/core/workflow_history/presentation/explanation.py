@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from ..analysis.explanation.records import Component, Explanation, PriceCalculation, Source
+from ..common.formatting.costs import describe_prices
 from ..common.formatting.numbers import format_duration, format_percent_change, format_timestamp, pluralize
 from ..common.formatting.text import single_line, truncate
 from ..common.models import RECORDED_BASES
@@ -195,9 +196,10 @@ class PriceRow(NamedTuple):
 class PriceSums(NamedTuple):
     """Tokens times the prices on the run's date, over all parts of a sum."""
 
-    table: str  # name and version of the price table
+    table: str  # name and version of the price table, and of own prices
     rows: list[PriceRow]
     sums: str  # the total of the rows, next to the stored sum
+    own: list[str]  # config file and key of each own price in the rows
     doubts: list[str]
 
 
@@ -212,11 +214,12 @@ def sum_price_terms(explanation: Explanation) -> PriceSums | None:
     doubts = list(dict.fromkeys(single_line(each.why) for each in calculations if each.why))
     if not prices.same:
         stored_version = single_line(prices.stored or "unknown")
-        doubts.insert(0, f"the stored cost was computed with genai-prices {stored_version}")
+        doubts.insert(0, f"the stored cost was computed with {describe_prices(stored_version)}")
     return PriceSums(
-        f"genai-prices {single_line(prices.installed)}",
+        describe_prices(single_line(prices.installed)),
         _price_rows(calculations),
         f"{computed} with these prices; stored in the history: {stored}, {_describe_stored_sum(explanation)}",
+        list(dict.fromkeys(single_line(each.own_price) for each in calculations if each.own_price)),
         doubts,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .. import database
 from ..analysis.comparison import Comparison, compare
 from ..common.errors import WorkflowNotFoundError
+from ..ingest.config.own_prices import use_configured_prices
 
 __all__ = ["Comparison", "compare_runs"]
 
@@ -19,4 +20,5 @@ def compare_runs(a: str, b: str) -> Comparison:
             raise WorkflowNotFoundError(a)
         keys = [history.find(reference).key for reference in (a, b)]
         runs = history.read(keys)
+    with use_configured_prices():
         return compare(runs[keys[0]], runs[keys[1]])

@@ -7,6 +7,7 @@ from ..analysis.explanation import Explanation, ExplanationContext, explain_fiel
 from ..analysis.patterns.sequences import drop_subsequences
 from ..common.errors import WorkflowNotFoundError
 from ..costs.pricing import price_version
+from ..ingest.config.own_prices import use_configured_prices
 from ..ingest.files import file_exists
 from .similar_links import resolve_similar_in
 
@@ -19,7 +20,7 @@ def explain_run(reference: str, field: str | None = None) -> Explanation:
     `field` is any key of the run, a phase or an agent. Files are checked for existence but not read. Raises
     InvalidQueryError, which lists the fields, WorkflowNotFoundError or AmbiguousWorkflowError.
     """
-    with database.open_if_exists() as history:
+    with use_configured_prices(), database.open_if_exists() as history:
         if history is None:
             raise WorkflowNotFoundError(reference)
         key = history.find(reference).key
@@ -31,4 +32,4 @@ def explain_run(reference: str, field: str | None = None) -> Explanation:
             similar_links=tuple(resolve_similar_in(history, run)),
             patterns=tuple(drop_subsequences(history.patterns(key))),
         )
-    return explain_field(context, field)
+        return explain_field(context, field)

@@ -1,40 +1,36 @@
-"""Find, parse and validate the settings file (TOML) with budgets and retention rules, or create a first one.
-
-An unknown key is an error: a budget with a typo in its name would never be exceeded.
-"""
+"""Validate the config file with budgets, retention rules and prices, or create a first one."""
 
 from __future__ import annotations
 
 import os
-import re
 import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
-from platformdirs import user_config_path
 
 from ..analysis.anomalies.budgets import SPANS, BudgetLimits, Budgets, Nanodollars
 from ..common.errors import ConfigError, ConfigMissingError, InvalidQueryError
 from ..common.spending import NANODOLLARS
 from ..common.temporary_files import scratch_folder
-from ..common.urls import refuse_url
+from ..ingest.config.config_file import (
+    ConfigFile,
+    candidate_paths,
+    convert_table,
+    describe_value,
+    find_config,
+)
+from ..ingest.config.own_prices import parse_prices
 from ..maintenance.retention_rules import RetentionRule, parse_rule
-
-ENV_VARIABLE: Final = "WORKFLOW_HISTORY_CONFIG"
-FILE_NAME: Final = "workflow-history.toml"
 
 _MAX_BUDGET: Final = Decimal(10**9)  # maximum budget in US dollars: integer sums stay exact
 
 _EXAMPLE_HINT: Final = "workflow-history budget init --config NEW_FILE writes an example"
-_UNKNOWN_KEY: Final = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
-_NOT_A_TABLE: Final = re.compile(r"Expected `(?:object|array).*`, got `(.*)`")
-
 TEMPLATE: Final = """\
 # Budgets in US dollars, for `workflow-history budget check`. All are optional; delete what you do not need.
 # A budget is exceeded when more than this was spent; runs of unknown cost are named, and count as spent 0.
@@ -56,6 +52,14 @@ month = 500.00
 # [[retention]]                     # runs that may go, for `workflow-history db prune --use-retention`
 # older_than = "18mo"               # and any option that narrows lists: status = ["failed"]
 # keep = 100                        # of those, the newest of each project stay
+
+# [prices]                          # for computed costs; see docs/costs.md
+# discount = 0.15                   # share taken off all list prices
+
+# [prices.models.my-model]          # US dollars per million tokens
+# input = 1.25
+# output = 10.00
+# cache_read = 0.125
 """
 
 
@@ -69,13 +73,6 @@ class _BudgetTable(BudgetLimits, frozen=True):
     templates: dict[str, Any] = msgspec.field(default_factory=dict)  # former name of `workflows`
 
 
-class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole file."""
-
-    budget: dict[str, Any] | None = None
-    retention: dict[str, Any] | list[dict[str, Any]] | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Budgets from the settings file."""
@@ -85,31 +82,18 @@ class Settings:
     time_zone: ZoneInfo | None  # time zone of days, weeks and months; None: local
 
 
-def candidate_paths(path: Path | None = None) -> list[Path]:
-    """Return the possible paths of the file in order of priority; a given path is the only one."""
-    if path is not None:
-        refuse_url(path)
-        return [path]
-    if named := os.environ.get(ENV_VARIABLE):
-        refuse_url(named)
-        return [Path(named)]
-    return [Path(FILE_NAME), user_config_path("workflow-history", appauthor=False) / "config.toml"]
-
-
 def read_config(path: Path | None = None) -> Settings:
     """Read the budgets; raise ConfigError if there is no file or its content is invalid."""
-    config_path, _, content = _load(path)
-    return _parse_budgets(config_path, content)
+    return _parse_budgets(_load(path))
 
 
 def read_retention_rules(path: Path | None = None) -> list[RetentionRule]:
     """Read the retention rules; raise ConfigError if there is no file, no rule, or a rule is invalid."""
-    config_path, _, content = _load(path)
-    return _parse_retention(config_path, content)
+    return _parse_retention(_load(path))
 
 
 @dataclass(frozen=True, slots=True)
-class ConfigFile:
+class ValidConfig:
     """The config file in use, with its valid content."""
 
     path: Path
@@ -117,31 +101,23 @@ class ConfigFile:
     content: Mapping[str, Any]  # tables and keys as in the file
 
 
-def load_config(path: Path | None = None) -> ConfigFile:
+def load_config(path: Path | None = None) -> ValidConfig:
     """Read and validate the whole file; raise ConfigError if there is none or its content is invalid."""
-    config_path, text, content = _load(path)
-    if content.budget is not None:
-        _parse_budgets(config_path, content)
-    if content.retention is not None:
-        _parse_retention(config_path, content)
-    return ConfigFile(config_path, text, tomllib.loads(text))
+    config = _load(path)
+    if config.tables.budget is not None:
+        _parse_budgets(config)
+    if config.tables.retention is not None:
+        _parse_retention(config)
+    parse_prices(config)
+    return ValidConfig(config.path, config.text, tomllib.loads(config.text))
 
 
-def _load(path: Path | None) -> tuple[Path, str, _File]:
-    """Return the path of the file in use, its text, and its tables with exact decimals."""
-    candidates = candidate_paths(path)
-    config_path = next((candidate for candidate in candidates if candidate.is_file()), None)
-    if config_path is None:
-        names = " or ".join(str(candidate) for candidate in candidates)
+def _load(path: Path | None) -> ConfigFile:
+    config = find_config(path)
+    if config is None:
+        names = " or ".join(map(str, candidate_paths(path)))
         raise ConfigMissingError(f"No config file at {names}. Create one with: workflow-history budget init")
-    try:
-        text = config_path.read_text("utf-8")
-        content = tomllib.loads(text, parse_float=Decimal)
-    except (ValueError, ArithmeticError, RecursionError) as error:  # also for numbers that are too long
-        raise ConfigError(f"{config_path} is not valid TOML: {error}") from error
-    except OSError as error:
-        raise ConfigError(f"{config_path} cannot be read: {error.strerror}") from error
-    return config_path, text, _convert(config_path, "", content, _File)
+    return config
 
 
 def create_default_config(path: Path | None = None) -> Path:
@@ -162,14 +138,15 @@ def create_default_config(path: Path | None = None) -> Path:
     return config_path
 
 
-def _parse_budgets(path: Path, content: _File) -> Settings:
-    if content.budget is None:
+def _parse_budgets(config: ConfigFile) -> Settings:
+    path, content = config.path, config.tables.budget
+    if content is None:
         raise ConfigError(f"{path} has no table [budget]; {_EXAMPLE_HINT}")
-    table = _convert(path, "budget", content.budget, _BudgetTable)
+    table = convert_table(path, "budget", content, _BudgetTable, _convert_value)
 
     def limits_of(scope: str, tables: dict[str, Any]) -> dict[str, BudgetLimits]:
         return {
-            name: _convert(path, f"budget.{scope}.{name}", limits, BudgetLimits)
+            name: convert_table(path, f"budget.{scope}.{name}", limits, BudgetLimits, _convert_value)
             for name, limits in tables.items()
         }
 
@@ -182,11 +159,12 @@ def _parse_budgets(path: Path, content: _File) -> Settings:
     return Settings(path, budgets, table.time_zone)
 
 
-def _parse_retention(path: Path, content: _File) -> list[RetentionRule]:
-    if content.retention is None:
+def _parse_retention(config: ConfigFile) -> list[RetentionRule]:
+    path, content = config.path, config.tables.retention
+    if content is None:
         raise ConfigError(f"{path} has no table [[retention]]; {_EXAMPLE_HINT}")
     rules = []
-    for table in content.retention if isinstance(content.retention, list) else [content.retention]:
+    for table in content if isinstance(content, list) else [content]:
         try:
             rule = parse_rule(table)
         except (InvalidQueryError, TypeError, ValueError, AttributeError) as error:
@@ -197,39 +175,16 @@ def _parse_retention(path: Path, content: _File) -> list[RetentionRule]:
     return rules
 
 
-_Table = TypeVar("_Table", bound=msgspec.Struct)
-
-
-def _convert(path: Path, table: str, content: object, kind: type[_Table]) -> _Table:
-    """Convert a table; raise ConfigError with the file, the key and the allowed keys or values."""
-    try:
-        return msgspec.convert(content, kind, dec_hook=_convert_value)
-    except msgspec.ValidationError as error:
-        problem, _, key = str(error).partition(" - at `$")
-        name = f"{table}{key.removesuffix('`')}".lstrip(".")
-        if unknown := _UNKNOWN_KEY.fullmatch(problem):
-            problem = f"unknown key {unknown[1]!r}; allowed: {', '.join(kind.__struct_fields__)}"
-        elif other := _NOT_A_TABLE.fullmatch(problem):
-            problem = f"expected a table [{name}], but found {other[1]}"
-        raise ConfigError(f"{path}: {name}: {problem}" if name else f"{path}: {problem}") from error
-
-
 def _convert_value(kind: type, value: Any) -> Any:
     """Convert an amount or a time zone; raises ValueError, to which msgspec adds the key."""
     if kind is ZoneInfo:
         with suppress(ValueError, OSError, LookupError):  # not in the system's time zones
             if isinstance(value, str):
                 return ZoneInfo(value)
-        raise ValueError(f'{_describe(value)} is not a time zone, such as "Europe/Berlin"')
+        raise ValueError(f'{describe_value(value)} is not a time zone, such as "Europe/Berlin"')
     amount = Decimal(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else None
     if amount is None or not amount.is_finite() or not 0 <= amount <= _MAX_BUDGET:
         raise ValueError(
-            f"{_describe(value)} is not an amount of US dollars from 0 to {_MAX_BUDGET:,}, such as 5.00"
+            f"{describe_value(value)} is not an amount of US dollars from 0 to {_MAX_BUDGET:,}, such as 5.00"
         )
     return Nanodollars(amount * NANODOLLARS)
-
-
-def _describe(value: object) -> str:
-    if isinstance(value, dict | list):
-        return "a table" if isinstance(value, dict) else "a list"
-    return repr(value) if isinstance(value, str) else str(value).lower()  # true and inf, as TOML writes them

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .. import database
 from ..common.errors import WorkflowHistoryError
-from ..queries.settings_file import candidate_paths
+from ..ingest.config.config_file import candidate_paths
 
 
 def redact_paths(text: str) -> str:

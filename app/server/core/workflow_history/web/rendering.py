@@ -19,6 +19,7 @@ from ..common.formatting import agents, costs, numbers, text
 from ..common.formatting.text import name_parts, sanitize, single_line, truncate, truncate_middle
 from ..common.spending import UNKNOWN
 from ..presentation import explanation, run_list, scores, sync_summary
+from .path_redaction import redact_paths
 
 _PAGES_DIR: Final = Path(__file__).parent / "pages"
 
@@ -88,6 +89,8 @@ _FILTERS: Final = {
     "provenance_rule": explanation.describe_rule,
     "provenance_source": explanation.format_source,
     "exact_usd": explanation.format_usd_exact,
+    "redact_paths": redact_paths,
+    "describe_prices": costs.describe_prices,
     "status_symbol": text.status_symbol,
     "outcome_symbol": text.outcome_symbol,
     "phase_label": sync_summary.stage_label,

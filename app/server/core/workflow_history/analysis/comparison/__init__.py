@@ -91,7 +91,7 @@ def _rates(model: str, run: Run) -> dict[str, float]:
     """Return a model's base rates at a run's date, USD per million units; empty if unknown."""
     priced_at = moment_in_utc(run.get("started_at") or run.get("created_at"))
     try:
-        units = price_breakdown(model, _ONE_OF_EACH_KIND, priced_at)
+        units, _ = price_breakdown(model, _ONE_OF_EACH_KIND, priced_at)
     except PriceUnknownError:
         return {}
     return {unit.kind: float(unit.rate * 1_000_000) for unit in units if unit.rate is not None}
@@ -110,5 +110,5 @@ def _notes(a: Run, b: Run) -> tuple[str, ...]:
             notes.append(f"{name} was still running at the last sync, so its values may increase")
     versions = a.get("price_version"), b.get("price_version")
     if None not in versions and versions[0] != versions[1]:
-        notes.append(f"computed costs use different price tables: {versions[0]} for A, {versions[1]} for B")
+        notes.append(f"computed costs use different prices: {versions[0]} for A, {versions[1]} for B")
     return tuple(notes)

@@ -22,7 +22,7 @@ class ExplanationContext:
 
     run: Mapping[str, Any]
     file_exists: Callable[[str], bool | None] = bool  # whether a path is a file now; None if unknown
-    installed_price_version: str = ""  # version of the installed price table
+    installed_price_version: str = ""  # version of the installed price table and own prices
     similar_links: tuple[
         tuple[Mapping[str, Any], Mapping[str, Any] | None], ...
     ] = ()  # links to similar runs, each with its run

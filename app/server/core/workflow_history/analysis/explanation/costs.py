@@ -191,7 +191,7 @@ def explain_price_version(context: ExplanationContext) -> Explanation:
     """Explain which price table the computed costs use."""
     return context.explain_value(
         "price_version",
-        "version of genai-prices that was installed when the run was last read",
+        "version of genai-prices when the run was last read, and of own prices in the config file",
         docs=DOCS,
         prices=context.prices,
         why_unknown=_reason_if_unknown(context, "price_version", "the run has no transcript to price"),

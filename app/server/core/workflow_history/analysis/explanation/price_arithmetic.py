@@ -19,7 +19,7 @@ _MILLION = 1_000_000
 
 
 def price_terms(context: ExplanationContext, agent: Agent) -> tuple[PriceCalculation, ...]:
-    """Return the price calculation for each model of an agent run, by the installed price table."""
+    """Return the price calculation for each model of an agent run, by the current prices."""
     stream_start = agent.get("timestamp") if agent.get("time_basis") == TimeBasis.REPORTED else None
     start = stream_start or context.run.get("started_at") or context.run.get("created_at")
     pricing_time = moment_in_utc(start)
@@ -35,12 +35,12 @@ def _calculate_price(entry: Mapping[str, Any], pricing_time: datetime | None) ->
     )
     if model is None or model == SYNTHETIC:
         return PriceCalculation(
-            model, priced_at, (), None, to_usd_float(stored), None, "the transcript names no model"
+            model, priced_at, None, (), None, to_usd_float(stored), None, "the transcript names no model"
         )
     try:
-        units = price_breakdown(model, usage, pricing_time)
+        units, own_price = price_breakdown(model, usage, pricing_time)
     except PriceUnknownError as error:
-        return PriceCalculation(model, priced_at, (), None, to_usd_float(stored), None, str(error))
+        return PriceCalculation(model, priced_at, None, (), None, to_usd_float(stored), None, str(error))
     costs = [None if unit.rate is None else unit.rate * unit.count for unit in units]
     total = None if None in costs else sum_known(costs) or Decimal(0)
     rounded = to_decimal(to_usd_float(total))
@@ -57,10 +57,17 @@ def _calculate_price(entry: Mapping[str, Any], pricing_time: datetime | None) ->
     reason = (
         _why_different(difference, entry)
         if total is not None
-        else "the price table lacks one of these prices"
+        else f"{own_price or 'the price table'} lacks one of these prices"
     )
     return PriceCalculation(
-        model, priced_at, terms, to_usd_float(total), to_usd_float(stored), to_usd_float(difference), reason
+        model,
+        priced_at,
+        own_price,
+        terms,
+        to_usd_float(total),
+        to_usd_float(stored),
+        to_usd_float(difference),
+        reason,
     )
 
 
@@ -70,8 +77,8 @@ def _why_different(difference: Decimal | None, entry: Mapping[str, Any]) -> str 
     if entry.get("cost_basis") == CostBasis.LOWER_BOUND or entry.get("lower_bound_cost") is not None:
         return "the stored cost was computed for each message, with the price at its own time, tier and terms"
     return (
-        "the stored cost was computed with another price table, at another time, or for each message with "
-        "its own terms"
+        "the stored cost was computed with other prices, at another time, or for each message with its own "
+        "terms"
     )
 
 

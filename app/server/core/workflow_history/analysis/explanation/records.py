@@ -35,10 +35,13 @@ class PriceTerm:
 
 @dataclass(frozen=True, slots=True)
 class PriceCalculation:
-    """Price calculation for one model: tokens times the rates of the date, by the installed price table."""
+    """Price calculation for one model: tokens times the rates of the date, by the current prices."""
 
     model: Annotated[str | None, Doc("name of the model; null: the transcript names none")]
     priced_at: Annotated[str | None, Doc("time whose prices apply, ISO 8601, UTC; null: unknown")]
+    own_price: Annotated[
+        str | None, Doc("config file and key of the own price behind the rates; null: list prices")
+    ]
     terms: Annotated[tuple[PriceTerm, ...], Doc("terms of the sum, one for each kind of tokens with a count")]
     total: Annotated[float | None, Doc("sum of the terms, USD; null: a rate or the model is unknown")]
     stored: Annotated[float | None, Doc("computed cost in the history, USD; null: none")]
@@ -65,10 +68,12 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class PriceVersions:
-    """Price table versions of the stored cost and of this calculation."""
+    """Price versions of the stored cost and of this calculation."""
 
-    stored: Annotated[str | None, Doc("price table version of the stored cost; null: unknown")]
-    installed: Annotated[str, Doc("version of the installed price table")]
+    stored: Annotated[str | None, Doc("price version of the stored cost; null: unknown")]
+    installed: Annotated[
+        str, Doc("version of the installed price table; with own prices, +own. and their digest")
+    ]
     same: Annotated[bool, Doc("whether both versions are equal")]
 
 

@@ -22,7 +22,7 @@ Examples:
 """
 
 app = typer.Typer(
-    help="Show the config file with budgets and retention rules.",
+    help="Show the config file with budgets, retention rules and prices.",
     epilog=EXAMPLES,
     no_args_is_help=True,
     cls=CommandGroup,
@@ -32,7 +32,7 @@ app = typer.Typer(
 
 @app.callback()
 def config() -> None:
-    """Show the config file with budgets and retention rules."""
+    """Show the config file with budgets, retention rules and prices."""
 
 
 @app.command(epilog="Example: workflow-history config show", cls=Command)

@@ -50,7 +50,8 @@ def reprice(  # noqa: PLR0917 - a command line has many options
 ) -> None:
     """Recalculate costs of stored runs.
 
-    Reads the transcripts again and prices them with the installed price table. Select one run, all runs, one
+    Reads the transcripts again and prices them with the installed price table and the prices of the config
+    file. Select one run, all runs, one
     status or a period. A stored cost never decreases because a file is missing.
 
     With --quiet, prints only errors. Exit code 1: a run could not be repriced.

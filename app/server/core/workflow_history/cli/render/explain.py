@@ -178,4 +178,5 @@ def _arithmetic(explanation: Explanation, width: int) -> list[RenderableType]:
             text_column("cost", "cost", [format_usd_exact(float(row.cost)) for row in sums.rows], right=True),
         ]
         blocks.append(build_table(columns, width))
+    blocks += [unbroken_text(f"own price: {place}") for place in sums.own]
     return [*blocks, Text(sums.sums, "bold"), *(Text(f"! {doubt}", "magenta") for doubt in sums.doubts)]

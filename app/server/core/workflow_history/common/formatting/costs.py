@@ -21,6 +21,16 @@ COST_BASIS_NOTES: Final[Mapping[str, str]] = {
 """Explanation of each cost basis."""
 
 
+def describe_prices(version: str) -> str:
+    """Describe the prices behind computed costs by their version.
+
+    >>> describe_prices("0.2.3"), describe_prices("0.2.3+own.1a2b3c4d")
+    ('genai-prices 0.2.3', 'genai-prices 0.2.3 and own prices 1a2b3c4d')
+    """
+    table, own, digest = version.partition("+own.")
+    return f"genai-prices {table} and own prices {digest}" if own else f"genai-prices {table}"
+
+
 def format_run_cost(workflow: Mapping[str, Any]) -> str:
     """Format a run's cost; `≥` marks a lower bound.
 

@@ -13,11 +13,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ...common.models import LIST_PRICE, Terms, TokenUsage
+from .own_prices import current_prices
 
 if TYPE_CHECKING:  # a runtime import would load the price table
     from .rates import PricedUnits
 
-__all__ = ["SYNTHETIC", "cost_usd", "price_breakdown", "price_version"]
+__all__ = ["SYNTHETIC", "cost_usd", "price_breakdown", "price_version", "table_version"]
 
 SYNTHETIC = "<synthetic>"
 """Model name in messages that Claude Code made up itself: no model answered, nothing is billed."""
@@ -33,19 +34,30 @@ def cost_usd(
     return cost
 
 
-def price_breakdown(model: str, usage: TokenUsage, at: datetime | None) -> list[PricedUnits]:
+def price_breakdown(
+    model: str, usage: TokenUsage, at: datetime | None
+) -> tuple[list[PricedUnits], str | None]:
     """Split `usage` into kinds of units, each with its base rate at the time `at`.
 
-    A rate that is missing in the price table is None. Raises PriceUnknownError if the model or its price at
-    that time is unknown.
+    Also returns the config file and key of the own price behind these rates, or None. A rate that is missing
+    is None. Raises PriceUnknownError if the model or its price at that time is unknown.
     """
-    units: list[PricedUnits] = _prices().priced_units(model, usage, at)
-    return units
+    breakdown: tuple[list[PricedUnits], str | None] = _prices().price_breakdown(model, usage, at)
+    return breakdown
 
 
 def price_version() -> str:
-    """Return the version of the price table, which is stored with each cost."""
-    return str(_prices().price_version())
+    """Return the version of the prices, which is stored with each cost: of the price table and own prices.
+
+    Own prices are those of `use_prices`.
+    """
+    own = current_prices().version
+    return f"{table_version()}+own.{own}" if own else table_version()
+
+
+def table_version() -> str:
+    """Return the version of the price table."""
+    return str(_prices().table_version())
 
 
 @lru_cache(maxsize=1)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 from genai_prices.types import ModelPrice, TieredPrices
 
 from ...common.errors import PriceUnknownError
 from ...common.models import TokenUsage
+from .own_prices import OwnPrice
 from .surcharges import LongContext, Multiples
 
 _MILLION = Decimal(1_000_000)
@@ -60,6 +62,7 @@ class Rates:
     cache_write_5m: Rate | None
     cache_write_1h: Rate | None  # never derived from the 5-minute rate
     web_searches: Rate | None
+    own_rule: str | None = None  # place of the own price behind these rates; None: list prices
 
     def cost(self, usage: TokenUsage, *, one_request: bool) -> Decimal:
         """Return the cost of `usage` in US dollars.
@@ -71,7 +74,8 @@ class Rates:
         cost = Decimal(0)
         for units in self.units(usage, one_request=one_request):
             if units.rate is None:
-                raise PriceUnknownError(f"the price table has no {units.kind} price for this model")
+                origin = self.own_rule or "the price table"
+                raise PriceUnknownError(f"{origin} has no {units.kind} price for this model")
             cost += units.rate * units.count
         return cost
 
@@ -98,6 +102,13 @@ class Rates:
             lambda rate: rate.times(multiples.input), lambda rate: rate.times(multiples.output)
         )
 
+    def less(self, discount: Decimal, rule: str) -> Rates:
+        """Take a discount off all rates, also that of web searches."""
+        share = 1 - discount
+        rates = self.times(Multiples(share, share))
+        searches = None if self.web_searches is None else self.web_searches.times(share)
+        return replace(rates, web_searches=searches, own_rule=rule)
+
     def with_long_context(self, long: LongContext) -> Rates:
         """Add a tier for long requests to all token rates without tiers."""
         return self._map_rates(
@@ -108,7 +119,7 @@ class Rates:
     def _map_rates(
         self, change_input: Callable[[Rate], Rate], change_output: Callable[[Rate], Rate]
     ) -> Rates:
-        inputs = {
+        inputs: dict[str, Any] = {
             name: change_input(rate)
             for name in ("input", "cache_read", "cache_write_5m", "cache_write_1h")
             if (rate := getattr(self, name)) is not None
@@ -131,6 +142,23 @@ def build_rates(*prices: ModelPrice) -> Rates:
         ),
         cache_write_1h=_build_rate(values.get("cache_write_1h_mtok"), _MILLION),
         web_searches=_build_rate(values.get("web_searches_kcount"), _THOUSAND),
+    )
+
+
+def own_rates(price: OwnPrice, rule: str) -> Rates:
+    """Return the rates of an own price; a kind without a rate has no price."""
+
+    def rate(value: Decimal | None, per: Decimal) -> Rate | None:
+        return None if value is None else Rate(value / per)
+
+    return Rates(
+        input=rate(price.input, _MILLION),
+        output=rate(price.output, _MILLION),
+        cache_read=rate(price.cache_read, _MILLION),
+        cache_write_5m=rate(price.cache_write_5m, _MILLION),
+        cache_write_1h=rate(price.cache_write_1h, _MILLION),
+        web_searches=rate(price.web_search, _THOUSAND),
+        own_rule=rule,
     )
 
 

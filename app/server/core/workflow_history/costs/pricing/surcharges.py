@@ -51,6 +51,15 @@ Source, looked up on 2026-11-29: platform.claude.com/docs/en/build-with-claude/f
 factors also apply to the price of a long request. Newer models are in the price table.
 """
 
+UNDATED_FAST = frozenset({
+    "gpt-5", "gpt-5-mini", "gpt-5.1", "gpt-5.2", "gpt-5.4", "gpt-5.4-mini", "gpt-5.5",
+})  # fmt: skip
+"""Rows with the same fast price (priority processing, `/fast` of Codex) before 2026-10-12.
+
+The price table has it only since then. Source, looked up on 2026-11-30: openai.com/api-priority-processing in
+its versions of 2026, with the same prices.
+"""
+
 US_ONLY = Multiples(Decimal("1.1"), Decimal("1.1"))
 """`inference_geo: us`, for Opus 4.6 and all later models.
 

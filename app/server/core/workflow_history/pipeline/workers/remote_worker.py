@@ -1,7 +1,7 @@
 """Read runs in a worker on any machine: a pickled task in, pickled results out.
 
 Before its first task the worker checks that it reads exactly as the sync's own process: the same version,
-the same prices, the same files.
+the same price table, the same files.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from ...analysis.similarity.version import MODEL_VERSION
 from ...common.errors import ExecutorError, WorkflowHistoryError
-from ...costs.pricing import price_version
+from ...costs.pricing import table_version
 from ...ingest.files import open_file, to_path
 from ...ingest.runs.records import READER_VERSION
 from ..read_run import prepare_worker, read_runs
@@ -40,7 +40,7 @@ def environment_versions() -> Versions:
     return (
         ("workflow-history", installed_version),
         ("its reader", str(READER_VERSION)),
-        ("genai-prices", price_version()),
+        ("genai-prices", table_version()),
         ("its words", str(MODEL_VERSION)),
     )
 

@@ -178,7 +178,10 @@ workflows = Table(
     _json("phase_durations", "duration of each phase, seconds; null: unknown", "dict"),
     _text("bottleneck_phase", "phase with the longest duration; null: unknown"),
     _float("idle_time_seconds", "time in which no agent ran, seconds; null: unknown"),
-    _name("price_version", "version of the price table for computed_cost; null: unknown"),
+    _name(
+        "price_version",
+        "version of the price table and own prices for computed_cost; null: unknown",
+    ),
     _name("agents_dir", "agents directory of the run; null: unknown"),
     _name("host", "host whose sync found the run; null: unknown"),
     _name("source_state", "present, or missing: the files of the run are missing; null: unknown"),

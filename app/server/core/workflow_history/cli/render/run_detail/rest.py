@@ -9,7 +9,7 @@ from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from ....common.formatting.costs import format_run_cost
+from ....common.formatting.costs import describe_prices, format_run_cost
 from ....common.formatting.numbers import format_count, pluralize
 from ....common.formatting.text import single_line
 from ....common.spending import UNKNOWN, format_usd, number
@@ -124,9 +124,8 @@ def render_sources(run: Run, width: int) -> RenderableType | None:
     elif sources:
         blocks.append(Columns(sources, padding=(0, 3), column_first=True, equal=True))
     if run.get("price_version"):
-        blocks.append(
-            Text(f"computed costs use the prices of genai-prices {single_line(run['price_version'])}", "dim")
-        )
+        prices = describe_prices(single_line(run["price_version"]))
+        blocks.append(Text(f"computed costs use the prices of {prices}", "dim"))
     return Group(*blocks)
 
 

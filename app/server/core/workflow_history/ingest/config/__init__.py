@@ -1,0 +1,1 @@
+"""Read the config file; everything else is read from runs."""
