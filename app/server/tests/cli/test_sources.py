@@ -16,6 +16,8 @@ from typer.testing import CliRunner
 from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.cli.folders import resolve_watched_folders
 from app.server.core.workflow_history.ingest.sources.discovery import find_transcripts
+from app.server.core.workflow_history.web.live.sync_scheduler import SyncScheduler
+from app.server.core.workflow_history.web.settings import ServerSettings
 from app.server.tests.support import rollouts
 from app.server.tests.support.build import init, result, run, stream
 from app.server.tests.support.native_sessions import Session, session_id
@@ -29,8 +31,12 @@ def type_in(*words: str, code: int = 0) -> Any:
     return done
 
 
+def answer_of(done: Any) -> Any:
+    return json.loads(done.stdout)
+
+
 def answer(*words: str) -> Any:
-    return json.loads(type_in(*words, "--json").stdout)
+    return answer_of(type_in(*words, "--json"))
 
 
 def of_claude(home: Path) -> Path:
@@ -274,3 +280,32 @@ def test_serve_without_a_directory_follows_the_stores_that_exist(home: Path) -> 
 @pytest.mark.parametrize("source", STORES)
 def test_a_store_is_watched_as_a_whole(home: Path, source: str) -> None:
     assert find_transcripts(STORES[source](home)) is None
+
+
+def test_a_server_stores_sessions_under_their_own_projects(home: Path) -> None:
+    store = of_claude(home)
+    scheduler = SyncScheduler(ServerSettings(folders=(store,)), lambda _status: None)
+    assert scheduler._job == {"folders": (str(store),), "project": None}
+    assert scheduler.status.project == "Claude Code"
+
+
+def test_a_damaged_database_leaves_its_runs_as_they_are(home: Path) -> None:
+    store = of_opencode(home)
+    answer("sync")
+    (store / "opencode.db").write_bytes(b"SQLite format 3\0" + b"?" * 5_000)
+    done = answer_of(type_in("sync", str(store), "--json", code=3))
+    assert done["missing"] == 0
+    assert "opencode.db" in done["errors"][0]["path"]
+    (found,) = answer("list")["workflows"]
+    assert (found["source_state"], found["total_cost"]) == ("present", 0.04)
+
+
+def test_an_empty_session_is_named_and_no_failed_run(home: Path) -> None:
+    store = of_claude(home)
+    empty = store / "-nowhere-shop" / f"{session_id(2)}.jsonl"
+    empty.touch()
+    done = answer("sync")
+    assert (done["scanned"], done["statuses"]) == (1, {"ended": 1})
+    assert done["skipped_paths"] == [
+        {"path": f"-nowhere-shop/{session_id(2)}.jsonl", "reason": "the session is empty"}
+    ]

@@ -64,7 +64,8 @@ def _missing_run_ids(job: SyncContext) -> list[str]:
     """Return ids of runs whose files are missing; runs in unreadable folders are not counted as missing."""
     if job.only_ids is not None or not job.root.exists():
         return []
-    if "." in job.unreadable:  # a damaged archive: it may have more runs
+    is_listed_in_part = job.store is not None and bool(job.store.problems)
+    if is_listed_in_part or "." in job.unreadable:  # a damaged archive or store: it may have more runs
         return []
     stored_here = (
         run for run in job.known.values() if run.agents_dir == job.agents_dir and run.host in job.host_names

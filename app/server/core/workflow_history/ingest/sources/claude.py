@@ -70,6 +70,9 @@ def _find_runs(walk: FolderScan) -> Iterator[RunFolder]:
         sessions, others = split_sessions(files, session_of_file)
         project = _project(files)
         for session, own_files in sorted(sessions.items()):
+            if not any(file.size for file in own_files):
+                walk.add_skipped(own_files[0].shown, "the session is empty")
+                continue
             run_id = session if session not in taken else f"{shown}/{session}"
             taken.add(run_id)
             yield RunFolder(run_id, folder, tuple(sorted(own_files)), project=project)

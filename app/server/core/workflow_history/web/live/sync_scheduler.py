@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from ...ingest.files import RemoteFolder
+from ...ingest.sources.registry import source_of
 from ...queries.sync_status import LastSync, SyncStatus
 from ...scanner import project_name
 from ..settings import ServerSettings
@@ -39,15 +40,16 @@ class SyncScheduler:
     ) -> None:
         folder = settings.folders[0] if settings.folders else None
         project = settings.project
-        if folder is not None and project is None:
-            project = project_name(folder)
+        if folder is not None and project is None:  # only shown: the sync names the project of each run
+            source = source_of(folder)
+            project = project_name(folder) if source is None else source.title
         self._on_status = on_status
         self._process = process or SyncProcess()
         self._retry_backoff = retry_backoff
         self._requested = asyncio.Event()
         agents_dir = None if folder is None else str(folder)
         folders = tuple(map(str, settings.folders))
-        self._job = {"folders": folders, "project": project}
+        self._job = {"folders": folders, "project": settings.project}
         self._watch_modes: dict[str, str] = {}  # watch mode by directory
         is_remote = isinstance(folder, RemoteFolder)
         self._interval = (REMOTE_POLL_INTERVAL if is_remote else POLL_INTERVAL) if settings.follow else None
