@@ -859,7 +859,7 @@ def test_every_parameter_of_the_description_is_bounded(client):
 
 
 def test_the_page_lists_every_operation_with_a_line_to_try(client):
-    page = client.get("/api").text
+    page = client.get("/api").text.replace("<wbr>", "")  # places for line breaks
     told = client.get(f"{V1}/openapi.json").json()
     for path, methods in told["paths"].items():
         for method, one in methods.items():
