@@ -243,7 +243,7 @@ def test_a_sync_of_a_project_with_several_agents_folders_reads_all_of_them(tmp_p
     for place in ("adws", "adws-bun"):
         write_run(tmp_path / "blog" / place / "agents", f"run-{place}")
     result = type_in("sync", str(tmp_path / "blog"))
-    assert "2 runs in blog, from 2 agents directories" in result.stdout
+    assert "2 runs in blog, from 2 directories" in result.stdout
 
 
 def test_a_sync_of_a_folder_that_is_not_there_is_wrong_usage():

@@ -870,7 +870,7 @@ def test_the_page_lists_every_operation_with_a_line_to_try(client):
     assert "Authorization" not in page
     secret = "a-word-of-our-own-1"  # noqa: S105 - of this test
     with client_of(ServerSettings(token=secret), headers={"Authorization": f"Bearer {secret}"}) as own:
-        shown = own.get("/api").text
+        shown = own.get("/api").text.replace("<wbr>", "")
         assert "Authorization: Bearer TOKEN" in shown
         assert secret not in shown
 
