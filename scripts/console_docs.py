@@ -58,10 +58,10 @@ def filled(text: str, folder: Path) -> str:
         return _BLOCK.sub(lambda block: f"```console\n{_block(block[1], folder)}```", text)
 
 
-def make_demo(folder: Path) -> None:
+def make_demo(folder: Path, runs: int = 240) -> None:
     """Create the demo and its history in a directory."""
     with inside(folder):
-        demo.make_agents_folder(Path(AGENTS), runs=240, seed=1, end=END)
+        demo.make_agents_folder(Path(AGENTS), runs=runs, seed=1, end=END)
         sync.sync_workflow_history(silent=True, agents_dir=AGENTS)
         _name_no_machine(Path(HISTORY))
 

@@ -396,7 +396,7 @@ def test_a_score_without_evidence_names_what_is_missing():
             run(nl_clarity_score=None, score_parts={"nl_clarity_score": {"missing": ["nl_input"]}}), 100
         )
     )
-    assert "unknown without nl input" in text
+    assert "unknown without request" in text
 
 
 def test_a_run_whose_files_are_gone_says_since_when():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, expect
 
@@ -49,26 +49,41 @@ def runs_of(served: Served, **asked: str) -> list[dict[str, Any]]:
     return cast(list[dict[str, Any]], found)
 
 
+ADDRESSES: Final = {
+    "runs": "/?limit=10",
+    "runs narrowed": "/?status=failed&cost=..5&limit=20",
+    "no runs": "/?search=nosuchword",
+    "compare any": "/compare",
+    "trends": "/trends",
+    "trends split": "/trends?across=template",
+    "insights": "/insights",
+    "forecast": "/forecast?text=CSV+export+for+suppliers&calibration=1",
+    "syncs": "/syncs",
+    "rest": "/api",
+    "sign in": "/login",
+}
+"""Addresses of the pages that need no run, by name."""
+
+
 def addresses(served: Served) -> dict[str, str]:
     """Return the address of one page of each kind, by a name of that kind."""
     first, second, *_ = runs_of(served, sort="cost")
     pattern, *_ = served.get("/api/v1/patterns").json()["patterns"]
     newest, *_ = runs_of(served)
     return {
-        "runs": "/?limit=10",
-        "runs narrowed": "/?status=failed&cost=..5&limit=20",
-        "no runs": "/?search=nosuchword",
-        "run": f"/runs/{first['id']}",
+        **ADDRESSES,
+        **run_addresses(first),
         "newest run": f"/runs/{newest['id']}",
         "compare": f"/compare?a={first['id']}&b={second['id']}",
-        "compare with": f"/compare?a={first['id']}",
-        "trends": "/trends",
-        "trends split": "/trends?across=template",
-        "insights": "/insights",
         "pattern": f"/patterns/{pattern['id']}",
-        "forecast": "/forecast?text=CSV+export+for+suppliers&calibration=1",
-        "forecast of a run": f"/runs/{newest['id']}/forecast",
-        "syncs": "/syncs",
-        "rest": "/api",
-        "sign in": "/login",
+        "forecast of the newest run": f"/runs/{newest['id']}/forecast",
+    }
+
+
+def run_addresses(run: dict[str, Any]) -> dict[str, str]:
+    """Return the addresses of the pages of one run, by name."""
+    return {
+        "run": f"/runs/{run['id']}",
+        "forecast of a run": f"/runs/{run['id']}/forecast",
+        "compare with": f"/compare?a={run['id']}",
     }

@@ -228,6 +228,8 @@ def test_a_forecast_of_the_planted_family_rests_on_its_runs_and_names_them():
     assert page(hrefs[0])
     dots = [mark for mark in found.all("circle") if mark.get("class") == "past"]
     assert len(dots) > 20
+    explained = [span["title"] or "" for span in found.all("span", **{"class": "explained"})]
+    assert any("equally weighted runs" in title for title in explained), "effective n is explained"
 
 
 @pytest.mark.usefixtures("in_demo")

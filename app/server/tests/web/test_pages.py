@@ -62,6 +62,7 @@ def hostile(text: str) -> dict[str, Any]:
         "status", "status_reason", "nl_input", "nl_input_source", "issue_number", "issue_class",
         "workflow_template", "model_used", "branch_name", "plan_file", "current_phase", "error_message",
         "times_source", "duration_source", "agents_dir", "bottleneck_phase", "created_at", "completed_at",
+        "title", "working_directory", "pull_request_number", "pull_request_repository",
     )  # fmt: skip
     short = text[:2_000]
     of_agent = ("phase", "agent", "model", "outcome", "error", "path", "session_id", "cost_basis")
@@ -395,6 +396,39 @@ def test_a_run_tells_where_each_figure_is_from(history: History, client: TestCli
     assert "#from-cost" in page.links()
     assert "/srv/agents/run-001/builder/raw_output.jsonl:7" in page.text
     assert "/api/v1/runs/run-001?project=shop" in page.links()
+
+
+def test_provenance_names_fields_and_bases_in_words_and_no_key_alone(
+    history: History, client: TestClient
+) -> None:
+    cut = agent("builder", 0, 60.0, cost=0.5, cost_basis="lower_bound", outcome="incomplete")
+    costs = {"total_cost": 0.5, "cost_basis": "lower_bound"}
+    spend = {"name": "spend", "value": 50.0, "weight": 0.8, "reason": "spent"}
+    scored = {"parts": [spend], "missing": ["retry_cost"]}
+    score = {"cost_efficiency_score": 50.0, "score_parts": {"cost_efficiency_score": scored}}
+    save(history, run(1, phase_costs=[cut], **costs, **score))
+    shown = read(client, "/runs/run-001").text
+    assert "lower_bound" not in shown
+    assert "Request nl_input" in shown  # the key is what the command explains
+    assert "missing evidence: retry cost" in shown
+
+
+def test_a_session_shows_its_title_pull_request_and_active_time(history: History, client: TestClient) -> None:
+    session = {
+        "status": "ended",
+        "title": "Export of orders",
+        "working_directory": "/home/shop",
+        "active_seconds": 754.0,
+        "pull_request_number": "12",
+        "pull_request_url": "https://git.example/shop/pull/12",
+        "pull_request_repository": "shop/shop",
+    }
+    save(history, run(1, **session))
+    shown = read(client, "/runs/run-001")
+    for text in ("Title Export of orders", "#12 in shop/shop", "Active time 12m 34s", "/home/shop"):
+        assert text in shown.text
+    assert shown.all("span", **{"class": "status is-ended"})
+    assert "○ ended" in read(client, "/").text  # in the list, and a status to filter by
 
 
 def test_the_timeline_is_to_scale(history: History, client: TestClient) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from app.server.core.workflow_history import web
+from app.server.core.workflow_history.common.formatting.text import OUTCOME_SIGNS, STATUS_SIGNS
 from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.web.app import create_app
 from app.server.core.workflow_history.web.middleware.metrics import Metrics
@@ -68,3 +69,9 @@ def test_headings_and_labels_are_things_and_no_clauses(template: Path) -> None:
 def test_no_text_asks_for_a_mouse(template: Path) -> None:
     source = re.sub(r"<[^>]+>", " ", CODE.sub("", template.read_text()))
     assert re.findall(r"\b(?:hover|click|right-click|mouse)\w*", source, re.IGNORECASE) == []
+
+
+@pytest.mark.parametrize("word", sorted({*STATUS_SIGNS, *OUTCOME_SIGNS}))
+def test_every_status_and_outcome_has_a_colour(word: str) -> None:
+    style = (Path(web.__file__).parent / "pages" / "static" / "base.css").read_text()
+    assert re.search(rf"\.is-{word}\b[^{{]*\{{ color: var\(--", style)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from ..analysis.scores.base import evidence_label
 from ..common.formatting.text import single_line
 from ..common.spending import UNKNOWN, number
 
@@ -42,5 +43,5 @@ def format_missing(score: Any) -> str:
     'unknown without a request'
     """
     missing = score.get("missing") or () if isinstance(score, Mapping) else ()
-    words = ", ".join(single_line(name).replace("_", " ") for name in missing)
+    words = ", ".join(evidence_label(single_line(name)) for name in missing)
     return f"unknown without {words}" if words else ""

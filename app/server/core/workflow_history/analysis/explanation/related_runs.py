@@ -6,6 +6,7 @@ from math import fsum
 from typing import Any
 
 from ...common.coercion import coerce_number
+from ..scores.base import evidence_label
 from ..similarity.scores import explain_similarity
 from .context import ExplanationContext, to_plain
 from .records import Component, Explanation, JsonValue
@@ -18,7 +19,7 @@ def explain_score(context: ExplanationContext, name: str) -> Explanation:
     stored = (context.run.get("score_parts") or {}).get(name) or {}
     weight = fsum(coerce_number(part.get("weight")) or 0.0 for part in stored.get("parts") or ())
     parts = tuple(_score_part(part, weight) for part in stored.get("parts") or ())
-    missing = [str(each) for each in stored.get("missing") or ()]
+    missing = [evidence_label(str(each)) for each in stored.get("missing") or ()]
     value = coerce_number(context.run.get(name))
     reason = None
     if value is None:
@@ -41,7 +42,7 @@ def explain_score(context: ExplanationContext, name: str) -> Explanation:
 def _score_notes(value: float | None, total: float | None, missing: list[str]) -> tuple[str, ...]:
     if value is None:
         return ()
-    notes = [f"without evidence: {name}" for name in missing]
+    notes = [f"missing evidence: {name}" for name in missing]
     if total is not None and value != total:
         notes.append("components are stored with one decimal, so their sum may differ by 0.1")
     return tuple(notes)
@@ -79,7 +80,7 @@ def explain_similar_runs(context: ExplanationContext) -> Explanation:
         )
     return context.explain_value(
         "similar_workflows",
-        "the five runs with the highest score, at least 0.5; similar ID shows the shared words",
+        "the five runs with the highest score, at least 0.5",
         docs="docs/similarity.md",
         parts=tuple(parts),
     )

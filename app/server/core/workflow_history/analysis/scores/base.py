@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from math import fsum
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -71,6 +71,18 @@ def weighted_mean(parts: Iterable[ScorePart | None], missing: Iterable[str] = ()
 def no_score(*missing: str) -> Score:
     """Return an empty score with the names of the missing evidence."""
     return Score(None, (), missing)
+
+
+_EVIDENCE_LABELS: Final = {"nl_input": "request", "total_cost": "recorded cost"}
+
+
+def evidence_label(name: str) -> str:
+    """Return the display name of missing evidence, which may be the key of a field.
+
+    >>> evidence_label("nl_input"), evidence_label("retry_cost")
+    ('request', 'retry cost')
+    """
+    return _EVIDENCE_LABELS.get(name) or name.replace("_", " ")
 
 
 def decay_curve(amount: float, half: float) -> float:

@@ -17,7 +17,7 @@ from .constants import COST_WEIGHTS, HALF_SPEND, PRIOR_CACHE_SHARE, PRIOR_CACHE_
 
 _CACHE_FIELDS = ("cache_read_tokens", "input_tokens", "cache_creation_tokens")
 _UNKNOWN_COSTS: Final[Mapping[str, str]] = {
-    CostBasis.LOWER_BOUND: "the cost of what no result shows",
+    CostBasis.LOWER_BOUND: "full cost of interrupted agent runs",
     CostBasis.UNPRICED: "the price of some tokens",
 }
 

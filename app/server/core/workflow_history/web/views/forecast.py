@@ -43,6 +43,7 @@ class EstimatePlot:
     value: str  # the median, or a dash
     interval: str
     basis: str
+    effective_n: str  # effective sample size
     reason: str | None
     chart: Markup | None
 
@@ -181,15 +182,19 @@ def _estimate_plot(
     if estimate.median is None or estimate.p10 is None or estimate.p90 is None:
         reason = single_line(estimate.reason or "too few comparable runs")
         reason += describe_observed_range(estimate, unit.format)
-        return EstimatePlot(title, UNKNOWN, "", "", reason, None)
+        return EstimatePlot(title, UNKNOWN, "", "", "", reason, None)
     lower_bounds = f", {estimate.lower_bounds:,} with a lower bound only" if estimate.lower_bounds else ""
-    basis = (
-        f"{pluralize(estimate.runs, 'comparable run')}{lower_bounds} (effective n {estimate.effective_n:.0f})"
-    )
+    basis = f"{pluralize(estimate.runs, 'comparable run')}{lower_bounds}"
     bounds = Bounds(estimate.p10, estimate.median, estimate.p90)
     chart = forecast_plot(title, bounds, [dot for dot in dots if dot is not None], unit, actual)
     return EstimatePlot(
-        title, unit.format(estimate.median), format_interval(estimate, unit.format), basis, None, chart
+        title,
+        unit.format(estimate.median),
+        format_interval(estimate, unit.format),
+        basis,
+        f"{estimate.effective_n:.0f}",
+        None,
+        chart,
     )
 
 
