@@ -65,7 +65,7 @@ class TestSeveralAgentsFolders:
         assert done["folders"][:2] == [str(project / inside) for inside in INSIDE[:2]]
         assert set(done["folders"]) == {str(project / inside) for inside in INSIDE}
         assert len(ask("list")["workflows"]) == 6
-        assert "from 6 agents directories" in type_in("sync", str(project))
+        assert "from 6 directories" in type_in("sync", str(project))
 
     def test_of_a_project_cost_what_they_cost_together(self, project: Path) -> None:
         found = ask("cost", str(project))
@@ -171,7 +171,7 @@ class TestTranscriptsBesideAgentsFolders:
             f".claude/projects/-home-me-shop/{SESSION.format(3)}": "Add page 3",
             f".codex/sessions/2026/01/02/rollout-2026-01-02T10-00-00-{SESSION.format(4)}": "Add page 4",
         }
-        assert "9 runs in shop, api, from 7 agents directories" in type_in("sync", str(mixed))
+        assert "9 runs in shop, api, from 7 directories" in type_in("sync", str(mixed))
 
     def test_are_read_with_the_agents_folders_of_a_project_in_a_list(self, mixed: Path) -> None:
         done = sync_workflow_history(silent=True, agents_dir=[mixed, mixed / "agents"])

@@ -76,7 +76,7 @@ def test_a_newer_history_is_refused_by_every_command(file: Path, tmp_path: Path,
 
 
 def test_every_command_that_opens_a_history_is_held() -> None:
-    without = {"demo", "cost", "schema", "config", "completion"}
+    without = {"demo", "cost", "schema", "config", "completion", "sources"}
     assert {words.split()[0] for words in COMMANDS} == set(cli.COMMANDS) - without
 
 

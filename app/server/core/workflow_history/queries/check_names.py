@@ -30,12 +30,12 @@ def validate_filter_names(history: History, where: RunFilter, *, found: bool) ->
     """Raise an error if a filter has a name that no run has: this is a typo, not an empty result.
 
     The pattern, which must be unique, and the status are always checked, other names only if no run was
-    `found`. Raises InvalidQueryError, which lists the names that exist.
+    `found`. Raises InvalidQueryError, which lists the names that exist, or AmbiguousPatternError.
     """
     if where.pattern is not None:
         try:
             resolve_pattern(history, where.pattern)
-        except (PatternNotFoundError, AmbiguousPatternError) as error:
+        except PatternNotFoundError as error:
             raise InvalidQueryError(str(error)) from error
     if unusual := [word for word in where.status if word not in KNOWN_STATUSES]:
         known_statuses = [*dict.fromkeys((*KNOWN_STATUSES, *history.filter_values("status")))]

@@ -64,8 +64,7 @@ def find_runs(
 
     `sort` is one of SORT_ALIASES or any column of a run. One of AGENT_SORT_KEYS sorts by the cost of the
     phases or agents in the filter, and supports an offset but no cursor. `cursor` is the `next_cursor` of the
-    previous page. Raises InvalidQueryError, which lists the allowed values, and for a pattern
-    PatternNotFoundError or AmbiguousPatternError.
+    previous page. Raises InvalidQueryError, which lists the allowed values, or AmbiguousPatternError.
     """
     return _load_page(where, sort, order, limit, offset, cursor, History.page)
 

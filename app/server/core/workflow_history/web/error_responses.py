@@ -85,12 +85,12 @@ async def _handle_invalid_request(request: Request, error: Exception) -> Respons
 async def _handle_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
     detail = error.detail
-    if error.status_code == 404 and _wants_page(request):
-        detail = f"There is no page at {single_line(request.url.path)[:200]}."
-    elif detail == HTTPStatus(error.status_code).phrase:  # the framework's own text
-        detail = (
-            f"{HTTPStatus(error.status_code).phrase}: {request.method} {single_line(request.url.path)[:200]}"
-        )
+    if detail == HTTPStatus(error.status_code).phrase:  # the framework's own text
+        path = single_line(request.url.path)[:200]
+        if error.status_code == 404 and _wants_page(request):
+            detail = f"There is no page at {path}."
+        else:
+            detail = f"{detail}: {request.method} {path}"
     headers = dict(error.headers or {})
     if error.status_code == 405:
         headers["Allow"] = ", ".join(_allowed_methods(request))
