@@ -214,8 +214,7 @@ def test_the_metadata_of_a_session_is_in_its_run(store: Path) -> None:
     assert details["title"] == "CSV export"
     assert details["branch_name"] == "feature/csv-export"
     assert details["working_directory"] == "/nowhere/shop"
-    assert (details["pull_request_number"], details["pull_request_url"]) == ("12", url)
-    assert details["pull_request_repository"] == "acme/shop"
+    assert (details["pull_request"], details["pull_request_url"]) == ("acme/shop#12", url)
     assert (details["active_seconds"], details["duration_seconds"]) == (120.0, 3_660.0)
 
 

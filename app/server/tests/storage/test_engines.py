@@ -135,6 +135,8 @@ QUESTIONS = [
     ["stats"],
     ["stats", "--by", "phase", "--across", "week"],
     ["stats", "--by", "model"],
+    ["stats", "--by", "pr"],
+    ["stats", "--by", "branch", "--across", "phase"],
     ["stats", "--waste"],
     ["stats", "--status", "failed"],
     ["patterns", "--all"],

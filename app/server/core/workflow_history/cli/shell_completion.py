@@ -21,7 +21,7 @@ from .common_options import GlobalOptions
 
 MAX_COMPLETIONS: Final = 50  # maximum number of values from a history
 
-_SAFE_WORD: Final = re.compile(r"[A-Za-z0-9_/][A-Za-z0-9_./@+-]*")
+_SAFE_WORD: Final = re.compile(r"[A-Za-z0-9_/][A-Za-z0-9_./@+#-]*")
 
 Completer = Callable[[Any, str], Iterable[str]]
 """Function of the context and the half-typed word; it may return words that do not match."""
@@ -127,6 +127,9 @@ COMPLETERS: Final[dict[str, Completer]] = {
     "--project": _stored_values("project"),
     "--workflow": _stored_values("workflow_template"),
     "--class": _stored_values("issue_class"),
+    "--branch": _stored_values("branch_name"),
+    "--issue": _stored_values("issue_number"),
+    "--pr": _stored_values("pull_request"),
     "--model": _stored_values("model"),
     "--phase": _stored_values("phase"),
     "--agent": _stored_values("agent"),

@@ -50,6 +50,9 @@ COLUMNS: Final[Mapping[TableName, Mapping[str, Kind]]] = {
         "status": "words",  # in lower case
         "workflow_template": "words",
         "issue_class": "words",
+        "branch_name": "words",
+        "issue_number": "words",
+        "pull_request": "words",
         "model_used": "words",  # most expensive model
         "cost_basis": "words",  # reported, computed, lower_bound, unpriced
         "source_state": "words",  # present, gone

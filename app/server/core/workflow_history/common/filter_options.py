@@ -221,6 +221,15 @@ FILTER_OPTIONS = (
         "Issue class, such as bug. Repeatable.",
         multiple=True,
     ),
+    FilterOption("--branch", "NAME", _list_parser("branch"), "Branch name. Repeatable.", multiple=True),
+    FilterOption("--issue", "NUMBER", _list_parser("issue"), "Issue: 12 or #12. Repeatable.", multiple=True),
+    FilterOption(
+        "--pr",
+        "PR",
+        _list_parser("pr"),
+        "Pull request: 12, owner/name#12 or its URL. Repeatable.",
+        multiple=True,
+    ),
     FilterOption(
         "--model",
         "NAME",

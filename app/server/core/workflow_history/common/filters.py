@@ -22,6 +22,11 @@ SCORES: Final[Mapping[str, str]] = {
 }
 """Score names in filters and the run keys that they refer to."""
 
+NAME_FILTERS: Final = (
+    "status", "project", "template", "issue_class", "branch", "issue", "pr", "model", "phase", "agent",
+)  # fmt: skip
+"""Fields of RunFilter with names, any of which a run may have."""
+
 _HOURS: Final = {"h": 1, "d": 24, "w": 168}
 """Units of an age or a period, in hours."""
 
@@ -55,6 +60,9 @@ class RunFilter:
     project: tuple[str, ...] = ()
     template: tuple[str, ...] = ()
     issue_class: tuple[str, ...] = ()  # with or without the leading slash
+    branch: tuple[str, ...] = ()
+    issue: tuple[str, ...] = ()  # with or without the leading #
+    pr: tuple[str, ...] = ()  # pull request: number, owner/name#number or address
     model: tuple[str, ...] = ()  # part of a model name; matches if any agent of the run used such a model
     phase: tuple[str, ...] = ()
     agent: tuple[str, ...] = ()
@@ -72,7 +80,7 @@ class RunFilter:
     before_ago: str | None = None  # minimum age, such as 12h, 7d or 4w; excludes created_before
 
     def __post_init__(self) -> None:
-        for name in ("status", "project", "template", "issue_class", "model", "phase", "agent"):
+        for name in NAME_FILTERS:
             words = getattr(self, name)
             if not isinstance(words, tuple) or not all(isinstance(word, str) for word in words):
                 raise InvalidValueError(name, words, "Use a tuple of texts.")

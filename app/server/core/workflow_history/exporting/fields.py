@@ -38,6 +38,9 @@ class Field(NamedTuple):
     name: str
     kind: Kind
     meaning: str = ""
+    title: str = ""  # column title for people; empty: the name
+    missing: str = ""  # word for people for an unknown value; empty: a dash
+    hidden: bool = False  # no column of its own: only another column's value depends on it
 
     @property
     def unit(self) -> str | None:

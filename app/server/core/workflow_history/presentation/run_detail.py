@@ -18,6 +18,7 @@ from ..common.formatting.numbers import (
 )
 from ..common.formatting.text import single_line
 from ..common.models import RECORDED_BASES, CostBasis
+from ..common.pull_requests import pull_request_name, to_pull_request
 from ..common.spending import (
     NO_COST,
     UNKNOWN,
@@ -163,14 +164,29 @@ def tokens_fact(run: Run) -> RunFact | None:
     )
 
 
+def earlier_pull_requests(run: Run) -> list[str]:
+    """Return the names of the pull requests of a run before its last one, which its cost belongs to.
+
+    >>> earlier_pull_requests({"pull_request": "9", "pull_requests": [{"number": 7}, {"number": 9}]})
+    ['7']
+    """
+    pull_requests = run.get("pull_requests")
+    found = map(to_pull_request, pull_requests if isinstance(pull_requests, list) else ())
+    names = (single_line(pull_request_name(one)) for one in found if one is not None)
+    return [name for name in names if name != run.get("pull_request")]
+
+
 def format_work(run: Run) -> list[str]:
-    """Return the workflow, issue class, issue, branch and plan of a run, as far as known."""
+    """Return the workflow, issue class, issue, branch, pull requests and plan of a run, as far as known."""
+    earlier = earlier_pull_requests(run)
     issue = run.get("issue_number")
     parts = (
         single_line(run["workflow_template"]) if run.get("workflow_template") else "",
         single_line(run["issue_class"]) if run.get("issue_class") else "",
         f"issue {single_line(issue)}" if issue else "",
         f"branch {single_line(run['branch_name'])}" if run.get("branch_name") else "",
+        f"pull request {single_line(run['pull_request'])}" if run.get("pull_request") else "",
+        f"earlier: {', '.join(earlier)}" if earlier else "",
         f"plan {single_line(run['plan_file'])}" if run.get("plan_file") else "",
     )
     return [part for part in parts if part]

@@ -7,8 +7,11 @@ from datetime import timedelta
 from typing import Final
 
 from ..analysis.statistics.records import Change, GroupStatistics, Trend, Waste
+from ..common.formatting.agents import short_model
 from ..common.formatting.costs import format_minimum
 from ..common.formatting.numbers import format_duration, format_percent_change, format_tokens, pluralize
+from ..common.formatting.text import single_line
+from ..common.grouping_names import nameless_group
 from ..common.spending import UNKNOWN, Cost, format_fraction, format_usd
 
 TREND_LABELS: Final = {
@@ -38,6 +41,17 @@ _FORMATTERS: Final[Mapping[str, Callable[[float | None], str]]] = {
     "seconds": format_duration,
     "tokens": format_tokens,
 }
+
+
+def group_name(by: str, name: str | None) -> str:
+    """Return a group's display name.
+
+    >>> group_name("model", "claude-sonnet-4-5-20250929"), group_name("model", None), group_name("pr", None)
+    ('sonnet-4-5', 'unknown', 'none')
+    """
+    if name is None:
+        return nameless_group(by)
+    return short_model(name) if by == "model" else single_line(name) or UNKNOWN
 
 
 def group_cost(group: GroupStatistics) -> Cost:

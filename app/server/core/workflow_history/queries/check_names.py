@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from ..common.errors import AmbiguousPatternError, InvalidQueryError, PatternNotFoundError
 from ..common.filters import RunFilter
+from ..common.grouping_names import GROUPING_LABELS
 from ..common.models import RunStatus
+from ..common.pull_requests import normalize_pull_request
 from ..storage.history import History
 from ..storage.reading.filter_sql import NAME_COLUMNS
 
@@ -20,9 +22,6 @@ KNOWN_STATUSES: Final = tuple(RunStatus)
 """Usual statuses; a run may have another one from its state file."""
 
 _MAX_NAMES: Final = 10  # maximum number of names in a message
-_LABELS: Final = {"template": "workflow", "issue_class": "issue class"}
-"""Display names of filters whose name differs."""
-
 _MIN_PREFIX_LENGTH: Final = 4  # minimum length of a prefix of a pattern's id
 
 
@@ -56,16 +55,29 @@ def matching_keys(history: History, where: RunFilter) -> Integers:
 
 
 def _check_names_exist(name: str, words: Sequence[str], known: Sequence[str]) -> None:
-    accepted = {form for word in known for form in (word, word.removeprefix("/"), word.removeprefix("adw_"))}
+    accepted = {form for word in known for form in _accepted_forms(name, word)}
     for word in words:
-        if word in accepted or (name == "model" and any(word.lower() in model.lower() for model in known)):
+        typed = normalize_pull_request(word) if name == "pr" else word
+        if typed in accepted or (name == "model" and any(word.lower() in model.lower() for model in known)):
             continue
         close_matches = get_close_matches(word, known, 1)
         suggestion = f"Did you mean {close_matches[0]}? " if close_matches else ""
         more = f" and {len(known) - _MAX_NAMES:,} more" if len(known) > _MAX_NAMES else ""
         names = f"{', '.join(known[:_MAX_NAMES])}{more}"
-        label = _LABELS.get(name, name)
+        label = GROUPING_LABELS.get(name, name)
         raise InvalidQueryError(f'No run has {label} "{word}". {suggestion}Use one of: {names}.')
+
+
+def _accepted_forms(name: str, word: str) -> tuple[str, ...]:
+    """Return a stored name in all forms in which the filter `name` finds it."""
+    match name:
+        case "pr":
+            return word, word.rpartition("#")[2]
+        case "issue":
+            number = word.removeprefix("#")
+            return number, f"#{number}"
+        case _:
+            return word, word.removeprefix("/"), word.removeprefix("adw_")
 
 
 def resolve_pattern(history: History, reference: str) -> PatternTotals:

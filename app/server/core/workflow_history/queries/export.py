@@ -10,10 +10,12 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Annotated, Any, Final, NamedTuple
 
+from ..analysis.statistics.grouping import resolve_grouping
 from ..analysis.statistics.records import GroupStatistics, RunsCostingMore, RunsOfGroup
 from ..common.errors import InvalidQueryError, InvalidValueError
 from ..common.field_docs import Doc
 from ..common.filters import RunFilter
+from ..common.grouping_names import GROUPING_LABELS, nameless_group
 from ..common.shared_fields import (
     CacheReadTokens,
     CacheWriteTokens,
@@ -27,7 +29,8 @@ from ..common.time_zones import LOCAL_ZONE
 from ..common.urls import refuse_url
 from ..database import open_if_exists
 from ..exporting.fields import ColumnBatch, Field, fields_of, to_batch
-from ..exporting.formats import EXTENSIONS, FORMATS
+from ..exporting.formats import EXTENSIONS, FORMATS, MARKDOWN
+from ..exporting.markdown_writer import COST_PARTS, MAIN_COLUMNS
 from ..exporting.writer import DrainableBuffer, Writer, atomic_write
 from ..storage.reading.export_source import EXPORT_SOURCES, ExportSource
 from .check_names import validate_filter_names
@@ -102,7 +105,19 @@ def statistics_table(by: str, across: str | None = None, tz: str = LOCAL_ZONE) -
     def query(where: RunFilter) -> list[StatisticsRow]:
         return [_to_statistics_row(group) for group in run_statistics(by, where, across=across, tz=tz).groups]
 
-    return table_from_records(StatisticsRow, query, money=("cost", "lower_bound_cost"))
+    table = table_from_records(StatisticsRow, query, money=("cost", "lower_bound_cost"))
+    groupings = {"name": by, **({} if across is None else {"across": across})}
+    fields = [_name_field(field, groupings.get(field.name)) for field in table.fields]
+    return table._replace(fields=tuple(fields))
+
+
+def _name_field(field: Field, grouping: str | None) -> Field:
+    """Return the field for the names of a grouping, with its words for people; another one unchanged."""
+    if grouping is None:
+        return field
+    by = resolve_grouping(grouping)
+    title = GROUPING_LABELS.get(by, by).capitalize()
+    return field._replace(title=title, missing=nameless_group(by))
 
 
 def _to_statistics_row(group: GroupStatistics) -> StatisticsRow:
@@ -149,7 +164,7 @@ class ExportResult:
     """Result of an export."""
 
     what: Annotated[str, Doc("name of the table: runs, agent-runs, statistics, …")]
-    format: Annotated[str, Doc("file format: csv, jsonl or parquet")]
+    format: Annotated[str, Doc("file format: csv, jsonl, parquet or markdown")]
     path: Annotated[str | None, Doc("path of the file; null: an open file was given")]
     columns: Annotated[tuple[str, ...], Doc("names of the columns, in order")]
     rows: Annotated[int, Doc("number of rows without the header")]
@@ -179,7 +194,7 @@ def export(
     """Write one of TABLES, such as runs, agent-runs or statistics, to a file with bounded memory.
 
     `by`, `across` and `tz` are for statistics only, with the meaning they have in `run_statistics`; the
-    default is by month. `format` is csv, jsonl or parquet; by default it follows from the path's extension.
+    default is by month. `format` is one of FORMATS; by default it follows from the path's extension.
     `columns` are names, ("all",) for all columns. A file at a path is written completely or not at all; if it
     exists, WorkflowHistoryError is raised unless `force` is set. `raw` does not escape CSV cells that a
     spreadsheet would run as formulas. `bom` starts CSV with a byte order mark, by which Excel detects UTF-8.
@@ -209,7 +224,7 @@ def write_table(
         refuse_url(to)
     name = resolve_format(path, format)
     open_writer = _writer_factory(name, raw=raw, bom=bom)
-    fields = _select_fields(table.fields, table.default_columns if columns is None else columns)
+    fields = _fields_for(table, what, name, columns)
     with closing(table.batches(where or RunFilter(), fields)) as all_batches:
         # The first batch is computed before the file is opened: errors are raised before a byte is written.
         batches = chain(list(islice(all_batches, 1)), all_batches)
@@ -218,7 +233,8 @@ def write_table(
                 rows = _write_batches(open_writer(file, fields), batches)
         else:
             rows = _write_batches(open_writer(to, fields), batches)
-    return ExportResult(what, name, None if path is None else str(path), tuple(f.name for f in fields), rows)
+    columns_written = tuple(field.name for field in fields if not field.hidden)
+    return ExportResult(what, name, None if path is None else str(path), columns_written, rows)
 
 
 def iter_chunks(
@@ -237,9 +253,10 @@ def iter_chunks(
 
     Rows are read as needed. The history stays open until the last chunk, or until the generator is closed.
     """
-    open_writer = _writer_factory(resolve_format(None, format), raw=raw, bom=bom)
+    name = resolve_format(None, format)
+    open_writer = _writer_factory(name, raw=raw, bom=bom)
     table = _find_table(what, by, across, tz)
-    fields = _select_fields(table.fields, table.default_columns if columns is None else columns)
+    fields = _fields_for(table, what, name, columns)
     return _encode_chunks(open_writer, fields, table.batches(where or RunFilter(), fields))
 
 
@@ -306,6 +323,23 @@ def _find_table(what: str, by: str | None, across: str | None, tz: str | None) -
             f"--by, --across and --tz are for statistics, not for {what}. Use: export statistics --by month"
         )
     return TABLES[what]
+
+
+def _fields_for(
+    table: Table,
+    what: str,
+    format: str,  # noqa: A002 - as above
+    columns: Sequence[str] | None,
+) -> Sequence[Field]:
+    """Return the fields of an export: the wanted columns, and for people what their values depend on."""
+    if format != MARKDOWN:
+        return _select_fields(table.fields, table.default_columns if columns is None else columns)
+    main_columns = MAIN_COLUMNS.get(what, table.default_columns)
+    has_across = any(field.name == "across" and field.title for field in table.fields)
+    wanted = [name for name in main_columns if name != "across" or has_across]
+    fields = _select_fields(table.fields, wanted if columns is None else columns)
+    parts = [field for field in table.fields if field.name in COST_PARTS and field not in fields]
+    return [*fields, *(field._replace(hidden=True) for field in parts)]
 
 
 def _select_fields(fields: Sequence[Field], names: Sequence[str]) -> Sequence[Field]:

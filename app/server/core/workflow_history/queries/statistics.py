@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -23,6 +24,7 @@ from ..analysis.statistics.group_statistics import build_group_statistics, build
 from ..analysis.statistics.grouping import (
     GROUPINGS,
     PART_GROUPINGS,
+    RUN_GROUPINGS,
     TIME_GROUPINGS,
     TYPED_GROUPINGS,
     Grouping,
@@ -221,7 +223,7 @@ class _Query:
         return build_total(self.load_aggregates(ALL)[ALL])
 
     def _group_statistics(self, names: Sequence[str], part: str | None = None) -> list[GroupStatistics]:
-        runs = self._runs if part is None else self._named_runs
+        runs = self._with_names(self._runs if part is None else self._named_runs, names)
         dated_runs = self._without_implausible_dates(runs)[0] if set(TIME_GROUPINGS) & set(names) else runs
         groupings = {name: group_runs(dated_runs, name, self._tz) for name in names if name != part}
         if part is None:
@@ -311,6 +313,17 @@ class _Query:
         if self._history is None or self._where.is_empty:
             return runs
         return runs.take(np.isin(runs.integers["key"], matching_keys(self._history, self._where)))
+
+    def _with_names(self, runs: ColumnTable, groupings: Sequence[str]) -> ColumnTable:
+        """Add the columns of these groupings to runs that were read without them."""
+        names = [RUN_GROUPINGS[by] for by in groupings if by in RUN_GROUPINGS]
+        missing = [name for name in names if name not in runs.categorical]
+        if not missing:
+            return runs
+        columns = self._columns("runs", ("key", *missing))
+        if len(columns) > len(runs):
+            columns = columns.take(np.isin(columns.integers["key"], runs.integers["key"]))
+        return replace(runs, categorical={**runs.categorical, **columns.categorical})
 
     def _columns(self, family: TableName, names: Sequence[str]) -> ColumnTable:
         if self._history is None:

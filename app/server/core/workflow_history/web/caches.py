@@ -11,6 +11,7 @@ from time import monotonic
 from typing import Any, Final, Generic, TypeVar
 
 from .. import database
+from ..common.grouping_names import OPTIONAL_GROUPINGS
 from ..storage.reading.filter_sql import NAME_COLUMNS
 
 Result = TypeVar("Result")
@@ -78,9 +79,13 @@ _PARAMETERS: Final = {"template": "workflow", "issue_class": "class"}
 
 
 def filter_choices() -> dict[str, list[str]]:
-    """Return the sorted projects, workflows, models … in the history, by the name of the filter parameter."""
+    """Return the sorted projects, workflows, models … in the history, by the name of the filter parameter.
+
+    Branches, issues and pull requests are left out: each run may have its own, and users type them.
+    """
     with database.open_if_exists() as history:
         return {
             _PARAMETERS.get(name, name): [] if history is None else history.filter_values(name)
             for name in NAME_COLUMNS
+            if name not in OPTIONAL_GROUPINGS
         }

@@ -18,7 +18,7 @@ from ..common import spending
 from ..common.formatting import agents, costs, numbers, text
 from ..common.formatting.text import name_parts, sanitize, single_line, truncate, truncate_middle
 from ..common.spending import UNKNOWN
-from ..presentation import explanation, run_list, scores, sync_summary
+from ..presentation import explanation, run_detail, run_list, scores, sync_summary
 from .path_redaction import redact_paths
 
 _PAGES_DIR: Final = Path(__file__).parent / "pages"
@@ -75,6 +75,7 @@ _FILTERS: Final = {
     "request_summary": run_list.request_summary,
     "copy_note": run_list.copy_note,
     "workflow_summary": run_list.workflow_summary,
+    "earlier_pull_requests": run_detail.earlier_pull_requests,
     "run_date": run_list.format_date,
     "is_source_deleted": run_list.is_source_deleted,
     "run_duration": run_list.format_run_duration,

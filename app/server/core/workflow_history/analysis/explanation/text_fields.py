@@ -19,6 +19,9 @@ STATE_FIELD_NOTES = {
     "issue_class": "from the state file, else the answer of the run's classifier",
     "workflow_template": "from the state file, else the log's directory, else the name in the request",
     "branch_name": "from the state file",
+    "pull_request": "from the state file, else the last one that the session links, else the last one whose "
+    "address an agent that ships answered",
+    "pull_request_url": "from the same source as pull_request",
     "plan_file": "from the state file",
     "current_phase": "from the state file, else the phase of the agent that came furthest",
     "error_message": "error in the state file, last line of the error log, or answer of the failed agent",

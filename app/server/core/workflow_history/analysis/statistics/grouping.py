@@ -30,6 +30,9 @@ RUN_GROUPINGS: Final[Mapping[str, str]] = {
     "project": "project",
     "template": "workflow_template",
     "issue_class": "issue_class",
+    "branch": "branch_name",
+    "issue": "issue_number",
+    "pr": "pull_request",
 }
 """Groupings by a property of the run, with its column."""
 

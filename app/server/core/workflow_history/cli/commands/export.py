@@ -26,6 +26,7 @@ Examples:
   workflow-history export runs --columns all --format jsonl | jq .id
   workflow-history export model-usage --since 30d --bom --output models.csv
   workflow-history export statistics --by week --tz UTC --output weeks.csv
+  workflow-history export --pr 12 --format markdown
 """
 
 STDOUT = Path("-")
@@ -68,7 +69,7 @@ def export_rows(  # noqa: PLR0917 - a command line has many options
     ] = None,
     force: Overwrite = False,
 ) -> None:
-    """Export runs, agent runs, patterns or statistics (CSV, JSON Lines, Parquet).
+    """Export runs, agent runs, patterns or statistics (CSV, JSON Lines, Parquet, Markdown).
 
     Rows are sorted oldest first. A file is written completely or not at all; only its owner can read it.
 

@@ -27,6 +27,7 @@ Examples:
   workflow-history stats
   workflow-history stats --by week --tz Europe/Berlin
   workflow-history stats --by month --across workflow --status failed
+  workflow-history stats --by pr --since 30d
   workflow-history stats --waste --since 30d
   workflow-history stats --trend 30d
   workflow-history stats --by model --json | jq '.groups[].cost.total'

@@ -10,16 +10,17 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ...analysis.statistics.records import GroupStatistics, RunStatistics
-from ...common.formatting.agents import short_model
 from ...common.formatting.numbers import format_duration, format_tokens, pluralize
 from ...common.formatting.text import single_line
-from ...common.spending import UNKNOWN, format_fraction, format_usd
+from ...common.grouping_names import GROUPING_LABELS
+from ...common.spending import format_fraction, format_usd
 from ...presentation.run_list import copies_note
 from ...presentation.statistics import (
     describe_success,
     format_cost,
     format_success_rate,
     group_cost,
+    group_name,
     minimum_cost,
 )
 from .table import Column, DropColumn, bar_columns, build_table, fit_columns, number_column, share_of
@@ -44,8 +45,6 @@ DROP_ORDER: Final = (
 
 PERIODS: Final = frozenset({"day", "week", "month"})
 """Groupings by time, in which many groups may have no runs."""
-
-TITLES: Final = {"issue_class": "issue class", "template": "workflow"}
 
 
 def render_statistics(statistics: RunStatistics, width: int) -> RenderableType:
@@ -109,11 +108,7 @@ def render_total_cost(total: GroupStatistics) -> Text:
 
 def _group_name(by: str, name: str | None) -> Text:
     """Format the name of a group."""
-    if name is None:
-        return Text("unknown", "dim")
-    if by == "model":
-        return Text(short_model(name), "bold")
-    return Text(single_line(name) or UNKNOWN, "bold")
+    return Text(group_name(by, name), "dim" if name is None else "bold")
 
 
 def _name_columns(statistics: RunStatistics, groups: Sequence[GroupStatistics]) -> list[Column]:
@@ -121,14 +116,14 @@ def _name_columns(statistics: RunStatistics, groups: Sequence[GroupStatistics]) 
     by, across = statistics.by, statistics.across
     names = [_group_name(by, group.name) for group in groups]
     if across is None:
-        return [Column("name", TITLES.get(by, by), tuple(names), max_width=MAX_NAME_WIDTH)]
+        return [Column("name", GROUPING_LABELS.get(by, by), tuple(names), max_width=MAX_NAME_WIDTH)]
     for index, (previous, group) in enumerate(pairwise(groups), 1):
         if previous.name == group.name:
             names[index] = Text("")
     across_names = tuple(_group_name(across, group.across) for group in groups)
     return [
-        Column("name", TITLES.get(by, by), tuple(names), max_width=MAX_NAME_WIDTH),
-        Column("across", TITLES.get(across, across), across_names, max_width=MAX_NAME_WIDTH),
+        Column("name", GROUPING_LABELS.get(by, by), tuple(names), max_width=MAX_NAME_WIDTH),
+        Column("across", GROUPING_LABELS.get(across, across), across_names, max_width=MAX_NAME_WIDTH),
     ]
 
 

@@ -25,6 +25,7 @@ _NAME_KEYS: Final = (
     "issue_number",
     "workflow_template",
     "model_used",
+    "pull_request",
 )
 _KEPT_KEYS: Final = frozenset({
     "id", "project", "adw_id", "nl_input_source", "created_at", "started_at", "completed_at", "times_basis",

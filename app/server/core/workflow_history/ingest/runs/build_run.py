@@ -11,11 +11,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from ...common.models import (
     DurationBasis,
     Problem,
+    PullRequest,
     RunStatus,
     ScannedRun,
     SessionInfo,
@@ -26,6 +27,7 @@ from ...common.models import (
 )
 from ...common.phases import classify_phase
 from ...common.plausible_dates import MAX_DURATION, SILENCE_TIMEOUT
+from ...common.pull_requests import pull_request_name
 from ...common.redaction import redact_text
 from ...costs.accounting.message_claims import NOTHING_ELSEWHERE, Attempt, Elsewhere
 from ...costs.accounting.missing_parts import unseen_problem, unseen_subagents
@@ -94,7 +96,8 @@ COMPUTED_FIELDS = frozenset({
     "total_cost", "cost_basis", "cost_data", "phase_costs", "input_tokens", "output_tokens",
     "cache_read_tokens", "cache_creation_tokens", "total_tokens", "retry_count", "retry_cost",
     "nl_clarity_score", "cost_efficiency_score", "performance_score", "quality_score", "phase_durations",
-    "bottleneck_phase", "idle_time_seconds", "similar_workflows", "copy_of", "files_folder",
+    "bottleneck_phase", "idle_time_seconds", "similar_workflows", "copy_of", "files_folder", "pull_request",
+    "pull_request_url",
 })  # fmt: skip
 """Computed fields of a run: a state file's own value of this name is kept as `state_<name>`."""
 
@@ -400,22 +403,31 @@ def _workflow_fields(
         "error_message": verdict.error
         or state_error(state)
         or (log_error.text if log_error and verdict.status == RunStatus.FAILED else None),
+        **_pull_request_fields(clues.pull_requests()),
         **(_session_fields(session) if session is not None else {}),
     }
 
 
 def _session_fields(session: SessionInfo) -> dict[str, Any]:
     """Return the fields of a run that only a session has; an unknown one is left out."""
-    pull_request = session.pull_requests[-1] if session.pull_requests else None
     fields = {
         "title": redact_text(session.title) if session.title else None,
         "working_directory": session.folder,
         "active_seconds": session.active_seconds,
-        "pull_request_number": str(pull_request.number) if pull_request else None,
-        "pull_request_url": pull_request.url if pull_request else None,
-        "pull_request_repository": pull_request.repository if pull_request else None,
     }
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _pull_request_fields(pull_requests: Sequence[PullRequest]) -> dict[str, Any]:
+    """Return the fields of a run's pull request: the last one; all of them only if there are several."""
+    last = pull_requests[-1] if pull_requests else None
+    fields: dict[str, Any] = {
+        "pull_request": None if last is None else pull_request_name(last),
+        "pull_request_url": None if last is None else last.url,
+    }
+    if len(pull_requests) > 1:
+        fields["pull_requests"] = [asdict(one) for one in pull_requests]
+    return fields
 
 
 def _find_run_request(

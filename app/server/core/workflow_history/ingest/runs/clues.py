@@ -1,4 +1,4 @@
-"""Find a run's workflow, issue, branch and plan in its files. Pure.
+"""Find a run's workflow, issue, branch, pull request and plan in its files. Pure.
 
 The state file comes first. Without one, the same data is in the workflow's summaries, in the slash commands
 given to its agents, and in the answers of the agents that classified, branched and planned.
@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ...common.models import SessionInfo, StreamFacts
+from ...common.models import PullRequest, SessionInfo, StreamFacts
 from ...common.outcomes import Outcome, classify_outcome
 from ...common.phases import classify_phase
+from ...common.pull_requests import only_pull_request_in, pull_request_name, to_pull_request
 from ...common.redaction import redact_text
 from .command_arguments import is_path
 from .issues import issue_in
@@ -28,6 +29,12 @@ _CLASS_NAMES = "feature|bug|chore|patch|refactor|docs|test|hotfix|fix|task"
 _CLASS = re.compile(rf"(?<![\w/.-])/({_CLASS_NAMES})\b(?![/.-])")
 _COMMAND = re.compile(r"\s*/(?:[\w-]+:)*([\w-]+)")
 _TEMPLATE = re.compile(r"\b(adw_[a-z][a-z_]*[a-z])\b")
+_PULL_REQUEST_KEYS: Final = (
+    "pull_request_url", "pr_url", "merge_request_url", "pull_request", "pr", "merge_request",
+    "pull_request_number", "pr_number", "merge_request_iid",
+)  # fmt: skip
+"""Keys of the pull request in a state or a summary; an address comes first, as it names the repository."""
+
 _WORD_SEPARATORS: Final = re.compile(r"[-_/]+")
 _BRANCH = re.compile(r"[\w][\w./-]*[-/][\w./-]*\w")
 _ISSUE_IN_BRANCH = re.compile(r"\bissue-(\d+)\b")
@@ -127,6 +134,22 @@ class Clues:
             if _BRANCH.fullmatch(name) and not is_path(name):
                 return _without_secrets(name)
         return _without_secrets(self.session.branch) if self.session and self.session.branch else None
+
+    def pull_requests(self) -> Sequence[PullRequest]:
+        """Return the pull requests of the run, the last one last.
+
+        They are those that the state or a summary states, else those that its session links, else those that
+        its agents opened: each answer of a phase that ships with the address of a single pull request.
+        """
+        for data in (self.state, *(summary for _, summary in self.summaries)):
+            stated = (to_pull_request(data.get(key)) for key in _PULL_REQUEST_KEYS)
+            if found := next(filter(None, stated), None):
+                return [found]
+        if self.session is not None:
+            return self.session.pull_requests
+        answered = (only_pull_request_in(answer) for answer in self._answers("ship"))
+        by_name = {pull_request_name(found): found for found in answered if found is not None}
+        return list(by_name.values())
 
     def plan(self) -> str | None:
         """Return the plan's file from the state, summaries, answers or build prompts; None if unknown.

@@ -26,7 +26,8 @@ AGGREGATES: Final = "digests 6"
 """Family of the aggregates of a block; the number increases if the aggregates or their computation change."""
 
 STORED_AS: Final = {
-    family: f"{family} 2" for family in ("runs", "models", "run_phases", "run_agents", "run_models")
+    "runs": "runs 3",
+    **{family: f"{family} 2" for family in ("models", "run_phases", "run_agents", "run_models")},
 }
 """Stored names of the families whose columns, or their computation, changed since an earlier version."""
 

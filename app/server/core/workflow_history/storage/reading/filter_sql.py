@@ -28,6 +28,7 @@ from sqlalchemy import (
 
 from ...common.filters import SCORES, Range, RunFilter
 from ...common.models import SourceState
+from ...common.pull_requests import normalize_pull_request
 from ...common.spending import NANODOLLARS
 from ..connection.dialects import Dialect
 from ..rows.column_types import MAX_INTEGER, sanitize_text, to_timestamp
@@ -40,11 +41,18 @@ NAME_COLUMNS: Final = {
     "project": (workflows.c.project,),
     "template": (workflows.c.workflow_template,),
     "issue_class": (workflows.c.issue_class,),
+    "branch": (workflows.c.branch_name,),
+    "issue": (workflows.c.issue_number,),
+    "pr": (workflows.c.pull_request,),
     "model": (agent_runs.c.model, model_usage.c.model),
     "phase": (agent_runs.c.phase,),
     "agent": (agent_runs.c.agent,),
 }
 """Columns of the filters by name."""
+
+
+_other_run = workflows.alias()
+"""Runs in a query for run keys."""
 
 
 class WhereClauses(NamedTuple):
@@ -102,6 +110,13 @@ def build_where(run_filter: RunFilter, dialect: Dialect) -> WhereClauses:
 
 def _add_related_conditions(run_filter: RunFilter, where: WhereClauses, dialect: Dialect) -> WhereClauses:
     """Add the conditions on other tables and indexes."""
+    run = _other_run.c
+    for condition in (
+        *_name_conditions(run.branch_name, run_filter.branch),
+        *_name_conditions(run.issue_number, _prefix_variants("#", run_filter.issue)),
+        *([or_(*map(_is_pull_request, _storable(run_filter.pr)))] if run_filter.pr else []),
+    ):
+        where.included_keys.append(select(run.key).where(condition))
     if run_filter.phase:
         where.included_keys.append(_runs_with_agents("phase", run_filter.phase))
     if run_filter.agent:
@@ -112,9 +127,8 @@ def _add_related_conditions(run_filter: RunFilter, where: WhereClauses, dialect:
         is_of_pattern = occurrences.c.pattern_key.in_(patterns_by_name(run_filter.pattern))
         where.included_keys.append(select(occurrences.c.workflow_key).where(is_of_pattern))
     if run_filter.has_error is not None:
-        other_run = workflows.alias()
         # A literal, as in the partial index, which the database does not use for a bound value.
-        with_error = select(other_run.c.key).where(other_run.c.error_message != literal_column("''"))
+        with_error = select(_other_run.c.key).where(_other_run.c.error_message != literal_column("''"))
         (where.included_keys if run_filter.has_error else where.excluded_keys).append(with_error)
     if run_filter.search is not None and run_filter.search.strip():
         _add_search(run_filter.search, where, dialect)
@@ -150,6 +164,14 @@ def _storable(words: Sequence[str]) -> list[str]:
 
 def _name_conditions(column: ColumnElement[Any], words: Sequence[str]) -> list[ColumnElement[bool]]:
     return [column.in_(_storable(words))] if words else []
+
+
+def _is_pull_request(word: str) -> ColumnElement[bool]:
+    """Return the condition for a pull request; a number without a repository means that of any repository."""
+    name, column = normalize_pull_request(word), _other_run.c.pull_request
+    if not name.isdecimal():
+        return column == name
+    return or_(column == name, column.endswith(f"#{name}", autoescape=True))
 
 
 def _prefix_variants(prefix: str, words: Sequence[str]) -> list[str]:

@@ -47,9 +47,9 @@ from .current_status import current_column
 SUMMARY_FIELDS: Final = (
     "project", "id", "status", "status_reason", "created_at", "started_at", "completed_at", "times_basis",
     "utc_offset_minutes", "duration_seconds", "duration_basis", "issue_number", "issue_class",
-    "workflow_template", "model_used", "branch_name", "current_phase", "total_cost", "cost_basis",
-    "lower_bound_cost", "retry_count", "total_tokens", "nl_clarity_score", "cost_efficiency_score",
-    "performance_score", "quality_score", "source_state", "agents_dir", "copy_of",
+    "workflow_template", "model_used", "branch_name", "pull_request", "current_phase", "total_cost",
+    "cost_basis", "lower_bound_cost", "retry_count", "total_tokens", "nl_clarity_score",
+    "cost_efficiency_score", "performance_score", "quality_score", "source_state", "agents_dir", "copy_of",
 )  # fmt: skip
 """Keys of a run that are in a list."""
 

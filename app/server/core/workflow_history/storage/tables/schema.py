@@ -126,6 +126,9 @@ SORT_INDEXES = (
 )  # fmt: skip
 """Other columns that lists are sorted by; one index each, so that any page is found without a sort."""
 
+NAME_INDEXES = ("branch_name", "issue_number", "pull_request")
+"""Names that few runs share; an index each, so that a filter reads only these runs."""
+
 workflows = Table(
     "workflows",
     metadata,
@@ -153,6 +156,11 @@ workflows = Table(
     _text("workflow_template", "name of the workflow; null: unknown"),
     _text("model_used", "most expensive model; null: unknown"),
     _text("branch_name", "branch of the run; null: unknown"),
+    _text(
+        "pull_request",
+        "last pull request of the run: owner/name#12, or 12 without a repository; null: none",
+    ),
+    _text("pull_request_url", "address of the last pull request; null: unknown"),
     _text("plan_file", "path of the plan in the state file; null: unknown"),
     _text("current_phase", "current phase in the state file; null: unknown"),
     _text("error_message", "error message of the run; null: none"),
@@ -208,6 +216,7 @@ workflows = Table(
     Index("ix_workflows_of_a_sync", *SYNC_INDEX),
     Index("ix_workflows_figures", *FILTER_INDEX),
     *(Index(f"ix_workflows_{name}_id_project", name, "id", "project") for name in SORT_INDEXES),
+    *(Index(f"ix_workflows_{name}", name) for name in NAME_INDEXES),
     Index(
         "ix_workflows_with_error",
         "key",

@@ -60,6 +60,7 @@ VIEW_SQL = {
     "runs": """
         SELECT w.key, w.project, w.id, w.status, w.nl_input, w.created_at, w.duration_seconds,
                w.issue_number, w.issue_class, w.workflow_template, w.model_used, w.branch_name,
+               w.pull_request,
                w.recorded_cost_nanodollars / 1000000000.0 AS total_cost,
                w.cost_basis,
                w.lower_bound_cost_nanodollars / 1000000000.0 AS lower_bound_cost,

@@ -1,4 +1,4 @@
-"""Routes that export tables as CSV, JSON Lines or Parquet, streamed in chunks."""
+"""Routes that export tables as CSV, JSON Lines, Parquet or Markdown, streamed in chunks."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ MEDIA_TYPES: Final = {
     "csv": "text/csv; charset=utf-8",
     "jsonl": "application/jsonl",
     "parquet": "application/vnd.apache.parquet",
+    "markdown": "text/markdown; charset=utf-8",
 }
 
 TableName = Literal[
@@ -80,7 +81,7 @@ def export_table(  # noqa: PLR0917 - one argument per query parameter
     where: FilterDep,
     zone: Zone,
     kind: Annotated[
-        Literal["csv", "jsonl", "parquet"], Query(alias="format", description="File format.")
+        Literal["csv", "jsonl", "parquet", "markdown"], Query(alias="format", description="File format.")
     ] = "csv",
     columns: Annotated[
         str | None,
@@ -99,7 +100,10 @@ def export_table(  # noqa: PLR0917 - one argument per query parameter
     ] = None,
     across: Across = None,
 ) -> Response:
-    """Export rows of the history. In CSV, text that starts like a formula gets a leading apostrophe."""
+    """Export rows of the history. In CSV, text that starts like a formula gets a leading apostrophe.
+
+    Markdown is for people: a table for a comment, with fewer columns, short values and the sum of the costs.
+    """
     if table != STATISTICS and (by is not None or across is not None):
         raise InvalidQueryError("by and across apply to statistics only. Use export/statistics?by=month.")
     tz = zone if table == STATISTICS else None
@@ -115,7 +119,7 @@ def export_table(  # noqa: PLR0917 - one argument per query parameter
         tz=tz,
     )
     headers = {
-        "Content-Disposition": f'attachment; filename="{table}.{kind}"',
+        "Content-Disposition": f'attachment; filename="{table}.{"md" if kind == "markdown" else kind}"',
         "Cache-Control": "private, no-store",
     }
     return _ChunkedResponse(rows, headers=headers, media_type=MEDIA_TYPES[kind])

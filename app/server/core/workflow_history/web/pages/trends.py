@@ -33,6 +33,9 @@ _GROUP_CHOICES: Final = (
     ("model", "model"),
     ("phase", "phase"),
     ("class", "issue class"),
+    ("branch", "branch"),
+    ("issue", "issue"),
+    ("pr", "pull request"),
     ("status", "status"),
     ("project", "project"),
 )

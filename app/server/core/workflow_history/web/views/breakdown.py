@@ -11,10 +11,10 @@ from typing import Final
 from markupsafe import Markup
 
 from ...analysis.statistics.records import GroupStatistics, RunStatistics, Timeline
-from ...common.formatting.agents import short_model
 from ...common.formatting.numbers import pluralize
 from ...common.formatting.text import single_line, truncate
-from ...presentation.statistics import minimum_cost
+from ...common.grouping_names import GROUPING_LABELS
+from ...presentation.statistics import group_name, minimum_cost
 from ..charts.axis_units import MONEY, max_known
 from ..charts.inline_charts import sparkline
 from ..charts.stacked import MAX_SERIES, Series, legend_swatch, stacked
@@ -32,13 +32,14 @@ SMALL_MULTIPLE_MEASURES: Final = tuple(
 )
 """Metrics that are plotted for each group."""
 
-NAMES: Final = {"template": "workflow", "issue_class": "issue class"}
-"""Display names of groupings, if they differ from the key."""
+_MAX_NAME_WIDTH: Final = 48  # cells
 
 _PARAMETERS: Final = {"template": "workflow", "issue_class": "class"}
 """Filter parameters of groupings, if they differ from the key."""
 
-_FILTER_PARAMETERS: Final = {"template", "model", "phase", "issue_class", "project", "status"}
+_FILTER_PARAMETERS: Final = {
+    "template", "model", "phase", "issue_class", "project", "status", "branch", "issue", "pr",
+}  # fmt: skip
 
 Cells = dict[str | None, dict[date, GroupStatistics]]
 """Statistics by group and first day of the period."""
@@ -101,7 +102,7 @@ class _BreakdownBuilder:
     def build(self) -> Breakdown:
         """Build the breakdown."""
         by = self._groups.by
-        name, points, series = NAMES.get(by, by), self._points(), self._series()
+        name, points, series = GROUPING_LABELS.get(by, by), self._points(), self._series()
         return Breakdown(
             name,
             shared=by in {"phase", "model"},
@@ -122,7 +123,7 @@ class _BreakdownBuilder:
         groups, by = self._groups.groups, self._groups.by
         largest = groups[: MAX_SERIES - 1] if len(groups) > MAX_SERIES else groups
         rest = groups[len(largest) :]
-        series = [Series(group_name(by, group.name), self._costs([group.name])) for group in largest]
+        series = [Series(_short_name(by, group.name), self._costs([group.name])) for group in largest]
         if rest:
             series.append(Series(pluralize(len(rest), "other"), self._costs([group.name for group in rest])))
         return series
@@ -136,12 +137,12 @@ class _BreakdownBuilder:
 
     def _row(self, index: int, group: GroupStatistics) -> GroupRow:
         by, in_chart = self._groups.by, index < MAX_SERIES - 1 or len(self._groups.groups) <= MAX_SERIES
-        name = group_name(by, group.name)
+        name = _short_name(by, group.name)
         is_filterable = group.name is not None and by in _FILTER_PARAMETERS
         parameter = _PARAMETERS.get(by, by)
         return GroupRow(
             name,
-            title=single_line(group.name) if group.name else "unknown",
+            title=single_line(group.name) if group.name else name,
             href=url_for("/", {**self._periods.filter_params, parameter: [group.name]})
             if is_filterable
             else None,
@@ -165,12 +166,5 @@ class _BreakdownBuilder:
         return sparkline(points, end, f"{measure.title}, {name}", measure.unit)
 
 
-def group_name(by: str, name: str | None) -> str:
-    """Return a group's display name.
-
-    >>> group_name("model", "claude-sonnet-4-5-20250929"), group_name("template", None)
-    ('sonnet-4-5', 'unknown')
-    """
-    if name is None:
-        return "unknown"
-    return short_model(name) if by == "model" else truncate(single_line(name), 48) or "unknown"
+def _short_name(by: str, name: str | None) -> str:
+    return truncate(group_name(by, name), _MAX_NAME_WIDTH)

@@ -17,7 +17,7 @@ PERIOD_CHOICES: Final = {
     "365d": "last year",
 }
 _SELECTED_FILTERS: Final = {"project": "Project", "workflow": "Workflow", "model": "Model"}
-_CHIP_NAMES: Final = {"class": "issue class", "tz": "time zone"}
+_CHIP_NAMES: Final = {"class": "issue class", "pr": "pull request", "tz": "time zone"}
 _BOOLEAN_LABELS: Final = {
     "known-cost": ("known cost", "unknown cost"),
     "error": ("with an error message", "without an error message"),
