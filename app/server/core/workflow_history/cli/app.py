@@ -46,7 +46,7 @@ COMMAND_GROUPS = {
         "forecast": "Forecast cost, duration and success probability from past runs.",
     },
     "Data and maintenance": {
-        "export": "Export runs, agent runs, patterns or statistics (CSV, JSON Lines, Parquet).",
+        "export": "Export runs, agent runs, patterns or statistics (CSV, JSON Lines, Parquet, Markdown).",
         "schema": "Print the JSON Schema of a command's --json output.",
         "reprice": "Recalculate costs of stored runs.",
         "syncs": "List recorded syncs, latest first.",
