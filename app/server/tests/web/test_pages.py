@@ -62,7 +62,7 @@ def hostile(text: str) -> dict[str, Any]:
         "status", "status_reason", "nl_input", "nl_input_source", "issue_number", "issue_class",
         "workflow_template", "model_used", "branch_name", "plan_file", "current_phase", "error_message",
         "times_source", "duration_source", "agents_dir", "bottleneck_phase", "created_at", "completed_at",
-        "title", "working_directory", "pull_request_number", "pull_request_repository",
+        "title", "working_directory", "pull_request",
     )  # fmt: skip
     short = text[:2_000]
     of_agent = ("phase", "agent", "model", "outcome", "error", "path", "session_id", "cost_basis")
@@ -419,13 +419,12 @@ def test_a_session_shows_its_title_pull_request_and_active_time(history: History
         "title": "Export of orders",
         "working_directory": "/home/shop",
         "active_seconds": 754.0,
-        "pull_request_number": "12",
+        "pull_request": "shop/shop#12",
         "pull_request_url": "https://git.example/shop/pull/12",
-        "pull_request_repository": "shop/shop",
     }
     save(history, run(1, **session))
     shown = read(client, "/runs/run-001")
-    for text in ("Title Export of orders", "#12 in shop/shop", "Active time 12m 34s", "/home/shop"):
+    for text in ("Title Export of orders", "Pull request shop/shop#12", "Active time 12m 34s", "/home/shop"):
         assert text in shown.text
     assert shown.all("span", **{"class": "status is-ended"})
     assert "○ ended" in read(client, "/").text  # in the list, and a status to filter by

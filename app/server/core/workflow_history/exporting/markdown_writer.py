@@ -43,7 +43,7 @@ _ZERO_WIDTH_SPACE: Final = "\u200b"
 
 
 def escape_markdown(text: str) -> str:
-    r"""Return text on one line that Markdown shows as it is; it begins no cell and mentions nobody.
+    r"""Return text on one line that Markdown shows as it is; it ends no table cell and mentions no account.
 
     >>> escape_markdown("Fix a|b\n*now*")
     'Fix a\\|b \\*now\\*'
