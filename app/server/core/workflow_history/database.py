@@ -19,6 +19,7 @@ from .analysis.patterns.sequences import drop_subsequences
 from .common.errors import InvalidQueryError, InvalidValueError, WorkflowHistoryError, WorkflowNotFoundError
 from .common.filters import RunFilter
 from .common.models import Workflow
+from .ingest.sources.resume import resume_command, transcript_path
 from .storage.connection.engine import display_name, exists
 from .storage.connection.pool import HistoryPool
 from .storage.connection.url import database_url, default_location
@@ -171,7 +172,8 @@ def _check_is_dict(workflow: object) -> None:
 def load_workflow(reference: str) -> Workflow | None:
     """Return the workflow with this id, "project/id" or a prefix of either part, or None.
 
-    Besides its fields it has the recurring `patterns` of the run and the read `problems` of its files.
+    Besides its fields it has the recurring `patterns` of the run, the read `problems` of its files, and the
+    `transcript` and `resume_command` of a session.
     Raises AmbiguousWorkflowError if several workflows match.
     """
     try:
@@ -188,7 +190,13 @@ def require_workflow(reference: str) -> Workflow:
         run = history.find(reference)
         workflow = history.read([run.key])[run.key]
         problems = history.problems(workflow.get("agents_dir") or "", run.key)
-        return {**workflow, "patterns": drop_subsequences(history.patterns(run.key)), "problems": problems}
+        return {
+            **workflow,
+            "patterns": drop_subsequences(history.patterns(run.key)),
+            "problems": problems,
+            "transcript": transcript_path(workflow),
+            "resume_command": resume_command(workflow),
+        }
 
 
 def database_name() -> str:

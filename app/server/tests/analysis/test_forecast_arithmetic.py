@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from math import exp, isclose
 from typing import Any
 
@@ -136,11 +137,11 @@ def test_amounts_known_only_as_at_least_do_not_pull_the_interval_down() -> None:
     for _ in range(400):
         drawn = np.rint(1e9 * source.lognormal(0, 0.5, 60)).astype(np.int64)
         seen = np.minimum(drawn, np.rint(1e9 * source.lognormal(0.6, 0.5, 60)).astype(np.int64))
-        bounds = weighted_interval(seen, seen == drawn, np.ones(60)).bounds
-        if bounds is None:
+        found = weighted_interval(seen, seen == drawn, np.ones(60))
+        if found.bounds is None or found.p90_is_lower_bound:
             continue  # the largest are all cut off
         whole.append(np.median(drawn))
-        cut.append((bounds.median, np.median(seen)))
+        cut.append((found.bounds.median, np.median(seen)))
     assert len(cut) > 200
     kept, plain = np.mean(cut, axis=0)
     assert abs(kept - np.mean(whole)) < 0.03 * np.mean(whole)
@@ -166,7 +167,13 @@ def test_bounds_equal_a_plain_reimplementation(amounts: list[tuple[int, bool, fl
         return
     mass = sum(row[2] for row in known)
     newcomer = sum(row[2] ** 2 for row in known) / mass
-    assert found.bounds.p90 in plain_reach(known, newcomer, 0.1)
+    as_they_are = [(value, True, weight) for value, _, weight in known]
+    for shown, at_least, extra, tail in (
+        (found.bounds.median, found.median_is_lower_bound, 0.0, 0.5),
+        (found.bounds.p90, found.p90_is_lower_bound, newcomer, 0.1),
+    ):
+        rows = as_they_are if at_least else known
+        assert shown in plain_reach(rows, extra, tail) | {found.bounds.median}
     downwards = [(-value, True, weight) for value, _, weight in known]
     assert -found.bounds.p10 in plain_reach(downwards, newcomer, 0.1) | {-found.bounds.median}
     assert found.bounds.p10 <= found.bounds.median <= found.bounds.p90
@@ -197,9 +204,71 @@ def test_one_heavy_run_among_many_light_ones_does_not_make_an_interval() -> None
     assert weighted_interval(np.arange(31), np.ones(31, bool), weights).bounds is None
 
 
-def test_runs_that_are_all_known_only_as_at_least_give_no_interval() -> None:
-    found = weighted_interval(np.arange(50), np.zeros(50, bool), np.ones(50))
-    assert (found.bounds, found.lower_bounds) == (None, 50)
+def test_runs_that_are_all_known_only_as_at_least_give_the_least_that_is_certain() -> None:
+    found = weighted_interval(np.arange(1, 51), np.zeros(50, bool), np.ones(50))
+    assert found.bounds == (5, 25, 46)
+    assert (found.median_is_lower_bound, found.p90_is_lower_bound, found.lower_bounds) == (True, True, 50)
+    exact = weighted_interval(np.arange(1, 51), np.ones(50, bool), np.ones(50))
+    assert exact.bounds == found.bounds
+    assert exact.is_bounded
+    assert not found.is_bounded
+
+
+def test_a_few_large_runs_known_only_as_at_least_leave_the_median_and_open_the_upper_end() -> None:
+    exact = np.arange(1, 31) <= 25
+    found = weighted_interval(np.arange(1, 31), exact, np.ones(30))
+    assert found.bounds == (3, 15, 28)
+    assert (found.median_is_lower_bound, found.p90_is_lower_bound) == (False, True)
+
+
+AMOUNTS = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50), st.integers(1, 1 << 20)), max_size=60)
+
+
+@given(AMOUNTS)
+def test_without_lower_bounds_an_interval_is_that_of_weighted_order_statistics(
+    amounts: list[tuple[int, int, int]],
+) -> None:
+    rows = [(value, Fraction(weight, 1 << 20)) for value, _, weight in amounts]
+    found = weighted_interval(
+        np.array([value for value, _ in rows], np.int64),
+        np.ones(len(rows), bool),
+        np.array([float(weight) for _, weight in rows]),
+    )
+    mass, squares = sum(weight for _, weight in rows), sum(weight**2 for _, weight in rows)
+    if not rows or mass**2 / squares < 9:
+        assert found.bounds is None
+        return
+
+    def share_above(value: int, newcomer: Fraction) -> Fraction:
+        return (sum((w for v, w in rows if v > value), newcomer)) / (mass + newcomer)
+
+    def share_below(value: int, newcomer: Fraction) -> Fraction:
+        return (sum((w for v, w in rows if v < value), newcomer)) / (mass + newcomer)
+
+    newcomer, tail, half = squares / mass, Fraction(1, 10), Fraction(1, 2)
+    values = sorted({value for value, _ in rows})
+    slack = Fraction(1, 10**9)
+    assert found.bounds == (
+        max(value for value in values if share_below(value, newcomer) <= tail + slack),
+        min(value for value in values if share_above(value, Fraction(0)) <= half + slack),
+        min(value for value in values if share_above(value, newcomer) <= tail + slack),
+    )
+    assert found.is_bounded
+
+
+@given(AMOUNTS)
+def test_a_figure_shown_as_at_least_is_never_above_that_of_the_true_amounts(
+    amounts: list[tuple[int, int, int]],
+) -> None:
+    seen, beyond, weights = (np.array([row[place] for row in amounts], np.int64) for place in range(3))
+    found = weighted_interval(seen, beyond == 0, weights / (1 << 20))
+    true = weighted_interval(seen + beyond, np.ones(len(seen), bool), weights / (1 << 20))
+    assert (found.bounds is None) == (true.bounds is None)
+    if found.bounds is not None and true.bounds is not None:
+        assert found.bounds.p10 <= true.bounds.p10
+        if found.median_is_lower_bound:
+            assert found.bounds.median <= true.bounds.median
+            assert found.bounds.p90 <= true.bounds.p90
 
 
 # --- weights

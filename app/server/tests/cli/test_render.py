@@ -296,7 +296,9 @@ def test_odd_runs_are_listed_and_shown_without_a_crash(odd):
 def test_the_footer_says_what_all_runs_cost_and_keeps_lower_bounds_apart():
     rows = [run(total_cost=0.1), run(total_cost=0.2), run(cost_basis="lower_bound", lower_bound_cost=0.07)]
     text = printed(render_run_list(*page_of(*rows, total=243), 100))
-    assert "3 of 243 runs · all: $2.93 recorded + at least $0.07 in agent runs without a result" in text
+    assert (
+        "3 of 243 runs · all: $2.93 recorded + at least $0.07 in agent runs whose usage is incomplete" in text
+    )
     assert "≥ lower bound" in text
 
 
@@ -340,7 +342,7 @@ def test_the_story_says_why_where_from_and_how_much():
         "pr_creator succeeded",
         "from issue_classifier/prompts/classify_issue.txt · 2 more lines: --full",
         "2026-03-12 08:14 → 08:31 · UTC; time zone of the run: UTC+01:00 · reported: execution.log",
-        "$4.97 recorded + at least $0.0309 in agent runs without a result",
+        "$4.97 recorded + at least $0.0309 in agent runs whose usage is incomplete",
         "computed $4.98, difference +0.3%",
         "$0.92 of it in 1 retry",
         "sdlc_implementor error, superseded",
@@ -412,7 +414,7 @@ def test_a_run_whose_files_are_gone_says_since_when():
 def test_a_sync_counts_as_changed_only_what_was_written():
     text = printed(render_sync_summary(stats(), 100))
     assert "3 new · 2 changed · 238 unchanged · 1 could not be stored · 1.2s" in text
-    assert "$12.34 recorded + at least $0.07 in agent runs without a result" in text
+    assert "$12.34 recorded + at least $0.07 in agent runs whose usage is incomplete" in text
 
 
 def test_an_unchanged_sync_says_so_in_one_line():

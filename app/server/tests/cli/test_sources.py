@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 from contextlib import closing
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from app.server.core.workflow_history.web.settings import ServerSettings
 from app.server.tests.support import rollouts
 from app.server.tests.support.build import init, result, run, stream
 from app.server.tests.support.native_sessions import Session, session_id
+from app.server.tests.support.web import client_of
 
 MS = 1_782_979_200_000  # 2026-07-02 08:00 UTC
 
@@ -309,3 +311,90 @@ def test_an_empty_session_is_named_and_no_failed_run(home: Path) -> None:
     assert done["skipped_paths"] == [
         {"path": f"-nowhere-shop/{session_id(2)}.jsonl", "reason": "the session is empty"}
     ]
+
+
+# --- resuming a session
+
+PLACE = "cd /nowhere/shop && "
+RESUMED = {
+    "claude": (f"{PLACE}claude --resume {session_id(1)}", f"-nowhere-shop/{session_id(1)}.jsonl"),
+    "codex": (f"{PLACE}codex resume {rollouts.THREAD}", f"{rollouts.THREAD}.jsonl"),
+    "copilot": (f"{PLACE}copilot --resume copilot-1", "copilot-1/events.jsonl"),
+    "gemini": (f"{PLACE}gemini --resume gemini-1", "chats/session-1.jsonl"),
+    "opencode": (f"{PLACE}opencode --session ses_1", "opencode/opencode.db"),
+}
+
+
+@pytest.mark.parametrize("source", sorted(STORES))
+def test_show_names_the_transcript_of_a_session_and_the_command_that_resumes_it(
+    source: str, tmp_path: Path
+) -> None:
+    store = STORES[source](tmp_path)
+    type_in("sync", str(store))
+    command, transcript = RESUMED[source]
+    run_id = command.rpartition(" ")[2]
+    shown = answer("show", run_id)
+    assert shown["resume_command"] == command
+    assert shown["transcript"].startswith(str(store))
+    assert shown["transcript"].endswith(transcript)
+    assert Path(shown["transcript"]).is_file()
+    assert f"resume    {command}" in type_in("show", run_id).stdout
+    with client_of() as client:
+        page, told = client.get(f"/runs/{run_id}").text, client.get(f"/api/v1/runs/{run_id}").json()
+    assert told["resume_command"] == command
+    assert f"Resume: <code>{escape(command)}</code>" in page
+    assert f"Transcript: <code>{escape(shown['transcript'])}</code>" in page
+
+
+def test_a_session_whose_files_are_missing_cannot_be_resumed(tmp_path: Path) -> None:
+    store = of_claude(tmp_path)
+    Session(session_id(2)).says("Add CSV import").answers("m2").write(store)
+    type_in("sync", str(store))
+    next(store.rglob(f"{session_id(1)}.jsonl")).unlink()
+    type_in("sync", str(store))
+    assert answer("show", session_id(1))["resume_command"] is None
+    assert "claude --resume" not in type_in("show", session_id(1)).stdout
+
+
+def test_a_run_of_a_workflow_has_no_command_that_resumes_it(tmp_path: Path) -> None:
+    stream(run(tmp_path / "agents", "a1b2c3d4"), "planner", init(), result())
+    type_in("sync", str(tmp_path / "agents"))
+    shown = answer("show", "a1b2c3d4")
+    assert (shown["resume_command"], shown["transcript"]) == (None, None)
+
+
+def test_a_working_directory_with_spaces_is_quoted_in_the_command(tmp_path: Path) -> None:
+    store = tmp_path / ".claude" / "projects"
+    Session(session_id(1), "/nowhere/my shop; rm -rf x").says("Add it").answers("m1").write(store)
+    type_in("sync", str(store))
+    command = answer("show", session_id(1))["resume_command"]
+    assert command == f"cd '/nowhere/my shop; rm -rf x' && claude --resume {session_id(1)}"
+
+
+def test_lists_and_details_show_the_title_of_a_session_beside_its_request_and_its_active_time(
+    tmp_path: Path,
+) -> None:
+    store = tmp_path / ".claude" / "projects"
+    session = Session(session_id(1)).says("Please look at issue 7").answers("m1", 60).says("Go on", 3_600)
+    session.answers("m2", 3_660).line(type="custom-title", customTitle="CSV export").write(store)
+    type_in("sync", str(store))
+    assert "CSV export · Please look at issue 7" in type_in("list").stdout
+    shown = type_in("show", session_id(1)).stdout
+    assert "CSV export\n" in shown
+    assert "active 2m 00s of 1h 01m" in shown
+    with client_of() as client:
+        listed = client.get("/").text
+        page = client.get(f"/runs/{session_id(1)}").text
+        (summary,) = client.get("/api/v1/runs").json()["workflows"]
+    assert summary["title"] == "CSV export"
+    for html in (listed, page):
+        assert "<bdi>CSV export</bdi> · <bdi>Please look at issue 7</bdi>" in html
+    assert "active 2m 00s of 1h 01m" in page
+
+
+def test_a_title_that_only_repeats_the_request_is_shown_once(tmp_path: Path) -> None:
+    store = tmp_path / ".claude" / "projects"
+    session = Session(session_id(1)).says("Add CSV export").answers("m1")
+    session.line(type="custom-title", customTitle="Add CSV export").write(store)
+    type_in("sync", str(store))
+    assert type_in("list").stdout.count("Add CSV export") == 1

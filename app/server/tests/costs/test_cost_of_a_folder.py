@@ -332,7 +332,7 @@ def test_the_command_says_apart_what_is_on_record_and_what_is_not_and_names_what
 ) -> None:
     output = type_in("cost", str(shop)).output
     assert "3 runs in shop" in output
-    assert "$0.50 recorded + at least $0.30 in agent runs without a result" in output
+    assert "$0.50 recorded + at least $0.30 in agent runs whose usage is incomplete" in output
     assert "unpriced: 1.0k tokens of nobody-knows-1" in output
     assert "≥ $0.30" in output
     assert re.search(r"nobody-knows-1 .* unpriced", output)
@@ -356,7 +356,7 @@ def test_one_kind_alone_is_shown_whole(shop: Path, kind: str) -> None:
 def test_with_quiet_one_line_is_printed(shop: Path) -> None:
     output = type_in("cost", str(shop), "--quiet").output
     assert output == (
-        "$0.50 recorded + at least $0.30 in agent runs without a result · cost of 1 run unknown\n"
+        "$0.50 recorded + at least $0.30 in agent runs whose usage is incomplete · cost of 1 run unknown\n"
     )
 
 

@@ -586,13 +586,13 @@ def bounded(agents: Path) -> None:
 SUMS = {
     "on record": ([known], "$1.00 recorded"),
     "at least": ([known, silent], "at least $3.00: the cost of some agent runs is not recorded"),
-    "beyond": ([known, bounded], "$1.00 recorded + at least $0.30 in agent runs without a result"),
-    "only beyond": ([bounded], "at least $0.30 in agent runs without a result"),
+    "beyond": ([known, bounded], "$1.00 recorded + at least $0.30 in agent runs whose usage is incomplete"),
+    "only beyond": ([bounded], "at least $0.30 in agent runs whose usage is incomplete"),
     "unknown": ([unknown], "cost of 1 run unknown"),
     "some unknown": ([known, unknown], "at least $1.00 · cost of 1 run unknown"),
     "beyond, some unknown": (
         [known, bounded, unknown],
-        "$1.00 recorded + at least $0.30 in agent runs without a result · cost of 1 run unknown",
+        "$1.00 recorded + at least $0.30 in agent runs whose usage is incomplete · cost of 1 run unknown",
     ),
 }
 

@@ -416,6 +416,113 @@ def test_calibration_says_whether_forecasts_beat_simpler_ways_and_only_where_it_
     assert f"{success['verdict']} than the base rate" in printed
 
 
+# --- sessions of agent programs
+
+
+def session(place: int, **more: Any) -> dict[str, Any]:
+    """Return one session of a person: cheaper than a workflow, with no result of its work."""
+    return stored(place) | {
+        "id": f"session-{place:03d}", "status": "ended", "workflow_template": "interactive",
+        "total_cost": 0.1 + 0.01 * (place % 10), "cost_basis": "computed", "phase_costs": [],
+    } | more  # fmt: skip
+
+
+ASKED = "Sort the orders by date"
+
+
+def test_a_forecast_uses_workflows_or_sessions_of_one_kind_and_names_what_it_leaves_out() -> None:
+    save(*(stored(place) for place in range(30)), *(session(place) for place in range(40)))
+    save(*(session(place, workflow_template="headless", total_cost=7.0) for place in range(50, 70)))
+    found = forecast(ASKED)
+    assert (found.kind, found.based_on, found.cost.p10) == ("scripted", 30, pytest.approx(1.0))
+    assert [(other.kind, other.runs) for other in found.left_out] == [("interactive", 40), ("headless", 20)]
+    sentence = (
+        "Only runs of workflows are used, not 40 interactive sessions and 20 headless sessions; "
+        "specify a workflow to use others, such as interactive."
+    )
+    assert sentence in found.weak
+    for name, based_on, p90 in (
+        ("interactive", 40, 0.19),
+        ("headless", 20, 7.0),
+        ("adw_plan_build", 30, 1.9),
+    ):
+        asked = forecast(ASKED, name)
+        assert (asked.based_on, asked.left_out) == (based_on, ())
+        assert asked.cost.p90 == pytest.approx(p90)
+    assert forecast(ASKED, "interactive").kind == "interactive"
+    with client_of() as client:
+        page = client.get("/forecast", params={"text": ASKED}).text
+        told = client.get("/api/v1/forecast", params={"text": ASKED}).json()
+    assert told["kind"] == "scripted"
+    assert told["left_out"] == [{"kind": "interactive", "runs": 40}, {"kind": "headless", "runs": 20}]
+    assert sentence in page
+    assert sentence in " ".join(type_in("--text", ASKED).output.split())
+
+
+def test_without_enough_workflows_the_kind_of_session_with_most_comparable_runs_is_used() -> None:
+    save(*(stored(place) for place in range(3)), *(session(place) for place in range(40)))
+    save(*(session(place, workflow_template="headless") for place in range(50, 60)))
+    found = forecast(ASKED)
+    assert (found.kind, found.based_on) == ("interactive", 40)
+    assert found.cost.p90 == pytest.approx(0.19)
+    assert any("not 3 runs of workflows and 10 headless sessions" in line for line in found.weak)
+
+
+def test_a_run_without_a_workflow_name_is_not_compared_with_sessions() -> None:
+    save(*(session(place) for place in range(40)), stored(50, workflow_template=None))
+    found = forecast_run("run-050").forecast
+    assert (found.kind, found.based_on, found.cost.median) == ("scripted", 0, None)
+
+
+def test_sessions_that_ended_give_no_success_probability_and_say_why() -> None:
+    save(*(session(place) for place in range(40)), *(stored(place) for place in range(30)))
+    found = forecast(ASKED, "interactive").success
+    assert (found.probability, found.ended, found.completed) == (None, 0, 0)
+    assert found.reason == "nothing shows whether the work of a session succeeded"
+    typed = " ".join(type_in("--text", ASKED, "--workflow", "interactive").output.split())
+    assert "success not enough data: nothing shows whether the work of a session succeeded" in typed
+    with client_of() as client:
+        page = client.get("/forecast", params={"text": ASKED, "workflow": "interactive"}).text
+    assert "Not enough data: nothing shows whether the work of a session succeeded." in page
+
+
+def test_costs_that_are_lower_bounds_give_a_forecast_of_at_least_so_much_on_every_face() -> None:
+    cut = {"cost_basis": "lower_bound", "total_cost": None}
+    save(*(session(place, **cut, lower_bound_cost=1.0 + 0.1 * (place % 10)) for place in range(40)))
+    found = forecast(ASKED, "interactive")
+    assert (found.cost.p10, found.cost.p90) == (pytest.approx(1.0), pytest.approx(1.9))
+    assert (found.cost.median_is_lower_bound, found.cost.p90_is_lower_bound) == (True, True)
+    assert (found.cost.reason, found.cost.lower_bounds) == (None, 40)
+    assert not found.duration.p90_is_lower_bound
+    median = f"${found.cost.median:.2f}"
+    typed = " ".join(type_in("--text", ASKED, "--workflow", "interactive").output.split())
+    with client_of() as client:
+        page = client.get("/forecast", params={"text": ASKED, "workflow": "interactive"}).text
+        told = client.get("/api/v1/forecast", params={"text": ASKED, "workflow": "interactive"}).json()
+    assert told["cost"]["p90_is_lower_bound"]
+    assert f"cost median ≥ {median} · 80% interval $1.00 to ≥ $1.90 · 40 runs, 40 with a lower bound" in typed
+    for shown in (typed, " ".join(page.split())):
+        assert f"At least {median} and about " in shown
+        assert "80% prediction interval: $1.00 to ≥ $1.90 and " in shown
+        assert "only a lower bound of the cost is known, so ≥ marks a minimum." in shown
+
+
+def test_a_run_above_an_upper_end_that_is_a_lower_bound_gets_no_verdict() -> None:
+    cut = {"cost_basis": "lower_bound", "total_cost": None}
+    save(*(session(place, **cut, lower_bound_cost=1.0 + 0.1 * (place % 10)) for place in range(40)))
+    save(session(50, total_cost=9.0), session(51, total_cost=1.2))
+    assert [forecast_run(f"session-{place:03d}").cost_verdict for place in (50, 51)] == [None, "within"]
+
+
+def test_a_backtest_compares_sessions_with_sessions_and_counts_no_interval_with_an_open_end() -> None:
+    cut = {"cost_basis": "lower_bound", "total_cost": None}
+    save(*(session(place, **cut, lower_bound_cost=1.0) for place in range(20)), session(21, total_cost=5.0))
+    found = calibration()
+    assert (found.cost.forecast, found.low_n, found.backtested) == (0, 21, 21)
+    assert found.cost.coverage is None
+    assert type_in("--backtest").exit_code == 0
+
+
 # --- with too few runs
 
 

@@ -24,7 +24,7 @@ from app.server.core.workflow_history.web.charts.axis_units import (
     AxisUnit,
 )
 from app.server.core.workflow_history.web.charts.change_plot import Median, change_plot
-from app.server.core.workflow_history.web.charts.forecast_plot import Dot, forecast_plot
+from app.server.core.workflow_history.web.charts.forecast_plot import Dot, PlotLabels, forecast_plot
 from app.server.core.workflow_history.web.charts.inline_charts import (
     Bounds,
     Part,
@@ -46,6 +46,7 @@ from app.server.core.workflow_history.web.charts.time_series import Kind, Point,
 from app.server.tests.support.thoroughness import tries
 
 HOSTILE = "</title></svg><script>alert(1)</script>\"' onload=alert(1) & {{ 7 * 7 }}"
+LABELS = PlotLabels("Cost", "$1.50", "$1.00–$2.50")
 AMOUNTS = st.floats(min_value=0, allow_nan=False, allow_infinity=False)
 MAYBE = st.one_of(st.none(), AMOUNTS)
 UNITS = st.sampled_from([MONEY, SECONDS, TOKENS, COUNT, SHARE])
@@ -267,7 +268,7 @@ def test_a_forecast_draws_every_past_run_once_with_where_it_leads():
         Dot(1.0, 0.9, "one", "/runs/one", succeeded=True),
         Dot(2.0, 0.1, "two", "/runs/two", succeeded=False),
     ]
-    drawing = forecast_plot("Cost", Bounds(1.0, 1.5, 2.5), dots, MONEY, actual=2.0)
+    drawing = forecast_plot(LABELS, Bounds(1.0, 1.5, 2.5), dots, MONEY, actual=2.0)
     assert [link.get("href") for link in parsed(drawing).iter("a")] == ["/runs/one", "/runs/two"]
     assert {"one", "two", "median $1.50", "80% prediction interval: $1.00–$2.50", "actual: $2.00"} <= set(
         titles(drawing)
@@ -282,7 +283,7 @@ def test_any_forecast_is_drawn_inside_its_frame(
 ):
     dots = [Dot(value, weight, "run", None, succeeded=True) for value, weight in past]
     low, middle, high = sorted(ends)
-    for number in numbers(forecast_plot("Any", Bounds(low, middle, high), dots, unit, came)):
+    for number in numbers(forecast_plot(LABELS, Bounds(low, middle, high), dots, unit, came)):
         assert -10 <= number <= 400
 
 
@@ -316,7 +317,12 @@ DRAWN = [
     stacked_bar([Part(HOSTILE, 1.0, HOSTILE)], 1.0, HOSTILE),
     sparkline([Point(HOSTILE, HOSTILE, 1.0), Point(HOSTILE, HOSTILE, 2.0)], 2.0, HOSTILE, MONEY),
     change_plot(HOSTILE, (1.0, 2.0), 1, (Median(1, HOSTILE), Median(2, HOSTILE)), MONEY, worse=True),
-    forecast_plot(HOSTILE, Bounds(1, 2, 3), [Dot(1, 1, HOSTILE, HOSTILE, succeeded=True)], MONEY),
+    forecast_plot(
+        PlotLabels(HOSTILE, HOSTILE, HOSTILE),
+        Bounds(1, 2, 3),
+        [Dot(1, 1, HOSTILE, HOSTILE, succeeded=True)],
+        MONEY,
+    ),
 ]
 
 

@@ -32,6 +32,13 @@ class RunStatus(StrEnum):
     UNKNOWN = "unknown"
 
 
+INTERACTIVE: Final = "interactive"
+"""Workflow of sessions that a person started."""
+
+HEADLESS: Final = "headless"
+"""Workflow of sessions that a script started; no workflow script is known."""
+
+
 class CostBasis(StrEnum):
     """Source of a cost."""
 

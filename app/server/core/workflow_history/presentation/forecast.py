@@ -22,11 +22,22 @@ VERDICT_LABELS = {
 
 
 def format_interval(estimate: Estimate, formatter: Formatter) -> str:
-    """Format a prediction interval; a dash if there is none."""
+    """Format a prediction interval; a dash if there is none. `≥`: its upper end is a lower bound."""
     if estimate.p10 is None or estimate.p90 is None:
         return UNKNOWN
     low, high = formatter(estimate.p10), formatter(estimate.p90)
+    if estimate.p90_is_lower_bound:
+        return f"≥ {high}" if low == high else f"{low} to ≥ {high}"
     return low if low == high else f"{low}–{high}"
+
+
+def format_median(estimate: Estimate, formatter: Formatter) -> str:
+    """Format the median of an estimate; `≥` if it is a lower bound.
+
+    >>> format_median(Estimate(0.5, 0.1, 0.9, 20, 20, 0.0, None, median_is_lower_bound=True), format_usd)
+    '≥ $0.50'
+    """
+    return f"{'≥ ' if estimate.median_is_lower_bound else ''}{formatter(estimate.median)}"
 
 
 def format_share_range(low: float | None, high: float | None, digits: int = 0) -> str:
@@ -52,18 +63,23 @@ def describe_observed_range(estimate: Estimate, formatter: Formatter) -> str:
 def headline(forecast: Forecast) -> str:
     """Format a forecast as one sentence."""
     cost, duration = forecast.cost, forecast.duration
-    medians, intervals = [], []
-    if cost.median is not None:
-        medians.append(format_usd(cost.median))
-        intervals.append(format_interval(cost, format_usd))
-    if duration.median is not None:
-        medians.append(format_duration(duration.median))
-        intervals.append(format_interval(duration, format_duration))
-    if not medians:
+    figures: tuple[tuple[Estimate, Formatter], ...] = ((cost, format_usd), (duration, format_duration))
+    known = [(estimate, formatter) for estimate, formatter in figures if estimate.median is not None]
+    if not known:
         reasons = dict.fromkeys((cost.reason, duration.reason))
         return f"Not enough data: {'; '.join(map(single_line, reasons))}."
-    basis = f"based on {_describe_basis(forecast)}"
-    return f"About {' and '.join(medians)}. 80% prediction interval: {' and '.join(intervals)}, {basis}."
+    medians: list[str] = []
+    precision = ""
+    for estimate, formatter in known:
+        is_repeated, precision = precision == _precision(estimate), _precision(estimate)
+        medians.append(f"{'' if is_repeated else f'{precision} '}{formatter(estimate.median)}")
+    intervals = [format_interval(estimate, formatter) for estimate, formatter in known]
+    sentence = f"{' and '.join(medians)}. 80% prediction interval: {' and '.join(intervals)}"
+    return f"{sentence[0].upper()}{sentence[1:]}, based on {_describe_basis(forecast)}."
+
+
+def _precision(estimate: Estimate) -> str:
+    return "at least" if estimate.median_is_lower_bound else "about"
 
 
 def _describe_basis(forecast: Forecast) -> str:
@@ -90,7 +106,8 @@ def run_headline(forecast: RunForecast) -> str:
     if cost.median is None:
         return f"Now {so_far}. Not enough data for a forecast of the end: {single_line(cost.reason)}."
     interval = format_interval(cost, format_usd)
-    return f"Now {so_far}. Forecast total: about {format_usd(cost.median)}, 80% interval {interval}."
+    total = f"{_precision(cost)} {format_usd(cost.median)}"
+    return f"Now {so_far}. Forecast total: {total}, 80% interval {interval}."
 
 
 def format_actual_cost(amount: float | None, *, at_least: bool) -> str:

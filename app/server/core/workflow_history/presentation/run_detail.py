@@ -93,10 +93,19 @@ def duration_fact(run: Run) -> RunFact:
     basis = "at least" if is_duration_lower_bound(run) else run.get("duration_basis")
     return _fact(
         format_run_duration(run),
+        _active_note(run),
         FactNote(f"{longest}: {single_line(longest_phase)}") if longest_phase else None,
         FactNote(f"idle {format_duration(idle_seconds)}") if idle_seconds else None,
         _source_note(basis, run.get("duration_source")),
     )
+
+
+def _active_note(run: Run) -> FactNote | None:
+    """Return a note on the part of a session's duration without its pauses; None if it is unknown."""
+    active = number(run.get("active_seconds"))
+    if active is None:
+        return None
+    return FactNote(f"active {format_duration(active)} of {format_run_duration(run)}")
 
 
 def cost_fact(run: Run) -> RunFact:

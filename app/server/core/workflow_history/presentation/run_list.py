@@ -90,6 +90,17 @@ def request_summary(run: Run) -> str | None:
     return first_line(run.get("nl_input"))
 
 
+def run_title(run: Run) -> str | None:
+    """Return the title of a run, such as a session's; None if it has none or it only repeats the request.
+
+    >>> run_title({"title": "CSV export", "nl_input": "Add export"}), run_title({"nl_input": "Add export"})
+    ('CSV export', None)
+    """
+    stored = run.get("title")
+    title = first_line(stored) if isinstance(stored, str) else None  # a state file may have anything
+    return None if title == request_summary(run) else title
+
+
 def copy_note(run: Run) -> str | None:
     """Format the name of a copy's original run; None if the run is not a copy.
 

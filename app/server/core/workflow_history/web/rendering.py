@@ -73,6 +73,7 @@ _FILTERS: Final = {
     "truncate_middle": truncate_middle,
     "qualified_id": run_list.qualified_id,
     "request_summary": run_list.request_summary,
+    "run_title": run_list.run_title,
     "copy_note": run_list.copy_note,
     "workflow_summary": run_list.workflow_summary,
     "earlier_pull_requests": run_detail.earlier_pull_requests,

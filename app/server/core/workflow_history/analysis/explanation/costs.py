@@ -94,7 +94,7 @@ def explain_lower_bound(context: ExplanationContext) -> Explanation:
     )
     return context.explain_sum(
         "lower_bound_cost",
-        "known cost of agent runs without a result message, or after the last one; never part of the total",
+        "known cost of agent runs whose usage is incomplete, or after their last result; never in the total",
         [part for part in parts if part.adds],
         unit="USD",
         docs=DOCS,

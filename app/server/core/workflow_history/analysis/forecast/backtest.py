@@ -96,18 +96,19 @@ def estimate(
 ) -> tuple[IntervalEstimate, IntervalEstimate, SuccessProbability]:
     """Estimate cost, duration and success probability from weighted runs."""
     rows, weights = evidence.rows, evidence.weights
+    rate = base_rate(past, target)
     if has_no_comparable_runs(target, evidence):
         rows, weights = rows[:0], weights[:0]
     return (
         _estimate_interval(past.cost, rows, weights),
         _estimate_interval(past.duration, rows, weights),
-        estimate_success(past.completed[rows], past.failed[rows], weights, base_rate(past, target.at)),
+        estimate_success(past.completed[rows], past.failed[rows], weights, rate),
     )
 
 
-def base_rate(past: PastRuns, at: int) -> float:
-    """Return the success rate of all runs that ended before a time, with half a run of each kind added."""
-    before = ended_before(past, at)
+def base_rate(past: PastRuns, target: ForecastTarget) -> float:
+    """Return the success rate of earlier runs of the target's kind, with half a run added of each result."""
+    before = ended_before(past, target.at) & past.is_kind(target.kind)
     completed, failed = np.count_nonzero(past.completed & before), np.count_nonzero(past.failed & before)
     return float((completed + 0.5) / (completed + failed + 1))
 
@@ -128,7 +129,7 @@ class Baselines:
 
     def case_for(self, row: int, interval: IntervalEstimate) -> ForecastCase | None:
         """Return a forecast with the actual and baseline values; None if forecast or actual is unknown."""
-        if interval.bounds is None or not self._known[row]:
+        if interval.bounds is None or interval.p90_is_lower_bound or not self._known[row]:
             return None
         past, started = self._past, self._past.started[row]
         earlier = self._known & (past.ended < started) & (past.started < started)
@@ -148,7 +149,7 @@ def success_outcome(past: PastRuns, test: Backtest) -> OutcomeCase | None:
     row, probability = test.row, test.success.probability
     if probability is None or not (past.completed[row] or past.failed[row]):
         return None
-    return OutcomeCase(probability, base_rate(past, int(past.started[row])), bool(past.completed[row]))
+    return OutcomeCase(probability, base_rate(past, target_of(past, row)), bool(past.completed[row]))
 
 
 def latest_rows(past: PastRuns, limit: int | None) -> Integers:
@@ -158,9 +159,9 @@ def latest_rows(past: PastRuns, limit: int | None) -> Integers:
 
 
 def count_missing(tests: Sequence[Backtest], past: PastRuns) -> tuple[int, int]:
-    """Count the runs without comparable runs, and those with too few."""
+    """Count the runs without comparable runs, and those with too few for a whole interval of the cost."""
     without_comparable = sum(
         has_no_comparable_runs(target_of(past, test.row), test.evidence) for test in tests
     )
-    without_interval = sum(test.cost.bounds is None for test in tests)
+    without_interval = sum(not test.cost.is_bounded for test in tests)
     return without_comparable, without_interval - without_comparable

@@ -13,7 +13,7 @@ import numpy as np
 from ...common.column_data import MISSING_INT, CategoricalColumn, Flags, Floats, Integers
 from ..similarity.pair_scores import COSINE_FLOOR
 from ..similarity.portable_numerics import half_power
-from .past_runs import PastRuns, Vectors
+from .past_runs import SCRIPTED, Kind, PastRuns, Vectors, kind_of
 
 MIN_SIMILARITY: Final = 0.3
 """Text similarity up to which a run is no neighbour: a common vocabulary alone reaches this."""
@@ -64,6 +64,12 @@ class ForecastTarget:
     issue_class: str | None = None  # without a slash
     project: str | None = None
     excluded_key: int | None = None  # key of the run itself to exclude, if it is stored
+    default_kind: Kind = SCRIPTED  # kind of its runs if it has no template
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of the runs that it is compared with."""
+        return self.default_kind if self.template is None else kind_of(self.template)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +89,14 @@ def ended_before(past: PastRuns, at: int) -> Flags:
 
 
 def select_candidates(past: PastRuns, target: ForecastTarget) -> Integers:
-    """Return the rows of runs that ended before the target's time, of its template if it has one.
+    """Return the rows of runs that ended before the target's time, of its template or else of its kind.
 
     Runs that began or ended exactly at that time are excluded.
     """
     is_candidate = ended_before(past, target.at)
-    if target.template is not None:
+    if target.template is None:
+        is_candidate &= past.is_kind(target.kind)
+    else:
         is_candidate &= past.templates.equals(target.template)
     if target.excluded_key is not None:
         is_candidate &= past.keys != target.excluded_key

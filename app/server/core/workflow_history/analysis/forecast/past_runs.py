@@ -6,7 +6,7 @@ The cost of an interrupted or incompletely recorded run is only a lower bound, a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ from ...common.column_data import (
     Integers,
     is_known,
 )
-from ...common.models import CostBasis, RunStatus
+from ...common.models import HEADLESS, INTERACTIVE, CostBasis, RunStatus
 from ...common.plausible_dates import MICROSECONDS
 
 Vectors = npt.NDArray[np.float32]
@@ -30,6 +30,14 @@ COLUMNS: Final = (
     "total_cost", "lower_bound_cost", "duration_seconds", "is_copy",
 )  # fmt: skip
 """Columns of `runs` that are read."""
+
+
+Kind = Literal["scripted", "interactive", "headless"]
+"""Kind of a run: of a workflow script or of an unknown workflow, or a session of a person or of a script."""
+
+SCRIPTED: Final = "scripted"
+KINDS: Final[tuple[Kind, ...]] = (SCRIPTED, INTERACTIVE, HEADLESS)
+"""All kinds. Their costs and durations have nothing in common, so a forecast is based on one kind only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +69,25 @@ class PastRuns:
     def __len__(self) -> int:
         return len(self.keys)
 
+    def is_kind(self, kind: Kind) -> Flags:
+        """Return a mask of the runs of a kind."""
+        if kind != SCRIPTED:
+            return self.templates.equals(kind)
+        return ~(self.templates.equals(INTERACTIVE) | self.templates.equals(HEADLESS))
+
     def row_of(self, key: int) -> int | None:
         """Return the row of a run; None if it is missing or has no date."""
         rows = np.flatnonzero((self.keys == key) & self.dated)
         return int(rows[0]) if len(rows) else None
+
+
+def kind_of(template: str | None) -> Kind:
+    """Return the kind of the runs of a workflow.
+
+    >>> kind_of("interactive"), kind_of("adw_patch"), kind_of(None)
+    ('interactive', 'scripted', 'scripted')
+    """
+    return next((kind for kind in KINDS if kind == template), SCRIPTED)
 
 
 def build_past(runs: ColumnTable, invalid_timestamps: int = 0) -> PastRuns:

@@ -78,10 +78,20 @@ class IntervalEstimate(NamedTuple):
     effective_sample_size: float  # effective sample size of the exactly known amounts
     minimum: int | None = None  # smallest known amount
     maximum: int | None = None  # largest known amount
+    median_is_lower_bound: bool = False
+    p90_is_lower_bound: bool = False  # always if the median is one
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether there is an interval and its upper end is known."""
+        return self.bounds is not None and not self.p90_is_lower_bound
 
 
 def weighted_interval(values: Integers, exact: Flags, weights: Floats) -> IntervalEstimate:
     """Compute the prediction interval of weighted amounts; unknown amounts are ignored.
+
+    If too many amounts are lower bounds to reach a quantile, it is that of all amounts as they are, which is
+    a lower bound of the true one, whatever the true amounts.
 
     >>> values = np.arange(1, 20)
     >>> weighted_interval(values, np.ones(19, bool), np.ones(19)).bounds
@@ -91,19 +101,32 @@ def weighted_interval(values: Integers, exact: Flags, weights: Floats) -> Interv
     """
     known = values != MISSING_INT
     values, exact, weights = values[known], exact[known], weights[known]
-    sample_size = effective_sample_size(weights[exact])
+    sample_size, total_size = effective_sample_size(weights[exact]), effective_sample_size(weights)
     count, lower_bounds = len(values), int(np.count_nonzero(~exact))
-    extremes = (int(values.min()), int(values.max())) if count else (None, None)
-    if sample_size < MIN_RUNS - _ROUNDING:
-        return IntervalEstimate(None, count, lower_bounds, sample_size, *extremes)
-    new_run_weight = 1.0 / effective_sample_size(weights) * float(weights.sum())
-    low = _quantile(-values, np.ones(count, bool), weights, new_run_weight, TAIL_PROBABILITY)
-    median = _quantile(values, exact, weights, 0.0, 0.5)
-    high = _quantile(values, exact, weights, new_run_weight, TAIL_PROBABILITY)
-    if low is None or median is None or high is None:
-        return IntervalEstimate(None, count, lower_bounds, sample_size, *extremes)
-    bounds = Interval(min(-low, median), median, max(median, high))
-    return IntervalEstimate(bounds, count, lower_bounds, sample_size, *extremes)
+    minimum, maximum = (int(values.min()), int(values.max())) if count else (None, None)
+    no_interval = IntervalEstimate(None, count, lower_bounds, sample_size, minimum, maximum)
+    if total_size < MIN_RUNS - _ROUNDING:
+        return no_interval
+    new_run_weight = 1.0 / total_size * float(weights.sum())
+    all_exact = np.ones(count, bool)
+    low = _quantile(-values, all_exact, weights, new_run_weight, TAIL_PROBABILITY)
+    median = high = None
+    if sample_size >= MIN_RUNS - _ROUNDING:
+        median = _quantile(values, exact, weights, 0.0, 0.5)
+        high = _quantile(values, exact, weights, new_run_weight, TAIL_PROBABILITY)
+    least_median = _quantile(values, all_exact, weights, 0.0, 0.5)
+    least_high = _quantile(values, all_exact, weights, new_run_weight, TAIL_PROBABILITY)
+    if low is None or least_median is None or least_high is None:
+        return no_interval
+    shown_median = least_median if median is None else median
+    bounds = Interval(
+        min(-low, shown_median), shown_median, max(shown_median, least_high if high is None else high)
+    )
+    return no_interval._replace(
+        bounds=bounds,
+        median_is_lower_bound=median is None,
+        p90_is_lower_bound=median is None or high is None,
+    )
 
 
 def effective_sample_size(weights: Floats) -> float:

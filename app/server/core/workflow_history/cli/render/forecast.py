@@ -16,6 +16,7 @@ from ...presentation.forecast import (
     describe_observed_range,
     format_actual_cost,
     format_interval,
+    format_median,
     format_share_range,
 )
 from ...presentation.run_list import short_ids
@@ -121,7 +122,7 @@ def phase_table(phases: Sequence[PhaseForecast], width: int) -> RenderableType:
         Column("phase", "phase", tuple(clean_text(phase.phase, "bold") for phase in phases)),
         number_column("share", "occurs in", [format_fraction(phase.share) for phase in phases]),
         number_column("runs", "runs", [f"{phase.runs:,}" for phase in phases]),
-        number_column("cost", "cost", [format_usd(phase.cost.median) for phase in phases]),
+        number_column("cost", "cost", [format_median(phase.cost, format_usd) for phase in phases]),
         *(
             Column(
                 key, "", tuple(Text(interval_bar(phase.cost, scale_max, cells), "green") for phase in phases)
@@ -131,7 +132,9 @@ def phase_table(phases: Sequence[PhaseForecast], width: int) -> RenderableType:
         number_column(
             "cost_between", "p10–p90", [format_interval(phase.cost, format_usd) for phase in phases]
         ),
-        number_column("duration", "duration", [format_duration(phase.duration.median) for phase in phases]),
+        number_column(
+            "duration", "duration", [format_median(phase.duration, format_duration) for phase in phases]
+        ),
         number_column(
             "duration_between",
             "p10–p90",
@@ -192,8 +195,12 @@ def render_estimate(title: str, estimate: Estimate, formatter: Formatter, width:
     if estimate.median is None:
         observed = describe_observed_range(estimate, formatter)
         return label.append(f"not enough data:  {single_line(estimate.reason)}{observed}")
-    label.append(f"median {formatter(estimate.median)}", "bold")
+    label.append(f"median {format_median(estimate, formatter)}", "bold")
     label.append(f" · 80% interval {format_interval(estimate, formatter)}")
-    sample = f"{pluralize(estimate.runs, 'run')} (effective n {estimate.effective_n:.0f})"
+    sample = pluralize(estimate.runs, "run")
+    if estimate.p90_is_lower_bound:
+        sample += f", {estimate.lower_bounds:,} with a lower bound only"
+    else:
+        sample += f" (effective n {estimate.effective_n:.0f})"
     fits = label.cell_len + 3 + len(sample) <= width
     return label.append(f" · {sample}" if fits else f"\n{' ' * 10}{sample}", "dim")

@@ -24,12 +24,13 @@ from ...presentation.run_list import (
     list_footer,
     list_legend,
     request_summary,
+    run_title,
     short_ids,
     workflow_summary,
 )
 from . import symbols
 from .table import Column, DropColumn, build_table, fit_columns, id_column, text_column
-from .text import wrap_parts
+from .text import join_parts, wrap_parts
 
 Run = Mapping[str, Any]
 
@@ -87,10 +88,10 @@ def render_run_list(
 
 
 def request_text(run: Run) -> Text:
-    """Return the first non-empty line of a run's request, after the original's name if it is a copy."""
-    summary, copy = request_summary(run), copy_note(run)
-    request = Text(NO_REQUEST, style="dim") if summary is None else Text(summary)
-    return request if copy is None else Text.assemble((copy, "dim"), " · ", request)
+    """Return a run's title and the first line of its request, after the original's name if it is a copy."""
+    summary, copy, title = request_summary(run), copy_note(run), run_title(run)
+    request = Text(NO_REQUEST, style="dim") if summary is None else Text(summary, "dim" if title else "")
+    return join_parts([Text(copy, "dim") if copy else None, Text(title) if title else None, request])
 
 
 def _columns(runs: Sequence[Run], zone: tzinfo | None) -> list[Column]:

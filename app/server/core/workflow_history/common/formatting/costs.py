@@ -66,7 +66,7 @@ def format_cost_parts(cost: Cost) -> str:
     """Format the recorded cost and the lower bound beyond it as separate amounts.
 
     >>> format_cost_parts(Cost.from_usd(12.34, 0.07, complete=False))
-    '$12.34 recorded + at least $0.07 in agent runs without a result'
+    '$12.34 recorded + at least $0.07 in agent runs whose usage is incomplete'
     >>> format_cost_parts(Cost.from_usd(12.34, None, complete=False))
     'at least $12.34: the cost of some agent runs is not recorded'
     >>> format_cost_parts(Cost.from_usd(12.34, None, complete=True))
@@ -74,7 +74,7 @@ def format_cost_parts(cost: Cost) -> str:
     """
     recorded = format_usd(to_usd(cost.recorded))
     if cost.extra:
-        extra = f"at least {format_lower_bound(to_usd(cost.extra))} in agent runs without a result"
+        extra = f"at least {format_lower_bound(to_usd(cost.extra))} in agent runs whose usage is incomplete"
         return extra if cost.recorded is None else f"{recorded} recorded + {extra}"
     if cost.minimum is None:
         return "no recorded cost"

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ...common.models import PullRequest, SessionInfo, StreamFacts
+from ...common.models import HEADLESS, INTERACTIVE, PullRequest, SessionInfo, StreamFacts
 from ...common.outcomes import Outcome, classify_outcome
 from ...common.phases import classify_phase
 from ...common.pull_requests import only_pull_request_in, pull_request_name, to_pull_request
@@ -21,9 +21,6 @@ from .issues import issue_in
 from .request_text import Prompt, paths_in
 from .small_files import Log, extract_json_objects, outermost_log
 from .state_words import clean_text
-
-INTERACTIVE, HEADLESS = "interactive", "headless"
-"""Workflows of sessions that a person or a script started; no workflow script is known."""
 
 _CLASS_NAMES = "feature|bug|chore|patch|refactor|docs|test|hotfix|fix|task"
 _CLASS = re.compile(rf"(?<![\w/.-])/({_CLASS_NAMES})\b(?![/.-])")

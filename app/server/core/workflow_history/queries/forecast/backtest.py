@@ -143,7 +143,10 @@ class CalibrationReport:
     runs: Annotated[int, Doc("number of stored runs with a date that have ended")]
     backtested: Annotated[int, Doc("number of the latest of these runs that were backtested")]
     unlike: Annotated[int, Doc("number of backtested runs without workflow and with too few similar runs")]
-    low_n: Annotated[int, Doc("number of backtested runs without a cost interval: too few earlier runs")]
+    low_n: Annotated[
+        int,
+        Doc("number of backtested runs without a whole cost interval: too few earlier runs or exact costs"),
+    ]
     undated: Annotated[int, Doc("number of stored runs left out since their date is unknown")]
     cost: Annotated[FigureCalibration, Doc("calibration of the cost, USD")]
     duration: Annotated[FigureCalibration, Doc("calibration of the duration, in seconds")]
@@ -182,11 +185,9 @@ def _to_report(past: PastRuns, tests: Sequence[Backtest]) -> CalibrationReport:
         unlike,
         thin,
         past.undated + past.invalid_timestamps,
+        _to_figure_calibration(sum(test.cost.is_bounded for test in tests), _known_cases(cost.values()), 1e9),
         _to_figure_calibration(
-            sum(test.cost.bounds is not None for test in tests), _known_cases(cost.values()), 1e9
-        ),
-        _to_figure_calibration(
-            sum(test.duration.bounds is not None for test in tests), _known_cases(duration.values()), 1e6
+            sum(test.duration.is_bounded for test in tests), _known_cases(duration.values()), 1e6
         ),
         _to_success_calibration(outcomes),
         _to_template_calibrations(past, cost, duration),

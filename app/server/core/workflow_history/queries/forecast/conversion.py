@@ -52,19 +52,27 @@ def _to_estimate(interval: IntervalEstimate | None, reason: str | None, unit: in
             None, None, None, *evidence_counts, reason or _missing_reason(interval), minimum, maximum
         )
     p10, median, p90 = ((amount + offset) / unit for amount in interval.bounds)
-    return Estimate(median, p10, p90, *evidence_counts, None, minimum, maximum)
+    return Estimate(
+        median,
+        p10,
+        p90,
+        *evidence_counts,
+        None,
+        minimum,
+        maximum,
+        interval.median_is_lower_bound,
+        interval.p90_is_lower_bound,
+    )
 
 
 def _missing_reason(interval: IntervalEstimate) -> str:
     if not interval.runs:
         return "no earlier run with a known value"
-    if interval.effective_sample_size >= MIN_RUNS:
-        return "too many earlier runs have only a lower bound"
     return _too_few_reason(interval.runs, interval.effective_sample_size, interval.lower_bounds)
 
 
 def _too_few_reason(runs: int, effective_n: float, at_least: int = 0) -> str:
-    """Return the reason why some runs are too few; lower bounds do not count as needed runs.
+    """Return the reason why some runs are too few.
 
     >>> _too_few_reason(6, 0.0, at_least=6)
     '6 earlier runs, all with only a lower bound; 9 are needed for an interval'
@@ -88,7 +96,7 @@ def to_success_chance(probability: SuccessProbability | None, reason: str | None
         reason = (
             _too_few_reason(probability.ended, probability.effective_sample_size)
             if probability.ended
-            else "no earlier run with a known value"
+            else "no earlier run completed or failed"
         )
     return SuccessChance(
         significant(probability.probability),

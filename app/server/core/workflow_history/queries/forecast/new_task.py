@@ -21,21 +21,23 @@ from ...analysis.forecast.neighbour_weights import (
     ForecastTarget,
     WeightedRuns,
     cosine_similarity,
+    ended_before,
     select_candidates,
     weigh_neighbours,
 )
-from ...analysis.forecast.past_runs import PastRuns, Vectors, strip_slash
-from ...analysis.forecast.prediction_intervals import weighted_interval
+from ...analysis.forecast.past_runs import KINDS, SCRIPTED, Kind, PastRuns, Vectors, strip_slash
+from ...analysis.forecast.prediction_intervals import MIN_RUNS, effective_sample_size, weighted_interval
 from ...common.column_data import MISSING_INT
 from ...common.errors import InvalidQueryError, InvalidValueError
 from ...common.filters import RunFilter
+from ...common.formatting.numbers import pluralize
 from ...common.plausible_dates import to_microseconds
 from ...common.proportions import significant
 from ...storage.history import History
 from ..check_names import validate_filter_names
 from .conversion import cost_estimate, duration_estimate, phase_forecasts, to_success_chance, top_runs
 from .past_runs import embed_request, load_past_runs, load_text_vectors
-from .records import Basis, Forecast, ForecastRequest
+from .records import Basis, Estimate, Forecast, ForecastRequest, LeftOutKind
 
 __all__ = ["Forecast", "forecast"]
 
@@ -43,6 +45,15 @@ DEFAULT_EXAMPLES: Final = 10
 """Default number of comparable runs listed in a forecast."""
 
 NO_RUNS = "the history has no runs yet"
+
+NO_OUTCOMES = "nothing shows whether the work of a session succeeded"
+
+_KIND_NAMES: Final[dict[Kind, tuple[str, str]]] = {
+    "scripted": ("run of a workflow", "runs of workflows"),
+    "interactive": ("interactive session", "interactive sessions"),
+    "headless": ("headless session", "headless sessions"),
+}
+"""Name of one run of each kind, and of several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +93,51 @@ def forecast(
         validate_filter_names(history, run_filter, found=False)
         at = NOW if before is None else to_microseconds(before)
         target = ForecastTarget(at, request.template, request.issue_class, request.project)
-        return build_forecast(
-            history,
-            past,
-            request,
-            weighted_neighbours(history, past, target, embed_request(text or "")),
-            examples,
-        )
+        neighbours = _neighbours_of_one_kind(history, past, target, embed_request(text or ""))
+        left_out = _left_out_kinds(past, neighbours.target)
+        result = build_forecast(history, past, request, neighbours, examples)
+        return replace(result, left_out=left_out, weak=(*result.weak, *_kind_limitations(result, left_out)))
+
+
+def _neighbours_of_one_kind(
+    history: History, past: PastRuns, target: ForecastTarget, vector: Vectors
+) -> WeightedNeighbours:
+    """Weight the runs of the target's workflow, or else of one kind.
+
+    These are the runs of workflows if enough of them are comparable, else the kind with most comparable runs.
+    """
+    if target.template is not None:
+        return weighted_neighbours(history, past, target, vector)
+    found = []
+    for kind in KINDS:
+        neighbours = weighted_neighbours(history, past, replace(target, default_kind=kind), vector)
+        if kind == SCRIPTED and _is_enough(neighbours):
+            return neighbours
+        found.append(neighbours)
+    return max(found, key=lambda one: (_is_enough(one), one.evidence.neighbours, len(one.evidence.rows)))
+
+
+def _is_enough(neighbours: WeightedNeighbours) -> bool:
+    sample_size = effective_sample_size(neighbours.evidence.weights)
+    return neighbours.missing_reason is None and sample_size >= MIN_RUNS
+
+
+def _left_out_kinds(past: PastRuns, target: ForecastTarget) -> tuple[LeftOutKind, ...]:
+    """Count the earlier runs of the other kinds, if the target has no workflow."""
+    if target.template is not None:
+        return ()
+    before = ended_before(past, target.at)
+    counts = ((kind, int(np.count_nonzero(before & past.is_kind(kind)))) for kind in KINDS)
+    return tuple(LeftOutKind(kind, runs) for kind, runs in counts if runs and kind != target.kind)
+
+
+def _kind_limitations(forecast: Forecast, left_out: tuple[LeftOutKind, ...]) -> list[str]:
+    if forecast.kind is None or not left_out:
+        return []
+    _, used = _KIND_NAMES[forecast.kind]
+    counts = " and ".join(pluralize(other.runs, *_KIND_NAMES[other.kind]) for other in left_out)
+    example = next((f", such as {other.kind}" for other in left_out if other.kind != SCRIPTED), "")
+    return [f"Only {used} are used, not {counts}; specify a workflow to use others{example}."]
 
 
 def weighted_neighbours(
@@ -122,18 +171,21 @@ def build_forecast(
     if neighbours.missing_reason is not None:
         return _forecast_without_estimates(history, past, request, neighbours, examples)
     evidence = neighbours.evidence
-    cost, duration, success = estimate(past, neighbours.target, evidence)
+    intervals = estimate(past, neighbours.target, evidence)
+    cost, duration, success = cost_estimate(intervals[0]), duration_estimate(intervals[1]), intervals[2]
+    is_session = neighbours.target.kind != SCRIPTED
     return Forecast(
         request,
-        cost_estimate(cost),
-        duration_estimate(duration),
-        to_success_chance(success),
+        cost,
+        duration,
+        to_success_chance(success, NO_OUTCOMES if is_session and not success.ended else None),
         phase_forecasts(history, past, evidence),
         top_runs(history, past, evidence, examples),
         len(evidence.rows),
         _basis_of(evidence),
         significant(evidence.neighbours),
-        (*_limitations(past, request, evidence), *neighbours.limitations),
+        (*_limitations(past, request, evidence, cost), *neighbours.limitations),
+        neighbours.target.kind,
     )
 
 
@@ -143,6 +195,8 @@ def _forecast_without_estimates(
     """Build a forecast without estimates, but with the range of the few runs with a similar request."""
     reason = neighbours.missing_reason or ""
     empty = no_forecast(request, reason, neighbours.limitations)
+    if len(past):
+        empty = replace(empty, kind=neighbours.target.kind)
     is_similar = neighbours.evidence.similarities > MIN_SIMILARITY
     if request.text is None or not is_similar.any():
         return empty
@@ -217,7 +271,9 @@ def _missing_reason(past: PastRuns, target: ForecastTarget, evidence: WeightedRu
     return None
 
 
-def _limitations(past: PastRuns, request: ForecastRequest, evidence: WeightedRuns) -> list[str]:
+def _limitations(
+    past: PastRuns, request: ForecastRequest, evidence: WeightedRuns, cost: Estimate
+) -> list[str]:
     """Describe the limitations of the evidence."""
     limitations = []
     if request.text is not None and _basis_of(evidence) == "latest":
@@ -230,7 +286,6 @@ def _limitations(past: PastRuns, request: ForecastRequest, evidence: WeightedRun
         limitations.append(f"None of these runs is in project {request.project}.")
     lower_bounds = int(np.count_nonzero(~past.cost.is_exact[rows] & (past.cost.values[rows] != MISSING_INT)))
     if lower_bounds:
-        limitations.append(
-            f"For {lower_bounds} of the {len(rows)} runs, only a lower bound of the cost is known."
-        )
+        known = f"For {lower_bounds} of the {len(rows)} runs, only a lower bound of the cost is known"
+        limitations.append(f"{known}{', so ≥ marks a minimum' if cost.p90_is_lower_bound else ''}.")
     return limitations

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
 
+from ...analysis.forecast.past_runs import Kind
 from ...common.field_docs import Doc
 from ...common.shared_fields import (
     RunCreatedTime,
@@ -36,6 +37,12 @@ class Estimate:
     most: Annotated[
         float | None, Doc("highest value of these runs, a lower bound, USD or seconds; null: unknown")
     ] = None
+    median_is_lower_bound: Annotated[
+        bool, Doc("whether the median is at least this: too many runs have only a lower bound")
+    ] = False
+    p90_is_lower_bound: Annotated[
+        bool, Doc("whether the 90th percentile is at least this: too many runs have only a lower bound")
+    ] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +102,14 @@ Basis = Literal["similar", "similar and latest", "latest"]
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOutKind:
+    """Earlier runs of another kind than those a forecast is based on."""
+
+    kind: Annotated[Kind, Doc("kind: scripted, interactive or headless")]
+    runs: Annotated[int, Doc("number of these runs")]
+
+
+@dataclass(frozen=True, slots=True)
 class Forecast:
     """Forecast of a run's cost, duration and success probability."""
 
@@ -112,6 +127,14 @@ class Forecast:
     ]
     neighbours: Annotated[float, Doc("combined weight of the runs with a similar request")]
     weak: Annotated[tuple[str, ...], Doc("limitations of the forecast, one sentence each")]
+    kind: Annotated[
+        Kind | None,
+        Doc("kind of the runs: scripted (workflows), interactive or headless (sessions); null: no runs"),
+    ] = None
+    left_out: Annotated[
+        tuple[LeftOutKind, ...],
+        Doc("earlier runs of the other kinds; specify a workflow to use them; empty if it is specified"),
+    ] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,11 +128,14 @@ def _cost_so_far(stored_run: _StoredRun) -> tuple[float | None, bool]:
 
 
 def _compare_with_interval(amount: float | None, estimate: Estimate, *, unfinished: bool) -> str | None:
-    """Compare an actual value with its interval; an unfinished one can only be above or unknown."""
+    """Compare an actual value with its interval; an unfinished one can only be above or unknown.
+
+    Above an upper end that is a lower bound, it is unknown.
+    """
     if amount is None or estimate.p10 is None or estimate.p90 is None:
         return None
     if amount > estimate.p90:
-        return "above"
+        return None if estimate.p90_is_lower_bound else "above"
     if unfinished:
         return None
     return "below" if amount < estimate.p10 else "within"

@@ -90,7 +90,9 @@ def _run_summary_definitions() -> Schema:
         for name, length in TRUNCATED_FIELDS.items()
     )
     listed_fields = [*(fields[name] for name in SUMMARY_FIELDS), ZONE_FIELD, *texts]
-    return {"RunSummary": _identified_object_schema("One run as shown in a list.", listed_fields)}
+    summary = _identified_object_schema("One run as shown in a list.", listed_fields)
+    summary["properties"]["title"] = {"type": "string", "description": "title of a session; absent: none"}
+    return {"RunSummary": summary}
 
 
 def _agent_run_definitions() -> Schema:

@@ -83,6 +83,12 @@ class RunDetails(TypedDict):
 
     patterns: Annotated[list[RunPattern], Doc("patterns of the run that recur in other runs")]
     problems: Annotated[list[RunProblem], Doc("problems with the run's files")]
+    transcript: Annotated[
+        str | None, Doc("path of the session's transcript, or of the database that has it; null: no session")
+    ]
+    resume_command: Annotated[
+        str | None, Doc("shell command that resumes the session; null: no session, or its files are missing")
+    ]
 
 
 class SyncError(Problem):

@@ -64,13 +64,14 @@ def _summary_query() -> Select[Any]:
     run = workflows.c
     columns = [current_column(field.column) for field in _SUMMARY_FIELDS.values()]
     texts = [func.substr(run[name], 1, length).label(name) for name, length in TRUNCATED_FIELDS.items()]
-    extra_columns = (ZONE_KNOWN.label("time_zone_known"), *texts)
+    title = run.extra["title"].as_string().label("title")
+    extra_columns = (ZONE_KNOWN.label("time_zone_known"), title, *texts)
     query = select(run.key, *columns, *extra_columns)
     return query.where(run.key.in_(bindparam("keys", expanding=True)))
 
 
 _SUMMARY_QUERY: Final = _summary_query()
-_SUMMARY_NAMES: Final = (*_SUMMARY_FIELDS, "time_zone_known", *TRUNCATED_FIELDS)
+_SUMMARY_NAMES: Final = (*_SUMMARY_FIELDS, "time_zone_known", "title", *TRUNCATED_FIELDS)
 _SUMMARY_DECODERS: Final = (
     *((index, field.decode) for index, field in enumerate(_SUMMARY_FIELDS.values()) if field.decode),
     (len(_SUMMARY_FIELDS), bool),
@@ -87,6 +88,8 @@ def read_summaries(connection: Connection, keys: Sequence[int]) -> list[dict[str
                 if values[index] is not None:
                     values[index] = decode(values[index])
             run = without_unknown_zone(dict(zip(_SUMMARY_NAMES, values, strict=True)))
+            if run["title"] is None:
+                del run["title"]
             summaries[key] = costs_from_columns(run)
     return [summaries[key] for key in keys if key in summaries]
 

@@ -28,23 +28,31 @@ class Dot(NamedTuple):
     succeeded: bool  # whether it did not fail
 
 
+class PlotLabels(NamedTuple):
+    """Texts of a plot."""
+
+    title: str
+    median: str
+    interval: str
+
+
 def forecast_plot(
-    title: str, bounds: Bounds, dots: Sequence[Dot], unit: AxisUnit, actual: float | None = None
+    labels: PlotLabels, bounds: Bounds, dots: Sequence[Dot], unit: AxisUnit, actual: float | None = None
 ) -> Markup:
     """Draw the plot; `actual` is the actual value, or the value so far."""
     ticks = unit.ticks(max_known((bounds.high, actual, *(dot.value for dot in dots))))
     end = ticks[-1]
     description = (
-        f"80% prediction interval {unit.format(bounds.low)}–{unit.format(bounds.high)}, "
-        f"median {unit.format(bounds.middle)}; {len(dots)} comparable runs as dots."
+        f"80% prediction interval {labels.interval}, median {labels.median}; "
+        f"{len(dots)} comparable runs as dots."
     )
     return svg(
         _WIDTH,
         _HEIGHT,
-        title,
+        labels.title,
         description,
         *_axis(ticks, unit),
-        *_band(bounds, end, unit),
+        *_band(bounds, end, labels),
         _actual_mark(actual, end, unit) if actual is not None else "",
         class_="forecast",
         overlay=concat(*(_dot(dot, end) for dot in dots)),
@@ -60,20 +68,20 @@ def _axis(ticks: Sequence[float], unit: AxisUnit) -> Iterator[Markup]:
         yield element("text", unit.format_short(tick), x=x, y=_FLOOR + 16, class_=f"tick {anchor}")
 
 
-def _band(bounds: Bounds, end: float, unit: AxisUnit) -> Iterator[Markup]:
+def _band(bounds: Bounds, end: float, labels: PlotLabels) -> Iterator[Markup]:
     low, middle, high = (_x(value, end) for value in bounds)
     yield element(
         "rect",
-        tooltip(f"80% prediction interval: {unit.format(bounds.low)}–{unit.format(bounds.high)}"),
+        tooltip(f"80% prediction interval: {labels.interval}"),
         x=low, y=_BAND, width=max(2.0, high - low), height=_THICK, rx=2, class_="fill span",
     )  # fmt: skip
     yield element(
         "rect",
-        tooltip(f"median {unit.format(bounds.middle)}"),
+        tooltip(f"median {labels.median}"),
         x=middle - 1.5, y=_BAND - 4, width=3, height=_THICK + 8, class_="fill median",
     )  # fmt: skip
     anchor = "start" if middle < 60 else "end" if middle > _RIGHT - 60 else "middle"
-    yield element("text", unit.format(bounds.middle), x=middle, y=_BAND - 8, class_=f"value {anchor}")
+    yield element("text", labels.median, x=middle, y=_BAND - 8, class_=f"value {anchor}")
 
 
 def _actual_mark(actual: float, end: float, unit: AxisUnit) -> Markup:

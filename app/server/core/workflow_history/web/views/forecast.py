@@ -16,6 +16,7 @@ from ...presentation.forecast import (
     describe_observed_range,
     format_actual_cost,
     format_interval,
+    format_median,
     format_share_range,
 )
 from ...presentation.run_list import first_line
@@ -28,7 +29,7 @@ from ...queries.forecast.records import (
     SuccessChance,
 )
 from ..charts.axis_units import MONEY, SECONDS, AxisUnit, max_known
-from ..charts.forecast_plot import Dot, forecast_plot
+from ..charts.forecast_plot import Dot, PlotLabels, forecast_plot
 from ..charts.inline_charts import Bounds, bar, interval_bar
 from ..rendering import run_url
 
@@ -145,10 +146,10 @@ def phase_rows(forecasts: Sequence[PhaseForecast]) -> list[PhaseRow]:
             truncate(single_line(phase.phase), 40),
             format_fraction(phase.share),
             phase.runs,
-            MONEY.format(phase.cost.median),
+            format_median(phase.cost, MONEY.format),
             format_interval(phase.cost, MONEY.format),
             _interval_bar(phase.cost, cost_end, MONEY),
-            SECONDS.format(phase.duration.median),
+            format_median(phase.duration, SECONDS.format),
             format_interval(phase.duration, SECONDS.format),
             _interval_bar(phase.duration, time_end, SECONDS),
         )
@@ -186,16 +187,10 @@ def _estimate_plot(
     lower_bounds = f", {estimate.lower_bounds:,} with a lower bound only" if estimate.lower_bounds else ""
     basis = f"{pluralize(estimate.runs, 'comparable run')}{lower_bounds}"
     bounds = Bounds(estimate.p10, estimate.median, estimate.p90)
-    chart = forecast_plot(title, bounds, [dot for dot in dots if dot is not None], unit, actual)
-    return EstimatePlot(
-        title,
-        unit.format(estimate.median),
-        format_interval(estimate, unit.format),
-        basis,
-        f"{estimate.effective_n:.0f}",
-        None,
-        chart,
-    )
+    median, interval = format_median(estimate, unit.format), format_interval(estimate, unit.format)
+    labels = PlotLabels(title, median, interval)
+    chart = forecast_plot(labels, bounds, [dot for dot in dots if dot is not None], unit, actual)
+    return EstimatePlot(title, median, interval, basis, f"{estimate.effective_n:.0f}", None, chart)
 
 
 def _dot(run: ComparableRun, value: float | None, unit: AxisUnit) -> Dot | None:
@@ -210,5 +205,6 @@ def _dot(run: ComparableRun, value: float | None, unit: AxisUnit) -> Dot | None:
 def _interval_bar(estimate: Estimate, end: float, unit: AxisUnit) -> Markup | None:
     if estimate.median is None or estimate.p10 is None or estimate.p90 is None:
         return None
-    title = f"median {unit.format(estimate.median)}, 80% interval {format_interval(estimate, unit.format)}"
+    median = format_median(estimate, unit.format)
+    title = f"median {median}, 80% interval {format_interval(estimate, unit.format)}"
     return interval_bar(Bounds(estimate.p10, estimate.median, estimate.p90), end, title)

@@ -23,7 +23,7 @@ from ....presentation.run_detail import (
     period_fact,
     tokens_fact,
 )
-from ....presentation.run_list import qualified_id
+from ....presentation.run_list import qualified_id, run_title
 from .. import symbols
 from ..table import label_grid
 from ..text import clean_text, join_parts, unbroken_text
@@ -55,10 +55,10 @@ def render_header(run: Run, width: int) -> RenderableType:
 
 
 def render_request(run: Run, width: int, *, full: bool) -> RenderableType:
-    """Render the request next to a bar, with its source below."""
-    text = run.get("nl_input")
+    """Render the title, the request next to a bar, and its source below."""
+    text, title = run.get("nl_input"), run_title(run)
     if not text:
-        return Text(NO_REQUEST, style="dim")
+        return Text(NO_REQUEST, style="dim") if title is None else Text(title, "bold")
     if full:
         shown, hidden = sanitize(text).split("\n"), 0
     else:
@@ -81,7 +81,8 @@ def render_request(run: Run, width: int, *, full: bool) -> RenderableType:
         ]
     )
     note.stylize("dim")
-    return Group(table, note) if note else table
+    parts = [Text(title, "bold") if title else None, table, note or None]
+    return Group(*(part for part in parts if part is not None))
 
 
 def render_facts(run: Run) -> RenderableType:
@@ -95,6 +96,8 @@ def render_facts(run: Run) -> RenderableType:
     rows = [(label, _format_fact(fact)) for label, fact in facts if fact is not None]
     if work := format_work(run):
         rows.append(("workflow", join_parts(work)))
+    if run.get("resume_command"):
+        rows.append(("resume", unbroken_text(run["resume_command"])))
     return label_grid(rows)
 
 
