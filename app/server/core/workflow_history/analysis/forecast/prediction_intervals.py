@@ -91,7 +91,7 @@ def weighted_interval(values: Integers, exact: Flags, weights: Floats) -> Interv
     """Compute the prediction interval of weighted amounts; unknown amounts are ignored.
 
     If too many amounts are lower bounds to reach a quantile, it is that of all amounts as they are, which is
-    a lower bound of the true one, whatever the true amounts.
+    a lower bound of the true one, for any true amounts.
 
     >>> values = np.arange(1, 20)
     >>> weighted_interval(values, np.ones(19, bool), np.ones(19)).bounds
