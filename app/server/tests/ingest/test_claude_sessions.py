@@ -70,6 +70,13 @@ def test_one_subagent_does_not_turn_the_sessions_of_a_project_into_one_run(store
     assert folder_costs(store)["runs"] == 17
 
 
+def test_subagents_left_of_a_deleted_session_are_a_run_by_its_id(store: Path) -> None:
+    subagent(store, asked(), "a1", "m2")
+    (run,) = synced(store).values()
+    assert (run["id"], run["project"]) == (session_id(1), "shop")
+    assert run["total_cost"] == pytest.approx(SPENT)
+
+
 @pytest.mark.parametrize("named", ["projects", "slug", "program"])
 def test_a_store_gives_the_same_runs_whichever_of_its_directories_is_named(store: Path, named: str) -> None:
     asked(1).answers("m1").write(store)

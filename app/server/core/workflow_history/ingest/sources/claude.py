@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -49,12 +50,21 @@ def _is_store(root: Path) -> bool:
 
 
 def _has_transcripts(folder: str) -> bool:
-    try:
-        with os.scandir(folder) as listing:
-            files = [entry for entry in listing if entry.name.endswith(".jsonl")]
-        return any(_NATIVE.search(read_start(file.path)) for file in files[:_SAMPLE])
-    except OSError:
-        return False
+    """Return whether sessions or, if only these are left, transcripts of subagents are in a directory."""
+    with suppress(OSError), os.scandir(folder) as listing:
+        entries = list(listing)
+        if _has_native_files(entries):
+            return True
+        for session in [entry.path for entry in entries if entry.is_dir()][:_SAMPLE]:
+            with suppress(OSError), os.scandir(Path(session, "subagents")) as subagents:
+                if _has_native_files(list(subagents)):
+                    return True
+    return False
+
+
+def _has_native_files(entries: Sequence[os.DirEntry[str]]) -> bool:
+    files = [entry for entry in entries if entry.name.endswith(".jsonl")]
+    return any(_NATIVE.search(read_start(file.path)) for file in files[:_SAMPLE])
 
 
 def _find_runs(walk: FolderScan) -> Iterator[RunFolder]:
