@@ -19,7 +19,7 @@ from .analysis.patterns.sequences import drop_subsequences
 from .common.errors import InvalidQueryError, InvalidValueError, WorkflowHistoryError, WorkflowNotFoundError
 from .common.filters import RunFilter
 from .common.models import Workflow
-from .ingest.sources.resume import resume_command, transcript_path
+from .common.resume import resume_command, transcript_path
 from .storage.connection.engine import display_name, exists
 from .storage.connection.pool import HistoryPool
 from .storage.connection.url import database_url, default_location

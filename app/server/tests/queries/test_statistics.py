@@ -42,6 +42,9 @@ RUN_COLUMN = {
     "project": "project",
     "template": "workflow_template",
     "issue_class": "issue_class",
+    "branch": "branch_name",
+    "issue": "issue_number",
+    "pr": "pull_request",
 }
 
 # --- histories
@@ -83,6 +86,9 @@ runs = st.lists(
         "project": st.sampled_from(["shop", "desk"]),
         "workflow_template": st.sampled_from(["adw_patch", "adw_sdlc", None]),
         "issue_class": st.sampled_from(["/bug", "/feature", None]),
+        "branch_name": st.sampled_from(["feature-1", "bug-2", None]),
+        "issue_number": st.sampled_from(["7", "#8", None]),
+        "pull_request": st.sampled_from(["shop/shop#12", "12", None]),
         "created_at": moments,
         "total_cost": money,
         "lower_bound_cost": money,

@@ -7,8 +7,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ...common.models import SESSION_FORMATS, SourceState, StreamFormat
-from ...common.urls import files_folder, is_url, join_url
+from .models import SESSION_FORMATS, SourceState, StreamFormat
+from .urls import files_folder, is_url, join_url
 
 Run = Mapping[str, Any]
 
