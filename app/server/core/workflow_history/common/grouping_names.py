@@ -12,6 +12,9 @@ GROUPING_LABELS: Final[Mapping[str, str]] = {
 }
 """Display names of groupings, if they differ from the name."""
 
+TYPED_NAMES: Final[Mapping[str, str]] = {"template": "workflow", "issue_class": "class"}
+"""Names of groupings and filters as options and parameters, if they differ from the name."""
+
 OPTIONAL_GROUPINGS: Final = ("branch", "issue", "pr")
 """Groupings by something that a run may well not have, and that few runs share."""
 

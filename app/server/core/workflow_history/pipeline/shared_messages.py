@@ -31,7 +31,7 @@ from ..costs.accounting.message_claims import (
 )
 from ..costs.accounting.missing_parts import agent_names, unseen_problem
 from ..enrichment import with_sums
-from ..ingest.streams.reading import MAX_PROBLEMS
+from ..ingest.streams.line_parser import MAX_PROBLEMS
 from ..storage.history import History
 from ..storage.rows.column_types import TIMES_OF_A_RUN, from_time, to_timestamp
 from .merge_fields import REPLACED_FIELDS, add_scores, strip_derived

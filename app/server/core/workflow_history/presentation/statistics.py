@@ -87,11 +87,6 @@ def describe_success(total: GroupStatistics) -> list[str]:
     return [success, *([f"{pluralize(others, 'run')} neither completed nor failed"] if others else [])]
 
 
-def minimum_cost(group: GroupStatistics) -> float:
-    """Return the known cost of a group in US dollars; 0 if none is known."""
-    return (group.cost.total or 0.0) + (group.lower_bound_cost or 0.0)
-
-
 def format_waste_cost(cost: float | None, *, partial: bool) -> str:
     """Format the wasted or total cost of a waste category or place; `partial`: it is a lower bound.
 

@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Any, Final, Generic, TypeVar
 
 from .. import database
-from ..common.grouping_names import OPTIONAL_GROUPINGS
+from ..common.grouping_names import OPTIONAL_GROUPINGS, TYPED_NAMES
 from ..storage.reading.filter_sql import NAME_COLUMNS
 
 Result = TypeVar("Result")
@@ -74,10 +74,6 @@ class QueryCache:
         return cached[0]
 
 
-_PARAMETERS: Final = {"template": "workflow", "issue_class": "class"}
-"""Parameters of the filters whose name differs from the key in `NAME_COLUMNS`."""
-
-
 def filter_choices() -> dict[str, list[str]]:
     """Return the sorted projects, workflows, models … in the history, by the name of the filter parameter.
 
@@ -85,7 +81,7 @@ def filter_choices() -> dict[str, list[str]]:
     """
     with database.open_if_exists() as history:
         return {
-            _PARAMETERS.get(name, name): [] if history is None else history.filter_values(name)
+            TYPED_NAMES.get(name, name): [] if history is None else history.filter_values(name)
             for name in NAME_COLUMNS
             if name not in OPTIONAL_GROUPINGS
         }

@@ -75,7 +75,7 @@ def _sort_groups(
     """Sort groups, and those of the second grouping within the first."""
     cost_by_name: dict[str | None, float] = defaultdict(float)
     for group in statistics:
-        cost_by_name[group.name] += minimum_cost(group)
+        cost_by_name[group.name] += group.minimum_cost
 
     def key(group: GroupStatistics) -> tuple[object, ...]:
         return (
@@ -83,16 +83,11 @@ def _sort_groups(
             first_positions.get(group.name, -cost_by_name[group.name]),
             group.name or "",
             group.across is None,
-            second_positions.get(group.across, -minimum_cost(group)),
+            second_positions.get(group.across, -group.minimum_cost),
             group.across or "",
         )
 
     return sorted(statistics, key=key)
-
-
-def minimum_cost(statistics: GroupStatistics) -> float:
-    """Return the known cost of a group, recorded cost and lower bound, in US dollars."""
-    return (statistics.cost.total or 0.0) + (statistics.lower_bound_cost or 0.0)
 
 
 def _build_statistics(

@@ -19,6 +19,7 @@ from ...common.column_data import (
     is_known,
 )
 from ...common.errors import InvalidQueryError, InvalidValueError
+from ...common.grouping_names import TYPED_NAMES
 from .grouped_sums import Codes
 from .time_zones import DAY, HOUR, to_local
 
@@ -47,11 +48,8 @@ TIME_GROUPINGS: Final = ("day", "week", "month", "hour", "weekday")
 
 GROUPINGS: Final = (*TIME_GROUPINGS, *RUN_GROUPINGS, *PART_GROUPINGS)
 
-_SHORT_NAMES: Final = {"issue_class": "class", "template": "workflow"}
-
-TYPED_GROUPINGS: Final = tuple(_SHORT_NAMES.get(name, name) for name in GROUPINGS)
+TYPED_GROUPINGS: Final = tuple(TYPED_NAMES.get(name, name) for name in GROUPINGS)
 """Groupings as they are typed; `resolve_grouping` accepts these names and those in GROUPINGS."""
-"""All groupings."""
 
 Group = tuple[str | None, str | None]
 """Name of a group, and name of the second grouping's group within it."""

@@ -83,6 +83,11 @@ class GroupStatistics(RunsOfGroup):
     ]
     duration: Annotated[Distribution, Doc("duration of the runs, seconds")]
 
+    @property
+    def minimum_cost(self) -> float:
+        """The known cost of the group, recorded cost and lower bound, in US dollars; 0 if none is known."""
+        return (self.cost.total or 0.0) + (self.lower_bound_cost or 0.0)
+
 
 @dataclass(frozen=True, slots=True)
 class RunStatistics:

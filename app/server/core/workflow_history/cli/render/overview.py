@@ -12,7 +12,7 @@ from rich.text import Text
 from ...analysis.statistics.records import Distribution, GroupStatistics, Overview, RunStatistics
 from ...common.formatting.numbers import format_duration, format_tokens, pluralize
 from ...common.spending import format_fraction, format_usd
-from ...presentation.statistics import format_cost, format_period, format_waste, minimum_cost
+from ...presentation.statistics import format_cost, format_period, format_waste
 from . import symbols
 from .stats import group_table, render_total_cost, render_totals
 from .text import implausible_dates_note, join_parts, section_rule, wrap_parts
@@ -38,7 +38,7 @@ def render_overview(overview: Overview, width: int) -> RenderableType:
         ("Models", overview.models),
         ("Phases", overview.phases),
     ):
-        groups = sorted(statistics.groups, key=minimum_cost, reverse=True)  # also those of unknown cost
+        groups = sorted(statistics.groups, key=lambda group: group.minimum_cost, reverse=True)
         if groups:
             shown, hidden = groups[:TOP_ROWS], len(groups[TOP_ROWS:])
             note = f"top {TOP_ROWS} by cost, {hidden} more" if hidden else ""
@@ -98,10 +98,10 @@ def _weeks(weeks: RunStatistics, width: int) -> list[RenderableType]:
     if not any(week.cost.runs or week.lower_bound_cost is not None for week in shown):
         return [Text("The cost of every week is unknown."), *notes]
     costs = [
-        None if week.cost.total is None and week.lower_bound_cost is None else minimum_cost(week)
+        None if week.cost.total is None and week.lower_bound_cost is None else week.minimum_cost
         for week in shown
     ]
-    highest = max(shown, key=minimum_cost)
+    highest = max(shown, key=lambda week: week.minimum_cost)
     mondays = [week.first_day for week in shown if week.first_day is not None]
     title = f"Cost by week, {mondays[0]} to {mondays[-1] + timedelta(days=6)}"
     left_out = len(dated) - len(shown)

@@ -21,7 +21,6 @@ from ...presentation.statistics import (
     format_success_rate,
     group_cost,
     group_name,
-    minimum_cost,
 )
 from .table import Column, DropColumn, bar_columns, build_table, fit_columns, number_column, share_of
 from .text import implausible_dates_note, render_cost, wrap_parts
@@ -64,7 +63,7 @@ def render_statistics(statistics: RunStatistics, width: int) -> RenderableType:
 
 def group_table(statistics: RunStatistics, groups: Sequence[GroupStatistics], width: int) -> RenderableType:
     """Build a table of the groups, each with a bar of its cost relative to the largest one."""
-    largest = max((minimum_cost(group) for group in groups), default=0.0)
+    largest = max((group.minimum_cost for group in groups), default=0.0)
     columns = _name_columns(statistics, groups)
     columns.append(number_column("runs", "runs", [f"{group.runs:,}" for group in groups]))
     if any(group.agent_runs is not None for group in groups):
@@ -76,7 +75,7 @@ def group_table(statistics: RunStatistics, groups: Sequence[GroupStatistics], wi
         number_column("success", "success rate", map(format_success_rate, groups)),
         number_column("cost", "cost", map(format_cost, groups)),
         *bar_columns(
-            [share_of(minimum_cost(group), largest) for group in groups], (BAR_WIDTH, SHORT_BAR_WIDTH)
+            [share_of(group.minimum_cost, largest) for group in groups], (BAR_WIDTH, SHORT_BAR_WIDTH)
         ),
         number_column("mean", "mean cost", [format_usd(group.cost.mean) for group in groups]),
         number_column("median", "median cost", [format_usd(group.cost.median) for group in groups]),

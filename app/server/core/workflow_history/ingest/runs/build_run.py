@@ -33,7 +33,7 @@ from ...costs.accounting.message_claims import NOTHING_ELSEWHERE, Attempt, Elsew
 from ...costs.accounting.missing_parts import unseen_problem, unseen_subagents
 from ..files import birth_time_ns
 from ..streams import Checkpoint, StreamRead, resume_stream
-from ..streams.reading import MAX_PROBLEMS
+from ..streams.line_parser import MAX_PROBLEMS
 from .clues import Clues
 from .file_times import LIVE, FileTimes, evidence_of
 from .implausible_times import PlausibleData, remove_implausible_times

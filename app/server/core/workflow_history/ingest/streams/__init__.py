@@ -15,7 +15,7 @@ from ...common.models import Problem, Severity, StreamFacts, StreamFormat
 from ...common.urls import is_url
 from ..files import FileStamp, OpenFileStat, open_file
 from .block_reader import BLOCK_SIZE, BlockReader, hash_first_line
-from .checkpoint import MIN_SIZE, PARSERS, Checkpoint, StreamParser, boundary_hash_of, encode_state
+from .checkpoint import MIN_SIZE, Checkpoint, boundary_hash_of, encode_state
 from .elements import Elements
 from .format_detection import (
     Sniffer,
@@ -26,6 +26,7 @@ from .format_detection import (
     record_dialect,
 )
 from .gemini_chat import GeminiChatParser, document_records, read_project_root, split_document
+from .parsers import PARSERS, StreamParser
 from .repair import recover_records
 from .result_lines_reader import parse_result_lines
 

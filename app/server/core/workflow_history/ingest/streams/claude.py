@@ -45,7 +45,7 @@ from .claude_schema import (
     tool_detail,
 )
 from .endings import REFUSAL, SYNTHETIC, UNANSWERED, StreamEnding, ending_of, refusal_text
-from .reading import MAX_PROBLEMS, LineParser
+from .line_parser import MAX_PROBLEMS, LineParser
 from .session_info import SessionCollector
 from .tokens import calls_of, entry_usage, terms_of, token_usage
 from .tool_result_fast_path import ToolResultMatcher

@@ -14,7 +14,7 @@ import msgspec
 
 from ...common.models import ReportedModelCost, ResultLine, StreamFacts, StreamFormat, TokenUsage, ToolCall
 from .claude_schema import error_text, parse_count
-from .reading import LineParser, decode_record
+from .line_parser import LineParser, decode_record
 
 
 class CodexUsage(msgspec.Struct):

@@ -34,7 +34,7 @@ from .claude_schema import error_text, parse_count, parse_timestamp
 from .codex_tools import ToolItem, called_tool, completed_command, has_failed
 from .cut_json import decode_first_record
 from .endings import ANSWERED, STOPPED, UNANSWERED, StreamEnding
-from .reading import LineParser, decode_record
+from .line_parser import LineParser, decode_record
 
 _UUID7 = re.compile(r"([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _REPLAY_PAUSE = timedelta(milliseconds=250)

@@ -30,7 +30,7 @@ from .active_time import active_gap
 from .claude_schema import error_text, parse_count, parse_timestamp, tool_detail
 from .cut_json import decode_first_record
 from .endings import ANSWERED, STOPPED, UNANSWERED, StreamEnding
-from .reading import LineParser, decode_record
+from .line_parser import LineParser, decode_record
 
 _TOOLS = {"bash": "Bash", "powershell": "Bash", "shell": "Bash"}
 _MAX_ERROR_CHARS = 2000

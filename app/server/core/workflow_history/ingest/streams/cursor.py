@@ -15,7 +15,7 @@ import msgspec
 from ...common.models import ReportedModelCost, ResultLine, StreamFacts, StreamFormat, TokenUsage, ToolCall
 from ...common.outcomes import subtype_message
 from .claude_schema import answer_text, error_text, parse_count, parse_duration, time_from_ms
-from .reading import LineParser, decode_record
+from .line_parser import LineParser, decode_record
 
 _DETAIL_FIELDS = ("command", "path", "filePath", "pattern", "globPattern", "query", "url")
 _FAILURE_KEYS = ("error", "rejected", "failure", "permissionDenied")

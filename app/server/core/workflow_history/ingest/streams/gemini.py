@@ -22,7 +22,7 @@ from ...common.models import (
     ToolCall,
 )
 from .claude_schema import error_text, parse_count, parse_duration, parse_timestamp
-from .reading import LineParser, decode_record
+from .line_parser import LineParser, decode_record
 
 _RESUMED_PROBLEM = "the session was resumed: whether this total holds the earlier one is unknown"
 _ANY_MODEL = frozenset({"auto", "auto-gemini-3", "auto-gemini-2.5"})  # the CLI chooses a model per request

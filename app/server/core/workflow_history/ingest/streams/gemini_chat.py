@@ -31,7 +31,7 @@ from .active_time import sum_active_seconds
 from .claude_schema import parse_count, parse_timestamp, tool_detail
 from .elements import Elements
 from .endings import StreamEnding
-from .reading import LineParser, decode_record
+from .line_parser import LineParser, decode_record
 
 _SUBAGENT = "subagent"
 _TOOL_NAMES = {"run_shell_command": "Bash"}  # tools that other agent CLIs have under another name

@@ -25,7 +25,7 @@ from ...common.models import (
 )
 from .claude_schema import error_text, parse_count, parse_usd, time_from_ms, tool_detail
 from .endings import refusal_text
-from .reading import LineParser, decode_record
+from .line_parser import LineParser, decode_record
 
 _ERROR_TEXTS = {"content-filter": refusal_text(""), "error": "its last step ended with an error"}
 """Error texts by the finish reason of a last step without an answer."""

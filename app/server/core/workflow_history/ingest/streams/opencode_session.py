@@ -23,8 +23,8 @@ from ...common.models import (
 from .active_time import sum_active_seconds
 from .claude_schema import LineUnreadableError, error_text, parse_usd, time_from_ms, tool_detail
 from .endings import ANSWERED, STOPPED, UNANSWERED, StreamEnding, refusal_text
+from .line_parser import LineParser, decode_record
 from .opencode import Part, Tokens, model_name, step_name, token_usage
-from .reading import LineParser, decode_record
 
 _TOOL_NAMES = {"bash": "Bash"}  # tools that other agent CLIs have under another name
 _FAILED = {"completed": False, "error": True}

@@ -22,7 +22,7 @@ from .claude import PARSED_TYPES, ClaudeParser, message_usage, with_message_usag
 from .claude_schema import LineUnreadableError, Message, decode_line
 from .endings import SYNTHETIC
 from .format_detection import Sniffer
-from .reading import MAX_PROBLEMS
+from .line_parser import MAX_PROBLEMS
 
 _USER, _ASSISTANT = "user", "assistant"
 _SKIPPED_TYPES = {

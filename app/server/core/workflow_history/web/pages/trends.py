@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from ...common.filters import parse_period
 from ...common.formatting.costs import format_unknown_runs
+from ...common.grouping_names import TYPED_NAMES
 from ...common.time_zones import LOCAL_ZONE, zone_named
 from ...presentation.statistics import format_period, group_cost
 from ...queries import statistics
@@ -39,8 +40,6 @@ _GROUP_CHOICES: Final = (
     ("status", "status"),
     ("project", "project"),
 )
-_FORMER_GROUPS: Final = {"template": "workflow", "issue_class": "class"}
-"""Former values of `across`, which are still accepted."""
 _COMPARED_PERIODS: Final = (("7d", "7 days"), ("30d", "30 days"), ("90d", "90 days"))
 
 
@@ -88,7 +87,7 @@ def _own_fields(query: PageParameters, zone: str) -> tuple[SelectField, ...]:
     zones = dict.fromkeys([LOCAL_ZONE, "UTC", zone])
     return (
         SelectField("by", "Interval", _PERIOD_CHOICES, query.get("by")),
-        SelectField("across", "Group by", _GROUP_CHOICES, _FORMER_GROUPS.get(across, across)),
+        SelectField("across", "Group by", _GROUP_CHOICES, TYPED_NAMES.get(across, across)),
         SelectField("period", "Compare with previous", periods, period),
         SelectField("tz", "Time zone", tuple((name, zone_words(name)) for name in zones), zone),
     )

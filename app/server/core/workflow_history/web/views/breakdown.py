@@ -13,8 +13,8 @@ from markupsafe import Markup
 from ...analysis.statistics.records import GroupStatistics, RunStatistics, Timeline
 from ...common.formatting.numbers import pluralize
 from ...common.formatting.text import single_line, truncate
-from ...common.grouping_names import GROUPING_LABELS
-from ...presentation.statistics import group_name, minimum_cost
+from ...common.grouping_names import GROUPING_LABELS, TYPED_NAMES
+from ...presentation.statistics import group_name
 from ..charts.axis_units import MONEY, max_known
 from ..charts.inline_charts import sparkline
 from ..charts.stacked import MAX_SERIES, Series, legend_swatch, stacked
@@ -33,9 +33,6 @@ SMALL_MULTIPLE_MEASURES: Final = tuple(
 """Metrics that are plotted for each group."""
 
 _MAX_NAME_WIDTH: Final = 48  # cells
-
-_PARAMETERS: Final = {"template": "workflow", "issue_class": "class"}
-"""Filter parameters of groupings, if they differ from the key."""
 
 _FILTER_PARAMETERS: Final = {
     "template", "model", "phase", "issue_class", "project", "status", "branch", "issue", "pr",
@@ -131,7 +128,7 @@ class _BreakdownBuilder:
     def _costs(self, names: Sequence[str | None]) -> tuple[float, ...]:
         """Return the total cost of some groups in each period, in USD."""
         return tuple(
-            sum(minimum_cost(self._cells[name][day]) for name in names if day in self._cells[name])
+            sum(self._cells[name][day].minimum_cost for name in names if day in self._cells[name])
             for day, _ in self._dated
         )
 
@@ -139,7 +136,7 @@ class _BreakdownBuilder:
         by, in_chart = self._groups.by, index < MAX_SERIES - 1 or len(self._groups.groups) <= MAX_SERIES
         name = _short_name(by, group.name)
         is_filterable = group.name is not None and by in _FILTER_PARAMETERS
-        parameter = _PARAMETERS.get(by, by)
+        parameter = TYPED_NAMES.get(by, by)
         return GroupRow(
             name,
             title=single_line(group.name) if group.name else name,

@@ -8,7 +8,7 @@ from typing import Final
 
 from ...analysis.statistics.records import GroupStatistics
 from ...common.formatting.numbers import pluralize
-from ...presentation.statistics import format_cost, format_success_rate, minimum_cost
+from ...presentation.statistics import format_cost, format_success_rate
 from ..charts.axis_units import COUNT, MONEY, SECONDS, SHARE, TOKENS, AxisUnit
 from ..charts.time_series import Kind
 
@@ -47,7 +47,7 @@ class Measure:
 
 def _cost(statistics: GroupStatistics) -> float | None:
     is_unknown = statistics.cost.total is None and statistics.lower_bound_cost is None
-    return None if is_unknown else minimum_cost(statistics)
+    return None if is_unknown else statistics.minimum_cost
 
 
 MEASURES: Final = (
