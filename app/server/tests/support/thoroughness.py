@@ -1,4 +1,4 @@
-"""Number of examples in tests: a sample by default, all with TESTS=thorough, as in CI."""
+"""Number of examples in tests: a sample by default, all with TESTS=thorough."""
 
 from __future__ import annotations
 
