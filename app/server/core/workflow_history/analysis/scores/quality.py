@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...common.coercion import coerce_number, coerce_word, list_agent_runs, sum_floats
+from ...common.formatting.numbers import pluralize
 from ...common.models import RunStatus
 from .base import Score, ScorePart, decay_curve, no_score, weighted_mean
 from .constants import (
@@ -41,7 +42,7 @@ def score(workflow: Mapping[str, Any]) -> Score:
     missing = [name for name, part in parts.items() if part is None]
     without_stream = workflow.get("agents_without_stream")
     if isinstance(without_stream, (list, tuple)) and without_stream:
-        missing.append(f"how {len(without_stream)} agents without a transcript ended")
+        missing.append(f"outcome of {pluralize(len(without_stream), 'agent')} without a transcript")
     return weighted_mean(parts.values(), missing=missing)
 
 
