@@ -20,6 +20,7 @@ from app.server.core.workflow_history.common.models import (
     TokenUsage,
 )
 from app.server.core.workflow_history.costs.accounting.deduplication import assign_shares, build_spender
+from app.server.core.workflow_history.database import load_workflow
 from app.server.core.workflow_history.ingest.streams import read_stream
 from app.server.core.workflow_history.ingest.streams.checkpoint import encode_state
 from app.server.core.workflow_history.ingest.streams.codex_session import (
@@ -29,6 +30,7 @@ from app.server.core.workflow_history.ingest.streams.codex_session import (
 from app.server.core.workflow_history.pipeline.folder_costs import folder_costs
 from app.server.core.workflow_history.queries.list_runs import find_runs
 from app.server.core.workflow_history.sync import sync_workflow_history
+from app.server.tests.support.build import run, stream
 from app.server.tests.support.rollouts import (
     CHILD,
     OWN,
@@ -41,6 +43,7 @@ from app.server.tests.support.rollouts import (
     Record,
     at,
     event,
+    exec_output,
     item,
     meta,
     replay,
@@ -304,6 +307,106 @@ class TestReplays:
         assert [(other["messages"], THREAD in other["stream"]) for other in child["inherited"]] == [(2, True)]
 
 
+FIRST, SECOND = (24_000, 12_000, 900), (26_000, 12_500, 1_000)
+SECOND_TURN = [turn(61, "t2", "gpt-5-mini"), total(80, SECOND, (2_000, 500, 100))]
+
+
+class TestOutputOfTheSameThread:
+    """The output of `codex exec --json`, which names no model, and the session of the same thread."""
+
+    @staticmethod
+    def sync(*folders: Path) -> dict[str, Any]:
+        for folder in folders:
+            sync_workflow_history(silent=True, agents_dir=folder)
+        return {run["id"]: run for run in find_runs().workflows}
+
+    @staticmethod
+    def reasons(run_id: str) -> list[str]:
+        return [problem["reason"] for problem in load_workflow(run_id)["problems"]]
+
+    @staticmethod
+    def folders(tmp_path: Path, *records: Record, **outputs: list[str]) -> tuple[Path, Path]:
+        session(tmp_path / "codex", THREAD, *records)
+        for run_id, lines in outputs.items():
+            stream(run(tmp_path / "shop" / "agents", run_id), "planner", *lines)
+        return tmp_path / "shop" / "agents", tmp_path / "codex" / "sessions"
+
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["output first", "session first"])
+    def test_the_run_of_the_output_counts_its_turns_at_the_price_of_the_sessions_model(
+        self, tmp_path: Path, order: tuple[int, int]
+    ) -> None:
+        folders = self.folders(tmp_path, *PARENT, a1b2c3d4=exec_output(FIRST))
+        session(tmp_path / "codex", CHILD, CHILD_META, *replay(PARENT, 60.1), *OWN)
+        runs = self.sync(*(folders[number] for number in order))
+        (output,), threads = runs["a1b2c3d4"]["phase_costs"], runs[THREAD]["phase_costs"]
+        assert (output["cost"], output["cost_basis"]) == (PARENT_COST, "computed")
+        assert (output["model"], output["unpriced_tokens"]) == ("gpt-5-codex", 0)
+        assert runs["a1b2c3d4"]["total_tokens"] == 24_900
+        owners = {agent["session_id"]: agent["duplicate_of"] for agent in threads}
+        assert owners == {THREAD: "shop/a1b2c3d4: planner/raw_output.jsonl", CHILD: None}
+        assert runs[THREAD]["total_cost"] == pytest.approx(OWN_COST)
+
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["output first", "session first"])
+    def test_a_session_without_work_of_its_own_is_a_copy(
+        self, tmp_path: Path, order: tuple[int, int]
+    ) -> None:
+        folders = self.folders(tmp_path, *PARENT, a1b2c3d4=exec_output(FIRST))
+        runs = self.sync(*(folders[number] for number in order))
+        assert (runs[THREAD]["total_cost"], runs[THREAD]["copy_of"]) == (None, "shop/a1b2c3d4")
+        assert runs["a1b2c3d4"]["total_cost"] == PARENT_COST
+
+    def test_each_run_that_resumed_the_thread_counts_its_own_turn(self, tmp_path: Path) -> None:
+        outputs = {"a1b2c3d4": exec_output(FIRST), "b1b2c3d4": exec_output(SECOND)}
+        runs = self.sync(*self.folders(tmp_path, *PARENT, *SECOND_TURN, **outputs))
+        costs = {run_id: run["total_cost"] for run_id, run in runs.items()}
+        assert costs == pytest.approx({"a1b2c3d4": PARENT_COST, "b1b2c3d4": OWN_COST, THREAD: None})
+
+    def test_a_turn_without_output_belongs_to_the_session(self, tmp_path: Path) -> None:
+        runs = self.sync(*self.folders(tmp_path, *PARENT, *SECOND_TURN, b1b2c3d4=exec_output(SECOND)))
+        costs = {run_id: run["total_cost"] for run_id, run in runs.items()}
+        assert costs == pytest.approx({"b1b2c3d4": OWN_COST, THREAD: PARENT_COST})
+        (agent,) = runs[THREAD]["phase_costs"]
+        assert agent["inherited"] == [{"stream": "shop/b1b2c3d4: planner/raw_output.jsonl", "messages": 1}]
+
+    def test_an_output_ahead_of_the_session_counts_without_a_price_until_the_session_has_it(
+        self, tmp_path: Path
+    ) -> None:
+        folders = self.folders(tmp_path, *PARENT[:5], a1b2c3d4=exec_output(FIRST))
+        runs = self.sync(*folders)
+        assert {run_id: run["total_tokens"] for run_id, run in runs.items()} == {
+            "a1b2c3d4": 24_900,
+            THREAD: None,
+        }
+        assert runs["a1b2c3d4"]["cost_basis"] == "unpriced"
+        assert self.reasons("a1b2c3d4") == ["no line names the model: what its tokens cost is unknown"]
+        session(tmp_path / "codex", THREAD, *PARENT)
+        assert self.sync(folders[1])["a1b2c3d4"]["total_cost"] == PARENT_COST
+        assert self.reasons("a1b2c3d4") == []
+
+    def test_a_replay_of_the_thread_without_its_session_leaves_the_outputs_total(
+        self, tmp_path: Path
+    ) -> None:
+        folders = self.folders(tmp_path, *PARENT, a1b2c3d4=exec_output(FIRST))
+        next(folders[1].rglob("*.jsonl")).unlink()
+        session(tmp_path / "codex", CHILD, CHILD_META, *replay(PARENT, 60.1), *OWN)
+        runs = self.sync(*folders)
+        assert runs["a1b2c3d4"]["total_tokens"] == 24_900
+        assert sum(run["total_cost"] or 0 for run in runs.values()) == pytest.approx(OWN_COST)
+
+    def test_a_copied_output_counts_once(self, tmp_path: Path) -> None:
+        outputs = {"a1b2c3d4": exec_output(FIRST), "copy-of-a1b2c3d4": exec_output(FIRST)}
+        runs = self.sync(*self.folders(tmp_path, *PARENT, **outputs))
+        costs = {run_id: run["total_cost"] for run_id, run in runs.items()}
+        assert costs == {"a1b2c3d4": PARENT_COST, "copy-of-a1b2c3d4": None, THREAD: None}
+
+    def test_cost_counts_both_files_of_one_run_once(self, tmp_path: Path) -> None:
+        folder = run(tmp_path / "agents", "a1b2c3d4")
+        stream(folder, "planner", *exec_output(FIRST))
+        session(folder, THREAD, *PARENT)
+        assert folder_costs(tmp_path / "agents")["recorded_cost"] == PARENT_COST
+        assert self.sync(tmp_path / "agents")["a1b2c3d4"]["total_cost"] == PARENT_COST
+
+
 GROWTHS = st.lists(
     st.tuples(*[st.integers(0, 999)] * 3).map(lambda n: (n[0] + n[1], n[1], n[2] + 1)), max_size=4
 )
@@ -373,7 +476,7 @@ def test_reading_can_stop_after_any_line(tmp_path: Path) -> None:
         assert resumed.build_facts("main") == whole
 
 
-def exec_output(text: str) -> Record:
+def call_output(text: str) -> Record:
     return item(19, "function_call_output", call_id="c", output=text)
 
 
@@ -437,7 +540,7 @@ class TestTools:
     def test_exit_codes_decide_whether_a_command_failed(
         self, tmp_path: Path, output: str, failed: bool | None
     ) -> None:
-        facts = read(tmp_path, meta(), CALLS["exec_command"][0], exec_output(output))
+        facts = read(tmp_path, meta(), CALLS["exec_command"][0], call_output(output))
         assert [tool.failed for tool in facts.tools] == [failed]
 
     def test_an_output_may_be_an_object(self, tmp_path: Path) -> None:

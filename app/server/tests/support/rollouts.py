@@ -76,6 +76,12 @@ def session(folder: Path, thread: str, *records: Record) -> Path:
     return file
 
 
+def exec_output(*totals: Counts, thread: str = THREAD) -> list[str]:
+    """Return what `codex exec --json` prints: one process, with the thread's total after each turn."""
+    turns = [{"type": "turn.completed", "usage": counts(spent)} for spent in totals]
+    return [json.dumps(line) for line in ({"type": "thread.started", "thread_id": thread}, *turns)]
+
+
 PARENT = [
     meta(),
     turn(0.01, "t1"),

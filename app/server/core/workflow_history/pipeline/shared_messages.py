@@ -13,7 +13,7 @@ from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Any, NamedTuple, TypeVar, cast
 
-from ..common.models import Problem, StreamFacts, Workflow
+from ..common.models import Problem, Severity, StreamFacts, Workflow
 from ..common.spending import ANOTHER_RUN, is_copy, originals_of, run_basis
 from ..common.urls import files_folder
 from ..costs.accounting import cost_data
@@ -22,6 +22,7 @@ from ..costs.accounting.message_claims import (
     Attempt,
     Claim,
     Elsewhere,
+    doubts_about_turns,
     first_written,
     thread_parts,
     units_of,
@@ -73,7 +74,7 @@ def settle_shares(history: History, keys: Iterable[int]) -> SettledShares:
         return SettledShares()
     history.replace_claims(recomputed.claims)
     for key, shares in recomputed.shares.items():
-        _store_unseen_problems(history, key, recomputed.runs[key], shares)
+        _store_problems(history, key, recomputed.runs[key], shares)
     history.save([strip_derived(run) for run in recomputed.changed.values()], replace=REPLACED_FIELDS)
     current_runs = {**recomputed.runs, **recomputed.changed}
     copy_keys = [key for key, run in current_runs.items() if is_copy(run.get("phase_costs") or ())]
@@ -187,10 +188,12 @@ def _excluded_units(claims: Iterable[Claim]) -> set[tuple[Attempt, Unit]]:
     return {(claim.name, unit) for claim in claims for unit in unpack_units(claim.elsewhere)}
 
 
-def _store_unseen_problems(
-    history: History, key: int, run: Workflow, claims: Iterable[tuple[Claim, Share]]
-) -> None:
-    """Store a problem for each sub-agent without a transcript, but only in the run that called it."""
+def _store_problems(history: History, key: int, run: Workflow, claims: Iterable[tuple[Claim, Share]]) -> None:
+    """Store the problems of a run that depend on other runs.
+
+    A sub-agent without a transcript is a problem of the run that called it. Doubts about an output's totals,
+    such as an unknown model, are none if the thread's session has its messages.
+    """
     removed: list[Problem] = []
     added: list[Problem] = []
     for claim, share in claims:
@@ -198,6 +201,9 @@ def _store_unseen_problems(
         path = "/".join(filter(None, (files_folder(run), claim.path)))
         removed += [unseen_problem(agent, path) for agent in other_agents]
         added += [unseen_problem(agent, path) for agent in own_agents[:MAX_PROBLEMS]]
+        doubts = [Problem(path, reason, line, Severity.WARNING) for line, reason in doubts_about_turns(claim)]
+        has_messages = share.duplicate_of is None and not share.record
+        (removed if has_messages else added).extend(doubts[:MAX_PROBLEMS])
     history.replace_run_problems(run.get("agents_dir") or "", key, removed, added)
 
 

@@ -8,7 +8,9 @@ only on the spenders, not on the order in which they are read:
 1. Streams with the same result are copies. The one with the most results and lines counts; another one that
    continued on its own makes its run a lower bound.
 2. A message that a result covers belongs to that result.
-3. Any other message belongs to the oldest of its sessions: the one that was first to continue after the
+3. A turn in the output of `codex exec --json` counts the messages of this turn in the thread's session: they
+   have the model. If the session lacks the turn, the output's total covers the messages up to it.
+4. Any other message belongs to the oldest of its sessions: the one that was first to continue after the
    messages that they have in common. One that did not continue was forked, so it comes first. Of several
    files of one session the fullest counts. Lines marked as another session's count last.
 """
@@ -28,10 +30,11 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from ...common.models import MessageUsage, ResultLine, StreamFacts, TokenUsage
+from ...common.models import MessageUsage, ResultLine, StreamFacts, StreamFormat, TokenUsage
 from .reported_totals import has_reported_totals, reports_spending
 from .resumed_threads import CUMULATIVE
 from .stream_cost import covered_messages, uncovered_messages
+from .thread_turns import Turn, find_turn_owners, turns_of
 
 Unit = int
 """A message or result that is counted once, as a hash of 64 bits."""
@@ -55,6 +58,7 @@ class Spender(msgspec.Struct, frozen=True, gc=False):
     lines: int = 0
     stream_units: tuple[Unit, ...] = ()  # its sessions and all messages as one unit, if it has totals
     is_continued: bool = False  # whether another attempt of its run began with the same content
+    turns: tuple[Turn, ...] = ()  # turns of threads that its totals count
 
     @property
     def totals(self) -> tuple[Unit, ...]:
@@ -79,9 +83,9 @@ class Share(msgspec.Struct, frozen=True):
     fork this is the fork, not the session from which it was forked.
     """
 
-    messages: tuple[MessageUsage, ...] = ()  # loose messages of the stream that no other stream counts
+    messages: tuple[MessageUsage, ...] = ()  # loose messages, its own or of its turns, that only it counts
     duplicate_of: Name | None = None  # stream that counts its last message, if others count all of it
-    record: bool = True  # whether its own totals count; False for a copy
+    record: bool = True  # whether its own totals count; False for a copy, or if `messages` replace them
     inherited: Mapping[Name, int] = {}  # number of messages that other streams count, by stream
     others: Mapping[Unit, Name] = {}  # units that other streams count, each with that stream
 
@@ -106,6 +110,7 @@ def build_spender(facts: StreamFacts) -> Spender:
         session=next((session for session in (*facts.session_ids, *result_sessions) if session), None),
         lines=facts.lines,
         stream_units=_stream_units(facts),
+        turns=turns_of(facts),
     )
 
 
@@ -127,13 +132,22 @@ def assign_shares(
             (first_owners_of_copies if message.copied else first_owners).setdefault(unit, name)
             known = merged_messages.get(unit)
             merged_messages[unit] = message if known is None else _merge_records(known, message)
-    owners = first_owners_of_copies | first_owners | owners
-    return {
+    turn_owners, with_known_turns = find_turn_owners(
+        {name: spender.turns for name, spender in spenders.items() if spender.turns and name not in copies},
+        chain.from_iterable(spender.loose for spender in spenders.values()),
+        rank_of,
+    )
+    owners = first_owners_of_copies | first_owners | turn_owners | owners
+    shares = {
         name: _build_share(
             name, spenders[name], owners, merged_messages, copies.get(name), has_diverged=name in diverged
         )
         for name in spenders
     }
+    for name in with_known_turns:
+        messages = tuple([merged_messages[unit] for unit, owner in turn_owners.items() if owner == name])
+        shares[name] = replace(shares[name], messages=messages, record=False)
+    return shares
 
 
 def _build_share(
@@ -330,8 +344,11 @@ def _unit(*parts: object) -> Unit:
 
 
 def thread_units(facts: StreamFacts) -> tuple[Unit, ...]:
-    """Return the units of threads whose whole spending, in all files, is included in the stream's totals."""
-    threads = _result_sessions(facts) if facts.format == CUMULATIVE else ()
+    """Return the units of the threads that the stream's totals count, or whose session it is."""
+    if facts.format == StreamFormat.CODEX_SESSION:
+        threads = frozenset(facts.session_ids)
+    else:
+        threads = _result_sessions(facts) if facts.format == CUMULATIVE else frozenset()
     return tuple([_unit("thread", thread) for thread in sorted(threads)])
 
 

@@ -30,8 +30,10 @@ from .deduplication import (
     thread_units,
     unpack_units,
 )
+from .reported_totals import find_doubtful_totals
 from .resumed_threads import CUMULATIVE, subtract_earlier_totals
 from .stream_cost import NO_COST, compute_stream_cost, covered_messages, uncovered_messages
+from .thread_turns import turns_of
 
 Attempt = tuple[str, str | None]
 """Key of an attempt within a run: the stream's path, and the hash of its first line."""
@@ -48,7 +50,7 @@ class Elsewhere(NamedTuple):
     repeated: bytes = b""  # units of another run's work; in a copy, those that its original repeats too
 
 
-UNIT_RULES_VERSION = 2
+UNIT_RULES_VERSION = 3
 """Version of the rules that create units; raise READER_VERSION with it, so that all runs are read again."""
 
 NOTHING_SEEN: Seen = {}
@@ -64,7 +66,7 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False):
     identity: str | None  # hash of the first line; distinguishes attempts
     results: bytes = b""  # units of its totals, packed
     covered: bytes = b""  # units of the messages that its totals include, packed
-    threads: bytes = b""  # units of the threads whose whole spending its totals count, packed
+    threads: bytes = b""  # units of the threads that its totals count, or whose session it is, packed
     session: str | None = None
     lines: int = 0
     written: float | None = None  # mtime of the file, seconds since 1970
@@ -98,6 +100,7 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False):
             self.lines,
             unpack_units(self.stream_units),
             self.is_continued,
+            () if self.facts is None else turns_of(self.facts),
         )
 
     @property
@@ -434,6 +437,13 @@ def unseen_subagents_of(claim: Claim, share: Share) -> tuple[list[Subagent], lis
     others_ids = _ids_counted_by_others(claim.facts, share)
     own = [agent for agent in claim.facts.subagents if agent.message_id not in others_ids]
     return own, [agent for agent in claim.facts.subagents if agent.message_id in others_ids]
+
+
+def doubts_about_turns(claim: Claim) -> list[tuple[int, str]]:
+    """Return line and reason of doubts about the totals of `codex exec --json`; empty for other streams."""
+    if claim.facts is None or not turns_of(claim.facts):
+        return []
+    return list(find_doubtful_totals(claim.facts.results, spent=False))
 
 
 def reduce_to_shares(agents: Iterable[AgentRun], claims: Iterable[Claim]) -> list[AgentRun]:

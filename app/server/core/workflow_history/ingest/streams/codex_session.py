@@ -29,6 +29,7 @@ from ...common.models import (
     TokenUsage,
     ToolCall,
 )
+from ...costs.accounting.thread_turns import growth_name
 from .active_time import active_gap
 from .claude_schema import error_text, parse_count, parse_timestamp
 from .codex_tools import ToolItem, called_tool, completed_command, has_failed
@@ -266,8 +267,7 @@ class CodexSessionParser(LineParser):
             growth = last  # the total may include requests of another file
         self.total = total
         self.uncounted = {key: usage for key, usage in self.uncounted.items() if usage != growth}
-        counts = f"{total.input + total.cache_read + total.cache_write}/{total.cache_read}/{total.output}"
-        name = f"{self.turn or self.thread}:{counts}"
+        name = growth_name(self.turn or self.thread, total)
         if growth.total and name not in self.messages:
             self._add_message(name, growth, when, number, is_sum=growth != last)
 
