@@ -35,7 +35,7 @@ from .pipeline.finalize import finalize, pending_writes, stored_costs, stored_ru
 from .pipeline.folder_lock import WaitPolicy, lock_folder
 from .pipeline.known_places import runs_of_overlapping_directories
 from .pipeline.merge_fields import REPLACED_FIELDS
-from .pipeline.moved_runs import rename_moved_runs, set_project
+from .pipeline.moved_runs import delete_absorbed_runs, rename_moved_runs, set_project
 from .pipeline.shared_messages import runs_to_settle, settle_shares
 from .pipeline.similarity_update import SimilarityChanges, SimilarityUpdater
 from .pipeline.sync_state import Progress, SyncContext, empty_stats, merge_stats
@@ -228,6 +228,7 @@ def _run_stages(job: SyncContext) -> None:
 def _reread_conflicts(job: SyncContext, batch: Sequence[ReadResult]) -> list[ReadResult]:
     """Return the batch after reading again the runs that were moved or that another process stored."""
     run_ids = find_conflicts(job, batch) | rename_moved_runs(job, batch)
+    delete_absorbed_runs(job, batch)
     reread = (
         _read_batches(job, find_runs(job.root, run_ids - job.pruned, job.transcript_set))
         if run_ids

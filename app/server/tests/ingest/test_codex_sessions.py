@@ -407,6 +407,31 @@ class TestOutputOfTheSameThread:
         assert self.sync(tmp_path / "agents")["a1b2c3d4"]["total_cost"] == PARENT_COST
 
 
+class TestRunsOfSpawnedThreads:
+    """A thread is a part of its root thread's run, whichever of their sessions is there first."""
+
+    @pytest.mark.parametrize("parent", [CHILD, THREAD], ids=["a grandchild", "a second child"])
+    @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+    def test_any_order_of_sessions_gives_the_same_run(
+        self, tmp_path: Path, order: tuple[int, ...], parent: str
+    ) -> None:
+        child = [meta(60, CHILD, spawned()), *OWN]
+        own = [turn(101, "t4", "gpt-5-mini"), total(110, (2_000, 500, 100), (2_000, 500, 100))]
+        other = [meta(100, SIBLING, spawned(parent, "reviewer")), *own]
+        threads = ((THREAD, PARENT), (CHILD, child), (SIBLING, other))
+        for number in order:
+            thread, records = threads[number]
+            file = session(tmp_path / "codex", thread, *records)
+            day = tmp_path / "codex" / "sessions" / "2026" / "07" / f"0{number + 3}"
+            day.mkdir()
+            file.rename(day / file.name)
+            sync_workflow_history(silent=True, agents_dir=tmp_path / "codex" / "sessions")
+        (found,) = find_runs().workflows
+        assert (found["id"], found["source_state"], found["status"]) == (THREAD, "present", "ended")
+        assert {agent["agent"] for agent in found["phase_costs"]} == {"main", "explorer", "reviewer"}
+        assert found["total_cost"] == pytest.approx(PARENT_COST + 2 * OWN_COST)
+
+
 GROWTHS = st.lists(
     st.tuples(*[st.integers(0, 999)] * 3).map(lambda n: (n[0] + n[1], n[1], n[2] + 1)), max_size=4
 )

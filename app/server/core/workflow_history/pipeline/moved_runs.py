@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
+from ..common.models import SourceState
 from ..common.urls import is_url
 from ..costs.accounting.deduplication import Unit
 from ..costs.accounting.message_claims import Claim, parts_of, units_of
@@ -99,6 +100,7 @@ def rename_moved_runs(job: SyncContext, batch: Sequence[ReadResult]) -> set[str]
     stored_runs = job.history.locations_of_units(units)
     claims = job.history.claims([stored.key for stored in stored_runs]) if stored_runs else {}
     replaced_ids = {run.id for run in new_runs if run.is_different_run}
+    replaced_ids |= _ids_without_session(job) if stored_runs else set()
     left_runs = [
         stored for stored in stored_runs if _has_left(job, stored, claims.get(stored.key, ()), replaced_ids)
     ]
@@ -118,6 +120,53 @@ def rename_moved_runs(job: SyncContext, batch: Sequence[ReadResult]) -> set[str]
     left_ids = {stored.id for stored in moved.values() if stored.project in job.projects} - moved.keys()
     job.former_ids |= left_ids - {run.id for run in batch}
     return stale_ids | moved.keys() | (left_ids & {run.id for run in batch})
+
+
+def delete_absorbed_runs(job: SyncContext, batch: Sequence[ReadResult]) -> None:
+    """Delete the stored runs of a store whose files are now a part of another run, and nothing else.
+
+    A spawned thread is a run of its own until the session of its parent is there. Its run gets the new name,
+    unless the run with that name is stored already.
+    """
+    left_ids = _ids_without_session(job)
+    results = [run for run in batch if run.claims and run.id not in left_ids] if left_ids else []
+    units = units_of(claim for run in results for claim in run.claims)
+    stored_runs = [
+        stored
+        for stored in (job.history.locations_of_units(units) if units else ())
+        if stored.id in left_ids and stored.agents_dir == job.agents_dir and stored.project in job.projects
+    ]
+    claims = job.history.claims([stored.key for stored in stored_runs]) if stored_runs else {}
+    attempts = [{claim.name: claim.spender.parts for claim in run.claims} for run in results]
+    absorbed = [
+        stored
+        for stored in stored_runs
+        if (own_claims := claims.get(stored.key))
+        and any(
+            all(claim.spender.parts <= others.get(claim.name, set()) for claim in own_claims)
+            and {claim.name for claim in own_claims} <= others.keys()
+            for others in attempts
+        )
+    ]
+    if not absorbed:
+        return
+    with job.history.transaction():
+        job.history.delete_runs([stored.key for stored in absorbed])
+    for stored in absorbed:
+        job.known.pop(stored.id, None)
+    job.version = job.history.data_version()
+
+
+def _ids_without_session(job: SyncContext) -> set[str]:
+    """Return the ids of the stored runs of a store that are no runs of it any more; empty if no store."""
+    if job.store is None:
+        return set()
+    stored_ids = {
+        run.id
+        for run in job.known.values()
+        if run.agents_dir == job.agents_dir and run.source_state == SourceState.PRESENT
+    }
+    return stored_ids - {run.id for run in job.store}
 
 
 def _contains_last_attempts(
@@ -171,7 +220,8 @@ def _has_left(
 ) -> bool:
     """Return whether a stored run was on this machine and its files are no longer at their place.
 
-    `replaced_ids`: ids of runs of this folder whose files share nothing with the run stored under their id.
+    `replaced_ids`: ids of runs of this folder whose files share nothing with the run stored under their id,
+    or whose files are another run's.
     """
     if stored.agents_dir is None or is_url(stored.agents_dir):
         return False

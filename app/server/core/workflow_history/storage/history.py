@@ -552,6 +552,11 @@ class History:
         with self._writing() as connection:
             return pruning.prune(connection, keys, _now(), transferred or {})
 
+    def delete_runs(self, keys: Sequence[int]) -> None:
+        """Delete runs that are parts of other runs now, without recording them as pruned."""
+        with self._writing() as connection:
+            pruning.delete_runs(connection, keys)
+
     def mark_deleted(self, keys: Sequence[int], at: datetime) -> None:
         """Record that the files of these runs are missing."""
         with self._writing() as connection:
