@@ -202,6 +202,14 @@ def test_cost_prices_a_store_as_sync_does(home: Path, source: str) -> None:
     assert (priced["runs"], priced["recorded_cost"] > 0) == (1, True)
 
 
+def test_a_subagent_without_a_recorded_end_is_no_waste_in_a_session_that_ended(home: Path) -> None:
+    of_codex(home)
+    answer("sync")
+    agents = {agent["agent"]: agent["outcome"] for agent in answer("show", RUNS["codex"])["phase_costs"]}
+    assert agents == {"main": "success", "explorer": "incomplete"}
+    assert answer("stats", "--waste")["wasted"] == 0
+
+
 def test_a_store_keeps_what_its_program_deleted(home: Path) -> None:
     for write in STORES.values():
         write(home)

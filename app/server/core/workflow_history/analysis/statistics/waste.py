@@ -2,7 +2,7 @@
 
 A dollar may be wasted in several ways, but it is counted only once, in the first category that applies:
 its run failed; it was spent on a retry; its agent had a false success; its agent ended with an error; its
-agent run was interrupted, in a run that is neither completed nor running. Work that a user stopped is not
+agent run was interrupted, in a run that is not completed, ended or running. Work that a user stopped is not
 counted: it may have been sufficient.
 """
 
@@ -62,6 +62,9 @@ _OUTCOME_OF_KIND: Final = {
 }
 
 
+_MAY_HAVE_SUCCEEDED: Final = (RunStatus.RUNNING, RunStatus.COMPLETED, RunStatus.ENDED)
+
+
 class _AgentRuns:
     """The agent runs of the selected runs, each with its cost in nanodollars."""
 
@@ -79,7 +82,7 @@ class _AgentRuns:
         self.has_partial_cost: Flags = is_partial | is_cost_unknown(self.columns)
         status = runs.categorical["status"].take(self.run)
         self.failed = status.equals(RunStatus.FAILED)
-        self.may_have_succeeded = status.equals(RunStatus.RUNNING) | status.equals(RunStatus.COMPLETED)
+        self.may_have_succeeded = is_any_of(status, _MAY_HAVE_SUCCEEDED)
 
     def has(self, kind: str) -> Flags:
         """Return which agent runs have waste of a category, whether or not its cost is known."""
@@ -88,7 +91,7 @@ class _AgentRuns:
             has_retry: Flags = is_counted & (self.is_whole_retry | (self.failed_process_cost != 0))
             return has_retry
         has_outcome: Flags = is_counted & self.columns.categorical["outcome"].equals(_OUTCOME_OF_KIND[kind])
-        # A running run may still succeed; in a completed run the transcript was cut off, not the work.
+        # A running run may still succeed; in one with an end, the transcript was cut off, not the work.
         return has_outcome & ~self.may_have_succeeded if kind == INTERRUPTED else has_outcome
 
     def overlapping_waste(self) -> dict[str, Integers]:
