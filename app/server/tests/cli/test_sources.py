@@ -210,6 +210,13 @@ def test_a_subagent_without_a_recorded_end_is_no_waste_in_a_session_that_ended(h
     assert answer("stats", "--waste")["wasted"] == 0
 
 
+def test_after_a_sync_of_sessions_only_the_hint_groups_by_project(home: Path) -> None:
+    of_claude(home)
+    assert "workflow-history stats --by project  " in type_in("sync").stdout
+    stream(run(Path("agents"), "a1b2c3d4"), "planner", init(), result())
+    assert "workflow-history stats  " in type_in("sync").stdout
+
+
 def test_a_store_keeps_what_its_program_deleted(home: Path) -> None:
     for write in STORES.values():
         write(home)

@@ -10,6 +10,7 @@ import typer
 from ... import database, scanner, sync
 from ...common.formatting.numbers import pluralize
 from ...common.formatting.text import single_line
+from ...ingest.sources.registry import source_of
 from ...pipeline.sync_state import has_news
 from ...storage.connection.advisory_lock import LockOwner
 from ..app import EXIT_PARTIAL
@@ -103,7 +104,8 @@ def sync_command(
         )
     has_runs = any(count(stats, name) for name in ("scanned", "missing", "pruned")) or stats["errors"]
     if has_runs or output.as_json:
-        _print_summary(output, stats, is_new=is_new, verbose=verbose)
+        only_sessions = all(source_of(folder) is not None for folder in folders)  # they have no phases
+        _print_summary(output, stats, is_new=is_new, only_sessions=only_sessions, verbose=verbose)
     if not has_runs:
         raise no_runs_error(folders[0])
     if unread := count(stats, "failed") + count(stats, "unread"):
@@ -111,7 +113,9 @@ def sync_command(
         raise typer.Exit(EXIT_PARTIAL)
 
 
-def _print_summary(output: Output, stats: dict[str, Any], *, is_new: bool, verbose: bool) -> None:
+def _print_summary(
+    output: Output, stats: dict[str, Any], *, is_new: bool, only_sessions: bool, verbose: bool
+) -> None:
     if output.as_json:
         output.print_json(stats)
         return
@@ -123,7 +127,9 @@ def _print_summary(output: Output, stats: dict[str, Any], *, is_new: bool, verbo
     if count(stats, "scanned") and has_news(stats):
         output.print_hints(
             ("workflow-history list", "list the runs"),
-            ("workflow-history stats", "total cost by week, workflow, model and phase"),
+            ("workflow-history stats --by project", "total cost by project; also day, model, branch …")
+            if only_sessions
+            else ("workflow-history stats", "total cost by week, workflow, model and phase"),
             ("workflow-history show ID", "details of a run"),
         )
 
