@@ -328,6 +328,26 @@ def test_an_empty_session_is_named_and_no_failed_run(home: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("claude", f"-nowhere-shop/{session_id(2)}.jsonl"),
+        ("codex", f"2026/07/02/rollout-2026-07-02T08-00-00-{rollouts.SIBLING}.jsonl"),
+        ("gemini", "0123456789abcdef0123456789abcdef/chats/session-2.jsonl"),
+        ("copilot", "copilot-2/events.jsonl"),
+    ],
+)
+def test_a_directory_with_the_name_of_a_session_is_named_and_costs_no_other_data(
+    home: Path, source: str, name: str
+) -> None:
+    (STORES[source](home) / name).mkdir(parents=True)
+    done = answer("sync")
+    assert done["scanned"] == 1
+    assert [path for path in done["skipped_paths"] if path["path"].endswith(name.rpartition("/")[2])] == [
+        {"path": name, "reason": "no regular file"}
+    ]
+
+
 # --- resuming a session
 
 PLACE = "cd /nowhere/shop && "

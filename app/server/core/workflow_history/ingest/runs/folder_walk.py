@@ -116,7 +116,10 @@ def collect_files(
         display_name = name if name.isascii() else escape_undecodable(name)
         if entry.is_dir(follow_symlinks=False):
             if prefix.count("/") < MAX_DEPTH and name not in PRUNED:
+                known = len(files)
                 collect_files(walk, entry.path, f"{shown}/{display_name}", f"{prefix}{display_name}/", files)
+                if name.endswith(".jsonl") and len(files) == known:
+                    walk.add_skipped(f"{shown}/{display_name}", "no regular file")
         elif (
             name.endswith(STREAM_SUFFIXES)
             or name in RUN_FILE_NAMES

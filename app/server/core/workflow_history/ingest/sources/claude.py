@@ -64,7 +64,14 @@ def _has_transcripts(folder: str) -> bool:
 
 def _has_native_files(entries: Sequence[os.DirEntry[str]]) -> bool:
     files = [entry for entry in entries if entry.name.endswith(".jsonl")]
-    return any(_NATIVE.search(read_start(file.path)) for file in files[:_SAMPLE])
+    return any(_is_native(file.path) for file in files[:_SAMPLE])
+
+
+def _is_native(file: str) -> bool:
+    try:
+        return _NATIVE.search(read_start(file)) is not None
+    except OSError:
+        return False  # a directory, or unreadable: the files beside it show whether this is a store
 
 
 def _find_runs(walk: FolderScan) -> Iterator[RunFolder]:
