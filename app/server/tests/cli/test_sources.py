@@ -6,22 +6,28 @@ import json
 import os
 import shutil
 import sqlite3
+import tempfile
 from contextlib import closing
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from app.server.core.workflow_history import open_history
 from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.cli.folders import resolve_watched_folders
 from app.server.core.workflow_history.ingest.sources.discovery import find_transcripts
 from app.server.core.workflow_history.web.live.sync_scheduler import SyncScheduler
 from app.server.core.workflow_history.web.settings import ServerSettings
+from app.server.tests.ingest.test_any_order_of_sessions import differences, runs_of
 from app.server.tests.support import rollouts
 from app.server.tests.support.build import init, result, run, stream
 from app.server.tests.support.native_sessions import Session, session_id
+from app.server.tests.support.thoroughness import tries
 from app.server.tests.support.web import client_of
 
 MS = 1_782_979_200_000  # 2026-07-02 08:00 UTC
@@ -346,6 +352,28 @@ def test_a_directory_with_the_name_of_a_session_is_named_and_costs_no_other_data
     assert [path for path in done["skipped_paths"] if path["path"].endswith(name.rpartition("/")[2])] == [
         {"path": name, "reason": "no regular file"}
     ]
+
+
+# --- the order of syncs
+
+
+@tries(10)
+@given(st.permutations(["agents", *sorted(STORES)]))
+def test_any_order_of_syncing_the_sources_gives_the_same_history(order: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "me"
+        places = {name: write(home) for name, write in STORES.items()} | {"agents": home / "shop" / "agents"}
+        stream(run(places["agents"], "a1b2c3d4"), "planner", *rollouts.exec_output((24_000, 12_000, 900)))
+        histories = []
+        for names in (order, sorted(places)):
+            with open_history(Path(folder) / f"{len(histories)}.db") as history:
+                for name in names:
+                    history.sync(silent=True, agents_dir=places[name])
+                histories.append(runs_of(history))
+        assert differences(*histories) == {}
+        assert set(histories[0]) == {"a1b2c3d4", *RUNS.values()}
+        costs = [histories[0][run_id]["total_cost"] for run_id in ("a1b2c3d4", RUNS["codex"])]
+        assert costs == pytest.approx([rollouts.PARENT_COST, rollouts.OWN_COST])
 
 
 # --- resuming a session
