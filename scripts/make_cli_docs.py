@@ -58,7 +58,8 @@ Every command has these options:
 | `~` | the time is derived from the files |
 | `?` | after a time: written without a time zone; as a status: unknown |
 | `†` | the run's files are missing; only the history has it |
-| `✓` `✗` `◐` `●` `○` | success, failure, interrupted, running, empty transcript |
+| `✓` `✗` `◐` `■` `●` `○` | success, failure, interrupted, stopped by the user, running, ended |
+| `□` | empty or unreadable transcript |
 
 - A damaged line or file is reported and does not make a sync fail.
 - A history that you name must exist; otherwise the command ends with an error, not with an empty answer. A

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.server.core.workflow_history.common.models import RunStatus
 from app.server.core.workflow_history.web import charts
 from app.server.core.workflow_history.web.charts.axis_units import (
     COUNT,
@@ -38,7 +39,9 @@ from app.server.core.workflow_history.web.charts.inline_charts import (
 from app.server.core.workflow_history.web.charts.stacked import (
     Series,
     legend_swatch,
+    series_look,
     stacked,
+    status_look,
     texture_pattern,
 )
 from app.server.core.workflow_history.web.charts.svg import element
@@ -153,7 +156,7 @@ def test_any_amounts_over_time_are_drawn_inside_their_frame(values: Any, unit: A
 
 
 def test_stacked_parts_stand_on_each_other_and_are_as_high_as_their_sum():
-    series = [Series("a", (1.0, None)), Series("b", (3.0, 2.0))]
+    series = [Series("a", (1.0, None), series_look(0)), Series("b", (3.0, 2.0), series_look(1))]
     drawing = stacked("Cost", points(4.0, 2.0), series, MONEY)
     first, second, third = (
         (float(box.get("y") or "nan"), float(box.get("height") or "nan"))
@@ -167,16 +170,25 @@ def test_stacked_parts_stand_on_each_other_and_are_as_high_as_their_sum():
 
 
 def test_every_second_kind_has_a_texture_beside_its_colour():
-    drawing = stacked("Cost", points(4.0), [Series("a", (1.0,)), Series("b", (3.0,))], MONEY)
+    series = [Series("a", (1.0,), series_look(0)), Series("b", (3.0,), series_look(1))]
+    drawing = stacked("Cost", points(4.0), series, MONEY)
     assert drawing.count('fill="url(#texture)"') == 1
     assert 'id="texture"' in texture_pattern()
-    assert "url(#texture)" in legend_swatch(1)
-    assert "url(#texture)" not in legend_swatch(0)
+    assert "url(#texture)" in legend_swatch(series_look(1))
+    assert "url(#texture)" not in legend_swatch(series_look(0))
+
+
+def test_a_status_has_its_own_colour_wherever_it_stands():
+    assert 'class="is-failed"' in legend_swatch(status_look("failed"))
+    assert 'class="is-completed"' in legend_swatch(status_look("completed"))
+    assert 'class="is-unknown"' in legend_swatch(status_look(None))
+    statuses = [*RunStatus]
+    assert len({status_look(status) for status in statuses}) == len(statuses)
 
 
 @given(st.lists(st.lists(MAYBE, min_size=3, max_size=3), max_size=7))
 def test_any_series_are_stacked_in_finite_places(rows: list[list[float | None]]):
-    series = [Series(str(place), tuple(row)) for place, row in enumerate(rows)]
+    series = [Series(str(place), tuple(row), series_look(place)) for place, row in enumerate(rows)]
     assert all(map(math.isfinite, numbers(stacked("Any", points(1.0, 2.0, 3.0), series, MONEY))))
 
 
@@ -309,7 +321,7 @@ def test_an_axis_has_few_even_marks_from_zero_to_at_least_the_largest_value(top:
 DRAWN = [
     over_time(HOSTILE, [Point(HOSTILE, HOSTILE, 1.0, href=HOSTILE)], MONEY),
     over_time(HOSTILE, [Point(HOSTILE, HOSTILE, 1.0)], MONEY, "columns"),
-    stacked(HOSTILE, points(1.0), [Series(HOSTILE, (1.0,)), Series(HOSTILE, (2.0,))], MONEY),
+    stacked(HOSTILE, points(1.0), [Series(HOSTILE, (1.0,), series_look(place)) for place in range(2)], MONEY),
     bar(1.0, 2.0, HOSTILE, HOSTILE),
     bar_pair(1.0, 2.0, 2.0, HOSTILE),
     diverging_bar(1.0, 2.0, HOSTILE),

@@ -32,8 +32,8 @@ OUTCOME_SIGNS: Final = {
     Outcome.FALSE_SUCCESS: "✗",
     Outcome.STOPPED: "■",
     Outcome.INCOMPLETE: "◐",
-    Outcome.EMPTY: "○",
-    Outcome.UNREADABLE: "○",
+    Outcome.EMPTY: "□",
+    Outcome.UNREADABLE: "□",
 }
 UNKNOWN_SYMBOL: Final = "·"
 

@@ -1,4 +1,4 @@
-"""Stacked columns over time. Each series has a colour, every second one also a texture. Pure."""
+"""Stacked columns over time. Each series has a colour, some also a texture. Pure."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Final
 
 from markupsafe import Markup
 
+from ...common.models import RunStatus
 from .axis_units import AxisUnit, max_known
 from .svg import concat, element, svg, tooltip
 from .time_series import PlotArea, Point
@@ -18,6 +19,16 @@ MAX_SERIES: Final = 6
 _WIDTH, _HEIGHT = 1220.0, 210.0
 _NARROW: Final = 380.0
 
+_TEXTURED_STATUSES: Final = {RunStatus.FAILED, RunStatus.STOPPED}  # also told apart without colours
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Look of a series."""
+
+    colour: str  # CSS class
+    textured: bool
+
 
 @dataclass(frozen=True, slots=True)
 class Series:
@@ -25,6 +36,17 @@ class Series:
 
     name: str
     values: tuple[float | None, ...]  # one for each point in time; None: unknown
+    look: Look
+
+
+def series_look(index: int) -> Look:
+    """Return the look of a series by its position: every second one has a texture."""
+    return Look(f"k{index % MAX_SERIES}", textured=index % 2 == 1)
+
+
+def status_look(status: str | None) -> Look:
+    """Return the look of a status, which has the same colour in every chart and list."""
+    return Look(f"is-{status or RunStatus.UNKNOWN}", textured=status in _TEXTURED_STATUSES)
 
 
 def stacked(
@@ -51,10 +73,10 @@ def stacked(
     )
 
 
-def textured_rect(series_index: int, **position: float) -> Markup:
-    """Draw a rectangle in a series' colour, with a texture on every second series."""
-    rect = element("rect", **position, class_=f"k{series_index % MAX_SERIES}")
-    return rect if series_index % 2 == 0 else concat(rect, element("rect", **position, fill="url(#texture)"))
+def textured_rect(look: Look, **position: float) -> Markup:
+    """Draw a rectangle in the look of a series."""
+    rect = element("rect", **position, class_=look.colour)
+    return concat(rect, element("rect", **position, fill="url(#texture)")) if look.textured else rect
 
 
 def texture_pattern() -> Markup:
@@ -64,11 +86,11 @@ def texture_pattern() -> Markup:
     return element("svg", element("defs", pattern), class_="textures", aria_hidden="true", focusable="false")
 
 
-def legend_swatch(series_index: int) -> Markup:
+def legend_swatch(look: Look) -> Markup:
     """Draw a series' swatch for a legend."""
     return element(
         "svg",
-        textured_rect(series_index, x=0, y=0, width=12, height=12),
+        textured_rect(look, x=0, y=0, width=12, height=12),
         viewBox="0 0 12 12",
         class_="swatch",
         aria_hidden="true",
@@ -79,14 +101,14 @@ def legend_swatch(series_index: int) -> Markup:
 def _column(area: PlotArea, index: int, series: Sequence[Series], unit: AxisUnit, point: Point) -> Markup:
     width = min(30.0, area.step * 0.76)
     height, columns = 0.0, []
-    for series_index, one_series in enumerate(series):
+    for one_series in series:
         value = one_series.values[index]
         if not value:
             continue
         bottom, top = area.y(height), area.y(height + value)
         height += value
         mark = textured_rect(
-            series_index, x=area.x(index) - width / 2, y=top, width=width, height=max(0.0, bottom - top)
+            one_series.look, x=area.x(index) - width / 2, y=top, width=width, height=max(0.0, bottom - top)
         )
         columns.append(element("g", tooltip(f"{one_series.name}: {unit.format(value)}"), mark))
     return element("g", *columns, class_="unfinished" if point.unfinished else None)

@@ -17,7 +17,7 @@ from ...common.grouping_names import GROUPING_LABELS, TYPED_NAMES
 from ...presentation.statistics import group_name
 from ..charts.axis_units import MONEY, max_known
 from ..charts.inline_charts import sparkline
-from ..charts.stacked import MAX_SERIES, Series, legend_swatch, stacked
+from ..charts.stacked import MAX_SERIES, Look, Series, legend_swatch, series_look, stacked, status_look
 from ..charts.time_series import Point
 from ..rendering import url_for
 from .measures import MEASURES, Measure
@@ -105,7 +105,7 @@ class _BreakdownBuilder:
             shared=by in {"phase", "model"},
             wide=stacked(f"Cost by {name}", points, series, MONEY),
             narrow=stacked(f"Cost by {name}", points, series, MONEY, narrow=True),
-            legend=tuple((legend_swatch(index), each.name) for index, each in enumerate(series)),
+            legend=tuple((legend_swatch(each.look), each.name) for each in series),
             titles=tuple(measure.title for measure in SMALL_MULTIPLE_MEASURES),
             rows=tuple(self._row(index, group) for index, group in enumerate(self._visible)),
             hidden=len(self._groups.groups) - len(self._visible),
@@ -120,10 +120,17 @@ class _BreakdownBuilder:
         groups, by = self._groups.groups, self._groups.by
         largest = groups[: MAX_SERIES - 1] if len(groups) > MAX_SERIES else groups
         rest = groups[len(largest) :]
-        series = [Series(_short_name(by, group.name), self._costs([group.name])) for group in largest]
+        series = [
+            Series(_short_name(by, group.name), self._costs([group.name]), self._look(index, group.name))
+            for index, group in enumerate(largest)
+        ]
         if rest:
-            series.append(Series(pluralize(len(rest), "other"), self._costs([group.name for group in rest])))
+            costs = self._costs([group.name for group in rest])
+            series.append(Series(pluralize(len(rest), "other"), costs, series_look(len(largest))))
         return series
+
+    def _look(self, index: int, name: str | None) -> Look:
+        return status_look(name) if self._groups.by == "status" else series_look(index)
 
     def _costs(self, names: Sequence[str | None]) -> tuple[float, ...]:
         """Return the total cost of some groups in each period, in USD."""
@@ -143,7 +150,7 @@ class _BreakdownBuilder:
             href=url_for("/", {**self._periods.filter_params, parameter: [group.name]})
             if is_filterable
             else None,
-            swatch=legend_swatch(index) if in_chart else None,
+            swatch=legend_swatch(self._look(index, group.name)) if in_chart else None,
             statistics=group,
             cells=tuple(
                 (measure.format(group), self._sparkline(measure, end, group.name, name))

@@ -19,7 +19,7 @@ from ...presentation.statistics import WASTE_LABELS, format_waste_cost
 from ...queries.budgets import BudgetReport, BudgetStatus
 from ..charts.axis_units import max_known
 from ..charts.inline_charts import Part, bar, stacked_bar
-from ..charts.stacked import legend_swatch
+from ..charts.stacked import legend_swatch, series_look
 from ..rendering import capitalize, run_url, url_for
 
 _STATUS_SYMBOLS: Final = {BudgetLevel.EXCEEDED: "✗", BudgetLevel.NEAR: "!", BudgetLevel.WITHIN: "✓"}
@@ -74,7 +74,7 @@ def waste_view(waste: Waste, filter_params: Mapping[str, Any]) -> WasteView:
             format_usd(kind.counted_above) if kind.counted_above else "",
             "",
             bar(kind.cost or 0.0, largest, _kind_title(kind), "bad"),
-            legend_swatch(index),
+            legend_swatch(series_look(index)),
         )
         for index, kind in enumerate(waste.kinds)
     )
