@@ -36,7 +36,7 @@ docs: $(VENV)/.installed  ## Write the generated pages and pictures of docs/ ane
 site: $(VENV)/.installed  ## Build the documentation site, which `serve` shows at /docs; fails on a broken link
 	@$(BIN)/zensical build --clean --strict
 
-screenshots: $(VENV)/.installed  ## Take pictures of every page, light and dark, wide and narrow (needs chromium)
+screenshots: $(VENV)/.installed  ## Take screenshots of every page, on desktop, tablet and phone, light and dark (needs chromium)
 	@$(BIN)/python -m scripts.make_screenshots screenshots
 	@$(BIN)/python -m scripts.make_screenshots --readme
 

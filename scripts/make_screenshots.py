@@ -25,6 +25,14 @@ README: Final = console_docs.ROOT / "docs" / "pages"
 SHOWN: Final = {"runs": "/", "insights": "/insights"}
 """Addresses of the pages shown in the README, by name."""
 
+MORE: Final = {
+    "trends by status": "/trends?across=status",
+    "not found": "/runs/nosuch",
+    "invalid": "/?limit=none",
+    "docs": "/docs/",
+}
+"""Addresses of pages that only have screenshots, by name."""
+
 HISTORIES: Final = {"empty": 0, "one": 1, "demo": 240}
 """Number of runs of each history."""
 
@@ -73,8 +81,8 @@ def _pages(served: Served) -> dict[str, str]:
     """Return the address of each page that a history has, by name."""
     runs = runs_of(served)
     if len(runs) > 1:
-        return {**addresses(served), **SHOWN}
-    return {**ADDRESSES, **(run_addresses(runs[0]) if runs else {})}
+        return {**addresses(served), **SHOWN, **MORE}
+    return {**ADDRESSES, **MORE, **(run_addresses(runs[0]) if runs else {})}
 
 
 def _take_all(browser: Browser, served: Served, history: str, folder: Path) -> None:
@@ -94,7 +102,8 @@ def _take_all(browser: Browser, served: Served, history: str, folder: Path) -> N
 
 def _open(page: Page, address: str) -> None:
     page.goto(address)
-    page.locator("#sync-status:not(:empty), #token").first.wait_for(state="attached")  # all scripts have run
+    done = "#sync-status:not(:empty), #token, .md-content"  # all scripts have run; or a page of the docs
+    page.locator(done).first.wait_for(state="attached")
 
 
 if __name__ == "__main__":
