@@ -72,7 +72,8 @@ def format_difference(figure: NumberComparison) -> str:
     if figure.unit == "share":
         return f"{figure.difference * 100:+.1f} pp"
     amount = format_value(figure, abs(figure.difference))
-    sign = "" if amount in {"0", "0.0", "0s", "$0.00"} else "+" if figure.difference > 0 else "-"
+    is_unsigned = amount in {"0", "0.0", "0s", "$0.00"} or amount.startswith("<")
+    sign = "" if is_unsigned else "+" if figure.difference > 0 else "-"
     return f"{'' if figure.certain else '≈ '}{sign}{amount}"
 
 
@@ -81,6 +82,28 @@ def difference_percent(figure: NumberComparison) -> str:
     if figure.percent is None or figure.unit in {"share", "score"}:
         return ""
     return format_percent_change(figure.percent)
+
+
+def format_contribution(difference: float, formatter: Callable[[float], str]) -> str:
+    """Format a part of a difference with its sign; without one if it is too small for its unit.
+
+    >>> format_contribution(-1.5, format_usd), format_contribution(0.00001, format_usd)
+    ('-$1.50', '<$0.0001')
+    """
+    amount = formatter(abs(difference))
+    return amount if amount.startswith("<") else f"{'+' if difference > 0 else '-'}{amount}"
+
+
+def format_contribution_share(share: float | None) -> str:
+    """Format a part's share of a difference; empty if parts cancel out, so that it would mislead.
+
+    >>> format_contribution_share(0.5), format_contribution_share(-0.25), format_contribution_share(-0.001)
+    ('50%', '-25%', '<1%')
+    """
+    if share is None or abs(share) > MAX_MEANINGFUL_SHARE:
+        return ""
+    text = format_fraction(abs(share))
+    return text if share >= 0 or text.startswith("<") else f"-{text}"
 
 
 def describe_cost_difference(comparison: Comparison) -> str:

@@ -11,7 +11,7 @@ from rich.text import Text
 from ...common.formatting.agents import short_model
 from ...common.formatting.numbers import format_duration
 from ...common.formatting.text import single_line, truncate
-from ...common.spending import UNKNOWN, format_fraction, format_usd
+from ...common.spending import UNKNOWN, format_usd
 from ...presentation import comparison as texts
 from ...presentation.comparison import (
     COMPARISON_LABELS,
@@ -215,21 +215,12 @@ def _origins(comparison: Comparison, width: int) -> list[RenderableType]:
     return lines
 
 
-def _format_share(share: float) -> str:
-    """Format a share of a difference; a small negative one is never shown as 0%.
-
-    >>> _format_share(-0.001), _format_share(-0.25), _format_share(0.5)
-    ('>-1%', '-25%', '50%')
-    """
-    return ">-1%" if -0.01 < share < 0 else format_fraction(share)
-
-
 def _contribution_table(
     key: str, parts: Sequence[Contribution], formatter: Callable[[float], str], width: int
 ) -> RenderableType:
     largest = max(abs(part.difference) for part in parts)
-    amounts = [("+" if part.difference > 0 else "-") + formatter(abs(part.difference)) for part in parts]
-    shares = ["" if part.share is None else _format_share(part.share) for part in parts]
+    amounts = [texts.format_contribution(part.difference, formatter) for part in parts]
+    shares = [texts.format_contribution_share(part.share) for part in parts]
     cancelled = any(part.share is None or abs(part.share) > MAX_MEANINGFUL_SHARE for part in parts)
     bars = [
         Text(

@@ -21,11 +21,12 @@ from ...common.formatting.agents import short_model
 from ...common.formatting.costs import format_run_cost
 from ...common.formatting.numbers import format_duration
 from ...common.formatting.text import single_line, truncate
-from ...common.spending import UNKNOWN, format_fraction, format_usd
+from ...common.spending import UNKNOWN, format_usd
 from ...presentation.comparison import (
     COMPARISON_LABELS,
-    MAX_MEANINGFUL_SHARE,
     difference_percent,
+    format_contribution,
+    format_contribution_share,
     format_difference,
     format_value,
 )
@@ -174,12 +175,12 @@ def contribution_rows(contributions: Sequence[Contribution], unit: str) -> list[
     rows = []
     for contribution in contributions:
         name = truncate(single_line(contribution.phase), 40) if contribution.phase else "outside agent runs"
-        amount = ("+" if contribution.difference > 0 else "-") + format_amount(abs(contribution.difference))
+        amount = format_contribution(contribution.difference, format_amount)
         rows.append(
             ContributionRow(
                 name,
                 amount,
-                _format_share(contribution.share),
+                format_contribution_share(contribution.share),
                 diverging_bar(contribution.difference, scale_end, f"{name}: {amount}"),
             )
         )
@@ -204,14 +205,6 @@ def similar_rows(similar: Sequence[SimilarRun], a: str) -> list[SimilarRow]:
 def _run_header(letter: str, side: RunRef, request: str | None) -> RunHeader:
     run = {"id": side.id, "project": side.project}
     return RunHeader(letter, truncate(single_line(qualified_id(run)), 60), run_url(run), side.status, request)
-
-
-def _format_share(part: float | None) -> str:
-    """Format a share of a difference; empty if contributions cancel out so that it would mislead."""
-    if part is None or abs(part) > MAX_MEANINGFUL_SHARE:
-        return ""
-    text = format_fraction(abs(part))
-    return text if part >= 0 or text.startswith("<") else f"-{text}"
 
 
 def _format_text(fact: TextComparison, value: str | None) -> str:
