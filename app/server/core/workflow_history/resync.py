@@ -86,7 +86,7 @@ def resync_all_completed_workflows(
     time, so that updates neither repeat nor skip a run.
     """
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-        raise InvalidValueError("batch_size", batch_size, "Use a whole number from 1.")
+        raise InvalidValueError("batch_size", batch_size, "Use a whole number of 1 or more.")
     return _resync_many(batch_size, wait, status=status_filter)
 
 

@@ -1,6 +1,7 @@
 """Exceptions of this package, all derived from one base class; caught once, in the entry points."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from msgspec import MsgspecError
 
@@ -110,16 +111,27 @@ class ExecutorError(WorkflowHistoryError):
     """The executor of a sync cannot run tasks: no scheduler, no worker, or an incompatible worker."""
 
 
+MAX_NAMES: Final = 10
+"""Names in a message."""
+
+
+def list_names(names: Sequence[str]) -> str:
+    """Return the first names and the number of the others, for a message.
+
+    >>> list_names(["a", "b"]), list_names("abcdefghijkl")
+    ('a, b', 'a, b, c, d, e, f, g, h, i, j and 2 more')
+    """
+    more = f" and {len(names) - MAX_NAMES:,} more" if len(names) > MAX_NAMES else ""
+    return f"{', '.join(names[:MAX_NAMES])}{more}"
+
+
 MAX_CANDIDATES = 100  # candidates of an ambiguous prefix that are counted
-_MAX_SHOWN = 10  # candidates in a message
 
 
 def _ambiguous_message(noun: str, prefix: str, candidates: Sequence[str]) -> str:
     count = len(candidates)
     counted = f"{count}" if count < MAX_CANDIDATES else f"{MAX_CANDIDATES} or more"
-    more = f" and {count - _MAX_SHOWN} more" if count > _MAX_SHOWN else ""
-    shown = ", ".join(candidates[:_MAX_SHOWN])
-    return f'"{prefix}" matches {counted} {noun}s. Use a longer prefix: {shown}{more}.'
+    return f'"{prefix}" matches {counted} {noun}s. Use a longer prefix: {list_names(candidates)}.'
 
 
 PER_RUN_ERRORS = (

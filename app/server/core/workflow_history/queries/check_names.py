@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
-from ..common.errors import AmbiguousPatternError, InvalidQueryError, PatternNotFoundError
+from ..common.errors import AmbiguousPatternError, InvalidQueryError, PatternNotFoundError, list_names
 from ..common.filters import RunFilter
 from ..common.grouping_names import GROUPING_LABELS
 from ..common.models import RunStatus
@@ -21,7 +21,6 @@ if TYPE_CHECKING:  # importing it loads numpy and the pattern detection
 KNOWN_STATUSES: Final = tuple(RunStatus)
 """Usual statuses; a run may have another one from its state file."""
 
-_MAX_NAMES: Final = 10  # maximum number of names in a message
 _MIN_PREFIX_LENGTH: Final = 4  # minimum length of a prefix of a pattern's id
 
 
@@ -62,10 +61,8 @@ def _check_names_exist(name: str, words: Sequence[str], known: Sequence[str]) ->
             continue
         close_matches = get_close_matches(word, known, 1)
         suggestion = f"Did you mean {close_matches[0]}? " if close_matches else ""
-        more = f" and {len(known) - _MAX_NAMES:,} more" if len(known) > _MAX_NAMES else ""
-        names = f"{', '.join(known[:_MAX_NAMES])}{more}"
         label = GROUPING_LABELS.get(name, name)
-        raise InvalidQueryError(f'No run has {label} "{word}". {suggestion}Use one of: {names}.')
+        raise InvalidQueryError(f'No run has {label} "{word}". {suggestion}Use one of: {list_names(known)}.')
 
 
 def _accepted_forms(name: str, word: str) -> tuple[str, ...]:

@@ -197,7 +197,7 @@ def _check_choices(name: str, values: Sequence[str], allowed: Sequence[str]) -> 
 
 def _check_numbers(limit: object, residual_cost: object) -> None:
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
-        raise InvalidValueError("limit", limit, "Use a whole number from 1.")
+        raise InvalidValueError("limit", limit, "Use a whole number of 1 or more.")
     is_number = isinstance(residual_cost, int | float) and not isinstance(residual_cost, bool)
     if not is_number or not 0 <= residual_cost <= 1:  # type: ignore[operator]
         raise InvalidValueError("residual_cost", residual_cost, "Use a share from 0 to 1.")

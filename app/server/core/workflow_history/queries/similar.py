@@ -164,7 +164,7 @@ def _check_arguments(
     if text is not None and not text.strip():
         raise InvalidQueryError("The request text is empty. Describe the task in words.")
     if limit is not None and limit < 1:
-        raise InvalidValueError("limit", limit, "Use a whole number from 1.")
+        raise InvalidValueError("limit", limit, "Use a whole number of 1 or more.")
     if threshold is not None and not 0.0 <= threshold <= 1.0:
         raise InvalidValueError("threshold", threshold, "Use a number from 0 to 1.")
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
-from ...common.errors import InvalidQueryError
+from ...common.errors import InvalidQueryError, list_names
 from ...costs.accounting.money import TOKEN_FIELDS
 from . import costs, related_runs, text_fields, times, tokens
 from .context import ExplanationContext
@@ -133,7 +133,7 @@ def explain_field(context: ExplanationContext, name: str | None = None) -> Expla
         return EXPLAINERS[ALIASES[key]](context)
     if stripped_name in context.run:
         return text_fields.explain_extra_field(context, stripped_name)
-    names = ", ".join([*_COMMON_NAMES, *_group_names(context)])
+    names = list_names([*_COMMON_NAMES, *_group_names(context)])
     raise InvalidQueryError(
         f'The run has no field, phase or agent "{name}". Use one of: {names}, or a key of show --json.'
     )
