@@ -120,8 +120,10 @@ def _legend(report: PatternReport) -> list[Text]:
         lines.append(f"All recurring commands together: {total}. Rows overlap; do not add them up.")
     if any(pattern.scriptable for pattern in shown):
         lines += [
-            "Est. savings: cost of successful occurrences minus the residual cost (--residual-cost):",
-            f"{kept} of the cost, at least one call of a sequence.",
+            (
+                "Est. savings: cost of successful occurrences minus the residual cost (--residual-cost), "
+                f"{kept} of the cost or at least one call of a sequence."
+            ),
             "Rank: risk-adjusted savings, cost × (1 − residual) × success rate (95% low) × stability.",
         ]
     signs = {
