@@ -15,7 +15,7 @@ from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
 from app.server.core.workflow_history.cli.render import symbols
-from app.server.core.workflow_history.cli.render.maintenance import render_resync_summary
+from app.server.core.workflow_history.cli.render.maintenance import render_prune, render_resync_summary
 from app.server.core.workflow_history.cli.render.run_detail import render_run_detail
 from app.server.core.workflow_history.cli.render.run_list import render_run_list
 from app.server.core.workflow_history.cli.render.sync import render_sync_summary
@@ -35,6 +35,7 @@ from app.server.core.workflow_history.common.spending import (
     format_usd,
     run_cost,
 )
+from app.server.core.workflow_history.maintenance.records import PreviouslyPruned, PruneResult
 from scripts.console_docs import surroundings
 from scripts.make_pictures import likes, sample_run
 
@@ -60,7 +61,7 @@ def printed(renderable: RenderableType, width: int = 100, *, colour: bool = Fals
         force_terminal=colour,
         color_system="standard" if colour else None,
     )
-    console.print(renderable)
+    console.print(renderable, crop=False)  # as the program prints
     return console.file.getvalue()
 
 
@@ -409,6 +410,29 @@ def test_a_run_whose_files_are_gone_says_since_when():
 
 
 # Syncs and problems
+
+
+def test_the_command_that_resumes_a_session_is_whole_on_a_narrow_terminal():
+    command = f"cd /home/me/{'shop/' * 12} && claude --resume {'1' * 36}"
+    shown = printed(render_run_detail({**sample_run(), "resume_command": command}, 60), 60)
+    assert f"\nresume    {command}\n" in shown
+
+
+def test_active_time_is_not_shown_if_it_covers_messages_of_another_session():
+    run = {**sample_run(), "duration_seconds": 30.0}
+    assert "active 20s of 30s" in printed(render_run_detail({**run, "active_seconds": 20.0}, 100))
+    assert "active" not in printed(render_run_detail({**run, "active_seconds": 210.0}, 100))
+
+
+def test_prune_shows_the_number_of_runs_of_each_project():
+    projects = {"shop": 1, "till": 1_200, **{f"p{number}": 2 for number in range(40)}}
+    result = PruneResult(
+        runs=1_281, projects=projects, spent=1.0, spent_is_exact=True, unpriced=0, oldest=None, newest=None,
+        dry_run=True, pruned_before=PreviouslyPruned(runs=0, spent=None), duration_seconds=0.1,
+    )  # fmt: skip
+    shown = printed(render_prune(result))
+    assert "shop: 1 run · till: 1,200 runs" in shown
+    assert " more" in shown
 
 
 def test_a_sync_counts_as_changed_only_what_was_written():

@@ -327,7 +327,7 @@ class TestClocks:
             ("2026-02-01T09:59:00+00:00", "2026-02-01T10:04:00+00:00"),
             ("2026-02-01T09:59:00+00:00", 300.0),
         )
-        assert (one["times_basis"], one["times_source"]) == ("reported", "its streams' own times")
+        assert (one["times_basis"], one["times_source"]) == ("reported", "its transcripts' own times")
 
 
 class TestTimesAsWritten:

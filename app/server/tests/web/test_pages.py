@@ -419,6 +419,7 @@ def test_a_session_shows_its_title_pull_request_and_active_time(history: History
         "title": "Export of orders",
         "working_directory": "/home/shop",
         "active_seconds": 754.0,
+        "duration_seconds": 1_000.0,
         "pull_request": "shop/shop#12",
         "pull_request_url": "https://git.example/shop/pull/12",
     }

@@ -102,10 +102,24 @@ def duration_fact(run: Run) -> RunFact:
 
 def _active_note(run: Run) -> FactNote | None:
     """Return a note on the part of a session's duration without its pauses; None if it is unknown."""
-    active = number(run.get("active_seconds"))
+    active = active_seconds(run)
     if active is None:
         return None
     return FactNote(f"active {format_duration(active)} of {format_run_duration(run)}")
+
+
+def active_seconds(run: Run) -> float | None:
+    """Return the duration of a session without its pauses; None if it is unknown.
+
+    A fork repeats the messages of another session. Its stored active time covers them too, its duration does
+    not, so the fork's own active time is unknown if it is longer.
+
+    >>> active_seconds({"active_seconds": 90, "duration_seconds": 120.0})
+    90.0
+    >>> active_seconds({"active_seconds": 210, "duration_seconds": 30.0})
+    """
+    active, duration = number(run.get("active_seconds")), number(run.get("duration_seconds"))
+    return None if active is None or (duration is not None and active > duration) else active
 
 
 def cost_fact(run: Run) -> RunFact:

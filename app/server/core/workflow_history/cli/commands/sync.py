@@ -130,7 +130,6 @@ def _print_summary(
             ("workflow-history stats --by project", "total cost by project; also day, model, branch …")
             if only_sessions
             else ("workflow-history stats", "total cost by week, workflow, model and phase"),
-            ("workflow-history show ID", "details of a run"),
         )
 
 

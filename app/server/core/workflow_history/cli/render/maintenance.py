@@ -130,8 +130,13 @@ def render_prune(result: PruneResult) -> RenderableType:
             else None,
         ]
     )
-    projects = [f"{single_line(name) or '(no project)'} {count:,}" for name, count in result.projects.items()]
-    lines: list[RenderableType] = [head, Text(", ".join(projects[:MAX_ROWS]), "dim")]
+    projects = [
+        f"{single_line(name) or '(no project)'}: {pluralize(count, 'run')}"
+        for name, count in result.projects.items()
+    ]
+    lines: list[RenderableType] = [head, Text(" · ".join(projects[:MAX_ROWS]), "dim")]
+    if len(projects) > MAX_ROWS:
+        lines.append(more_note(len(projects) - MAX_ROWS))
     return Group(*lines, *_pruned_before(result.pruned_before))
 
 

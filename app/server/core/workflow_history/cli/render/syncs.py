@@ -28,7 +28,7 @@ def render_syncs(page: SyncPage, width: int) -> list[RenderableType]:
         number_column("updated", "Updated", [format_count(changed_runs(sync)) for sync in syncs]),
         number_column("unchanged", "Unchanged", [format_count(sync["unchanged"]) for sync in syncs]),
         number_column("failed", "Failed", [format_count(sync["failed"]) for sync in syncs]),
-        number_column("issues", "Issues", [format_count(sync["errors_found"]) for sync in syncs]),
+        number_column("problems", "Errors and warnings", [format_count(it["errors_found"]) for it in syncs]),
     ]
     head = join_parts(
         [

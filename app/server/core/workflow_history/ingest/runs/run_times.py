@@ -28,10 +28,10 @@ END_KEYS = ("completed_at", "end_time", "ended_at", "finished_at")
 PHASE_KEYS = ("started_at", "completed_at")
 
 FILE_TIMES: Final = "file times"
-CLOCK: Final = "its streams' own times"
+CLOCK: Final = "its transcripts' own times"
 FIRST_TO_LAST: Final = f"{CLOCK}: first to last"
 FILES_FIRST_TO_LAST: Final = f"{FILE_TIMES}: first agent's start to last agent's end"
-SO_FAR: Final = "so far: from its start to the last write"
+SO_FAR: Final = "from its start to the last write so far"
 END: Final = "its reported end, less its agents' durations"
 COMMIT: Final = "commit: it had ended by then"
 ID: Final = "the run's id"

@@ -19,7 +19,7 @@ MAX_SERIES: Final = 6
 _WIDTH, _HEIGHT = 1220.0, 210.0
 _NARROW: Final = 380.0
 
-_TEXTURED_STATUSES: Final = {RunStatus.FAILED, RunStatus.STOPPED}  # also told apart without colours
+_TEXTURED_STATUSES: Final = {RunStatus.FAILED, RunStatus.STOPPED}  # distinct without colours, too
 
 
 @dataclass(frozen=True, slots=True)

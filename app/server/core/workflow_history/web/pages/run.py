@@ -73,6 +73,7 @@ def _page_values(run: Mapping[str, Any]) -> dict[str, Any]:
         "is_running": run.get("status") == RunStatus.RUNNING,
         "when": run_detail.period_fact(run),
         "duration": run_detail.duration_fact(run),
+        "active_seconds": run_detail.active_seconds(run),
         "cost": run_detail.cost_fact(run),
         "tokens": run_detail.tokens_fact(run),
         "deleted_note": run_detail.deleted_files_note(run)

@@ -96,9 +96,14 @@ def render_facts(run: Run) -> RenderableType:
     rows = [(label, _format_fact(fact)) for label, fact in facts if fact is not None]
     if work := format_work(run):
         rows.append(("workflow", join_parts(work)))
-    if run.get("resume_command"):
-        rows.append(("resume", unbroken_text(run["resume_command"])))
-    return label_grid(rows)
+    if not run.get("resume_command"):
+        return label_grid(rows)
+    # Below the table, which would cut it: a command to paste is never broken.
+    label = "resume".ljust(max(len(name) for name, _ in rows) + 2)
+    return Group(
+        label_grid(rows),
+        Text(label, "dim", no_wrap=True, overflow="ignore").append_text(unbroken_text(run["resume_command"])),
+    )
 
 
 def _format_fact(fact: RunFact) -> Text:
