@@ -22,6 +22,7 @@ from app.server.core.workflow_history.presentation.comparison import format_diff
 from app.server.core.workflow_history.queries.json.encoding import json_schema, to_json
 from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.sync import sync_workflow_history
+from app.server.core.workflow_history.web.views import comparison
 
 SONNET, OPUS = "claude-sonnet-4-5-20250929", "claude-opus-4-5-20251101"
 
@@ -103,6 +104,19 @@ def test_unknown_is_no_difference_and_never_zero():
     assert figure(found, "cost").difference is None
     assert found.cost_from == ()
     assert "unknown" in found.notes[0]
+
+
+def test_a_page_marks_a_lower_bound_of_a_run_and_of_a_phase():
+    bound = run(
+        "b", agent("build", None, cost_basis="lower_bound", lower_bound_cost=3.0),
+        cost_basis="lower_bound", lower_bound_cost=3.0,
+    )  # fmt: skip
+    found = compare(run("a", agent("build", 1.0)), bound)
+    costs = [row for row in comparison.metric_rows(found) if row.name == "Cost"]
+    costs += [row.cost for row in comparison.step_rows(found)]
+    assert [(row.a, row.b) for row in costs] == [("$1.00", "≥ $3.00")] * 2
+    (basis,) = [row for row in comparison.fact_rows(found) if row.name == "Cost basis"]
+    assert (basis.a, basis.b) == ("reported", "lower bound")
 
 
 def test_a_lower_bound_makes_the_difference_uncertain():

@@ -24,12 +24,15 @@ from ...common.formatting.text import single_line, truncate
 from ...common.spending import UNKNOWN, format_usd
 from ...presentation.comparison import (
     COMPARISON_LABELS,
+    amount_a,
+    amount_b,
     difference_percent,
     format_contribution,
     format_contribution_share,
     format_difference,
     format_value,
 )
+from ...presentation.explanation import basis_label
 from ...presentation.run_list import first_line, qualified_id
 from ...queries.similar import SharedWord, SimilarRun
 from ..charts.axis_units import max_known
@@ -210,16 +213,18 @@ def _run_header(letter: str, side: RunRef, request: str | None) -> RunHeader:
 def _format_text(fact: TextComparison, value: str | None) -> str:
     if value is None:
         return UNKNOWN
-    return short_model(value) if fact.name == "model_used" else truncate(single_line(value), _MAX_TEXT_WIDTH)
+    if fact.name == "model_used":
+        return short_model(value)
+    return truncate(basis_label(value) if fact.name == "cost_basis" else single_line(value), _MAX_TEXT_WIDTH)
 
 
 def _metric_row(metric: NumberComparison, fixed_end: float | None = None) -> MetricRow:
     name = capitalize(COMPARISON_LABELS.get(metric.name, metric.name))
-    title = f"{name}: A {format_value(metric, metric.a)}, B {format_value(metric, metric.b)}"
+    a, b = amount_a(metric), amount_b(metric)
+    title = f"{name}: A {a}, B {b}"
     scale_end = fixed_end or max_known((metric.a, metric.b))
     return MetricRow(
-        name, format_value(metric, metric.a), format_value(metric, metric.b), format_difference(metric),
-        difference_percent(metric),
+        name, a, b, format_difference(metric), difference_percent(metric),
         bar_pair(metric.a, metric.b, scale_end, title) if scale_end else None,
     )  # fmt: skip
 
