@@ -367,6 +367,14 @@ def test_waste_leads_to_the_runs_that_failed(tmp_path: Path):
     assert run_statistics("status", linked(failed)).total.runs == 3
 
 
+def test_two_periods_without_runs_are_one_sentence_and_no_table(tmp_path: Path):
+    store(run(0, created_at="2020-01-01T10:00:00Z"), tmp_path=tmp_path)
+    found = page("/trends")
+    assert "No runs in either period." in found.text
+    assert "Last 30 days vs previous 30 days" in found.text
+    assert "0 → 0" not in found.text
+
+
 def test_two_runs_say_where_their_difference_comes_from(tmp_path: Path):
     store(run(0), run(8), tmp_path=tmp_path)
     found = page("/compare?a=run-000&b=run-008")
