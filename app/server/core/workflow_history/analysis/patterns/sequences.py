@@ -69,12 +69,14 @@ def _join_signature(operations: tuple[str, ...]) -> str:
 
 
 def phase_signature(phases: Iterable[str | None]) -> str | None:
-    """Return the signature of a run's phases, in order, or None if no phase is known.
+    """Return the signature of a run's phases, in order, or None if no phase is known, as of most sessions.
 
-    >>> phase_signature(["plan", "build", "build", None, "review"])
-    'plan > build > review'
+    >>> phase_signature(["plan", "build", "build", None, "review"]), phase_signature(["other", "other"])
+    ('plan > build > review', None)
     """
     known = [phase for phase, _ in groupby(phase for phase in phases if phase)]
+    if known == ["other"]:
+        return None
     if len(known) > MAX_PHASES:
         known = [*known[:MAX_PHASES], "…"]
     return PHASE_SEPARATOR.join(known) or None
