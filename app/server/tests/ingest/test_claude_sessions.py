@@ -108,6 +108,23 @@ def test_each_message_counts_once_whatever_the_order_in_which_forks_are_synced(
     assert runs[resumed.id]["nl_input"] == "And for returns"
 
 
+def test_a_session_that_continues_after_its_background_fork_keeps_its_messages(store: Path) -> None:
+    parent = asked(1).answers("m1")
+    fork = Session(session_id(2), sessionKind="bg")
+    fork.lines = [{**line, "sessionId": fork.id, "sessionKind": "bg"} for line in parent.lines]
+    fork.says("Also for invoices", 3_600).answers("m2", 3_605)
+    parent.write(store)
+    fork.write(store)
+    synced(store)
+    parent.answers("m3", 7_205).write(store)
+    runs = synced(store)
+    assert {run_id: round(run["total_cost"], 6) for run_id, run in runs.items()} == {
+        parent.id: 2 * SPENT,
+        fork.id: SPENT,
+    }
+    assert runs[fork.id]["nl_input"] == "Also for invoices"
+
+
 def test_a_second_sync_changes_nothing_and_deleted_sessions_stay(store: Path) -> None:
     session = asked().answers("m1")
     file = session.write(store)

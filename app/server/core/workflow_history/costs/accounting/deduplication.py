@@ -12,7 +12,8 @@ only on the spenders, not on the order in which they are read:
    have the model. If the session lacks the turn, the output's total covers the messages up to it.
 4. Any other message belongs to the oldest of its sessions: the one that was first to continue after the
    messages that they have in common. One that did not continue was forked, so it comes first. Of several
-   files of one session the fullest counts. Lines marked as another session's count last.
+   files of one session the fullest counts. Lines marked as another session's, or as a background session's,
+   count last.
 """
 
 from __future__ import annotations

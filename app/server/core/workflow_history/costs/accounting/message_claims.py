@@ -473,11 +473,13 @@ def repeated_messages(facts: StreamFacts, elsewhere: Mapping[Attempt, Elsewhere]
     """
     copied = frozenset([message.message_id for message in facts.messages if message.copied])
     known = elsewhere.get((facts.path, facts.identity), Elsewhere())
-    repeated = copied | _ids_of_units(facts, known.repeated)
+    counted_elsewhere = _ids_of_units(facts, known.repeated)
+    repeated = copied | counted_elsewhere
     if not repeated:  # the usual case
         return repeated
     all_ids = frozenset([message.message_id for message in facts.messages])
-    return next((ids for ids in (repeated, copied) if ids < all_ids), frozenset())
+    candidates = (repeated, counted_elsewhere, copied)  # all lines of a background session are marked
+    return next((ids for ids in candidates if ids and ids < all_ids), frozenset())
 
 
 def _ids_of_units(facts: StreamFacts, packed_ids: bytes) -> frozenset[str]:

@@ -33,7 +33,7 @@ _GENERIC_NAMES: Final = _GENERIC_WORDS | {
 
 _AGENT_NOUN_ENDINGS: Final = ("er", "or")  # endings of agent nouns such as "builder"
 
-READER_VERSION = 11
+READER_VERSION = 12
 """Increase whenever the same files would be read differently: every run is then read again."""
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from sys import intern
+from typing import Final
 
 import msgspec
 
@@ -235,6 +236,10 @@ def _report_invalid_utf8(parser: ClaudeParser, raw: bytes, number: int) -> None:
         parser.add_problem(f"not UTF-8 at byte {error.start} of the line", number, warning=True)
 
 
+_BACKGROUND: Final = "bg"
+"""Kind of a session that may be a fork: a message that also stands in another session belongs to that one."""
+
+
 def _add_line(parser: ClaudeParser, line: Line, number: int) -> None:
     """Add one decoded line's facts."""
     session = line.session_id or line.sessionId
@@ -257,7 +262,8 @@ def _add_line(parser: ClaudeParser, line: Line, number: int) -> None:
         parser.results.append(_build_result(line, number, session, begin))
     elif isinstance(line.message, Message):
         if line.type == "assistant":
-            _add_assistant_message(parser, line.message, number, when, session, copied=is_copied_line)
+            may_be_copied = is_copied_line or line.sessionKind == _BACKGROUND
+            _add_assistant_message(parser, line.message, number, when, session, copied=may_be_copied)
             _record_subagent_line(parser, line)
         elif isinstance(line.message.content, list):
             _add_tool_results(parser, line, line.message.content, number)

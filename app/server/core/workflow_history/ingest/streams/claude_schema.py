@@ -113,6 +113,7 @@ class Line(msgspec.Struct):
     agentId: Any = None  # noqa: N815 - the transcript's own spelling
     isSidechain: Any = None  # noqa: N815 - true on a subagent's lines of a transcript
     forkedFrom: Any = None  # noqa: N815 - set on lines copied from the parent session's transcript
+    sessionKind: Any = None  # noqa: N815 - bg on all lines of a background session, also on replayed ones
     isMeta: Any = None  # noqa: N815 - true if the program wrote the line, not the user
     isCompactSummary: Any = None  # noqa: N815
     isApiErrorMessage: Any = None  # noqa: N815
