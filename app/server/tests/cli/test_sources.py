@@ -409,6 +409,14 @@ def test_show_names_the_transcript_of_a_session_and_the_command_that_resumes_it(
     assert f"Transcript: <code>{escape(shown['transcript'])}</code>" in page
 
 
+def test_the_sync_of_a_store_links_to_no_project_that_no_run_has(tmp_path: Path) -> None:
+    answer("sync", str(of_claude(tmp_path)))
+    with client_of() as client:
+        page = client.get("/syncs").text
+    assert "Claude Code" in page
+    assert "project=" not in page.replace("project=shop", "")
+
+
 def test_a_session_whose_files_are_missing_cannot_be_resumed(tmp_path: Path) -> None:
     store = of_claude(tmp_path)
     Session(session_id(2)).says("Add CSV import").answers("m2").write(store)

@@ -137,7 +137,7 @@ def _notes(statistics: RunStatistics, hidden_groups: int) -> list[Text]:
     legend: list[str] = []
     if any("≥" in format_cost(group) for group in (statistics.total, *statistics.groups)):
         legend.append(
-            "≥ lower bound: some agent runs have no result. Mean and median use recorded costs only."
+            "≥ lower bound: some agent runs have no result. Mean, median and P90 use recorded costs only."
         )
     if statistics.groups and statistics.by in {"phase", "agent", "model"}:  # one run can be in several groups
         legend.append(f"Runs and success rate: of the runs with this {statistics.by}.")

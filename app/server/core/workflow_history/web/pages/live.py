@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from ...queries.running_runs import running_runs
 from ...queries.sync_status import find_syncs, list_read_errors
+from ..caches import filter_choices
 from ..context import ContextDep
 from ..rendering import render_page
 
@@ -29,6 +30,14 @@ def syncs(
     """Return the page with recorded syncs, read errors and the current sync status."""
     recorded, problems = find_syncs(limit=20, cursor=after), list_read_errors()
     status = context.live.scheduler.status
+    # A sync of a store has the name of its program, which is no project of runs.
+    projects = frozenset(context.query_cache(filter_choices)["project"])
     return render_page(
-        request, "syncs.html", recorded=recorded, problems=problems, sync_status=status, after=after
+        request,
+        "syncs.html",
+        recorded=recorded,
+        problems=problems,
+        sync_status=status,
+        after=after,
+        projects=projects,
     )

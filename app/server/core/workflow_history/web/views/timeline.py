@@ -10,12 +10,14 @@ from markupsafe import Markup
 
 from ...analysis.statistics.records import Change, GroupStatistics, Timeline
 from ...presentation.statistics import (
+    TREND_LABELS,
     format_change,
     format_cost,
     format_current,
     format_previous,
 )
 from ..charts.time_series import Point, over_time
+from ..rendering import capitalize
 from .measures import MEASURES, Measure
 from .periods import Periods
 
@@ -76,7 +78,7 @@ def change_rows(timeline: Timeline) -> list[ChangeRow]:
     changes = {} if timeline.trend is None else {change.figure: change for change in timeline.trend.changes}
     return [
         ChangeRow(
-            measure.title,
+            capitalize(TREND_LABELS[measure.key]),
             format_current(change),
             format_previous(change),
             format_change(change),
