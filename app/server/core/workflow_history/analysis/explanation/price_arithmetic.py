@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from ...common.coercion import coerce_number, moment_in_utc
 from ...common.errors import PriceUnknownError
@@ -71,15 +71,15 @@ def _calculate_price(entry: Mapping[str, Any], pricing_time: datetime | None) ->
     )
 
 
+_OWN_TERMS: Final = "its time, service tier, fast mode, region and context length change its price"
+
+
 def _why_different(difference: Decimal | None, entry: Mapping[str, Any]) -> str | None:
     if difference is None or not difference:
         return None
     if entry.get("cost_basis") == CostBasis.LOWER_BOUND or entry.get("lower_bound_cost") is not None:
-        return "the stored cost was computed for each message, with the price at its own time, tier and terms"
-    return (
-        "the stored cost was computed with other prices, at another time, or for each message with its own "
-        "terms"
-    )
+        return f"the stored cost was computed for each message; {_OWN_TERMS}"
+    return f"the stored cost was computed with other prices, at another time, or by message; {_OWN_TERMS}"
 
 
 def _token_usage(entry: Mapping[str, Any]) -> TokenUsage:
