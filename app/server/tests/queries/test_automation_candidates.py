@@ -475,8 +475,8 @@ def test_what_is_unknown_is_an_error_that_says_what_to_do():
     [
         ({"kinds": ["loop"]}, "operation, sequence, phases"),
         ({"statuses": ["done"]}, "detected, accepted, dismissed"),
-        ({"limit": 0}, "from 1"),
-        ({"limit": True}, "from 1"),
+        ({"limit": 0}, "of 1 or more"),
+        ({"limit": True}, "of 1 or more"),
         ({"residual_cost": 1.01}, "0 to 1"),
         ({"residual_cost": float("nan")}, "0 to 1"),
         ({"residual_cost": "0.5"}, "0 to 1"),
@@ -552,12 +552,12 @@ def test_the_list_says_what_it_rests_on_and_what_to_type_next(synced: Path):
     assert re.search(r"60 runs · 20\d\d-\d\d-\d\d to 2026-03-\d\d · \d+ patterns", said)
     for words in (
         "do not add them up",
-        "25% of the cost, at least",
+        "25% of the cost",
         "--residual-cost",
         "workflow-history patterns show",
     ):
         assert words in said
-    assert "10% of the cost, at least" in type_in("patterns", "--residual-cost", "0.1").output
+    assert "10% of the cost" in type_in("patterns", "--residual-cost", "0.1").output
     first = re.search(r"patterns show ([0-9a-f]{8})", said)
     assert first is not None
     assert type_in("patterns", "show", first[1]).exit_code == 0

@@ -16,7 +16,6 @@ from app.server.core.workflow_history import database, export
 from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.common.errors import InvalidQueryError
 from app.server.core.workflow_history.common.filters import RunFilter
-from app.server.core.workflow_history.presentation.statistics import minimum_cost
 from app.server.core.workflow_history.queries.list_runs import find_runs
 from app.server.core.workflow_history.queries.statistics import overview, run_statistics
 from app.server.core.workflow_history.storage.history import History
@@ -96,7 +95,7 @@ def asked(path: str) -> Any:
 @pytest.mark.parametrize("by", GROUPS)
 def test_python_command_line_and_rest_give_the_same_cost_of_each_group(by: str) -> None:
     groups = run_statistics(by).groups
-    assert {one.name: minimum_cost(one) for one in groups} == GROUPS[by]
+    assert {one.name: one.minimum_cost for one in groups} == GROUPS[by]
     assert groups[-1].name is None
     assert costs(json.loads(typed("stats", "--by", by, "--json"))["groups"]) == GROUPS[by]
     assert costs(asked(f"/api/v1/statistics?by={by}").json()["groups"]) == GROUPS[by]
@@ -108,7 +107,7 @@ def test_the_groups_add_up_to_all_runs(by: str, where: RunFilter) -> None:
     total = overview(where).total
     for across in (None, "phase", "month"):
         groups = run_statistics(by, where, across=across).groups
-        assert math.fsum(map(minimum_cost, groups)) == pytest.approx(minimum_cost(total))
+        assert math.fsum(group.minimum_cost for group in groups) == pytest.approx(total.minimum_cost)
         if across != "phase":
             assert sum(one.runs for one in groups) == total.runs
             assert sum(one.runs_without_cost for one in groups) == total.runs_without_cost
