@@ -114,14 +114,13 @@ def weighted_interval(values: Integers, exact: Flags, weights: Floats) -> Interv
     if sample_size >= MIN_RUNS - _ROUNDING:
         median = _quantile(values, exact, weights, 0.0, 0.5)
         high = _quantile(values, exact, weights, new_run_weight, TAIL_PROBABILITY)
-    least_median = _quantile(values, all_exact, weights, 0.0, 0.5)
-    least_high = _quantile(values, all_exact, weights, new_run_weight, TAIL_PROBABILITY)
-    if low is None or least_median is None or least_high is None:
-        return no_interval
-    shown_median = least_median if median is None else median
-    bounds = Interval(
-        min(-low, shown_median), shown_median, max(shown_median, least_high if high is None else high)
+    shown_median = _quantile(values, all_exact, weights, 0.0, 0.5) if median is None else median
+    shown_high = (
+        _quantile(values, all_exact, weights, new_run_weight, TAIL_PROBABILITY) if high is None else high
     )
+    if low is None or shown_median is None or shown_high is None:
+        return no_interval
+    bounds = Interval(min(-low, shown_median), shown_median, max(shown_median, shown_high))
     return no_interval._replace(
         bounds=bounds,
         median_is_lower_bound=median is None,

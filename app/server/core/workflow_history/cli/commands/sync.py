@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +10,7 @@ import typer
 from ... import database, scanner, sync
 from ...common.formatting.numbers import pluralize
 from ...common.formatting.text import single_line
+from ...ingest.files import FolderPath
 from ...ingest.sources.registry import source_of
 from ...pipeline.sync_state import has_news
 from ...storage.connection.advisory_lock import LockOwner
@@ -104,8 +105,7 @@ def sync_command(
         )
     has_runs = any(count(stats, name) for name in ("scanned", "missing", "pruned")) or stats["errors"]
     if has_runs or output.as_json:
-        only_sessions = all(source_of(folder) is not None for folder in folders)  # they have no phases
-        _print_summary(output, stats, is_new=is_new, only_sessions=only_sessions, verbose=verbose)
+        _print_summary(output, stats, folders, is_new=is_new, verbose=verbose)
     if not has_runs:
         raise no_runs_error(folders[0])
     if unread := count(stats, "failed") + count(stats, "unread"):
@@ -114,7 +114,7 @@ def sync_command(
 
 
 def _print_summary(
-    output: Output, stats: dict[str, Any], *, is_new: bool, only_sessions: bool, verbose: bool
+    output: Output, stats: dict[str, Any], folders: Sequence[FolderPath], *, is_new: bool, verbose: bool
 ) -> None:
     if output.as_json:
         output.print_json(stats)
@@ -125,6 +125,7 @@ def _print_summary(
         print_note(f"new history at {database.database_name()}")
     output.print(render_sync_summary(stats, output.width, verbose=verbose))
     if count(stats, "scanned") and has_news(stats):
+        only_sessions = all(source_of(folder) is not None for folder in folders)  # they have no phases
         output.print_hints(
             ("workflow-history list", "list the runs"),
             ("workflow-history stats --by project", "total cost by project; also day, model, branch …")

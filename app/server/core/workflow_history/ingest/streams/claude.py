@@ -237,7 +237,7 @@ def _report_invalid_utf8(parser: ClaudeParser, raw: bytes, number: int) -> None:
 
 
 _BACKGROUND: Final = "bg"
-"""Kind of a session that may be a fork: a message that also stands in another session belongs to that one."""
+"""Kind of a background session, which may be a fork: another session counts the messages that both have."""
 
 
 def _add_line(parser: ClaudeParser, line: Line, number: int) -> None:
